@@ -1,0 +1,214 @@
+"""The sample application of the demo: plain psycopg, and nothing that knows of the agent.
+
+It holds connections as real services do: some threads write all the time on theirs, others keep
+one that is idle until it is used once, and now and then a fresh one is opened for one write. A
+connection that the driver calls closed is opened again; a write that the server refuses leaves
+its connection in use.
+
+    python app.py 'host=... dbname=...' --writers 4 --idle 16
+
+It reads commands from standard input (`use idle`, `stop`) and reports every call on standard
+output: JSON lines with times of `time.monotonic()`, which processes on one Linux host share.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+import psycopg
+
+TABLE = "CREATE TABLE IF NOT EXISTS tallies (client text PRIMARY KEY, writes bigint NOT NULL)"
+WRITE = """
+INSERT INTO tallies AS t (client, writes) VALUES (%s, 1)
+ON CONFLICT (client) DO UPDATE SET writes = t.writes + 1
+"""
+REPORT_EVERY = 0.1
+RECONNECT_AFTER = 0.1
+
+
+class Report:
+    """What the threads did, written out in batches so that it does not slow them down."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: list[dict[str, Any]] = []
+        self._in_flight: dict[str, dict[str, Any]] = {}
+        self._connections = 0
+
+    def connection(self) -> int:
+        """Return a number for a new connection."""
+        with self._lock:
+            self._connections += 1
+            return self._connections
+
+    def begin(self, client: str, connection: int) -> dict[str, Any]:
+        """Note that a call begins."""
+        call = {"client": client, "connection": connection, "start": time.monotonic()}
+        with self._lock:
+            self._in_flight[client] = call
+        return call
+
+    def end(self, call: dict[str, Any], outcome: str, error: str = "") -> None:
+        """Note how the call ended."""
+        done = {**call, "end": time.monotonic(), "outcome": outcome, "error": error}
+        with self._lock:
+            del self._in_flight[call["client"]]
+            self._calls.append(done)
+
+    def write_on(self, finished: threading.Event) -> None:
+        """Write a line each `REPORT_EVERY` seconds until the application has finished."""
+        while not finished.wait(REPORT_EVERY):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            calls, self._calls = self._calls, []
+            in_flight = list(self._in_flight.values())
+        line = {"at": time.monotonic(), "calls": calls, "in_flight": in_flight}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+class Client:
+    """One user of the database, with one connection at a time."""
+
+    def __init__(self, name: str, dsn: str, report: Report, stopped: threading.Event) -> None:
+        self._name = name
+        self._dsn = dsn
+        self._report = report
+        self._stopped = stopped
+        self._connection: psycopg.Connection[Any] | None = None
+        self._number = 0
+
+    def connect(self) -> bool:
+        """Open the connection; tell whether that worked."""
+        number = self._report.connection()
+        call = self._report.begin(self._name, number)
+        try:
+            self._connection = psycopg.connect(self._dsn, autocommit=True)
+        except psycopg.Error as error:
+            self._report.end(call, "connect_failed", described(error))
+            return False
+        self._number = number
+        self._report.end(call, "connected")
+        return True
+
+    def write(self) -> bool:
+        """Write once; tell whether it is settled, that is, not lost with the connection."""
+        if self._connection is None and not self.connect():
+            self._stopped.wait(RECONNECT_AFTER)
+            return False
+        connection = self._connection
+        assert connection is not None  # noqa: S101 - connect() has just opened it
+        call = self._report.begin(self._name, self._number)
+        try:
+            connection.execute(WRITE, [self._name])
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            self._report.end(call, "refused", described(error))
+        except psycopg.Error as error:
+            if not connection.closed:
+                self._report.end(call, "failed", described(error))
+                return True
+            self._report.end(call, "closed", described(error))
+            self.close()
+            return False
+        else:
+            self._report.end(call, "ok")
+        return True
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def write_on(self, every: float) -> None:
+        """Write until the application stops, with a pause of `every` seconds."""
+        while not self._stopped.is_set():
+            self.write()
+            self._stopped.wait(every)
+        self.close()
+
+    def write_once(self, wanted: threading.Event) -> None:
+        """Hold the connection idle until it is `wanted`, and write once."""
+        wanted.wait()
+        while not self._stopped.is_set() and not self.write():
+            pass
+        self._stopped.wait()
+        self.close()
+
+    def write_afresh(self, every: float) -> None:
+        """Open a connection of its own for one write, each `every` seconds."""
+        while not self._stopped.wait(every):
+            if self.connect():
+                self.write()
+                self.close()
+
+
+def described(error: psycopg.Error) -> str:
+    """Return the error's type, SQLSTATE and first line."""
+    message = str(error).partition("\n")[0]
+    return f"{type(error).__name__} {error.sqlstate or '-----'}: {message}"
+
+
+def main() -> None:
+    """Run until standard input says `stop`, or ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dsn")
+    parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--idle", type=int, default=16)
+    parser.add_argument("--write-every", type=float, default=0.01, metavar="SECONDS")
+    parser.add_argument("--fresh-every", type=float, default=1, metavar="SECONDS", help="0: never")
+    options = parser.parse_args()
+
+    with psycopg.connect(options.dsn, autocommit=True) as connection:
+        connection.execute(TABLE)
+    report, stopped, wanted = Report(), threading.Event(), threading.Event()
+
+    def client(name: str) -> Client:
+        return Client(name, options.dsn, report, stopped)
+
+    threads = []
+    for number in range(1, options.writers + 1):
+        writer = client(f"writer-{number}")
+        writer.connect()
+        threads.append(threading.Thread(target=writer.write_on, args=[options.write_every]))
+    for number in range(1, options.idle + 1):
+        idle = client(f"idle-{number}")
+        idle.connect()
+        threads.append(threading.Thread(target=idle.write_once, args=[wanted]))
+    if options.fresh_every:
+        fresh = client("fresh")
+        threads.append(threading.Thread(target=fresh.write_afresh, args=[options.fresh_every]))
+    finished = threading.Event()
+    reporter = threading.Thread(target=report.write_on, args=[finished], daemon=True)
+    for thread in (reporter, *threads):
+        thread.start()
+
+    obey(wanted)
+    stopped.set()
+    wanted.set()
+    for thread in threads:
+        thread.join()
+    finished.set()
+    reporter.join()
+
+
+def obey(wanted: threading.Event) -> None:
+    """Follow standard input until it says `stop`."""
+    for line in sys.stdin:
+        if line == "use idle\n":
+            wanted.set()
+        elif line == "stop\n":
+            return
+    # Whoever started us is gone, and a call that hangs must not keep us.
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
