@@ -1,0 +1,15 @@
+"""libpq's connection strings."""
+
+from __future__ import annotations
+
+
+def conninfo(**parameters: object) -> str:
+    """Returns the connection string of these parameters, quoted where it has to be."""
+    return " ".join(f"{name}={_quoted(str(value))}" for name, value in parameters.items())
+
+
+def _quoted(value: str) -> str:
+    if value and not any(character in " '\\\t\n" for character in value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

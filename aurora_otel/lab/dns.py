@@ -1,0 +1,64 @@
+"""What the cluster's names point to, and since when."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING
+
+from .errors import LabError
+
+if TYPE_CHECKING:
+    from .membership import Topology
+
+WRITER = "writer"
+READER = "reader"
+CUSTOM = "custom"
+ENDPOINTS = (WRITER, READER, CUSTOM)
+
+
+class Names:
+    """The cluster's DNS records. No clock: the time is passed in, in seconds.
+
+    Args:
+        lag: seconds after which a published topology shows in the names.
+        custom: the instances of the custom endpoint.
+    """
+
+    def __init__(self, lag: float, custom: tuple[str, ...]) -> None:
+        self.lag = lag
+        self.custom = custom
+        self._lock = threading.Lock()
+        self._published: list[tuple[float, Topology]] = []
+        self._turn = itertools.count()
+
+    def publish(self, topology: Topology, now: float) -> None:
+        """Makes the names follow `topology`, `lag` seconds from now."""
+        with self._lock:
+            self._published.append((now, topology))
+
+    def settle(self) -> None:
+        """Makes the names follow the last published topology at once."""
+        with self._lock:
+            del self._published[:-1]
+
+    def resolve(self, endpoint: str, now: float) -> str:
+        """Returns the instance that the name of an endpoint leads to; several take turns."""
+        topology = self._seen(now)
+        if endpoint == WRITER:
+            return topology.writer
+        members = topology.readers
+        if endpoint == CUSTOM:
+            present = (topology.writer, *topology.readers)
+            members = tuple(name for name in self.custom if name in present)
+        # As on Aurora, a reader endpoint without readers leads to the writer.
+        members = members or (topology.writer,)
+        return members[next(self._turn) % len(members)]
+
+    def _seen(self, now: float) -> Topology:
+        with self._lock:
+            if not self._published:
+                raise LabError("no topology was published yet")
+            past = [topology for at, topology in self._published if at + self.lag <= now]
+            # The oldest record stands until the first change has come through.
+            return past[-1] if past else self._published[0][1]

@@ -1,0 +1,129 @@
+"""One proxied connection: a client, a server, and what passes between them."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from .filters import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .filters import Filter
+
+_CHUNK = 65536
+_LOOK_AROUND = 0.1
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Link:
+    """A client's connection through the gateway.
+
+    Args:
+        places: the endpoint that it came in by and the instance that it goes to.
+        client: the client's side.
+        gate: awaited before anything passes.
+    """
+
+    def __init__(
+        self, places: tuple[str, str], client: socket.socket, gate: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.places = places
+        self.filter: Filter | None = None
+        self._gate = gate
+        self._client = client
+        self._server: socket.socket | None = None
+        self._pumps: list[asyncio.Future[None]] = []
+
+    async def run(self, address: tuple[str, int], filter_: Filter | None) -> None:
+        """Connects to the server and passes bytes until either side closes."""
+        self.filter = filter_
+        self._server = server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        for side in (self._client, server):
+            side.setblocking(False)
+            side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(server, address)
+        self._pumps = [
+            asyncio.ensure_future(self._pump(self._client, server, self._from_client)),
+            asyncio.ensure_future(self._pump(server, self._client, self._from_server)),
+        ]
+        try:
+            await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in self._pumps:
+                pump.cancel()
+            await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def reset(self) -> None:
+        """Closes both sides with a reset instead of a farewell."""
+        for side in (self._client, self._server):
+            if side is not None and side.fileno() >= 0:
+                side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        for pump in self._pumps:
+            pump.cancel()
+        if not self._pumps:
+            self.close()
+
+    def close(self) -> None:
+        """Closes both sides."""
+        for side in (self._client, self._server):
+            if side is not None:
+                side.close()
+
+    def _from_client(self, data: bytes) -> Action:
+        return self.filter.from_client(data) if self.filter else Action(forward=data)
+
+    def _from_server(self, data: bytes) -> Action:
+        return self.filter.from_server(data) if self.filter else Action(forward=data)
+
+    async def _pump(
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        judge: Callable[[bytes], Action],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            data = await loop.sock_recv(source, _CHUNK)
+            await self._gate()  # a farewell is held up like any byte
+            if not data:
+                return
+            action = judge(data)
+            await self._send(source, action.reply, source)
+            await self._send(sink, action.forward, source)
+            if action.hang:
+                await loop.create_future()
+
+    async def _send(self, sink: socket.socket, data: bytes, source: socket.socket) -> None:
+        """Sends all of `data`, unless the one who sent it hangs up meanwhile.
+
+        Who waits for a full receiver does not read, and so would not see the sender go.
+        """
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[sink.send(rest) :]
+            except BlockingIOError:
+                if not await _writable(sink) and _hung_up(source):
+                    raise ConnectionResetError from None
+
+
+async def _writable(side: socket.socket) -> bool:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_writer(side, lambda: ready.done() or ready.set_result(None))
+    try:
+        done, _ = await asyncio.wait([ready], timeout=_LOOK_AROUND)
+    finally:
+        loop.remove_writer(side)
+    return bool(done)
+
+
+def _hung_up(side: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(side, select.POLLRDHUP)
+    return bool(poll.poll(0))

@@ -1,0 +1,341 @@
+"""One PostgreSQL server that plays an Aurora PostgreSQL instance."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import aurora_sql, connections, processes
+from .conninfo import conninfo
+from .errors import LabError, StatementError
+from .membership import to_json
+from .session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from .installation import Installation
+    from .membership import Member
+    from .server import Server
+
+ADMINISTRATOR = "rdsadmin"
+_PATIENCE = 15.0
+
+# Durability is worth nothing here and speed is; a lab runs on a laptop beside its other work.
+_SETTINGS = {
+    "client_min_messages": "warning",
+    "dynamic_shared_memory_type": "mmap",  # killed servers leave no segment in /dev/shm
+    "fsync": "off",
+    "full_page_writes": "off",
+    "hot_standby_feedback": "on",
+    "log_line_prefix": "%m [%p] ",
+    "log_timezone": "UTC",
+    "max_connections": "300",
+    "max_wal_senders": "10",
+    "max_wal_size": "256MB",
+    "password_encryption": "scram-sha-256",
+    "recovery_target_timeline": "latest",
+    "shared_buffers": "16MB",
+    "synchronous_commit": "off",
+    "timezone": "UTC",
+    "unix_socket_directories": "",  # two servers with one port number would share it
+    "wal_keep_size": "128MB",
+    "wal_level": "replica",
+    "wal_retrieve_retry_interval": "100ms",
+    "wal_sender_timeout": "10s",
+    "wal_receiver_timeout": "10s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who logs in: the application, and the lab itself."""
+
+    user: str
+    password: str
+    database: str
+    administrator_password: str
+
+
+class PostgresServer:
+    """One server; implements `Server`.
+
+    Args:
+        identifier: the instance's name.
+        address: IP address and port to listen on.
+        directory: the lab's directory; the data lie in `<directory>/<identifier>`.
+        installation: the programs.
+        credentials: the accounts to create.
+    """
+
+    def __init__(
+        self,
+        identifier: str,
+        address: tuple[str, int],
+        directory: Path,
+        installation: Installation,
+        credentials: Credentials,
+    ) -> None:
+        self.identifier = identifier
+        self.address = address
+        self._data = directory / identifier
+        self._log = directory / f"{identifier}.log"
+        self._view = directory / f"{identifier}.view"
+        self._configuration = directory / f"{identifier}.conf"
+        self._hba = directory / f"{identifier}.hba"
+        self._directory = directory
+        self._installation = installation
+        self._credentials = credentials
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def create(self) -> None:
+        """Makes a new, empty writer with its accounts, and starts it."""
+        secret = self._directory / f"{self.identifier}.secret"
+        self._write(secret, self._credentials.administrator_password)
+        self._call(
+            "initdb",
+            *("--pgdata", str(self._data), "--username", ADMINISTRATOR),
+            *("--pwfile", str(secret), "--auth", "scram-sha-256"),
+            *("--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+        )
+        secret.unlink()
+        self._configure()
+        self._start()
+        user, database = self._credentials.user, self._credentials.database
+        for system_database in ("template1", "postgres"):
+            with self._session(system_database) as session:
+                session.run(aurora_sql.SURFACE)
+        with self._session("postgres") as session:
+            session.run(f"CREATE ROLE {user} LOGIN PASSWORD '{self._credentials.password}'")
+            session.run(f"CREATE DATABASE {database} OWNER {user}")
+
+    def clone(self, source: Server) -> None:
+        """Becomes a replica of `source`, from a fresh copy of its data, and starts."""
+        self.kill()
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._call(
+            "pg_basebackup",
+            *("--pgdata", str(self._data), "--dbname", self._admin_conninfo("", source.address)),
+            *("--checkpoint", "fast", "--wal-method", "stream", "--no-sync", "--no-manifest"),
+        )
+        self._write(self._data / "standby.signal", "")
+        self._configure(primary_conninfo=self._primary(source))
+        self._start()
+
+    def follow(self, source: Server) -> None:
+        """Replicates from `source` from now on; sessions stay."""
+        self._configure(primary_conninfo=self._primary(source))
+        self._reload()
+
+    def follows(self, source: Server) -> bool:
+        """Tells whether it replicates from `source` right now."""
+        host, port = source.address
+        try:
+            rows = self.execute(
+                "SELECT 1 FROM pg_stat_wal_receiver"
+                " WHERE status = 'streaming' AND sender_host = %s AND sender_port = %s",
+                host,
+                port,
+            )
+            # An upstream that was promoted meanwhile may be on a timeline that this one cannot
+            # reach: it streams the old one and waits, unless the upstream still counts it.
+            return bool(rows) and bool(
+                source.execute(
+                    "SELECT 1 FROM pg_stat_replication"
+                    " WHERE application_name = %s AND state = 'streaming'",
+                    self.identifier,
+                )
+            )
+        except StatementError:
+            return False
+
+    def promote(self) -> None:
+        """Becomes a writer; returns when it accepts writes."""
+        with self._session() as session:
+            session.run("SELECT pg_promote(false)")
+
+            def promoted() -> bool:
+                return session.run(f"SELECT {aurora_sql.IN_RECOVERY}") == [(False,)]
+
+            self._until(promoted, "was not promoted")
+        self._configure()
+
+    def demote(self) -> None:
+        """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
+        self._configure(
+            **{aurora_sql.DEMOTED: "on", "default_transaction_read_only": "on"},
+        )
+        self._reload()
+
+        def demoted() -> bool:
+            return self.execute("SELECT pg_is_in_recovery()") == [(True,)]
+
+        # A session that is born demoted proves that the older ones have been told: the postmaster
+        # signals them before it accepts another connection.
+        self._until(demoted, "was not demoted")
+
+    def kill(self) -> None:
+        """Ends it like a power cut: no farewell on any connection."""
+        if self._process is not None and self._process.returncode is None:
+            processes.send([self._process.pid], signal.SIGKILL)
+            self._process.wait()
+        processes.kill(self._data, self._installation.programs)
+
+    def shut_down(self) -> None:
+        """Ends it in order: sessions are told."""
+        if self._process is not None and self._process.poll() is None:
+            processes.send([self._process.pid], signal.SIGINT)
+            try:
+                self._process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+
+    def freeze(self) -> None:
+        """Stops every process of it; the kernel goes on accepting connections."""
+        processes.freeze(self._pid(), self._data, self._installation.programs)
+
+    def running(self) -> bool:
+        """Tells whether its process is there, frozen or not."""
+        return self._process is not None and self._process.poll() is None
+
+    def show(self, rows: Iterable[Member]) -> None:
+        """Shows these rows as its view of the topology from now on."""
+        self._write(self._view, to_json(rows))
+
+    def sessions(self, application_name: str | None = None) -> int:
+        """Counts the application's sessions on it."""
+        if not self.running():
+            return 0
+        if processes.state(self._pid()) in processes.STOPPED:
+            return connections.established(
+                self.address, but_from=processes.members(self._directory, self._programs)
+            )
+        statement = "SELECT count(*)::int FROM pg_stat_activity WHERE usename = %s"
+        if application_name is None:
+            rows = self.execute(statement, self._credentials.user)
+        else:
+            rows = self.execute(
+                f"{statement} AND application_name = %s", self._credentials.user, application_name
+            )
+        return int(rows[0][0])
+
+    def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
+        """Runs a statement as the administrator, on a session of its own."""
+        with self._session() as session:
+            return session.run(statement, params)
+
+    @property
+    def _programs(self) -> Path:
+        return self._installation.programs
+
+    def _pid(self) -> int:
+        if self._process is None or self._process.poll() is not None:
+            raise LabError(f"{self.identifier} is not running")
+        return self._process.pid
+
+    def _session(self, database: str | None = None) -> Session:
+        return Session(self._admin_conninfo(database or self._credentials.database, self.address))
+
+    def _admin_conninfo(self, database: str, address: tuple[str, int]) -> str:
+        return conninfo(
+            host=address[0],
+            port=address[1],
+            user=ADMINISTRATOR,
+            password=self._credentials.administrator_password,
+            dbname=database or "postgres",
+            sslmode="disable",
+            gssencmode="disable",
+            application_name="aurora-otel lab",
+        )
+
+    def _primary(self, source: Server) -> str:
+        return conninfo(
+            host=source.address[0],
+            port=source.address[1],
+            user=ADMINISTRATOR,
+            password=self._credentials.administrator_password,
+            sslmode="disable",
+            gssencmode="disable",
+            application_name=self.identifier,
+        )
+
+    def _configure(self, **state: str) -> None:
+        """Writes the whole configuration: what never changes, and the state that it is in."""
+        host, port = self.address
+        self._write(self._hba, "host all,replication all 127.0.0.0/8 scram-sha-256\n")
+        settings = {
+            **_SETTINGS,
+            "cluster_name": self.identifier,
+            "hba_file": str(self._hba),
+            "listen_addresses": host,
+            "port": str(port),
+            **state,
+        }
+        lines = (f"{name} = '{_quoted(value)}'\n" for name, value in settings.items())
+        self._write(self._configuration, "".join(lines))
+
+    def _write(self, path: Path, text: str) -> None:
+        """Replaces a file at once, readable by the server's account alone."""
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(text, encoding="utf-8")
+        new.chmod(0o600)
+        self._installation.give(new)
+        new.replace(path)
+
+    def _start(self) -> None:
+        note = self._data / "postmaster.pid"
+        note.unlink(missing_ok=True)
+        self._process = process = self._installation.start(
+            "postgres", "-D", str(self._data), "-c", f"config_file={self._configuration}", cwd=self._directory,
+            log=self._log,
+        )
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise self._failure("ended while it started")
+            try:
+                return note.read_text(encoding="utf-8").rstrip().endswith("\nready")
+            except FileNotFoundError:
+                return False
+
+        self._until(ready, "did not become ready")
+
+    def _reload(self) -> None:
+        os.kill(self._pid(), signal.SIGHUP)
+
+    def _call(self, program: str, *arguments: str) -> None:
+        process = self._installation.start(
+            program, *arguments, cwd=self._directory, log=self._log
+        )
+        try:
+            if process.wait(60.0) != 0:
+                raise self._failure(f"could not be set up: {program} failed")
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+
+    def _until(self, condition: Callable[[], bool], failure: str) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise self._failure(f"{failure} within {_PATIENCE:g} s")
+            time.sleep(0.005)
+
+    def _failure(self, what: str) -> LabError:
+        try:
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+        except OSError:
+            lines = []
+        return LabError("\n  ".join([f"{self.identifier} {what}; its log ends with:", *lines]))
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")

@@ -1,0 +1,79 @@
+"""The process that cleans up after a lab, whatever becomes of the process that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import weakref
+from typing import TYPE_CHECKING
+
+from . import processes
+from .errors import LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Reaper:
+    """Waits, in a session of its own, for this process to end or to call `reap`.
+
+    It notices the end of this process because the pipe between the two is closed then. A forked
+    child inherits the pipe's end and gives it up at once, so that it can neither keep the lab
+    alive nor end it.
+
+    Args:
+        directory: the lab's directory, removed in the end.
+        programs: where the executables of the lab's servers are.
+    """
+
+    def __init__(self, directory: Path, programs: Path) -> None:
+        self._directory = directory
+        self._owner = os.getpid()
+        self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and file
+            [sys.executable, "-I", "-S", processes.__file__, str(directory), str(programs)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        _alive.add(self)
+
+    def reap(self, *, within: float = 20.0) -> None:
+        """Ends every server and removes the directory; does nothing in a forked child.
+
+        Raises:
+            LabError: something was still there after `within` seconds.
+        """
+        pipe = self._process.stdin
+        if os.getpid() != self._owner or pipe is None or pipe.closed:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            pipe.write(b".")
+            pipe.flush()
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"the lab in {self._directory} did not end within {within} s") from None
+        if self._directory.exists():
+            raise LabError(f"the lab's directory {self._directory} could not be removed")
+
+    def forget(self) -> None:
+        """Gives up the pipe in a forked child."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+_alive: weakref.WeakSet[Reaper] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for reaper in tuple(_alive):
+        reaper.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,56 @@
+"""What the cluster needs from one database server, whatever its engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .membership import Member
+
+
+class Server(Protocol):
+    """One instance. All calls block, for seconds at most, and raise `LabError` when they fail."""
+
+    identifier: str
+    address: tuple[str, int]
+
+    def create(self) -> None:
+        """Makes a new, empty writer with its accounts, and starts it."""
+
+    def clone(self, source: Server) -> None:
+        """Becomes a replica of `source`, from a fresh copy of its data, and starts."""
+
+    def follow(self, source: Server) -> None:
+        """Replicates from `source` from now on; sessions stay."""
+
+    def follows(self, source: Server) -> bool:
+        """Tells whether it replicates from `source` right now."""
+
+    def promote(self) -> None:
+        """Becomes a writer; returns when it accepts writes."""
+
+    def demote(self) -> None:
+        """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
+
+    def kill(self) -> None:
+        """Ends it like a power cut: no farewell on any connection."""
+
+    def shut_down(self) -> None:
+        """Ends it in order: sessions are told."""
+
+    def freeze(self) -> None:
+        """Stops every process of it; the kernel goes on accepting connections."""
+
+    def running(self) -> bool:
+        """Tells whether its process is there, frozen or not."""
+
+    def show(self, rows: Iterable[Member]) -> None:
+        """Shows these rows as its view of the topology from now on."""
+
+    def sessions(self, application_name: str | None = None) -> int:
+        """Counts the application's sessions on it."""
+
+    def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
+        """Runs a statement as the administrator, on a session of its own."""
