@@ -32,9 +32,7 @@ class Installation:
     programs: Path
     account: Account | None
 
-    def start(
-        self, program: str, *arguments: str, cwd: Path, log: Path
-    ) -> subprocess.Popen[bytes]:
+    def start(self, program: str, *arguments: str, cwd: Path, log: Path) -> subprocess.Popen[bytes]:
         """Starts a program in a session of its own, out of reach of the terminal's Ctrl-C."""
         user = self.account
         with log.open("ab") as output:

@@ -152,8 +152,10 @@ class PostgresServer:
                     self.identifier,
                 )
             )
-        except StatementError:
-            return False
+        except StatementError as error:
+            if error.sqlstate is not None:
+                raise
+            return False  # one of the two does not answer (yet)
 
     def promote(self) -> None:
         """Becomes a writer; returns when it accepts writes."""
@@ -182,10 +184,9 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Ends it like a power cut: no farewell on any connection."""
-        if self._process is not None and self._process.returncode is None:
-            processes.send([self._process.pid], signal.SIGKILL)
-            self._process.wait()
         processes.kill(self._data, self._installation.programs)
+        if self._process is not None:
+            self._process.wait()
 
     def shut_down(self) -> None:
         """Ends it in order: sessions are told."""
@@ -293,7 +294,12 @@ class PostgresServer:
         note = self._data / "postmaster.pid"
         note.unlink(missing_ok=True)
         self._process = process = self._installation.start(
-            "postgres", "-D", str(self._data), "-c", f"config_file={self._configuration}", cwd=self._directory,
+            "postgres",
+            "-D",
+            str(self._data),
+            "-c",
+            f"config_file={self._configuration}",
+            cwd=self._directory,
             log=self._log,
         )
 
@@ -311,9 +317,7 @@ class PostgresServer:
         os.kill(self._pid(), signal.SIGHUP)
 
     def _call(self, program: str, *arguments: str) -> None:
-        process = self._installation.start(
-            program, *arguments, cwd=self._directory, log=self._log
-        )
+        process = self._installation.start(program, *arguments, cwd=self._directory, log=self._log)
         try:
             if process.wait(60.0) != 0:
                 raise self._failure(f"could not be set up: {program} failed")

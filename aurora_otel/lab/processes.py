@@ -37,7 +37,9 @@ def members(directory: Path, programs: Path) -> list[int]:
             exe = Path(os.readlink(f"{entry.path}/exe").removesuffix(" (deleted)"))
         except OSError:  # it ended, or it is none of ours
             continue
-        if cwd.is_relative_to(directory) and (exe.is_relative_to(programs) or exe.is_relative_to(directory)):
+        if cwd.is_relative_to(directory) and (
+            exe.is_relative_to(programs) or exe.is_relative_to(directory)
+        ):
             found.append(int(entry.name))
     return sorted(found)
 
@@ -59,7 +61,7 @@ def send(pids: list[int], number: signal.Signals) -> None:
 
 
 def kill(directory: Path, programs: Path, *, within: float = 10.0) -> None:
-    """Kills every process of the lab that works in `directory`, at once and for certain.
+    """Kills every process of the lab that works in `directory`, without a last word of any.
 
     Args:
         directory: where they work.
@@ -73,6 +75,8 @@ def kill(directory: Path, programs: Path, *, within: float = 10.0) -> None:
     while pids := [pid for pid in members(directory, programs) if state(pid) not in GONE]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {pids} of {directory} did not end")
+        # Stopped first: a PostgreSQL backend that sees its postmaster die tells its client so.
+        send(pids, signal.SIGSTOP)
         send(pids, signal.SIGKILL)
         time.sleep(0.002)
     release_shared_memory(directory)

@@ -70,7 +70,10 @@ class Session:
                 statement = statement.replace("%s", f"${number + 1}", 1)
             values = transformer.dump_sequence(params, [PyFormat.AUTO] * len(params))
             connection.send_query_params(
-                statement.encode(), values, param_types=transformer.types or ()
+                statement.encode(),
+                values,
+                param_types=transformer.types,
+                param_formats=transformer.formats,
             )
         else:
             connection.send_query(statement.encode())
