@@ -1,0 +1,99 @@
+"""Sockets: how a connection is invalidated, and how a server's hang-up is seen.
+
+A connection is invalidated by shutting its socket down, and by nothing else. Shutdown returns at
+once, wakes a call that hangs on a dead host, and leaves the driver's own state alone: its owner
+meets the driver's lost-connection error, as after any lost connection. The drivers' `close()`
+blocks, does nothing or crashes the process when called from a foreign thread
+(`docs/drivers.md` has what was measured).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+# Not in every build of `select`; Linux's value.
+_HUNG_UP = getattr(select, "POLLRDHUP", 0x2000)
+
+
+class SocketId(NamedTuple):
+    """A socket: its descriptor, and the inode that tells it from a later one of the same number.
+
+    Addresses would not do: a Unix socket's are all alike, and a TCP 4-tuple can come back.
+    """
+
+    fd: int
+    inode: int
+
+
+class Shutdown(Enum):
+    """What came of shutting a socket down."""
+
+    DONE = "done"
+    GONE = "gone"
+    FAILED = "failed"
+
+
+def identify(fd: int) -> SocketId | None:
+    """Return the identity of the socket behind descriptor `fd`, or `None` if there is none."""
+    try:
+        return SocketId(fd, os.fstat(fd).st_ino) if fd >= 0 else None
+    except OSError:
+        return None
+
+
+def shut_down(sock: SocketId | None) -> Shutdown:
+    """Shut a socket down in both directions; never another one under the same number.
+
+    Returns:
+        `GONE` if the owner has closed it meanwhile; `FAILED` if it cannot be told or the system
+        refused.
+    """
+    if sock is None:
+        return Shutdown.FAILED
+    try:
+        duplicate = os.dup(sock.fd)
+    except OSError:
+        return Shutdown.GONE
+    # Compared on the duplicate: the number may change hands at any moment, the duplicate may not.
+    if os.fstat(duplicate).st_ino != sock.inode:
+        os.close(duplicate)
+        return Shutdown.GONE
+    try:
+        handle = socket.socket(fileno=duplicate)
+    except OSError:
+        os.close(duplicate)
+        return Shutdown.FAILED
+    with handle:
+        # ENOTCONN: the other side was faster.
+        with contextlib.suppress(OSError):
+            handle.shutdown(socket.SHUT_RDWR)
+        return Shutdown.DONE
+
+
+def hung_up(sockets: Iterable[tuple[T, SocketId]]) -> list[T]:
+    """Return those whose server has hung up, by one poll that reads and waits for nothing.
+
+    Args:
+        sockets: each with what to return for it.
+    """
+    watched: dict[int, tuple[T, SocketId]] = {}
+    poll = select.poll()
+    for item, sock in sockets:
+        if identify(sock.fd) == sock:
+            watched[sock.fd] = (item, sock)
+            poll.register(sock.fd, _HUNG_UP)
+    gone = []
+    for fd, event in poll.poll(0):
+        item, sock = watched[fd]
+        # Registered and polled by number: make sure once more whose hang-up that was.
+        if event & (_HUNG_UP | select.POLLHUP | select.POLLERR) and identify(fd) == sock:
+            gone.append(item)
+    return gone

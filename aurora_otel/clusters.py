@@ -1,0 +1,192 @@
+"""Clusters: what belongs together, and what is known of each.
+
+A cluster is known by its cluster endpoint, or by the instances that its topology lists; never by
+the DNS hash alone, which all clusters of an account share. One that is known only through names
+that are neither RDS's nor explained by a setting is never merged with another.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from aurora_otel.detector import Detector
+from aurora_otel.endpoints import Address, Endpoint, EndpointMap, EndpointType
+from aurora_otel.topology import Role
+from aurora_otel.tracker import Group, Track
+
+UNKNOWN = "unknown"
+# More instances than Aurora allows in a cluster (16): what exceeds this is not an Aurora's answer.
+MOST_INSTANCES = 64
+
+_numbers = itertools.count()
+
+
+class Cluster:
+    """One cluster, as this process knows it.
+
+    Attributes:
+        label: its name in telemetry; fixed.
+        system: `db.system.name`.
+        detector: what is known of its writer.
+        domain: the RDS domain of its instances, if that is known.
+        alert: whether a refresh window is open; the one thing that a healthy call checks.
+        open: its open connections by group; the tracker's.
+        stale: those of them that are stale; the tracker's.
+        instances: the instances that are known, oldest first.
+        topology_known: whether a topology was ever read: without one it is not an Aurora to us.
+        known_at: when something was last learnt of its writer, in monotonic seconds.
+        combinations: what was ever counted or could be, for the explicit zeros of the metrics.
+    """
+
+    def __init__(self, label: str, system: str, detector: Detector) -> None:
+        self.number = next(_numbers)
+        self.label = label
+        self.system = system
+        self.detector = detector
+        self.domain: str | None = None
+        self.alert = False
+        self.open: dict[Group, set[Track]] = {}
+        self.stale: set[Track] = set()
+        self.instances: dict[str, None] = {}
+        self.topology_known = False
+        self.known_at = float("-inf")
+        # (driver, endpoint type) seen, and (instance, role, driver) reported.
+        self.drivers: dict[tuple[str, EndpointType], None] = {}
+        self.reported: dict[tuple[str, Role, str], None] = {}
+        self.looks: Any = None
+        self._groups: dict[Group, Group] = {}
+
+    def learn(self, instances: Iterable[str], now: float) -> None:
+        """Take note of instances that a topology lists."""
+        for instance in instances:
+            if len(self.instances) >= MOST_INSTANCES:
+                break
+            self.instances.setdefault(instance)
+        self.known_at = now
+
+    def instance_label(self, instance: str | None) -> str:
+        """Return what `instance` is called in telemetry; at most 64 names in all."""
+        if instance is None or instance not in self.instances:
+            return UNKNOWN
+        return instance
+
+    def role(self, instance: str | None) -> Role:
+        """Return the role that `instance` has by what is known now."""
+        if instance is None or self.detector.writer is None or instance not in self.instances:
+            return Role.UNKNOWN
+        return Role.WRITER if instance == self.detector.writer else Role.READER
+
+    def group(self, instance: str | None, role: Role, driver: str, kind: EndpointType) -> Group:
+        """Return the group of a new connection; one object for all of the same."""
+        label = self.instance_label(instance)
+        group = Group(self.label, self.system, label, role, driver, kind)
+        self.drivers.setdefault((driver, kind))
+        return self._groups.setdefault(group, group)
+
+    def __repr__(self) -> str:
+        return f"<Cluster {self.label}>"
+
+
+class Clusters:
+    """Every cluster that this process has met.
+
+    Read and extended from hooks, without a lock: each step is one atomic operation on a dict. Two
+    threads that meet one cluster at the same moment may make two objects of it; binding finds that
+    out and queues the pair in `doubles`.
+
+    Args:
+        endpoints: what the settings say of host names.
+        create: makes the object of a new cluster out of its endpoint and `db.system.name`.
+    """
+
+    def __init__(self, endpoints: EndpointMap, create: Callable[[Endpoint, str], Cluster]) -> None:
+        self.endpoints = endpoints
+        self.doubles: deque[tuple[Cluster, Cluster]] = deque()
+        self._create = create
+        self._by_endpoint: dict[Any, Cluster] = {}
+        self._by_instance: dict[tuple[str, str], Cluster] = {}
+
+    def __iter__(self) -> Any:
+        """Iterate over the clusters, each once, oldest first."""
+        return iter(sorted(set(self._by_endpoint.copy().values()), key=lambda c: c.number))
+
+    def find(self, endpoint: Endpoint) -> Cluster | None:
+        """Return the cluster that `endpoint` is known to lead to."""
+        if found := self._by_endpoint.get(_key(endpoint)):
+            return found
+        return self._of_instance(endpoint.instance, endpoint.domain)
+
+    def resolve(
+        self,
+        endpoint: Endpoint,
+        system: str,
+        instance: str | None = None,
+        instances: Iterable[str] = (),
+    ) -> Cluster:
+        """Return the cluster of a new connection, a new one if need be.
+
+        Args:
+            endpoint: what the application connected to.
+            system: `db.system.name`.
+            instance: where the connection landed, if that is known.
+            instances: the instances of its topology, if that was read.
+        """
+        members = dict.fromkeys([*([instance] if instance else []), *instances])
+        found = self.find(endpoint)
+        for member in members:
+            found = found or self._of_instance(member, endpoint.domain)
+        if found is None:
+            created = self._create(endpoint, system)
+            found = self._by_endpoint.setdefault(_key(endpoint), created)
+        self.bind(found, endpoint, members)
+        return found
+
+    def bind(self, cluster: Cluster, endpoint: Endpoint, instances: Iterable[str]) -> None:
+        """Write down that `endpoint` and `instances` belong to `cluster`."""
+        if cluster.domain is None and endpoint.domain:
+            cluster.domain = endpoint.domain
+        self._claim(self._by_endpoint, _key(endpoint), cluster)
+        for instance in instances:
+            if scope := self.endpoints.namespace(instance, endpoint.domain):
+                self._claim(self._by_instance, (scope, instance), cluster)
+
+    def settle_doubles(self) -> list[tuple[Cluster, Cluster]]:
+        """Make one of each pair found to be one cluster; return them as (winner, loser)."""
+        settled = []
+        while self.doubles:
+            winner, loser = sorted(self.doubles.popleft(), key=lambda c: c.number)
+            if winner is loser:
+                continue
+            for index in (self._by_endpoint, self._by_instance):
+                for key, cluster in list(index.items()):
+                    if cluster is loser:
+                        index[key] = winner
+            winner.learn(loser.instances, max(winner.known_at, loser.known_at))
+            settled.append((winner, loser))
+        return settled
+
+    def _of_instance(self, instance: str | None, domain: str | None) -> Cluster | None:
+        scope = self.endpoints.namespace(instance, domain) if instance else None
+        return self._by_instance.get((scope, instance)) if scope and instance else None
+
+    def _claim(self, index: dict[Any, Cluster], key: Any, cluster: Cluster) -> None:
+        owner = index.setdefault(key, cluster)
+        if owner is not cluster:
+            self.doubles.append((owner, cluster))
+
+
+def _key(endpoint: Endpoint) -> str | Address:
+    return endpoint.cluster or endpoint.address
+
+
+def label(endpoint: Endpoint, name: str | None) -> str:
+    """Return what a new cluster is called in telemetry.
+
+    Args:
+        endpoint: what the application connected to first.
+        name: what the settings call it, if they do.
+    """
+    return name or (endpoint.name if endpoint.cluster and endpoint.name else endpoint.address.host)

@@ -1,0 +1,224 @@
+"""Symptoms and verdicts in, decisions out: what one cluster's history means.
+
+Pure: no I/O, no clock, no threads. Times are seconds of the monotonic clock and are passed in.
+Nothing is ever decided on a symptom, or on what a view names: only a verdict decides, and it
+decides by state (is this connection stale?), never by event (did the writer change just now?).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from aurora_otel.endpoints import EndpointType
+from aurora_otel.symptoms import Symptom
+from aurora_otel.topology import Role, Verdict
+
+# The first look after a symptom is repeated this soon while no writer confirms itself.
+FIRST_STEP = 0.05
+# In the window, looks become rarer by this factor, down to one in this many seconds.
+BACKOFF = 1.5
+RAREST = 15.0
+
+
+class Cause(str, Enum):
+    """Why a connection is stale."""
+
+    WRITER_CHANGED = "writer_changed"
+    MISROUTED = "misrouted"
+    WRITE_REFUSED = "write_refused"
+
+
+class ConnectionFacts(Protocol):
+    """What the rule of staleness asks of a connection."""
+
+    @property
+    def instance(self) -> str | None:
+        """The instance that it landed on, if that is known."""
+
+    @property
+    def role(self) -> Role:
+        """That instance's role when the connection was opened."""
+
+    @property
+    def endpoint_type(self) -> EndpointType:
+        """How it was opened."""
+
+    @property
+    def opened_at(self) -> float:
+        """When it was opened."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether a write on it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSymptom:
+    """The symptom that opened the refresh window."""
+
+    kind: Symptom
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WriterChange:
+    """A verdict named another writer than the one that was known.
+
+    Attributes:
+        old: the former writer.
+        new: the writer by the verdict.
+        number: how many changes this cluster has seen, this one included.
+    """
+
+    old: str
+    new: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a cluster is looked at.
+
+    Attributes:
+        window: seconds after a symptom in which calls look first.
+        interval: seconds between two looks in the window, at first.
+    """
+
+    window: float
+    interval: float
+
+
+class Detector:
+    """What is known of one cluster's writer, and when to look again.
+
+    Args:
+        pace: how often to look.
+        random: a number in [0, 1), for the jitter: many processes see one failover at one moment.
+    """
+
+    def __init__(self, pace: Pace, random: Callable[[], float]) -> None:
+        self.writer: str | None = None
+        self.changes = 0
+        self.first_symptom: FirstSymptom | None = None
+        self._pace = pace
+        self._random = random
+        self._changed_at = float("-inf")
+        self._known_until: dict[str, float] = {}
+        self._judged = float("-inf")
+        self._window_until = float("-inf")
+        self._next_look = float("-inf")
+        self._interval = pace.interval
+        self._retry_at = float("-inf")
+        self._step = FIRST_STEP
+
+    # The window.
+
+    def symptom(self, kind: Symptom, now: float) -> None:
+        """Take note of a symptom: the refresh window opens, or stays open for longer."""
+        if not self.window_open(now):
+            self.first_symptom = FirstSymptom(kind, now)
+            self._next_look = now
+            self._interval = self._pace.interval
+            self._step = FIRST_STEP
+        self._window_until = now + self._pace.window
+
+    def window_open(self, now: float) -> bool:
+        """Whether calls look at the topology first."""
+        return now < self._window_until
+
+    def close_window(self) -> None:
+        """Close the window: the verdict that it waited for is there, and cleaned up."""
+        self._window_until = float("-inf")
+        self.first_symptom = None
+
+    def look_due(self, now: float) -> bool:
+        """Whether a call that saw nothing itself looks first."""
+        return self.window_open(now) and now >= self._next_look
+
+    @property
+    def next_look(self) -> float:
+        """When the next look of the window is due."""
+        return self._next_look
+
+    @property
+    def retry_at(self) -> float:
+        """The earliest time for a look that a symptom asks for."""
+        return self._retry_at
+
+    def looked(self, now: float, *, confirmed: bool) -> None:
+        """Take note that a look ended, and space the next ones out.
+
+        A look that confirmed a writer may be repeated soon: it answers the next symptom with one
+        round trip. One that did not is repeated less and less often.
+        """
+        self._next_look = now + self._interval * (0.75 + self._random() / 2)
+        self._interval = min(self._interval * BACKOFF, max(RAREST, self._pace.interval))
+        self._step = FIRST_STEP if confirmed else min(self._step * 2, self._pace.interval)
+        self._retry_at = now + self._step
+
+    # The writer.
+
+    def introduce(self, writer: str) -> None:
+        """Take note of an instance that says it is the writer, if none is known yet."""
+        if self.writer is None:
+            self.writer = writer
+
+    def contradicts(self, instance: str, role: Role) -> bool:
+        """Whether what an instance says of itself is not what is known of it."""
+        if self.writer is None or role is Role.UNKNOWN:
+            return False
+        return (instance == self.writer) is not (role is Role.WRITER)
+
+    def judge(self, verdict: Verdict) -> bool:
+        """Apply a verdict; return whether it counts.
+
+        It does not when one whose reading began later was applied before.
+        """
+        if verdict.began < self._judged:
+            return False
+        self._judged = verdict.began
+        if self.writer is not None and self.writer != verdict.writer:
+            self._known_until[self.writer] = verdict.began
+            self._changed_at = verdict.began
+            self.changes += 1
+        self.writer = verdict.writer
+        return True
+
+    def staleness(self, connection: ConnectionFacts) -> Cause | None:
+        """Return why `connection` is stale, or `None` if it is not.
+
+        It is stale when its instance is not the writer and it was opened through
+
+        - the writer endpoint: always;
+        - an instance or custom endpoint: if its instance was known as the writer while it was
+          open, or a write on it was refused and the writer has changed since it was opened;
+        - any other host: if its instance was known as the writer while it was open, or a write
+          on it was refused;
+        - the reader endpoint: never.
+        """
+        instance = connection.instance
+        if self.writer is None or instance is None or instance == self.writer:
+            return None
+        if not self._is_stale(connection, instance):
+            return None
+        if connection.role is Role.WRITER:
+            return Cause.WRITER_CHANGED
+        if connection.endpoint_type is EndpointType.WRITER:
+            return Cause.MISROUTED
+        return Cause.WRITE_REFUSED if connection.refused else Cause.WRITER_CHANGED
+
+    def _is_stale(self, connection: ConnectionFacts, instance: str) -> bool:
+        kind = connection.endpoint_type
+        if kind is EndpointType.WRITER:
+            return True
+        if kind in (EndpointType.READER, EndpointType.PROXY):
+            return False
+        known_until = self._known_until.get(instance, float("-inf"))
+        if connection.role is Role.WRITER or known_until > connection.opened_at:
+            return True
+        if kind is EndpointType.OTHER:
+            return connection.refused
+        return connection.refused and self._changed_at > connection.opened_at

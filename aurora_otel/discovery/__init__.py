@@ -1,0 +1,11 @@
+"""Where identity and topology come from: one file a source."""
+
+from __future__ import annotations
+
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
+from aurora_otel.discovery.dialect import Dialect
+
+# By `db.system.name`.
+DIALECTS: dict[str, Dialect] = {"postgresql": AuroraPostgreSQL()}
+
+__all__ = ["DIALECTS", "Dialect"]

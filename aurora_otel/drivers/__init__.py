@@ -1,0 +1,38 @@
+"""The drivers that are patched, each in a file of its own behind `protocol.Driver`.
+
+Nothing of a driver is imported before the application imports it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple, cast
+
+from aurora_otel.drivers.protocol import Driver
+
+
+class Registration(NamedTuple):
+    """Where a driver's code is.
+
+    Attributes:
+        name: `aurora.driver`, and the name in the setting `DRIVERS`.
+        module: the module whose import by the application brings the driver in.
+        file: our module with a class `Adapter` for it.
+    """
+
+    name: str
+    module: str
+    file: str
+
+    def load(self) -> Driver:
+        """Import our side of the driver, and with it the driver itself."""
+        return cast("Driver", import_module(self.file).Adapter())
+
+
+REGISTRY = (
+    Registration("psycopg", "psycopg", "aurora_otel.drivers.psycopg"),
+    Registration("psycopg2", "psycopg2", "aurora_otel.drivers.psycopg2"),
+)
+NAMES = tuple(registration.name for registration in REGISTRY)
+
+__all__ = ["NAMES", "REGISTRY", "Driver", "Registration"]

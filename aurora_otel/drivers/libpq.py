@@ -1,0 +1,49 @@
+"""What the PostgreSQL drivers over libpq have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aurora_otel import symptoms
+from aurora_otel.drivers.protocol import Failure
+from aurora_otel.endpoints import Address
+
+DEFAULT_PORT = 5432
+APPLICATION_NAME = "aurora-otel"
+
+
+def overrides(address: Address | None, timeout: float) -> dict[str, str]:
+    """Return the connection parameters in which a monitoring connection differs.
+
+    Args:
+        address: where to; `None`: where the application's own parameters lead.
+        timeout: seconds; libpq takes whole ones.
+    """
+    parameters = {
+        "application_name": APPLICATION_NAME,
+        "connect_timeout": str(max(2, round(timeout))),
+        # The role is what we are going to find out.
+        "target_session_attrs": "any",
+    }
+    if address is not None:
+        # An empty hostaddr counts as none given; the application's would win over the host.
+        parameters |= {"host": address.host, "port": str(address.port), "hostaddr": ""}
+    return parameters
+
+
+def is_replication(parameters: Mapping[str, Any]) -> bool:
+    """Whether connection parameters ask for a replication connection, which takes no SQL."""
+    return str(parameters.get("replication") or "false").lower() not in ("false", "off", "no", "0")
+
+
+def failure(sqlstate: str | None, *, lost: bool, may_wait: bool = True) -> Failure:
+    """Return what an error with this SQLSTATE means."""
+    return Failure(symptoms.of_postgresql(sqlstate, lost=lost), lost, may_wait)
+
+
+def login_refused(sqlstate: str | None, message: str) -> bool:
+    """Whether a connect failed for its login: class 28, which old libpq shows as text only."""
+    if sqlstate is not None:
+        return sqlstate.startswith("28")
+    return "authentication failed" in message or "no password supplied" in message

@@ -1,0 +1,160 @@
+"""What a driver's file offers to the core, and what the core offers to it.
+
+A driver's file knows its driver and these protocols, and nothing of the agent: it is handed the
+hooks. See `docs/design.md`, "Drivers".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
+
+from aurora_otel.endpoints import Address
+from aurora_otel.symptoms import Symptom
+from aurora_otel.tracker import Track
+
+# What a statement of ours returns: every value as text, or None for NULL.
+Rows = Sequence[Sequence[str | None]]
+
+# The attribute of a connection object that holds its track.
+ATTRIBUTE = "_aurora_otel"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Login:
+    """The settings that an application connected with, secrets among them: never shown.
+
+    Attributes:
+        parameters: whatever the driver connects with.
+    """
+
+    parameters: Any
+
+    def __repr__(self) -> str:
+        return "<Login>"
+
+
+class Failure(NamedTuple):
+    """An error on a tracked connection, as the driver's file understands it.
+
+    Attributes:
+        symptom: what it is a symptom of, if it is one.
+        lost: whether the driver takes the connection for gone.
+        may_wait: whether the thread that met it may wait for a look. Not in a rollback: pools run
+            it from weakref callbacks, inside anything.
+    """
+
+    symptom: Symptom | None
+    lost: bool
+    may_wait: bool = True
+
+
+class Opening(NamedTuple):
+    """A connection that the driver has just opened, before the application gets it.
+
+    Attributes:
+        connection: the connection.
+        login: what it was opened with.
+        reconnect: opens another one with the application's own arguments; raises as the
+            application's own call does.
+        began: when the application's connect began, in nanoseconds since the epoch.
+    """
+
+    connection: Any
+    login: Login
+    reconnect: Callable[[], Any]
+    began: int
+
+
+class Hooks(Protocol):
+    """What a driver's file reports. None of these raises, and none changes what is reported."""
+
+    def opened(self, driver: Driver, opening: Opening) -> Any:
+        """Identify and track a new connection; return the one to hand to the application."""
+
+    def before_call(self, track: Track) -> None:
+        """Look at the topology, if one is due: `track.cluster.alert` is set."""
+
+    def failed(self, track: Track, failure: Failure) -> None:
+        """Take note of an error; act on it if it is a symptom."""
+
+    def closed(self, track: Track) -> None:
+        """Take note that the application closed the connection. Only appends."""
+
+
+class Monitor(Protocol):
+    """A connection of ours, never tracked, never seen by other instrumentations."""
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        """Run one statement outside any transaction.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds.
+            Exception: the driver's own.
+        """
+
+    def close(self) -> None:
+        """Close it; never raises."""
+
+    def abort(self) -> None:
+        """Make a blocked `ask` fail at once; called from another thread."""
+
+
+class Driver(Protocol):
+    """One DB-API driver."""
+
+    @property
+    def name(self) -> str:
+        """`aurora.driver`."""
+
+    @property
+    def system(self) -> str:
+        """`db.system.name`."""
+
+    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
+        """Patch the driver; return what undoes it."""
+
+    def address(self, connection: Any) -> Address:
+        """Return the host, as the application wrote it, and the port."""
+
+    def backend_id(self, connection: Any) -> str | None:
+        """Return the server's number for the session that the login handed out."""
+
+    def fileno(self, connection: Any) -> int:
+        """Return the descriptor of its socket; below 0 if it has none or shows none."""
+
+    def askable(self, connection: Any, login: Login) -> bool:
+        """Whether a statement of ours would disturb nothing on it now."""
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run one statement on an application's fresh connection; as `Monitor.ask`.
+
+        Outside any transaction, and without a trace in the connection's state.
+        """
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether the driver takes it for closed, without asking the server."""
+
+    def discard(self, connection: Any) -> None:
+        """Drop a connection that the application never saw; never raises or blocks."""
+
+    def mark(self, connection: Any, track: Track) -> None:
+        """Make the hooks find `track` on `connection`."""
+
+    def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
+        """Open a connection of ours with the application's login and TLS settings.
+
+        Args:
+            login: the application's.
+            address: where to; `None`: where the login itself leads.
+            timeout: seconds.
+
+        Raises:
+            TimeoutError: it took longer.
+            Exception: the driver's own.
+        """
+
+    def login_refused(self, error: Exception) -> bool:
+        """Whether a connect failed because the login is not, or no longer, valid."""

@@ -1,0 +1,206 @@
+"""psycopg 3 (sync).
+
+Two places of `psycopg.Connection` see everything: `_connect_gen`, below what pools and other
+instrumentations call and wrap, and `wait`, which every network operation of a connection passes:
+execution, commit, rollback, COPY, server-side cursors, pipelines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Callable, Generator
+from operator import attrgetter
+from types import ModuleType
+from typing import Any
+
+import psycopg
+from psycopg import conninfo, generators, pq, waiting
+
+from aurora_otel import cleanup
+from aurora_otel.drivers import libpq
+from aurora_otel.drivers.patching import Patches, watch
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, Login, Monitor, Opening, Rows
+from aurora_otel.endpoints import Address
+from aurora_otel.tracker import Track
+
+# How often a wait comes back to Python, for signals and for our deadline: seconds.
+_INTERVAL = 0.05
+
+
+class Adapter:
+    """The `Driver` for psycopg 3."""
+
+    name = "psycopg"
+    system = "postgresql"
+
+    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
+        """Patch `psycopg.Connection`."""
+        connection = module.Connection
+        patches = Patches()
+
+        def connect(
+            wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> Any:
+            return _opening(self, hooks, functools.partial(wrapped, *args, **kwargs), args, kwargs)
+
+        patches.wrap(connection, "_connect_gen", connect)
+        patches.replace(
+            connection,
+            "wait",
+            watch(
+                hooks,
+                connection.wait,
+                track_of=attrgetter(ATTRIBUTE),
+                errors=psycopg.Error,
+                failure_of=_failure,
+                may_wait=_may_wait,
+            ),
+        )
+        patches.replace(connection, "close", _watched_close(hooks, connection.close))
+        return patches.undo
+
+    def address(self, connection: Any) -> Address:
+        """Return what libpq connected to."""
+        host = connection.pgconn.host or connection.pgconn.hostaddr or b"localhost"
+        port = connection.pgconn.port
+        return Address(os.fsdecode(host), int(port) if port else libpq.DEFAULT_PORT)
+
+    def backend_id(self, connection: Any) -> str | None:
+        """Return the process id of `BackendKeyData`."""
+        return str(connection.pgconn.backend_pid)
+
+    def fileno(self, connection: Any) -> int:
+        """Return libpq's descriptor, -1 once the connection is gone."""
+        return -1 if connection.closed else int(connection.pgconn.socket)
+
+    def askable(self, connection: Any, login: Login) -> bool:
+        """Not in a transaction, a pipeline or replication."""
+        return (
+            connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+            and connection.pgconn.pipeline_status == pq.PipelineStatus.OFF
+            and not libpq.is_replication(conninfo.conninfo_to_dict(login.parameters))
+        )
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run a statement below psycopg's own state: no BEGIN, no adapters, nothing prepared."""
+        pgconn = connection.pgconn
+        pgconn.send_query(statement.encode())
+        execution = _limited(generators.execute(pgconn), time.monotonic() + timeout)
+        results: Any = waiting.wait(execution, pgconn.socket, interval=_INTERVAL)
+        result = results[-1]
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
+        return [
+            [_text(result.get_value(row, column)) for column in range(result.nfields)]
+            for row in range(result.ntuples)
+        ]
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether libpq has given it up."""
+        return bool(connection.closed)
+
+    def discard(self, connection: Any) -> None:
+        """Finish it on libpq's level, past the hook on `close`."""
+        connection._closed = True  # noqa: SLF001 - else its __del__ warns of a leak
+        connection.pgconn.finish()
+
+    def mark(self, connection: Any, track: Track) -> None:
+        """Set the attribute."""
+        setattr(connection, ATTRIBUTE, track)
+
+    def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
+        """Connect on psycopg's own generators, below every patch."""
+        parameters = libpq.overrides(address, timeout)
+        return _Monitor(self, conninfo.make_conninfo(login.parameters, **parameters), timeout)
+
+    def login_refused(self, error: Exception) -> bool:
+        """Go by the SQLSTATE, where libpq passes it on, else by libpq's words."""
+        return isinstance(error, psycopg.OperationalError) and libpq.login_refused(
+            error.sqlstate, str(error)
+        )
+
+
+class _Monitor:
+    def __init__(self, driver: Adapter, parameters: str, timeout: float) -> None:
+        self._driver = driver
+        connecting = _limited(generators.connect(parameters), time.monotonic() + timeout)
+        self._connection = psycopg.Connection(
+            waiting.wait_conn(connecting, interval=_INTERVAL, timeout=timeout + 1)
+        )
+        self._socket = cleanup.identify(driver.fileno(self._connection))
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        return self._driver.ask(self._connection, statement, timeout)
+
+    def close(self) -> None:
+        self._driver.discard(self._connection)
+
+    def abort(self) -> None:
+        cleanup.shut_down(self._socket)
+
+
+def _opening(
+    driver: Adapter,
+    hooks: Hooks,
+    connect: Callable[[], Generator[Any, Any, Any]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Generator[Any, Any, Any]:
+    """Stand in for `_connect_gen`: connect as the driver does, then hand the connection over."""
+    began = time.time_ns()
+    parameters = args[0] if args else kwargs.get("conninfo", "")
+    connection = yield from connect()
+
+    def reconnect() -> Any:
+        timeout = conninfo.timeout_from_conninfo(conninfo.conninfo_to_dict(parameters))
+        return waiting.wait_conn(connect(), interval=_INTERVAL, timeout=timeout)
+
+    return hooks.opened(driver, Opening(connection, Login(parameters), reconnect, began))
+
+
+def _limited(generator: Generator[Any, Any, Any], deadline: float) -> Generator[Any, Any, Any]:
+    """Drive a generator of psycopg's for as long as there is time.
+
+    Raises:
+        TimeoutError: `deadline`, in seconds of the monotonic clock, has passed.
+    """
+    with contextlib.closing(generator):
+        try:
+            state = next(generator)
+            while True:
+                ready = yield state
+                if not ready and time.monotonic() >= deadline:
+                    raise TimeoutError
+                state = generator.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")
+
+
+def _may_wait(args: tuple[Any, ...]) -> bool:
+    return getattr(args[0] if args else None, "__name__", "") != "_rollback_gen"
+
+
+def _failure(connection: Any, error: Any, args: tuple[Any, ...]) -> Failure:
+    lost = connection.pgconn.status == pq.ConnStatus.BAD
+    return libpq.failure(error.sqlstate, lost=lost, may_wait=_may_wait(args))
+
+
+def _watched_close(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            track = getattr(self, ATTRIBUTE, None)
+            # A pool's connection may only have been returned to it.
+            if track is not None and self.closed:
+                hooks.closed(track)
+
+    return close

@@ -1,0 +1,192 @@
+"""Host names: what an application's endpoint tells of the cluster and instance behind it.
+
+Pure: a name goes in, an `Endpoint` comes out; nothing is resolved and nothing raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+
+class EndpointType(str, Enum):
+    """How an application connected."""
+
+    WRITER = "writer"
+    READER = "reader"
+    CUSTOM = "custom"
+    INSTANCE = "instance"
+    PROXY = "proxy"
+    OTHER = "other"
+
+
+class Address(NamedTuple):
+    """A host name or IP address, and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint, as far as its name tells.
+
+    Attributes:
+        address: the normalised host (lower case, no trailing dot) and the port.
+        type: what kind of endpoint it is.
+        name: the identifier in the name: of the cluster for a writer or reader endpoint, of the
+            instance for an instance endpoint, of the endpoint or proxy itself otherwise.
+        domain: what follows the identifier in the names of the instances beside it. It is shared
+            by all clusters of an account in a region; an instance identifier is unique in it.
+    """
+
+    address: Address
+    type: EndpointType = EndpointType.OTHER
+    name: str | None = None
+    domain: str | None = None
+
+    @property
+    def instance(self) -> str | None:
+        """The instance that the name itself tells, if it is an instance endpoint."""
+        return self.name if self.type is EndpointType.INSTANCE else None
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster that the name itself tells, as `<identifier>.<domain>`."""
+        if self.type in (EndpointType.WRITER, EndpointType.READER) and self.domain:
+            return f"{self.name}.{self.domain}"
+        return None
+
+
+# https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.html, and the
+# endpoint suffixes of the partitions in botocore's endpoints.json.
+_REGION = r"[a-z]{2}(?:-[a-z]+)+-\d+"
+_SUFFIX = (
+    rf"(?:{_REGION}\.rds\.(?:amazonaws\.com(?:\.cn)?|c2s\.ic\.gov|sc2s\.sgov\.gov)"
+    rf"|rds\.{_REGION}\.amazonaws\.com\.cn)"
+)
+_RDS = re.compile(
+    r"(?P<name>[a-z0-9-]+)\."
+    r"(?:[a-z0-9-]+\.(?=proxy-))?"  # a proxy's own endpoints: <name>.endpoint.proxy-<hash>
+    r"(?:(?P<kind>cluster-ro|cluster-custom|cluster|proxy|shardgrp)-)?"
+    rf"(?P<domain>[a-z0-9]+\.{_SUFFIX})",
+)
+_GLOBAL = re.compile(r"(?P<name>[a-z0-9-]+)\.global-[a-z0-9]+\.global\.rds\.amazonaws\.com")
+_TYPES = {
+    None: EndpointType.INSTANCE,
+    "cluster": EndpointType.WRITER,
+    "cluster-ro": EndpointType.READER,
+    "cluster-custom": EndpointType.CUSTOM,
+    "proxy": EndpointType.PROXY,
+    # A Limitless shard group routes each statement by itself, as a proxy does.
+    "shardgrp": EndpointType.PROXY,
+}
+
+
+def normalise(host: str) -> str:
+    """Return `host` in the one spelling that is compared: lower case, no trailing dot."""
+    return host.strip().lower().removesuffix(".")
+
+
+def parse(host: str, port: int) -> Endpoint:
+    """Return what the name `host` tells; a name that is not RDS's is of type `OTHER`.
+
+    Args:
+        host: a host name, IP address or socket directory, in any spelling.
+        port: the TCP port.
+    """
+    host = normalise(host)
+    address = Address(host, port)
+    if found := _RDS.fullmatch(host):
+        return Endpoint(address, _TYPES[found["kind"]], found["name"], found["domain"])
+    if found := _GLOBAL.fullmatch(host):
+        return Endpoint(address, EndpointType.WRITER, found["name"])
+    return Endpoint(address)
+
+
+@dataclass(frozen=True, slots=True)
+class HostTemplate:
+    """How a custom domain names its instances: `?.db.example.com:5432`.
+
+    Attributes:
+        pattern: the host name, with one `?` where the instance identifier stands.
+        port: the port of every instance, or `None` for that of the application's connection.
+    """
+
+    pattern: str
+    port: int | None = None
+
+    def address(self, instance: str, port: int) -> Address:
+        """Return where `instance` is reached; `port` counts where the template has none."""
+        return Address(self.pattern.replace("?", instance), self.port or port)
+
+    def instance(self, host: str) -> str | None:
+        """Return the instance that `host` (normalised) names, if it fits the template."""
+        before, _, after = self.pattern.partition("?")
+        name = host.removeprefix(before).removesuffix(after)
+        if host == f"{before}{name}{after}" and re.fullmatch(r"[a-z][a-z0-9-]*", name):
+            return name
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointMap:
+    """The names that the settings explain, on top of what `parse` knows.
+
+    Attributes:
+        instances: addresses by instance identifier (`INSTANCE_ENDPOINTS`).
+        template: how a custom domain names its instances (`INSTANCE_HOST_TEMPLATE`).
+        writers: hosts that mean the writer (`WRITER_ENDPOINTS`); a port of 0 means any.
+    """
+
+    instances: Mapping[str, Address] = field(default_factory=dict)
+    template: HostTemplate | None = None
+    writers: frozenset[Address] = frozenset()
+
+    def classify(self, host: str, port: int) -> Endpoint:
+        """Return the endpoint that `host` and `port` are, settings first."""
+        endpoint = parse(host, port)
+        address = endpoint.address
+        for instance, known in self.instances.items():
+            if known == address:
+                return Endpoint(address, EndpointType.INSTANCE, instance)
+        if address in self.writers or Address(address.host, 0) in self.writers:
+            return Endpoint(address, EndpointType.WRITER, endpoint.name, endpoint.domain)
+        if self.template and (name := self.template.instance(address.host)):
+            return Endpoint(address, EndpointType.INSTANCE, name)
+        return endpoint
+
+    def address(self, instance: str, domain: str | None, port: int) -> Address | None:
+        """Return where `instance` is reached, or `None` where that cannot be known.
+
+        Args:
+            instance: the instance's identifier.
+            domain: the RDS domain of its cluster, if it is known.
+            port: the port of the application's own connections.
+        """
+        if known := self.instances.get(instance):
+            return known
+        if self.template:
+            return self.template.address(instance, port)
+        if domain:
+            return Address(f"{instance}.{domain}", port)
+        return None
+
+    def namespace(self, instance: str, domain: str | None) -> str | None:
+        """Return the scope in which the identifier `instance` is unique, or `None`.
+
+        Two connections are known to belong to one cluster by an instance of the same identifier
+        in the same scope. Names that are neither RDS's nor explained by a setting have none.
+        """
+        if instance in self.instances:
+            return "settings"
+        if self.template:
+            return self.template.pattern
+        return domain

@@ -1,0 +1,1 @@
+"""What the agent tells: names, metrics, spans and log records."""

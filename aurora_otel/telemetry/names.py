@@ -1,0 +1,368 @@
+"""Every name of the telemetry, in one place: they are the product's interface.
+
+Names follow OpenTelemetry's naming rules: stable semantic conventions where one exists, the
+namespace `aurora.` elsewhere. `docs/telemetry.md` is generated from these definitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
+
+from aurora_otel.detector import Cause
+from aurora_otel.endpoints import EndpointType
+from aurora_otel.symptoms import Symptom
+from aurora_otel.topology import Role, Source
+from aurora_otel.tracker import Outcome, PruneReason
+
+CLUSTER_ID = "aurora.cluster.id"
+INSTANCE_ID = "aurora.instance.id"
+INSTANCE_ROLE = "aurora.instance.role"
+ENDPOINT_TYPE = "aurora.endpoint.type"
+DRIVER = "aurora.driver"
+PRUNE_REASON = "aurora.prune.reason"
+INVALIDATION_CAUSE = "aurora.invalidation.cause"
+INVALIDATION_OUTCOME = "aurora.invalidation.outcome"
+SYMPTOM = "aurora.failover.symptom"
+OLD_WRITER = "aurora.failover.old_writer"
+NEW_WRITER = "aurora.failover.new_writer"
+INVALIDATED = "aurora.failover.invalidated"
+TOPOLOGY_SOURCE = "aurora.topology.source"
+TOPOLOGY_INSTANCES = "aurora.topology.instances"
+TOPOLOGY_WRITER_ID = "aurora.topology.writer_id"
+TOPOLOGY_CONFIRMED = "aurora.topology.confirmed"
+# Counts on spans, one attribute for each value of the enumeration.
+INVALIDATIONS_PREFIX = "aurora.invalidations."
+PRUNES_PREFIX = "aurora.prunes."
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute: its name, and what it means or which values it takes."""
+
+    name: str
+    meaning: str
+
+
+def _values(enum: type[Enum]) -> str:
+    return ", ".join(f"`{member.value}`" for member in enum)
+
+
+ATTRIBUTES = (
+    Attribute(
+        CLUSTER_ID,
+        "the setting `CLUSTER_ID`; else the cluster endpoint's identifier; else the host as the "
+        "application wrote it; fixed for the life of the process",
+    ),
+    Attribute(INSTANCE_ID, "the instance's identifier, or `unknown`; at most 64 a cluster"),
+    Attribute(
+        INSTANCE_ROLE,
+        f"{_values(Role)}: on `aurora.connection.count` the role now, elsewhere the role when the "
+        "connection was opened",
+    ),
+    Attribute(ENDPOINT_TYPE, f"{_values(EndpointType)}: how the application connected"),
+    Attribute(DRIVER, "`psycopg`, `psycopg2`"),
+    Attribute(
+        PRUNE_REASON,
+        f"{_values(PruneReason)}: leaked by the application, closed behind our back, or by the "
+        "server",
+    ),
+    Attribute(
+        INVALIDATION_CAUSE,
+        f"{_values(Cause)}: its instance was the writer; it was opened through the writer endpoint "
+        "on a reader; a write on it was refused",
+    ),
+    Attribute(INVALIDATION_OUTCOME, _values(Outcome)),
+    Attribute(SYMPTOM, f"{_values(Symptom)}: what made us look (`topology`: a look showed it)"),
+    Attribute(OLD_WRITER, "instance identifier of the former writer"),
+    Attribute(NEW_WRITER, "instance identifier of the writer by the verdict"),
+    Attribute(INVALIDATED, "number of connections invalidated"),
+    Attribute(TOPOLOGY_SOURCE, _values(Source)),
+    Attribute(TOPOLOGY_INSTANCES, "instance identifiers that the topology lists"),
+    Attribute(TOPOLOGY_WRITER_ID, "instance identifier of the writer that the topology names"),
+    Attribute(TOPOLOGY_CONFIRMED, "whether that instance confirmed it"),
+    Attribute(f"{INVALIDATIONS_PREFIX}<outcome>", "number of invalidations with this outcome"),
+    Attribute(f"{PRUNES_PREFIX}<reason>", "number of connections pruned for this reason"),
+    Attribute(DB_SYSTEM_NAME, "as in the semantic conventions: `postgresql`"),
+    Attribute(SERVER_ADDRESS, "as in the semantic conventions: the host as the application wrote it"),
+    Attribute(SERVER_PORT, "as in the semantic conventions"),
+    Attribute(ERROR_TYPE, "as in the semantic conventions: the exception's type"),
+)
+
+
+class Kind(str, Enum):
+    """The kind of a metric's instrument."""
+
+    UP_DOWN_COUNTER = "observable up-down counter"
+    COUNTER = "observable counter"
+    GAUGE = "observable gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric.
+
+    Attributes:
+        name: its name.
+        kind: its instrument.
+        unit: its unit, in UCUM.
+        description: what it counts or measures.
+        attributes: what it carries beyond the cluster and `db.system.name`.
+        boundaries: of a histogram's buckets, in its unit.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    description: str
+    attributes: tuple[str, ...] = ()
+    boundaries: tuple[float, ...] = ()
+
+
+# 0.5 ms to 1 min
+_DURATIONS = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
+# 1 s to 7 days
+_LIFETIMES = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0, 259200.0, 604800.0)
+
+COUNT = Metric(
+    "aurora.connection.count",
+    Kind.UP_DOWN_COUNTER,
+    "{connection}",
+    "Open connections by the instance that they landed on and its role now",
+    (INSTANCE_ID, INSTANCE_ROLE, DRIVER),
+)
+STALE = Metric(
+    "aurora.connection.stale",
+    Kind.UP_DOWN_COUNTER,
+    "{connection}",
+    "Open connections that point to the wrong instance",
+    (INSTANCE_ID, DRIVER),
+)
+OPENS = Metric(
+    "aurora.connection.opens",
+    Kind.COUNTER,
+    "{connection}",
+    "Connections opened",
+    (INSTANCE_ID, INSTANCE_ROLE, DRIVER, ENDPOINT_TYPE),
+)
+CLOSES = Metric(
+    "aurora.connection.closes",
+    Kind.COUNTER,
+    "{connection}",
+    "Connections closed by the application, without those that had been invalidated",
+    (INSTANCE_ID, DRIVER),
+)
+PRUNES = Metric(
+    "aurora.connection.prunes",
+    Kind.COUNTER,
+    "{connection}",
+    "Connections dropped that the application had not closed",
+    (INSTANCE_ID, DRIVER, PRUNE_REASON),
+)
+INVALIDATIONS = Metric(
+    "aurora.connection.invalidations",
+    Kind.COUNTER,
+    "{connection}",
+    "Stale connections invalidated",
+    (INSTANCE_ID, DRIVER, INVALIDATION_CAUSE, INVALIDATION_OUTCOME),
+)
+MISROUTES = Metric(
+    "aurora.connection.misroutes",
+    Kind.COUNTER,
+    "{connection}",
+    "Connections through the writer endpoint that landed on a reader",
+    (INSTANCE_ID, DRIVER),
+)
+LIFETIME = Metric(
+    "aurora.connection.lifetime",
+    Kind.HISTOGRAM,
+    "s",
+    "How long connections were open",
+    (DRIVER,),
+    _LIFETIMES,
+)
+FAILOVERS = Metric(
+    "aurora.failovers",
+    Kind.COUNTER,
+    "{failover}",
+    "Changes of the writer; every process counts the same one",
+    (SYMPTOM,),
+)
+DETECTION = Metric(
+    "aurora.failover.detection.duration",
+    Kind.HISTOGRAM,
+    "s",
+    "From the first symptom to the verdict",
+    (SYMPTOM,),
+    _DURATIONS,
+)
+CLEANUP = Metric(
+    "aurora.failover.cleanup.duration",
+    Kind.HISTOGRAM,
+    "s",
+    "From the verdict to the last stale connection shut down",
+    (),
+    _DURATIONS,
+)
+REFRESH = Metric(
+    "aurora.topology.refresh.duration",
+    Kind.HISTOGRAM,
+    "s",
+    "How long a look at the topology took",
+    (TOPOLOGY_SOURCE, ERROR_TYPE),
+    _DURATIONS,
+)
+WRITER = Metric(
+    "aurora.topology.writer",
+    Kind.GAUGE,
+    "{writer}",
+    "1 for the writer, 0 for a reader, from what is younger than the refresh window",
+    (INSTANCE_ID,),
+)
+METRICS = (
+    OPENS,
+    COUNT,
+    STALE,
+    CLOSES,
+    PRUNES,
+    INVALIDATIONS,
+    MISROUTES,
+    LIFETIME,
+    FAILOVERS,
+    DETECTION,
+    CLEANUP,
+    REFRESH,
+    WRITER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span: all are of kind internal."""
+
+    name: str
+    when: str
+    attributes: tuple[str, ...]
+    parent: str
+    links: str = ""
+
+
+TRACK = Span(
+    "track connection",
+    "a connection was opened and identified",
+    (
+        CLUSTER_ID,
+        DB_SYSTEM_NAME,
+        INSTANCE_ID,
+        INSTANCE_ROLE,
+        ENDPOINT_TYPE,
+        DRIVER,
+        SERVER_ADDRESS,
+        SERVER_PORT,
+    ),
+    "the caller's span",
+)
+PRUNE = Span(
+    "prune connections",
+    "connections were dropped since the last round of pruning; a round without one is silent",
+    (f"{PRUNES_PREFIX}<reason>",),
+    "none: a root",
+)
+REFRESH_TOPOLOGY = Span(
+    "refresh topology",
+    "each look at the topology",
+    (
+        CLUSTER_ID,
+        DB_SYSTEM_NAME,
+        TOPOLOGY_SOURCE,
+        TOPOLOGY_INSTANCES,
+        TOPOLOGY_WRITER_ID,
+        TOPOLOGY_CONFIRMED,
+        ERROR_TYPE,
+    ),
+    "the span of the call that looks; none if the background loop does",
+)
+FAILOVER = Span(
+    "failover",
+    "a verdict named another writer; it starts with the first symptom",
+    (CLUSTER_ID, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
+    "the span of the call that saw the symptom",
+    "the deciding `refresh topology`",
+)
+INVALIDATE = Span(
+    "invalidate connections",
+    "an instance lost connections",
+    (
+        CLUSTER_ID,
+        DB_SYSTEM_NAME,
+        INSTANCE_ID,
+        INVALIDATION_CAUSE,
+        f"{INVALIDATIONS_PREFIX}<outcome>",
+    ),
+    "`failover`; none if a later verdict finds strays",
+    "the sampled spans in which the connections were opened, at most 32",
+)
+SPANS = (TRACK, PRUNE, REFRESH_TOPOLOGY, FAILOVER, INVALIDATE)
+
+INVALIDATION_FAILED = "invalidation failed"
+
+LOGGER = "aurora_otel"
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A kind of log record."""
+
+    level: str
+    message: str
+    attributes: tuple[str, ...]
+
+
+FAILOVER_LOG = LogRecord(
+    "WARNING",
+    "failover: the writer changed from <old> to <new>; <n> connections invalidated",
+    (CLUSTER_ID, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
+)
+STRAYS_LOG = LogRecord(
+    "WARNING",
+    "<n> stale connections invalidated",
+    (CLUSTER_ID, DB_SYSTEM_NAME, NEW_WRITER, INVALIDATED),
+)
+TRACKED_LOG = LogRecord(
+    "DEBUG",
+    "tracked a connection",
+    (CLUSTER_ID, DB_SYSTEM_NAME, INSTANCE_ID, INSTANCE_ROLE, ENDPOINT_TYPE, DRIVER),
+)
+PRUNED_LOG = LogRecord(
+    "DEBUG",
+    "pruned a connection",
+    (CLUSTER_ID, DB_SYSTEM_NAME, INSTANCE_ID, DRIVER, PRUNE_REASON),
+)
+INTERNAL_LOG = LogRecord(
+    "ERROR",
+    "internal failure in <where>, once per kind: the exception's type and our own frames",
+    (ERROR_TYPE,),
+)
+LOGS = (FAILOVER_LOG, STRAYS_LOG, TRACKED_LOG, PRUNED_LOG, INTERNAL_LOG)

@@ -1,0 +1,132 @@
+"""Instances, roles, views and verdicts: what is said and what is known of a cluster.
+
+Pure: values only. An instance *says* who it is and how it sees the others (`Answer`); such a view
+names a writer at most, because views lag and disagree. Only a `Verdict`, in which the named writer
+has confirmed that it is one, decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Role(str, Enum):
+    """What an instance does in its cluster."""
+
+    WRITER = "writer"
+    READER = "reader"
+    UNKNOWN = "unknown"
+
+
+class Source(str, Enum):
+    """Where a view of the topology came from."""
+
+    SQL = "sql"
+
+
+# Rows of the view older than this are instances that are gone: the view keeps them.
+GONE_AFTER = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One row of an instance's view of its cluster.
+
+    Attributes:
+        instance: the instance's identifier.
+        writer: whether the row claims to be the writer's.
+        age: seconds since the row was updated.
+    """
+
+    instance: str
+    writer: bool
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one instance sees its cluster.
+
+    Attributes:
+        instances: the identifiers of the instances that are there, the writer's among them.
+        writer: the instance that it names as the writer, if it names one.
+    """
+
+    instances: tuple[str, ...]
+    writer: str | None
+
+    @staticmethod
+    def of(members: Iterable[Member]) -> View:
+        """Return the view that `members` amount to.
+
+        Instances that are gone are left out, except a writer; of two that claim to be the writer,
+        as happens during a failover, the one updated last wins.
+        """
+        members = tuple(members)
+        claims = sorted((m for m in members if m.writer), key=lambda m: m.age)
+        there = {m.instance: None for m in members if m.writer or m.age <= GONE_AFTER}
+        return View(tuple(there), claims[0].instance if claims else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one instance said, in one statement, of itself and of its cluster.
+
+    Attributes:
+        instance: its identifier.
+        role: its role by its own word.
+        backend_id: the server's own number for the session that was asked.
+        view: how it sees the cluster, where that could be read.
+    """
+
+    instance: str
+    role: Role
+    backend_id: str
+    view: View | None = None
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether it is the writer: by its role and, where it can be read, by its own row."""
+        named = self.view is None or self.view.writer == self.instance
+        return self.role is Role.WRITER and named
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A confirmed topology.
+
+    Attributes:
+        writer: the instance that confirmed that it is the writer.
+        instances: the identifiers of the instances that are there.
+        began: when its reading began, in seconds of the monotonic clock: it judges only
+            connections opened before.
+    """
+
+    writer: str
+    instances: tuple[str, ...]
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look at a cluster's topology brought.
+
+    Attributes:
+        source: where it was read.
+        began: when it began, in seconds of the monotonic clock.
+        named: the writer that the views named last.
+        instances: the instances that the views listed.
+        verdict: the confirmed topology, if the named writer confirmed.
+        error: the type of the last error on the way, if there was one.
+        login_refused: whether no login worked.
+    """
+
+    source: Source
+    began: float
+    named: str | None = None
+    instances: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    error: str | None = None
+    login_refused: bool = False

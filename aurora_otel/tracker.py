@@ -1,0 +1,319 @@
+"""Who is connected where.
+
+No I/O. Every change of state passes one inbox that is drained under one lock, because the hooks
+that report changes may run anywhere: a weakref callback, and an application's own `close()` called
+from one, can strike inside any allocation, also one of ours under the lock. So hooks only append,
+`deque.append` is the weakref callback itself, and what a track has to become is read off the track:
+reconciling it twice, or in any order, comes to the same.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aurora_otel.detector import Cause
+from aurora_otel.endpoints import EndpointType
+from aurora_otel.topology import Role
+
+if TYPE_CHECKING:
+    from aurora_otel.cleanup import SocketId
+    from aurora_otel.clusters import Cluster
+
+
+class PruneReason(str, Enum):
+    """Why a connection was dropped that nobody closed."""
+
+    GARBAGE_COLLECTED = "garbage_collected"
+    CLOSED = "closed"
+    HUNG_UP = "hung_up"
+
+
+class Outcome(str, Enum):
+    """What came of invalidating a connection."""
+
+    CLOSED = "closed"
+    FAILED = "failed"
+    OBSERVED = "observed"
+
+
+class State(Enum):
+    """Where a track is on its way."""
+
+    NEW = "new"
+    OPEN = "open"
+    CLAIMED = "claimed"  # being invalidated: its end is not decided yet
+    INVALIDATED = "invalidated"
+    CLOSED = "closed"
+    PRUNED = "pruned"
+
+
+class Group(NamedTuple):
+    """What connections are counted by; `role` is the one at opening."""
+
+    cluster: str
+    system: str
+    instance: str
+    role: Role
+    driver: str
+    endpoint_type: EndpointType
+
+
+class Track(weakref.ref[Any]):
+    """One open connection; itself the weak reference to it.
+
+    Attributes:
+        group: what it is counted by; never changes.
+        cluster: the cluster that it belongs to.
+        instance: the instance that it landed on, if that is known.
+        role: that instance's role at opening.
+        endpoint_type: how it was opened.
+        opened_at: when, in seconds of the monotonic clock.
+        socket: its socket, where it can be told.
+        opened_in: the span context in which it was opened, if that was sampled.
+        in_flight_since: when the call in flight began; 0.0 without one.
+        refused: whether a write on it was refused.
+        closed: whether the application closed it.
+        lost: whether the driver takes it for gone.
+        state: where it is on its way; only the tracker writes it.
+        counted_change: the writer change for which it was last counted without being closed.
+    """
+
+    __slots__ = (
+        "closed",
+        "cluster",
+        "counted_change",
+        "endpoint_type",
+        "group",
+        "in_flight_since",
+        "instance",
+        "lost",
+        "opened_at",
+        "opened_in",
+        "refused",
+        "role",
+        "socket",
+        "state",
+    )
+
+    # A weak reference is equal to another while their referents are: tracks are themselves alone.
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+
+    def __new__(cls, connection: Any, collected: Callable[[Track], None], **_: Any) -> Track:
+        return super().__new__(cls, connection, collected)  # type: ignore[arg-type]
+
+    def __init__(  # noqa: PLR0913 - a record
+        self,
+        connection: Any,
+        collected: Callable[[Track], None],
+        *,
+        group: Group,
+        cluster: Cluster,
+        instance: str | None,
+        opened_at: float,
+        socket: SocketId | None,
+        opened_in: Any = None,
+    ) -> None:
+        super().__init__(connection, collected)  # type: ignore[call-arg]
+        self.group = group
+        self.cluster = cluster
+        self.instance = instance
+        self.role = group.role
+        self.endpoint_type = group.endpoint_type
+        self.opened_at = opened_at
+        self.socket = socket
+        self.opened_in = opened_in
+        self.in_flight_since = 0.0
+        self.refused = False
+        self.closed = False
+        self.lost = False
+        self.state = State.NEW
+        self.counted_change = -1
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether it is still the tracker's business."""
+        return self.state in (State.NEW, State.OPEN)
+
+
+@dataclass(slots=True)
+class Book:
+    """The totals of one group: opens = open now + closes + prunes + invalidations `closed`."""
+
+    opens: int = 0
+    closes: int = 0
+    misroutes: int = 0
+    prunes: Counter[PruneReason] = field(default_factory=Counter)
+    invalidations: Counter[tuple[Cause, Outcome]] = field(default_factory=Counter)
+
+    def copy(self) -> Book:
+        """Return a copy that no longer changes."""
+        return Book(
+            self.opens,
+            self.closes,
+            self.misroutes,
+            Counter(self.prunes),
+            Counter(self.invalidations),
+        )
+
+
+class Ended(NamedTuple):
+    """A track that came to its end, and how."""
+
+    track: Track
+    reason: PruneReason | None
+
+
+class Tracker:
+    """Every open connection of the process, by cluster and group, and the books about them."""
+
+    def __init__(self) -> None:
+        self.inbox: deque[Track] = deque()
+        self.collected = self.inbox.append
+        self.books: dict[Group, Book] = {}
+        self._lock = threading.Lock()
+        self._ended: list[Ended] = []
+
+    # What hooks may call: appends only.
+
+    def note(self, track: Track) -> None:
+        """Have `track` looked at again: it was opened, closed, or had a write refused."""
+        self.inbox.append(track)
+
+    def drain(self) -> None:
+        """Work off the inbox, unless somebody is at it."""
+        while self.inbox and self._lock.acquire(blocking=False):
+            try:
+                self._work_off()
+            finally:
+                self._lock.release()
+
+    # What runs on threads of ours, at a scrape or on request.
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Hold the lock, with the inbox worked off."""
+        with self._lock:
+            self._work_off()
+            yield
+
+    def take_ended(self) -> list[Ended]:
+        """Return the tracks that ended since the last call."""
+        ended: list[Ended] = []
+        while self._ended:
+            ended.append(self._ended.pop())
+        return ended
+
+    def tracks(self, cluster: Cluster) -> list[Track]:
+        """Return the open connections to `cluster`."""
+        with self.settled():
+            return [track for tracks in cluster.open.values() for track in tracks]
+
+    def claim(self, cluster: Cluster, began: float) -> list[tuple[Track, Cause]]:
+        """Claim the stale connections to `cluster` that were opened before `began`.
+
+        Claimed tracks are out of everybody's hands until `settle` says what came of them.
+        """
+        with self.settled():
+            self._weigh(cluster)
+            claimed = []
+            for track in cluster.stale:
+                cause = cluster.detector.staleness(track)
+                if cause and track.opened_at < began and track.state is State.OPEN:
+                    track.state = State.CLAIMED
+                    claimed.append((track, cause))
+            return claimed
+
+    def settle(self, settled: Iterable[tuple[Track, Cause, Outcome | None]]) -> int:
+        """Write down what came of claimed tracks; `None`: the owner had closed it.
+
+        A connection that stays open is counted once for each change of the writer.
+
+        Returns:
+            how many were counted.
+        """
+        counted = 0
+        with self.settled():
+            for track, cause, outcome in settled:
+                track.state = State.OPEN
+                if outcome is Outcome.CLOSED:
+                    self._end(track, State.INVALIDATED)
+                elif outcome is None or track.counted_change == track.cluster.detector.changes:
+                    self._reconcile(track)
+                    continue
+                else:
+                    track.counted_change = track.cluster.detector.changes
+                    self._reconcile(track)
+                self.books[track.group].invalidations[cause, outcome] += 1
+                counted += 1
+        return counted
+
+    def prune(self, tracks: Iterable[Track], reason: PruneReason) -> int:
+        """Drop `tracks`, unless they came to another end meanwhile; return how many."""
+        with self.settled():
+            open_still = [track for track in tracks if track.state is State.OPEN]
+            for track in open_still:
+                self._prune(track, reason)
+            return len(open_still)
+
+    def absorb(self, winner: Cluster, loser: Cluster) -> None:
+        """Move everything of `loser` to `winner`: they turned out to be one cluster."""
+        with self.settled():
+            for group, tracks in loser.open.items():
+                for track in tracks:
+                    track.cluster = winner
+                winner.open.setdefault(group, set()).update(tracks)
+            loser.open.clear()
+            loser.stale.clear()
+            self._weigh(winner)
+
+    # Under the lock.
+
+    def _work_off(self) -> None:
+        while self.inbox:
+            # Taken out only afterwards: an interrupt in between loses nothing.
+            self._reconcile(self.inbox[0])
+            self.inbox.popleft()
+
+    def _reconcile(self, track: Track) -> None:
+        if track.state is State.NEW:
+            track.state = State.OPEN
+            track.cluster.open.setdefault(track.group, set()).add(track)
+            self.books.setdefault(track.group, Book()).opens += 1
+        if track.state is not State.OPEN:
+            return
+        if track.closed:
+            self._end(track, State.CLOSED)
+            self.books[track.group].closes += 1
+        elif track() is None:
+            # What the driver had given up already was no leak.
+            self._prune(
+                track, PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED
+            )
+        elif track.cluster.detector.staleness(track):
+            track.cluster.stale.add(track)
+
+    def _weigh(self, cluster: Cluster) -> None:
+        cluster.stale = {
+            track
+            for tracks in cluster.open.values()
+            for track in tracks
+            if cluster.detector.staleness(track)
+        }
+
+    def _prune(self, track: Track, reason: PruneReason) -> None:
+        self._end(track, State.PRUNED, reason)
+        self.books[track.group].prunes[reason] += 1
+
+    def _end(self, track: Track, state: State, reason: PruneReason | None = None) -> None:
+        track.state = state
+        track.cluster.open[track.group].discard(track)
+        track.cluster.stale.discard(track)
+        self._ended.append(Ended(track, reason))
