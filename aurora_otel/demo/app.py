@@ -45,9 +45,14 @@ class Report:
             self._connections += 1
             return self._connections
 
-    def begin(self, client: str, connection: int) -> dict[str, Any]:
+    def begin(self, operation: str, client: str, connection: int) -> dict[str, Any]:
         """Note that a call begins."""
-        call = {"client": client, "connection": connection, "start": time.monotonic()}
+        call = {
+            "operation": operation,
+            "client": client,
+            "connection": connection,
+            "start": time.monotonic(),
+        }
         with self._lock:
             self._in_flight[client] = call
         return call
@@ -88,7 +93,7 @@ class Client:
     def connect(self) -> bool:
         """Open the connection; tell whether that worked."""
         number = self._report.connection()
-        call = self._report.begin(self._name, number)
+        call = self._report.begin("connect", self._name, number)
         try:
             self._connection = psycopg.connect(self._dsn, autocommit=True)
         except psycopg.Error as error:
@@ -105,7 +110,7 @@ class Client:
             return False
         connection = self._connection
         assert connection is not None  # noqa: S101 - connect() has just opened it
-        call = self._report.begin(self._name, self._number)
+        call = self._report.begin("write", self._name, self._number)
         try:
             connection.execute(WRITE, [self._name])
         except psycopg.errors.ReadOnlySqlTransaction as error:

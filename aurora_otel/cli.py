@@ -1,0 +1,92 @@
+"""`aurora-otel`: the command line. A command's module is imported when the command is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Protocol, cast
+
+from aurora_otel.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": "fail over a local cluster under a sample application, without and with the agent",
+    "lab": "start a local cluster to connect to and to fail over",
+}
+
+NEEDS = {
+    "demo": (
+        "opentelemetry.distro",
+        "opentelemetry.exporter.otlp.proto.http",
+        "opentelemetry.instrumentation.logging",
+        "psutil",
+        "psycopg",
+        "rich",
+    ),
+    "lab": ("psutil", "psycopg"),
+}
+"""The modules of the extra `demo` without which a command cannot start."""
+
+MISSING_EXTRA = 2
+INTERRUPTED = 130
+
+
+class Command(Protocol):
+    """What the module `aurora_otel.<name>.command` offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's arguments to `parser`."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Carry the command out and return the exit status."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` (default: the process's arguments) names.
+
+    Returns:
+        The exit status: the command's own, or 2 when something that it needs is not installed.
+    """
+    options = _parser().parse_args(argv)
+    if missing := [module for module in NEEDS[options.command] if not _installed(module)]:
+        print(  # noqa: T201 - the command line speaks to a person
+            f"aurora-otel {options.command} needs {', '.join(missing)}: "
+            "pip install 'aurora-otel[demo]'",
+            file=sys.stderr,
+        )
+        return MISSING_EXTRA
+    try:
+        command = cast("Command", importlib.import_module(f"aurora_otel.{options.command}.command"))
+        parser = argparse.ArgumentParser(
+            prog=f"aurora-otel {options.command}", description=COMMANDS[options.command]
+        )
+        command.add_arguments(parser)
+        return command.run(parser.parse_args(options.arguments))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it would be in
+        return False
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="aurora-otel",
+        description="OpenTelemetry observability and failover clean-up on Amazon Aurora.",
+        epilog="commands:\n" + "".join(f"  {name:6} {text}\n" for name, text in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"aurora-otel {__version__}")
+    parser.add_argument("command", choices=COMMANDS, help="what to do")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="the command's own; try: COMMAND --help"
+    )
+    return parser

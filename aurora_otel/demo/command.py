@@ -1,0 +1,91 @@
+"""`aurora-otel demo`: both runs, one after the other, and what came of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from aurora_otel.demo.live import watching
+from aurora_otel.demo.recording import Recording, Timeline
+from aurora_otel.demo.result import Result, installed_versions
+from aurora_otel.demo.run import Plan, record
+from aurora_otel.demo.view import TITLES, show
+from aurora_otel.lab import Failover
+
+if TYPE_CHECKING:
+    import argparse
+
+BROKEN_PROMISE = 1
+LINE_WIDTH = 140
+"""Characters a line where no terminal says how many there are."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `aurora-otel demo`."""
+    parser.add_argument(
+        "--failover",
+        choices=[kind.value for kind in Failover],
+        default=Failover.SWITCHOVER.value,
+        help="what happens to the writer: it dies, it becomes a reader but keeps its sessions "
+        "(the default), or it stops answering",
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write the figures as JSON to FILE; -: to standard output, and all else to "
+        "standard error",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; the exit status is 1 when a promise did not hold."""
+    console = Console(stderr=args.json == "-")
+    if not console.is_terminal:
+        console.width = LINE_WIDTH
+    failover = Failover(args.failover)
+    to_run = plans(failover)
+    recordings: dict[str, Recording] = {}
+    for number, plan in enumerate(to_run, start=1):
+        timeline = Timeline(plan.name)
+        with watching(timeline, f"{number}/{len(to_run)} {TITLES[plan.name]}", console):
+            recordings[plan.name] = record(plan, timeline)
+    result = Result(
+        failover=failover,
+        without=recordings["without"],
+        with_agent=recordings["with"],
+        every_thread_hung=recordings.get("with_every_thread_hung"),
+        versions=installed_versions(),
+    )
+    show(result, console)
+    if args.json is not None:
+        document = json.dumps(result.as_json(), indent=2)
+        if args.json == "-":
+            sys.stdout.write(document + "\n")
+        else:
+            Path(args.json).write_text(document + "\n", encoding="utf-8")
+    return 0 if result.kept else BROKEN_PROMISE
+
+
+def plans(failover: Failover) -> list[Plan]:
+    """Return the runs that show `failover`, in their order."""
+    after = 10 if failover is Failover.HANG else 8
+    both = [
+        Plan("without", failover, instrumented=False, after=after),
+        Plan("with", failover, instrumented=True, after=after),
+    ]
+    if failover is not Failover.HANG:
+        return both
+    every_thread_hung = Plan(
+        "with_every_thread_hung",
+        failover,
+        instrumented=True,
+        settings={"AURORA_OTEL_STUCK_AFTER": "2"},
+        fresh_every=0,
+        after=after,
+        idle_after=None,
+    )
+    return [*both, every_thread_hung]

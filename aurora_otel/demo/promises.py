@@ -1,0 +1,87 @@
+"""What the project promises about a failover, held against what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aurora_otel.demo.figures import AgentFigures, Figures
+
+HELD_CONNECTIONS = 20
+STUCK_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One promise, whether it held, and what was measured."""
+
+    promise: str
+    kept: bool
+    measured: float | str | None
+
+
+def problem_shown(without: Figures) -> Iterator[Promise]:
+    """Yield what a switchover does to the application alone: else there is nothing to solve."""
+    yield Promise(
+        f"Without the agent, all {HELD_CONNECTIONS} held connections stay on the old writer.",
+        without.sessions_on_old_writer == HELD_CONNECTIONS,
+        without.sessions_on_old_writer,
+    )
+    yield Promise(
+        "Without the agent, writes go on failing to the end.",
+        without.failed_writes_in_the_end > 0,
+        without.failed_writes_in_the_end,
+    )
+
+
+def application_recovers(run: Figures, agent: AgentFigures) -> Iterator[Promise]:
+    """Yield what holds with the agent after every kind of failover."""
+    yield Promise(
+        "No session is left on the old writer.",
+        run.sessions_on_old_writer == 0,
+        run.sessions_on_old_writer,
+    )
+    refused = run.refused_after_published
+    yield Promise(
+        "At most one write per writing thread is refused once the topology names the new writer.",
+        refused.most_per_writing_thread <= 1,
+        refused.most_per_writing_thread,
+    )
+    yield Promise(
+        "No write on an idle connection is refused.",
+        refused.on_idle_connections == 0,
+        refused.on_idle_connections,
+    )
+    yield Promise(
+        "At most one write a connection fails because the connection is gone.",
+        run.most_closed_writes_per_connection <= 1,
+        run.most_closed_writes_per_connection,
+    )
+    yield Promise(
+        "Every writing thread writes again.",
+        run.writing_threads_that_write_again == run.writing_threads > 0,
+        f"{run.writing_threads_that_write_again} of {run.writing_threads}",
+    )
+    yield Promise("The agent counts exactly one failover.", agent.failovers == 1, agent.failovers)
+
+
+def stuck_calls_return(agent: AgentFigures) -> Iterator[Promise]:
+    """Yield what holds for calls that hung on the dead host."""
+    yield Promise(
+        f"Stuck calls return with the driver's error within {STUCK_SECONDS:g} s of the verdict.",
+        agent.stuck_seconds_after_verdict is not None
+        and agent.stuck_seconds_after_verdict <= STUCK_SECONDS,
+        agent.stuck_seconds_after_verdict,
+    )
+
+
+def noticed_by_the_background_loop(agent: AgentFigures) -> Iterator[Promise]:
+    """Yield what holds when every thread hangs and nothing fails."""
+    yield Promise(
+        "The background loop notices that calls are stuck.",
+        agent.symptoms == ("stuck",),
+        ", ".join(agent.symptoms) or None,
+    )

@@ -1,0 +1,106 @@
+"""The result of a demo: both runs, what they amount to, and whether the promises held."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from aurora_otel.demo import promises
+from aurora_otel.demo.figures import AgentFigures, Figures, agent_figures, figures
+from aurora_otel.lab import Failover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aurora_otel.demo.promises import Promise
+    from aurora_otel.demo.recording import Recording
+
+DISTRIBUTIONS = ("aurora-otel", "opentelemetry-sdk", "opentelemetry-instrumentation", "psycopg")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that a demo found out; `every_thread_hung` exists for `hang` alone."""
+
+    failover: Failover
+    without: Recording
+    with_agent: Recording
+    every_thread_hung: Recording | None
+    versions: Mapping[str, str]
+
+    @property
+    def runs(self) -> tuple[Recording, ...]:
+        """The runs, in their order."""
+        runs = (self.without, self.with_agent, self.every_thread_hung)
+        return tuple(run for run in runs if run is not None)
+
+    @cached_property
+    def without_figures(self) -> Figures:
+        """The run without the agent."""
+        return figures(self.without)
+
+    @cached_property
+    def with_figures(self) -> Figures:
+        """The run with the agent."""
+        return figures(self.with_agent)
+
+    @cached_property
+    def agent_figures(self) -> AgentFigures:
+        """What the agent told of its run."""
+        return agent_figures(self.with_agent)
+
+    @cached_property
+    def promises(self) -> tuple[Promise, ...]:
+        """Every promise that this kind of failover can show."""
+        return tuple(self._promises())
+
+    @property
+    def kept(self) -> bool:
+        """Whether all promises held."""
+        return all(promise.kept for promise in self.promises)
+
+    def _promises(self) -> Iterator[Promise]:
+        if self.failover is Failover.SWITCHOVER:
+            yield from promises.problem_shown(self.without_figures)
+        yield from promises.application_recovers(self.with_figures, self.agent_figures)
+        if self.failover is Failover.HANG:
+            yield from promises.stuck_calls_return(self.agent_figures)
+        if self.every_thread_hung is not None:
+            run, agent = figures(self.every_thread_hung), agent_figures(self.every_thread_hung)
+            for promise in (
+                *promises.noticed_by_the_background_loop(agent),
+                *promises.application_recovers(run, agent),
+                *promises.stuck_calls_return(agent),
+            ):
+                yield replace(promise, promise=f"With every thread hung: {promise.promise}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result as plain values for JSON; seconds are floats."""
+        switch = self.with_agent.switch
+        document: dict[str, Any] = {
+            "failover": self.failover.value,
+            "old_writer": switch.old_writer,
+            "new_writer": switch.new_writer,
+            "without": asdict(self.without_figures),
+            "with": {**asdict(self.with_figures), **asdict(self.agent_figures)},
+        }
+        if self.every_thread_hung is not None:
+            document["with_every_thread_hung"] = {
+                **asdict(figures(self.every_thread_hung)),
+                **asdict(agent_figures(self.every_thread_hung)),
+            }
+        return {
+            **document,
+            "kept": self.kept,
+            "promises": [asdict(promise) for promise in self.promises],
+            "versions": dict(self.versions),
+        }
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the distributions that matter."""
+    installed = {name: version(name) for name in DISTRIBUTIONS}
+    return {"python": platform.python_version(), **installed}

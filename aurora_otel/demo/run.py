@@ -1,0 +1,199 @@
+"""One run: a healthy cluster, the sample application on it, a failover in the middle."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aurora_otel.collector import Collector
+from aurora_otel.demo.application import Application
+from aurora_otel.demo.recording import (
+    Clock,
+    Outcome,
+    Phase,
+    Recording,
+    Sample,
+    Telemetry,
+    Timeline,
+)
+from aurora_otel.lab import Cluster, Failover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+APPLICATION_NAME = "demo"
+CONNECT_TIMEOUT = 2
+SAMPLE_EVERY = 0.2
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does, and when; times are seconds.
+
+    Args:
+        name: `without`, `with` or `with_every_thread_hung`.
+        failover: What happens to the writer.
+        instrumented: Whether the agent is loaded.
+        settings: Environment variables for the agent.
+        writers: Threads that write all the time.
+        idle: Connections that are idle until after the failover.
+        fresh_every: Between two fresh connections; 0: none.
+        before: From the application's start to the failover.
+        after: From the moment the topology names the new writer to the end.
+        idle_after: From that moment to the use of the idle connections; `None`: they are used
+            half a second into the failover, so that they hang like all others.
+    """
+
+    name: str
+    failover: Failover
+    instrumented: bool
+    settings: Mapping[str, str] = field(default_factory=dict)
+    writers: int = 4
+    idle: int = 16
+    fresh_every: float = 1
+    before: float = 4
+    after: float = 8
+    idle_after: float | None = 3
+
+
+def record(plan: Plan, timeline: Timeline) -> Recording:
+    """Carry out `plan` and return what happened; `timeline` shows it while it does."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(Cluster())
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
+            **cluster.environment(),
+            **plan.settings,
+        }
+        collector = None
+        if plan.instrumented:
+            collector = stack.enter_context(Collector())
+            environment |= collector.environment()
+        dsn = cluster.dsn(application_name=APPLICATION_NAME, connect_timeout=str(CONNECT_TIMEOUT))
+        application = stack.enter_context(
+            Application(
+                [
+                    dsn,
+                    f"--writers={plan.writers}",
+                    f"--idle={plan.idle}",
+                    f"--fresh-every={plan.fresh_every}",
+                ],
+                environment=environment,
+                instrumented=plan.instrumented,
+                timeline=timeline,
+            )
+        )
+        timeline.started = started = _wait_until_started(plan, application, timeline)
+        stack.enter_context(_Repeatedly(lambda: timeline.sampled(_sample(cluster)), SAMPLE_EVERY))
+
+        timeline.phase = Phase.HEALTHY
+        time.sleep(plan.before)
+        application.check()
+        timeline.phase = Phase.FAILING_OVER
+        clock = Clock.now()
+        early = threading.Timer(0.5, application.use_idle)
+        if plan.idle_after is None:
+            early.start()
+        used_idle = time.monotonic() + early.interval
+        timeline.switch = switch = cluster.failover(plan.failover)
+        published = switch.published
+        assert published is not None  # noqa: S101 - nothing asked the lab to keep it secret
+
+        timeline.phase = Phase.AFTER
+        if plan.idle_after is not None:
+            used_idle = _sleep_until(published + plan.idle_after)
+            application.use_idle()
+        _sleep_until(published + plan.after)
+        application.check()
+        sample = _sample(cluster)
+        timeline.phase = Phase.STOPPING
+        ended = time.monotonic()
+        stopped = application.stop()
+        timeline.phase = Phase.DONE
+        return Recording(
+            name=plan.name,
+            settings={
+                name: value
+                for name, value in environment.items()
+                if name.startswith("AURORA_OTEL_")
+            },
+            started=started,
+            switch=switch,
+            published=published,
+            used_idle=used_idle,
+            ended=ended,
+            calls=timeline.calls,
+            in_flight=timeline.in_flight,
+            samples=timeline.samples,
+            sessions=sample.sessions,
+            terminated=not stopped,
+            output=application.output,
+            clock=clock,
+            telemetry=_telemetry(collector),
+        )
+
+
+def _wait_until_started(plan: Plan, application: Application, timeline: Timeline) -> float:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        connected = [call for call in timeline.calls if call.outcome is Outcome.CONNECTED]
+        if len(connected) >= plan.writers + plan.idle:
+            return time.monotonic()
+        application.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(
+                f"The sample application opened {len(connected)} of "
+                f"{plan.writers + plan.idle} connections within {START_SECONDS:g} s:\n"
+                f"{application.output}"
+            )
+        time.sleep(0.05)
+
+
+def _sample(cluster: Cluster) -> Sample:
+    sessions = {
+        instance: cluster.sessions(instance, application_name=APPLICATION_NAME)
+        for instance in cluster.instances
+    }
+    return Sample(time.monotonic(), cluster.writer, sessions)
+
+
+def _telemetry(collector: Collector | None) -> Telemetry:
+    if collector is None:
+        return Telemetry()
+    return Telemetry(
+        spans=tuple(collector.spans),
+        exports=tuple(map(tuple, collector.exports)),
+        logs=tuple(collector.logs),
+    )
+
+
+def _sleep_until(moment: float) -> float:
+    time.sleep(max(0.0, moment - time.monotonic()))
+    return time.monotonic()
+
+
+class _Repeatedly:
+    """Calls `task` every `seconds` on a thread while the context lasts."""
+
+    def __init__(self, task: Callable[[], object], seconds: float) -> None:
+        self._task = task
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self._task()
+            self._ended.wait(self._seconds)

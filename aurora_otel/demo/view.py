@@ -1,0 +1,162 @@
+"""What a person sees in the end: both runs side by side, the failover, the promises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from aurora_otel.demo.figures import LAST_SECONDS, Figures, figures
+from aurora_otel.demo.metrics import Change, changes
+from aurora_otel.demo.trace import FailoverTrace, Node, failovers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.console import Console
+
+    from aurora_otel.collector import Span, Value
+    from aurora_otel.demo.promises import Promise
+    from aurora_otel.demo.recording import Recording
+    from aurora_otel.demo.result import Result
+
+TITLES = {
+    "without": "python app.py",
+    "with": "opentelemetry-instrument python app.py",
+    "with_every_thread_hung": "the same, every thread hung",
+}
+
+OUTPUT_LINES = 20
+"""How much of what the application wrote on standard error is shown."""
+
+
+def show(result: Result, console: Console) -> None:
+    """Print `result` on `console`."""
+    switch = result.with_agent.switch
+    console.print()
+    console.print(
+        f"{result.failover.value}: the writer changed from {switch.old_writer} "
+        f"to {switch.new_writer}",
+        style="bold",
+        highlight=False,
+    )
+    console.print(side_by_side(result))
+    for run in result.runs:
+        if run is not result.without:
+            _show_telemetry(run, console)
+    for promise in result.promises:
+        console.print(promise_line(promise))
+    for run in result.runs:
+        if run.output:
+            console.print(f"{TITLES[run.name]} wrote on standard error:", style="bold")
+            console.print(Text("\n".join(run.output.splitlines()[-OUTPUT_LINES:]), "dim"))
+
+
+def _show_telemetry(run: Recording, console: Console) -> None:
+    console.print(f"What the agent exported ({TITLES[run.name]})", style="bold")
+    traces = failovers(run.telemetry.spans)
+    for trace in traces:
+        console.print(tree(trace))
+    if not traces:
+        console.print("no failover span")
+    before_ns = run.clock.unix_ns
+    console.print(metric_table(changes(run.telemetry.exports, before_ns)))
+
+
+def side_by_side(result: Result) -> Table:
+    """Return the figures of all runs, a column each."""
+    table = Table(box=SIMPLE)
+    table.add_column("")
+    for run in result.runs:
+        table.add_column(TITLES[run.name], justify="right")
+    columns = [dict(_rows(figures(run))) for run in result.runs]
+    for label in columns[0]:
+        table.add_row(label, *(column[label] for column in columns))
+    return table
+
+
+def _rows(run: Figures) -> Iterator[tuple[str, str]]:
+    yield "writes", str(run.writes)
+    yield "failed writes", str(run.failed_writes)
+    yield f"  of them in the last {LAST_SECONDS:g} s", str(run.failed_writes_in_the_end)
+    refused = run.refused_after_published
+    yield "  refused after the topology changed", str(refused.total)
+    yield "  the most per thread", str(refused.most_per_writing_thread)
+    yield "  on idle connections", str(refused.on_idle_connections)
+    yield "writes on a closed connection", str(run.closed_writes)
+    yield "calls that never returned", str(run.hung_calls)
+    yield "sessions left on the old writer", str(run.sessions_on_old_writer)
+    yield "topology names the new writer after", seconds(run.seconds_to_published)
+    yield "first clean write after", seconds(run.seconds_to_first_clean_write)
+    yield "no stale connection left after", seconds(run.seconds_to_no_stale_connection)
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration in seconds as people read it."""
+    return "never" if value is None else f"{value:.2f} s"
+
+
+def tree(trace: FailoverTrace) -> Tree:
+    """Return the failover's spans as a tree, with what decided it."""
+    top = Tree(_label(trace.tree.span))
+    if trace.caller is not None:
+        top = Tree(Text(f"{trace.caller.name}, the call that saw the symptom", style="dim"))
+        _grow(top, trace.tree, trace.deciding)
+    else:
+        _fill(top, trace.tree, trace.deciding)
+    return top
+
+
+def _grow(above: Tree, node: Node, deciding: tuple[Span, ...] = ()) -> None:
+    _fill(above.add(_label(node.span)), node, deciding)
+
+
+def _fill(branch: Tree, node: Node, deciding: tuple[Span, ...]) -> None:
+    for span in deciding:
+        branch.add(Text("decided by ", style="dim") + _label(span))
+    for child in node.children:
+        _grow(branch, child)
+
+
+def _label(span: Span) -> Text:
+    label = Text(span.name, style="bold") + Text(f"  {span.seconds * 1000:.1f} ms", style="cyan")
+    for name, value in sorted(span.attributes.items()):
+        label += Text(f"\n{name} = {_shown(value)}", style="dim not bold")
+    return label
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    return value if isinstance(value, str) else repr(value)
+
+
+def metric_table(changed: Iterable[Change]) -> Table:
+    """Return the metrics that changed over the failover."""
+    table = Table(box=SIMPLE)
+    table.add_column("metric")
+    table.add_column("attributes", style="dim", overflow="fold")
+    table.add_column("before", justify="right")
+    table.add_column("after", justify="right")
+    for change in changed:
+        table.add_row(
+            f"{change.name} [{change.unit}]".replace("[", r"\["),
+            " ".join(
+                f"{name.rpartition('.')[2]}={_shown(value)}"
+                for name, value in sorted(change.attributes.items())
+            ),
+            f"{change.before:g}",
+            f"{change.after:g}",
+        )
+    return table
+
+
+def promise_line(promise: Promise) -> Text:
+    """Return one promise and whether it was kept, in words as well as in colour."""
+    verdict = Text("✓ kept  ", "green") if promise.kept else Text("✗ BROKEN", "bold red")
+    measured = promise.measured
+    shown = f"{measured:.3g}" if isinstance(measured, float) else str(measured)
+    return verdict + Text(f"  {promise.promise} (measured: {shown})", "default")
