@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
-def conninfo(**parameters: object) -> str:
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def conninfo(parameters: Mapping[str, object]) -> str:
     """Returns the connection string of these parameters, quoted where it has to be."""
     return " ".join(f"{name}={_quoted(str(value))}" for name, value in parameters.items())
 

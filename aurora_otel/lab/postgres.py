@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -121,7 +122,12 @@ class PostgresServer:
         shutil.rmtree(self._data, ignore_errors=True)
         self._call(
             "pg_basebackup",
-            *("--pgdata", str(self._data), "--dbname", self._admin_conninfo("", source.address)),
+            *(
+                "--pgdata",
+                str(self._data),
+                "--dbname",
+                self._admin_conninfo("postgres", source.address),
+            ),
             *("--checkpoint", "fast", "--wal-method", "stream", "--no-sync", "--no-manifest"),
         )
         self._write(self._data / "standby.signal", "")
@@ -184,23 +190,23 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Ends it like a power cut: no farewell on any connection."""
-        processes.kill(self._data, self._installation.programs)
-        if self._process is not None:
+        if self._process is not None and (root := processes.identify(self._process.pid)):
+            processes.kill(root)
             self._process.wait()
+        processes.release_shared_memory(self._data)
 
     def shut_down(self) -> None:
         """Ends it in order: sessions are told."""
-        if self._process is not None and self._process.poll() is None:
-            processes.send([self._process.pid], signal.SIGINT)
-            try:
-                self._process.wait(2.0)
-            except subprocess.TimeoutExpired:
-                pass
+        if self.running():
+            os.kill(self._pid(), signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._running().wait(2.0)
         self.kill()
 
     def freeze(self) -> None:
         """Stops every process of it; the kernel goes on accepting connections."""
-        processes.freeze(self._pid(), self._data, self._installation.programs)
+        if root := processes.identify(self._pid()):
+            processes.freeze(root)
 
     def running(self) -> bool:
         """Tells whether its process is there, frozen or not."""
@@ -214,10 +220,8 @@ class PostgresServer:
         """Counts the application's sessions on it."""
         if not self.running():
             return 0
-        if processes.state(self._pid()) in processes.STOPPED:
-            return connections.established(
-                self.address, but_from=processes.members(self._directory, self._programs)
-            )
+        if processes.frozen(self._pid()):
+            return connections.established(self.address)
         statement = "SELECT count(*)::int FROM pg_stat_activity WHERE usename = %s"
         if application_name is None:
             rows = self.execute(statement, self._credentials.user)
@@ -232,40 +236,33 @@ class PostgresServer:
         with self._session() as session:
             return session.run(statement, params)
 
-    @property
-    def _programs(self) -> Path:
-        return self._installation.programs
-
     def _pid(self) -> int:
+        return self._running().pid
+
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             raise LabError(f"{self.identifier} is not running")
-        return self._process.pid
+        return self._process
 
     def _session(self, database: str | None = None) -> Session:
         return Session(self._admin_conninfo(database or self._credentials.database, self.address))
 
     def _admin_conninfo(self, database: str, address: tuple[str, int]) -> str:
-        return conninfo(
-            host=address[0],
-            port=address[1],
-            user=ADMINISTRATOR,
-            password=self._credentials.administrator_password,
-            dbname=database or "postgres",
-            sslmode="disable",
-            gssencmode="disable",
-            application_name="aurora-otel lab",
-        )
+        return conninfo({**self._login(address), "dbname": database})
 
     def _primary(self, source: Server) -> str:
-        return conninfo(
-            host=source.address[0],
-            port=source.address[1],
-            user=ADMINISTRATOR,
-            password=self._credentials.administrator_password,
-            sslmode="disable",
-            gssencmode="disable",
-            application_name=self.identifier,
-        )
+        return conninfo({**self._login(source.address), "application_name": self.identifier})
+
+    def _login(self, address: tuple[str, int]) -> dict[str, object]:
+        return {
+            "host": address[0],
+            "port": address[1],
+            "user": ADMINISTRATOR,
+            "password": self._credentials.administrator_password,
+            "sslmode": "disable",
+            "gssencmode": "disable",
+            "application_name": "aurora-otel lab",
+        }
 
     def _configure(self, **state: str) -> None:
         """Writes the whole configuration: what never changes, and the state that it is in."""

@@ -1,8 +1,8 @@
-"""The processes of a lab, known by their working directory; as a script, its reaper.
+"""Process trees, frozen and killed; as a script, the reaper that ends what a lab left running.
 
-A server's processes leave the process group and the session they were started in, and outlive
-whoever started them. Their working directory they keep, so that is how they are found. Standard
-library only: the reaper must start fast and owe nothing to the environment it runs in.
+Only `/proc/<pid>/stat` is read: where a process works and what it runs is hidden from a container's
+root, who may not trace the unprivileged servers. Standard library only: the reaper must start
+fast and owe nothing to the environment that it runs in.
 """
 
 from __future__ import annotations
@@ -16,110 +16,119 @@ import sys
 import time
 from pathlib import Path
 
-STOPPED = ("T", "t")
-GONE = ("Z", "X")
+_STOPPED = ("T", "t")
+_GONE = ("Z", "X")
 _IPC_RMID = 0
 
+# A process: its id, and the clock tick at which it started, because ids are used again.
+Process = tuple[int, str]
 
-def members(directory: Path, programs: Path) -> list[int]:
-    """Returns the processes that work in `directory` or below, of programs of the lab.
 
-    Args:
-        directory: where they work. A shell in there is none of ours, so that is not enough:
-        programs: where their executables are, if not in `directory` itself.
+def identify(pid: int) -> Process | None:
+    """Returns the process that has this id now, if any."""
+    fields = _stat(pid)
+    return None if fields[0] in _GONE else (pid, fields[19])
+
+
+def frozen(pid: int) -> bool:
+    """Tells whether a process is there and stopped."""
+    return _stat(pid)[0] in _STOPPED
+
+
+def tree(root: Process) -> list[int]:
+    """Returns the ids of a process and of all its descendants; none if it has ended."""
+    if identify(root[0]) != root:
+        return []
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (fields := _stat(int(entry.name)))[0] not in _GONE:
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [root[0]]
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def freeze(root: Process, *, within: float = 10.0) -> list[int]:
+    """Stops a process and its descendants, and returns their ids.
+
+    Raises:
+        TimeoutError: one is still running after `within` seconds.
     """
-    found = []
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdecimal():
-            continue
-        try:
-            cwd = Path(os.readlink(f"{entry.path}/cwd").removesuffix(" (deleted)"))
-            exe = Path(os.readlink(f"{entry.path}/exe").removesuffix(" (deleted)"))
-        except OSError:  # it ended, or it is none of ours
-            continue
-        if cwd.is_relative_to(directory) and (
-            exe.is_relative_to(programs) or exe.is_relative_to(directory)
-        ):
-            found.append(int(entry.name))
-    return sorted(found)
+    deadline = time.monotonic() + within
+    _send([root[0]] if identify(root[0]) == root else [], signal.SIGSTOP)
+    # The root comes first, so that none is born while the others are stopped; and what was stopped
+    # may take a moment to notice.
+    while True:
+        pids = tree(root)
+        running = [pid for pid in pids if not frozen(pid)]
+        if not running:
+            return pids
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {running} did not stop")
+        _send(running, signal.SIGSTOP)
+        time.sleep(0.002)
 
 
-def state(pid: int) -> str:
-    """Returns the state letter of a process as `ps` shows it; `X` when there is none."""
+def kill(root: Process, *, within: float = 10.0) -> None:
+    """Kills a process and its descendants, without a last word of any.
+
+    They are stopped first: a PostgreSQL backend that sees its postmaster die tells its client so.
+
+    Raises:
+        TimeoutError: one is still there after `within` seconds.
+    """
+    deadline = time.monotonic() + within
+    alive = [found for pid in freeze(root, within=within) if (found := identify(pid))]
+    _send([pid for pid, _ in alive], signal.SIGKILL)
+    while any(identify(process[0]) == process for process in alive):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {alive} did not end")
+        time.sleep(0.002)
+
+
+def release_shared_memory(data: Path) -> None:
+    """Removes the System V segment that a killed PostgreSQL server left in the kernel.
+
+    Its id is on the seventh line of `postmaster.pid`; an orderly end would have removed both.
+    """
+    note = data / "postmaster.pid"
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        identifier = int(note.read_text(encoding="utf-8").splitlines()[6].split()[1])
+        ctypes.CDLL(None).shmctl(identifier, _IPC_RMID, None)
+        note.unlink()
+
+
+def _stat(pid: int) -> list[str]:
+    """Returns what `/proc/<pid>/stat` says after the name, the state first."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return "X"
-    return stat.rpartition(")")[2].split()[0]
+        return ["X"]
+    return text.rpartition(")")[2].split()
 
 
-def send(pids: list[int], number: signal.Signals) -> None:
-    """Sends a signal to each process that is still there."""
+def _send(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
-def kill(directory: Path, programs: Path, *, within: float = 10.0) -> None:
-    """Kills every process of the lab that works in `directory`, without a last word of any.
-
-    Args:
-        directory: where they work.
-        programs: where their executables are.
-        within: seconds after which a process that will not die is an error.
-
-    Raises:
-        TimeoutError: a process is still there.
-    """
-    deadline = time.monotonic() + within
-    while pids := [pid for pid in members(directory, programs) if state(pid) not in GONE]:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"processes {pids} of {directory} did not end")
-        # Stopped first: a PostgreSQL backend that sees its postmaster die tells its client so.
-        send(pids, signal.SIGSTOP)
-        send(pids, signal.SIGKILL)
-        time.sleep(0.002)
-    release_shared_memory(directory)
-
-
-def freeze(parent: int, directory: Path, programs: Path, *, within: float = 10.0) -> None:
-    """Stops every process that works in `directory`, `parent` first, so that none is born after.
-
-    Raises:
-        TimeoutError: a process is still running after `within` seconds.
-    """
-    deadline = time.monotonic() + within
-    send([parent], signal.SIGSTOP)
-    while running := [
-        pid for pid in members(directory, programs) if state(pid) not in (*STOPPED, *GONE)
-    ]:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"processes {running} of {directory} did not stop")
-        send(running, signal.SIGSTOP)
-        time.sleep(0.002)
-
-
-def release_shared_memory(directory: Path) -> None:
-    """Removes the System V segments that killed PostgreSQL servers left in the kernel.
-
-    PostgreSQL notes the segment's id in `postmaster.pid` and removes it at an orderly end only.
-    """
-    shmctl = ctypes.CDLL(None, use_errno=True).shmctl
-    for note in (*directory.glob("postmaster.pid"), *directory.glob("*/postmaster.pid")):
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            identifier = int(note.read_text(encoding="utf-8").splitlines()[6].split()[1])
-            shmctl(identifier, _IPC_RMID, None)
-            note.unlink()
-
-
-def reap(directory: Path, programs: Path) -> None:
-    """Waits for a byte or the end of standard input, then removes every trace of the lab."""
-    sys.stdin.buffer.read(1)
-    # Order matters: a process that is stopped can be killed, but a directory that is still
-    # written to cannot be removed.
-    kill(directory, programs)
+def _reap(directory: Path) -> None:
+    """Reads process ids until an empty line or the end, then removes every trace of the lab."""
+    roots = []
+    for line in sys.stdin:
+        if not line.strip():
+            break
+        roots.append(identify(int(line)))
+    for root in roots:
+        if root is not None:
+            with contextlib.suppress(TimeoutError):
+                kill(root)
+    for data in directory.iterdir():
+        release_shared_memory(data)
     shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    reap(Path(sys.argv[1]), Path(sys.argv[2]))
+    _reap(Path(sys.argv[1]))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -25,14 +26,14 @@ class Reaper:
 
     Args:
         directory: the lab's directory, removed in the end.
-        programs: where the executables of the lab's servers are.
     """
 
-    def __init__(self, directory: Path, programs: Path) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._owner = os.getpid()
+        self._lock = threading.Lock()
         self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and file
-            [sys.executable, "-I", "-S", processes.__file__, str(directory), str(programs)],
+            [sys.executable, "-I", "-S", processes.__file__, str(directory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -41,7 +42,11 @@ class Reaper:
         )
         _alive.add(self)
 
-    def reap(self, *, within: float = 20.0) -> None:
+    def watch(self, pid: int) -> None:
+        """Makes sure that this process, and all that descend from it, end with the lab."""
+        self._write(f"{pid}\n")
+
+    def reap(self, *, within: float = 30.0) -> None:
         """Ends every server and removes the directory; does nothing in a forked child.
 
         Raises:
@@ -50,11 +55,8 @@ class Reaper:
         pipe = self._process.stdin
         if os.getpid() != self._owner or pipe is None or pipe.closed:
             return
-        with contextlib.suppress(BrokenPipeError):
-            pipe.write(b".")
-            pipe.flush()
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
+        self._write("\n")
+        pipe.close()
         try:
             self._process.wait(within)
         except subprocess.TimeoutExpired:
@@ -62,10 +64,17 @@ class Reaper:
         if self._directory.exists():
             raise LabError(f"the lab's directory {self._directory} could not be removed")
 
-    def forget(self) -> None:
-        """Gives up the pipe in a forked child."""
+    def abandon(self) -> None:
+        """Gives up the pipe, in a forked child."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+
+    def _write(self, text: str) -> None:
+        pipe = self._process.stdin
+        with self._lock, contextlib.suppress(BrokenPipeError, ValueError):
+            if pipe is not None:
+                pipe.write(text.encode())
+                pipe.flush()
 
 
 _alive: weakref.WeakSet[Reaper] = weakref.WeakSet()
@@ -73,7 +82,7 @@ _alive: weakref.WeakSet[Reaper] = weakref.WeakSet()
 
 def _after_fork() -> None:
     for reaper in tuple(_alive):
-        reaper.forget()
+        reaper.abandon()
 
 
 os.register_at_fork(after_in_child=_after_fork)

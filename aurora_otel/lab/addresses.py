@@ -1,0 +1,75 @@
+"""What a cluster's endpoints and instances are called, and where they listen."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from .dns import CUSTOM, ENDPOINTS, READER, WRITER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GATEWAY = {WRITER: "127.0.0.8", READER: "127.0.0.9", CUSTOM: "127.0.0.10"}
+_FIRST_INSTANCE = ipaddress.IPv4Address("127.0.0.11")
+
+
+class Addresses:
+    """The names as Aurora gives them, and the loopback addresses behind them.
+
+    Args:
+        cluster: the cluster's identifier.
+        instances: the instances' identifiers.
+        domain: what follows `cluster-` in the endpoints' names.
+
+    Raises:
+        ValueError: an identifier is no use.
+    """
+
+    def __init__(self, cluster: str, instances: Sequence[str], domain: str) -> None:
+        self.instances = tuple(_label("instances", instance) for instance in instances)
+        self.places = (*ENDPOINTS, *self.instances)
+        if not instances or len(set(self.places)) != len(self.places):
+            raise ValueError(
+                f"instances must be one or more, differ, and not be named like an endpoint"
+                f" ({', '.join(ENDPOINTS)}); got {', '.join(instances) or 'none'}"
+            )
+        self._cluster = _label("name", cluster)
+        self._domain = domain
+        self.port = 0
+
+    def host(self, target: str) -> str:
+        """Returns Aurora's name for an endpoint or an instance."""
+        label = {
+            WRITER: f"{self._cluster}.cluster-",
+            READER: f"{self._cluster}.cluster-ro-",
+            CUSTOM: f"{self._cluster}-custom.cluster-custom-",
+        }.get(self.checked(target), f"{target}.")
+        return label + self._domain
+
+    def ip(self, target: str) -> str:
+        """Returns the IP address of an endpoint or an instance."""
+        if self.checked(target) in GATEWAY:
+            return GATEWAY[target]
+        return str(_FIRST_INSTANCE + self.instances.index(target))
+
+    def checked(self, target: str) -> str:
+        """Returns `target`; raises `ValueError` if it is neither an endpoint nor an instance."""
+        if target not in self.places:
+            raise ValueError(f"target must be one of {', '.join(self.places)}; got {target!r}")
+        return target
+
+
+def is_ip(host: str) -> bool:
+    """Tells whether a host is an IP address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _label(argument: str, value: str) -> str:
+    if not value.isascii() or not all(part.isalnum() for part in value.split("-")):
+        raise ValueError(f"{argument} must be letters, digits and hyphens; got {value!r}")
+    return value

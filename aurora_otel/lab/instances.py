@@ -1,0 +1,155 @@
+"""The servers of a cluster: who writes, who is down, and how they change places."""
+
+from __future__ import annotations
+
+import functools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from .errors import LabError
+from .failover import Failover, Switch
+from .membership import Topology
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .server import Server
+
+_FOLLOW_PATIENCE = 3.0
+
+
+class Instances:
+    """The servers; the first one is the writer at first. Not thread-safe, but for reading.
+
+    Args:
+        servers: each server by its instance's identifier.
+    """
+
+    def __init__(self, servers: Mapping[str, Server]) -> None:
+        self._servers = servers
+        self.writer = next(iter(servers))
+        self._hung: set[str] = set()
+        self._demoted: set[str] = set()
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The live instances that are not the writer."""
+        return tuple(item for item in self._servers if item != self.writer and self.live(item))
+
+    @property
+    def topology(self) -> Topology:
+        """The truth."""
+        return Topology(self.writer, self.readers)
+
+    def live(self, instance: str) -> bool:
+        """Tells whether an instance is up and answers."""
+        return instance not in self._hung and self.server(instance).running()
+
+    def demoted(self, instance: str) -> bool:
+        """Tells whether an instance is a reader in name only: a writer demoted in place."""
+        return instance in self._demoted
+
+    def server(self, instance: str) -> Server:
+        """Returns the server of an instance; raises `ValueError` if there is none."""
+        if instance not in self._servers:
+            raise ValueError(
+                f"instance must be one of {', '.join(self._servers)}; got {instance!r}"
+            )
+        return self._servers[instance]
+
+    def create(self) -> None:
+        """Makes the writer and the readers."""
+        writer, *readers = self._servers.values()
+        writer.create()
+        with ThreadPoolExecutor(len(self._servers)) as pool:
+            tuple(pool.map(lambda reader: reader.clone(writer), readers))
+        self._attach(item for item in self._servers if item != self.writer)
+
+    def failover(
+        self, kind: Failover, target: str | None, announce: Callable[[], float | None]
+    ) -> Switch:
+        """Makes a reader the writer.
+
+        Args:
+            kind: what becomes of the old writer.
+            target: the new writer; by default the first live reader.
+            announce: called when the new writer accepts writes, and in a switchover the old one
+                still does; returns when the topology named the new writer.
+
+        Raises:
+            LabError: there is no such reader.
+        """
+        old, new = self.writer, self._successor(target)
+        others = [item for item in self.readers if item != new and item not in self._demoted]
+        began, refused = time.monotonic(), None
+        if kind is Failover.CRASH:
+            self._servers[old].kill()
+        elif kind is Failover.HANG:
+            self._hung.add(old)
+            self._servers[old].freeze()
+        else:
+            # Those that follow the new writer before it is one cannot be ahead of it.
+            self._attach(others, new)
+        self._servers[new].promote()
+        self.writer = new
+        published = announce()
+        if kind is Failover.SWITCHOVER:
+            self._demoted.add(old)
+            self._servers[old].demote()
+            refused = time.monotonic()
+        self._attach(others)
+        return Switch(kind, old, new, began, published, refused)
+
+    def renew(self, instance: str) -> None:
+        """Makes an instance a reader with a fresh copy of the writer's data."""
+        self._servers[instance].clone(self._servers[self.writer])
+        self._demoted.discard(instance)
+        self._hung.discard(instance)
+        self._attach([instance])
+
+    def rejoin(self, instance: str) -> None:
+        """Ends an instance in order and makes it a real reader."""
+        self._servers[instance].shut_down()
+        self.renew(instance)
+
+    def repair(self) -> None:
+        """Brings every instance up, as a real reader of the writer."""
+        for instance in self._servers:
+            if instance != self.writer and (self.demoted(instance) or not self.live(instance)):
+                self.renew(instance)
+        self._attach(self.readers)
+
+    def _successor(self, target: str | None) -> str:
+        readers = self.readers
+        if target is None and readers:
+            target = readers[0]
+        if target is None or target not in readers:
+            raise LabError(
+                f"target must be a live reader ({', '.join(readers) or 'there is none'});"
+                f" got {target!r}"
+            )
+        if target in self._demoted:
+            self.rejoin(target)
+        return target
+
+    def _attach(self, readers: Iterable[str], to: str | None = None) -> None:
+        """Makes readers follow an instance, from a fresh copy of it where nothing else helps."""
+        source = self._servers[to or self.writer]
+        waiting = [
+            server
+            for server in map(self._servers.__getitem__, readers)
+            if not server.follows(source)
+        ]
+        for server in waiting:
+            server.follow(source)
+        for server in waiting:
+            if not _wait_for(functools.partial(server.follows, source)):
+                server.clone(source)
+
+
+def _wait_for(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _FOLLOW_PATIENCE
+    while not (done := condition()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return done
