@@ -16,6 +16,17 @@ from .errors import LabError
 from .failover import Failover, Switch
 from .filters import Action, Filter
 from .gateway import Gateway
+from .instances import Condition
 from .membership import Member
 
-__all__ = ["Action", "Cluster", "Failover", "Filter", "Gateway", "LabError", "Member", "Switch"]
+__all__ = [
+    "Action",
+    "Cluster",
+    "Condition",
+    "Failover",
+    "Filter",
+    "Gateway",
+    "LabError",
+    "Member",
+    "Switch",
+]

@@ -18,18 +18,18 @@ DEMOTED = "lab.demoted"
 # The built-in, under the name that it goes by here.
 IN_RECOVERY = "pg_catalog.lab_is_in_recovery()"
 
-SURFACE = f"""
+_SURFACE = """
 SET allow_system_table_mods = on;
 
 ALTER FUNCTION pg_catalog.pg_is_in_recovery() RENAME TO lab_is_in_recovery;
 
 CREATE FUNCTION pg_catalog.pg_is_in_recovery() RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL SAFE
-    AS $$ SELECT {IN_RECOVERY} OR coalesce(current_setting('{DEMOTED}', true), '') = 'on' $$;
+    AS $$ SELECT %(in_recovery)s OR coalesce(current_setting('%(demoted)s', true), '') = 'on' $$;
 
 CREATE FUNCTION pg_catalog.aurora_version() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$ SELECT '{VERSION}'::text $$;
+    AS $$ SELECT '%(version)s'::text $$;
 
 CREATE FUNCTION pg_catalog.aurora_db_instance_identifier() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -72,3 +72,5 @@ CREATE FUNCTION pg_catalog.aurora_replica_status(
                          age double precision, lag_ms double precision)
     $$;
 """
+
+SURFACE = _SURFACE % {"in_recovery": IN_RECOVERY, "demoted": DEMOTED, "version": VERSION}

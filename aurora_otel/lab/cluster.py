@@ -14,7 +14,7 @@ from .dns import WRITER, Names
 from .errors import LabError
 from .failover import Failover, Switch
 from .gateway import Gateway
-from .instances import Instances
+from .instances import Condition, Instances
 from .postgres import Credentials, PostgresServer
 from .reaper import Reaper
 
@@ -130,6 +130,10 @@ class Cluster:
     def readers(self) -> tuple[str, ...]:
         """The live instances that are not the writer."""
         return self._running.readers
+
+    def condition(self, instance: str) -> Condition:
+        """Returns how an instance is: the writer, a reader, demoted in place, hung, or down."""
+        return self._running.condition(instance)
 
     @property
     def dns_lag(self) -> float:

@@ -119,6 +119,8 @@ def find(directory: Path, watch: Callable[[int], None]) -> Installation:
 
 
 def _wheel() -> Path:
+    if importlib.util.find_spec("psycopg") is None:
+        raise LabError(f"the lab needs psycopg: {_INSTALL}")
     # Not imported: its `__init__` brings a server manager that we have no use for.
     spec = importlib.util.find_spec(_WHEEL)
     if spec is None or spec.origin is None:

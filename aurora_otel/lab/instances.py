@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from .errors import LabError
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from .server import Server
 
 _FOLLOW_PATIENCE = 3.0
+
+
+class Condition(str, Enum):
+    """How an instance is."""
+
+    WRITER = "writer"
+    READER = "reader"
+    DEMOTED = "demoted"  # a former writer that refuses writes, with its sessions, in place
+    HUNG = "hung"
+    DOWN = "down"
 
 
 class Instances:
@@ -49,6 +60,16 @@ class Instances:
     def demoted(self, instance: str) -> bool:
         """Tells whether an instance is a reader in name only: a writer demoted in place."""
         return instance in self._demoted
+
+    def condition(self, instance: str) -> Condition:
+        """Returns how an instance is."""
+        if instance == self.writer and self.live(instance):
+            return Condition.WRITER
+        if instance in self._hung:
+            return Condition.HUNG
+        if not self.live(instance):
+            return Condition.DOWN
+        return Condition.DEMOTED if self.demoted(instance) else Condition.READER
 
     def server(self, instance: str) -> Server:
         """Returns the server of an instance; raises `ValueError` if there is none."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 WRITER_SESSION_ID = "MASTER_SESSION_ID"
 
@@ -54,11 +54,6 @@ class Topology:
 def session_id(instance: str) -> str:
     """Returns the UUID that a reader shows as its session, the same one every time."""
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, instance))
-
-
-def reader_view(members: Sequence[str]) -> tuple[Member, ...]:
-    """Returns rows in which every member claims to be a reader."""
-    return tuple(Member(member, session_id(member)) for member in members)
 
 
 def to_json(rows: Iterable[Member]) -> str:

@@ -11,11 +11,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import aurora_sql, connections, processes
+from . import aurora_sql, connections, postgres_settings, processes
 from .conninfo import conninfo
 from .errors import LabError, StatementError
 from .membership import to_json
-from .session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,34 +23,10 @@ if TYPE_CHECKING:
     from .installation import Installation
     from .membership import Member
     from .server import Server
+    from .session import Session
 
 ADMINISTRATOR = "rdsadmin"
 _PATIENCE = 15.0
-
-# Durability is worth nothing here and speed is; a lab runs on a laptop beside its other work.
-_SETTINGS = {
-    "client_min_messages": "warning",
-    "dynamic_shared_memory_type": "mmap",  # killed servers leave no segment in /dev/shm
-    "fsync": "off",
-    "full_page_writes": "off",
-    "hot_standby_feedback": "on",
-    "log_line_prefix": "%m [%p] ",
-    "log_timezone": "UTC",
-    "max_connections": "300",
-    "max_wal_senders": "10",
-    "max_wal_size": "256MB",
-    "password_encryption": "scram-sha-256",
-    "recovery_target_timeline": "latest",
-    "shared_buffers": "16MB",
-    "synchronous_commit": "off",
-    "timezone": "UTC",
-    "unix_socket_directories": "",  # two servers with one port number would share it
-    "wal_keep_size": "128MB",
-    "wal_level": "replica",
-    "wal_retrieve_retry_interval": "100ms",
-    "wal_sender_timeout": "10s",
-    "wal_receiver_timeout": "10s",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +220,8 @@ class PostgresServer:
         return self._process
 
     def _session(self, database: str | None = None) -> Session:
+        from .session import Session  # noqa: PLC0415 -- importing the lab imports no driver
+
         return Session(self._admin_conninfo(database or self._credentials.database, self.address))
 
     def _admin_conninfo(self, database: str, address: tuple[str, int]) -> str:
@@ -269,15 +246,13 @@ class PostgresServer:
         host, port = self.address
         self._write(self._hba, "host all,replication all 127.0.0.0/8 scram-sha-256\n")
         settings = {
-            **_SETTINGS,
             "cluster_name": self.identifier,
             "hba_file": str(self._hba),
             "listen_addresses": host,
             "port": str(port),
             **state,
         }
-        lines = (f"{name} = '{_quoted(value)}'\n" for name, value in settings.items())
-        self._write(self._configuration, "".join(lines))
+        self._write(self._configuration, postgres_settings.render(settings))
 
     def _write(self, path: Path, text: str) -> None:
         """Replaces a file at once, readable by the server's account alone."""
@@ -336,7 +311,3 @@ class PostgresServer:
         except OSError:
             lines = []
         return LabError("\n  ".join([f"{self.identifier} {what}; its log ends with:", *lines]))
-
-
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "''")
