@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pytest
+
+from aurora_otel import cli
+from aurora_otel.version import __version__
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"aurora-otel {__version__}\n"
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in cli.COMMANDS)
+
+
+def test_a_commands_own_help(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["demo", "--help"])
+    assert end.value.code == 0
+    assert "--failover {crash,switchover,hang}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["demo", "--failover", "nonsense"]])
+def test_wrong_arguments_are_an_error(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    assert "usage: aurora-otel" in capsys.readouterr().err
+
+
+def test_importing_the_command_line_imports_nothing_heavy():
+    program = (
+        "import sys, aurora_otel.cli\n"
+        "print([name for name in ('rich', 'psycopg', 'boto3', 'psutil') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert done.stdout == b"[]\n"
+
+
+@pytest.mark.parametrize("missing", ["rich", "opentelemetry.distro"])
+def test_a_missing_extra_is_one_clear_line(missing):
+    program = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {missing!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "import aurora_otel.cli\n"
+        "sys.exit(aurora_otel.cli.main(['demo']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.decode() == (
+        f"aurora-otel demo needs {missing}: pip install 'aurora-otel[demo]'\n"
+    )
+
+
+def test_ctrl_c_ends_a_command_quietly(monkeypatch):
+    class Interrupted:
+        @staticmethod
+        def add_arguments(_parser):
+            pass
+
+        @staticmethod
+        def run(_args):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "aurora_otel.demo.command", Interrupted)
+    assert cli.main(["demo"]) == 130

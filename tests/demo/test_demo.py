@@ -1,0 +1,28 @@
+"""The whole demo, as its user runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(180)]
+
+
+@pytest.mark.parametrize("failover", ["switchover", "crash", "hang"])
+def test_the_demo_keeps_its_promises(failover):
+    program = "import sys, aurora_otel.cli; sys.exit(aurora_otel.cli.main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "demo", "--failover", failover, "--json", "-"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+    document = json.loads(done.stdout)
+    assert [one for one in document["promises"] if not one["kept"]] == [], done.stderr
+    assert (done.returncode, document["kept"], document["failover"]) == (0, True, failover)
+    assert document["with"]["invalidated"] > 0 or failover == "crash"
+    assert document["with"]["detection_seconds"] is not None
+    assert document["with"]["cleanup_seconds"] is not None
+    assert ("with_every_thread_hung" in document) == (failover == "hang")

@@ -1,0 +1,114 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from aurora_otel.demo.recording import Outcome
+from aurora_otel.demo.result import Result, installed_versions
+from aurora_otel.lab import Failover
+from tests.demo.runs import failover_spans, point, recording, sample, write
+
+AGAIN = (write("writer-1", 13, 13.1), write("idle-1", 14, 14.1))
+TELEMETRY = {"spans": failover_spans(), "exports": ((point("aurora.failovers", 1, at=13),),)}
+
+
+def without():
+    refused = [write("writer-1", t, t, Outcome.REFUSED) for t in (12, 15, 19.5)]
+    return recording(*refused, name="without", samples=(sample(12, 20),), left=20)
+
+
+def with_agent(*calls, **more):
+    return recording(*AGAIN, *calls, samples=(sample(12, 0),), **{**TELEMETRY, **more})
+
+
+def hung(*, symptom="stuck"):
+    refresh, failover, *rest = failover_spans()
+    failover = replace(failover, attributes={"aurora.failover.symptom": symptom})
+    return recording(
+        write("writer-1", 10.5, 12.5, Outcome.CLOSED),
+        *AGAIN,
+        name="with_every_thread_hung",
+        spans=(refresh, failover, *rest),
+        exports=TELEMETRY["exports"],
+    )
+
+
+def result(failover=Failover.SWITCHOVER, **runs):
+    runs = {"without": without(), "with_agent": with_agent(), "every_thread_hung": None, **runs}
+    return Result(failover=failover, versions={}, **runs)
+
+
+def broken(result):
+    return [promise.promise for promise in result.promises if not promise.kept]
+
+
+def test_a_switchover_that_is_cleaned_up_keeps_every_promise():
+    assert broken(result()) == []
+    assert result().kept
+
+
+@pytest.mark.parametrize(
+    ("calls", "more", "word"),
+    [
+        ((write("writer-1", 12, 12.1, Outcome.REFUSED),) * 2, {}, "per writing thread"),
+        ((write("idle-2", 12, 12.1, Outcome.REFUSED),), {}, "idle"),
+        ((write("writer-1", 12, 12.1, Outcome.CLOSED),) * 2, {}, "connection is gone"),
+        ((write("writer-2", 12, 12.1, Outcome.REFUSED),), {}, "writes again"),
+        ((), {"left": 1}, "left on the old writer"),
+        ((), {"exports": ()}, "exactly one failover"),
+    ],
+)
+def test_each_promise_can_break(calls, more, word):
+    (promise,) = broken(result(with_agent=with_agent(*calls, **more)))
+    assert word in promise
+
+
+def test_a_switchover_without_its_problem_shows_nothing():
+    assert len(broken(result(without=recording(name="without")))) == 2
+
+
+def test_a_crash_need_not_show_the_problem():
+    assert broken(result(Failover.CRASH, without=recording(name="without"))) == []
+
+
+def test_calls_that_are_stuck_must_return_soon_after_the_verdict():
+    soon = with_agent(write("writer-1", 10.5, 13.9, Outcome.CLOSED))
+    late = with_agent(write("writer-1", 10.5, 14.1, Outcome.CLOSED))
+    never = with_agent()
+    assert result(Failover.HANG, with_agent=soon).kept
+    for run in (late, never):
+        (promise,) = broken(result(Failover.HANG, with_agent=run))
+        assert "Stuck calls return" in promise
+
+
+def test_when_every_thread_hangs_the_background_loop_must_be_the_one_that_notices():
+    stuck = with_agent(write("writer-1", 10.5, 12.5, Outcome.CLOSED))
+    assert result(Failover.HANG, with_agent=stuck, every_thread_hung=hung()).kept
+    other = hung(symptom="connection_lost")
+    (promise,) = broken(result(Failover.HANG, with_agent=stuck, every_thread_hung=other))
+    assert promise.startswith("With every thread hung: The background loop")
+
+
+def test_the_json_has_what_others_read():
+    document = json.loads(json.dumps(result(every_thread_hung=hung()).as_json()))
+    assert (document["failover"], document["old_writer"], document["new_writer"]) == (
+        "switchover",
+        "lab-1",
+        "lab-2",
+    )
+    for half in ("without", "with", "with_every_thread_hung"):
+        assert {"writes", "failed_writes", "closed_writes", "sessions_on_old_writer"} <= set(
+            document[half]
+        )
+    assert {"invalidated", "detection_seconds", "cleanup_seconds"} <= set(document["with"])
+    assert document["without"]["seconds_to_no_stale_connection"] is None
+    assert document["kept"] is True
+    assert all(set(one) == {"promise", "kept", "measured"} for one in document["promises"])
+
+
+def test_a_run_that_was_not_made_is_not_in_the_json():
+    assert "with_every_thread_hung" not in result().as_json()
+
+
+def test_the_versions_are_those_that_are_installed():
+    assert installed_versions()["psycopg"].startswith("3.")
