@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aurora_otel.demo import metrics
 from aurora_otel.demo.recording import Call, ClientKind, Operation, Outcome, Recording
 from aurora_otel.demo.trace import failovers
+from aurora_otel.telemetry import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -169,17 +170,15 @@ def agent_figures(run: Recording) -> AgentFigures:
         invalidated=round(
             metrics.total(
                 exports,
-                "aurora.connection.invalidations",
-                {"aurora.invalidation.outcome": "closed"},
+                names.INVALIDATIONS.name,
+                {names.INVALIDATION_OUTCOME: "closed"},
             )
             or 0
         ),
-        failovers=round(metrics.total(exports, "aurora.failovers") or 0),
-        symptoms=tuple(
-            str(trace.tree.span.attributes.get("aurora.failover.symptom")) for trace in traces
-        ),
-        detection_seconds=metrics.total(exports, "aurora.failover.detection.duration"),
-        cleanup_seconds=metrics.total(exports, "aurora.failover.cleanup.duration"),
+        failovers=round(metrics.total(exports, names.FAILOVERS.name) or 0),
+        symptoms=tuple(str(trace.tree.span.attributes.get(names.SYMPTOM)) for trace in traces),
+        detection_seconds=metrics.total(exports, names.DETECTION.name),
+        cleanup_seconds=metrics.total(exports, names.CLEANUP.name),
         verdict_seconds=None if verdict is None else verdict - run.switch.began,
         stuck_calls=len(stuck),
         stuck_seconds_after_verdict=(

@@ -101,10 +101,14 @@ class Clock:
         """Return the monotonic time of `unix_ns`."""
         return self.monotonic + (unix_ns - self.unix_ns) / 1e9
 
+    def unix(self, monotonic: float) -> int:
+        """Return the Unix time of `monotonic`, in nanoseconds."""
+        return self.unix_ns + round((monotonic - self.monotonic) * 1e9)
+
 
 @dataclass(frozen=True)
 class Telemetry:
-    """What the application exported; nothing when it ran without the agent."""
+    """What the application exported."""
 
     spans: tuple[Span, ...] = ()
     exports: tuple[tuple[MetricPoint, ...], ...] = ()
@@ -130,7 +134,7 @@ class Recording:
         terminated: Whether the application had to be killed, since it did not stop.
         output: What the application wrote on standard error.
         clock: The relation of both clocks.
-        telemetry: What was exported.
+        telemetry: What was exported; nothing without the agent.
     """
 
     name: str

@@ -20,7 +20,7 @@ from aurora_otel.demo.recording import (
     Telemetry,
     Timeline,
 )
-from aurora_otel.lab import Cluster, Failover
+from aurora_otel.lab import Cluster, Failover, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,8 @@ APPLICATION_NAME = "demo"
 CONNECT_TIMEOUT = 2
 SAMPLE_EVERY = 0.2
 START_SECONDS = 30.0
+EARLY = 0.5
+"""Seconds into the failover at which idle connections are used that are meant to hang."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Plan:
         before: From the application's start to the failover.
         after: From the moment the topology names the new writer to the end.
         idle_after: From that moment to the use of the idle connections; `None`: they are used
-            half a second into the failover, so that they hang like all others.
+            `EARLY` seconds into the failover, so that they hang like all others.
     """
 
     name: str
@@ -65,20 +67,12 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
     """Carry out `plan` and return what happened; `timeline` shows it while it does."""
     with ExitStack() as stack:
         cluster = stack.enter_context(Cluster())
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
-            **cluster.environment(),
-            **plan.settings,
-        }
-        collector = None
-        if plan.instrumented:
-            collector = stack.enter_context(Collector())
-            environment |= collector.environment()
-        dsn = cluster.dsn(application_name=APPLICATION_NAME, connect_timeout=str(CONNECT_TIMEOUT))
+        collector = stack.enter_context(Collector())
+        environment = _environment(plan, cluster, collector)
         application = stack.enter_context(
             Application(
                 [
-                    dsn,
+                    cluster.dsn(application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT),
                     f"--writers={plan.writers}",
                     f"--idle={plan.idle}",
                     f"--fresh-every={plan.fresh_every}",
@@ -89,32 +83,15 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
             )
         )
         timeline.started = started = _wait_until_started(plan, application, timeline)
-        stack.enter_context(_Repeatedly(lambda: timeline.sampled(_sample(cluster)), SAMPLE_EVERY))
-
-        timeline.phase = Phase.HEALTHY
-        time.sleep(plan.before)
-        application.check()
-        timeline.phase = Phase.FAILING_OVER
         clock = Clock.now()
-        early = threading.Timer(0.5, application.use_idle)
-        if plan.idle_after is None:
-            early.start()
-        used_idle = time.monotonic() + early.interval
-        timeline.switch = switch = cluster.failover(plan.failover)
-        published = switch.published
-        assert published is not None  # noqa: S101 - nothing asked the lab to keep it secret
-
-        timeline.phase = Phase.AFTER
-        if plan.idle_after is not None:
-            used_idle = _sleep_until(published + plan.idle_after)
-            application.use_idle()
-        _sleep_until(published + plan.after)
-        application.check()
-        sample = _sample(cluster)
+        with _Repeatedly(lambda: timeline.sampled(_sample(cluster)), SAMPLE_EVERY):
+            used_idle = _fail_over(plan, cluster, application, timeline)
+        last = _sample(cluster)
         timeline.phase = Phase.STOPPING
-        ended = time.monotonic()
         stopped = application.stop()
         timeline.phase = Phase.DONE
+        switch = timeline.switch
+        assert switch is not None  # noqa: S101 - _fail_over() has just set it
         return Recording(
             name=plan.name,
             settings={
@@ -124,18 +101,53 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
             },
             started=started,
             switch=switch,
-            published=published,
+            published=_published(switch),
             used_idle=used_idle,
-            ended=ended,
+            ended=last.at,
             calls=timeline.calls,
             in_flight=timeline.in_flight,
             samples=timeline.samples,
-            sessions=sample.sessions,
+            sessions=last.sessions,
             terminated=not stopped,
             output=application.output,
             clock=clock,
-            telemetry=_telemetry(collector),
+            telemetry=Telemetry(
+                spans=tuple(collector.spans),
+                exports=tuple(map(tuple, collector.exports)),
+                logs=tuple(collector.logs),
+            ),
         )
+
+
+def _environment(plan: Plan, cluster: Cluster, collector: Collector) -> dict[str, str]:
+    # What the user has set for OpenTelemetry would send the telemetry elsewhere.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return inherited | cluster.environment() | collector.environment() | dict(plan.settings)
+
+
+def _fail_over(plan: Plan, cluster: Cluster, application: Application, timeline: Timeline) -> float:
+    """Let the failover happen to the application; return when its idle connections were used."""
+    timeline.phase = Phase.HEALTHY
+    time.sleep(plan.before)
+    application.check()
+    timeline.phase = Phase.FAILING_OVER
+    early = threading.Timer(EARLY, application.use_idle)
+    used_idle = time.monotonic() + EARLY
+    if plan.idle_after is None:
+        early.start()
+    timeline.switch = switch = cluster.failover(plan.failover)
+    timeline.phase = Phase.AFTER
+    if plan.idle_after is not None:
+        used_idle = _sleep_until(_published(switch) + plan.idle_after)
+        application.use_idle()
+    _sleep_until(_published(switch) + plan.after)
+    application.check()
+    return used_idle
+
+
+def _published(switch: Switch) -> float:
+    assert switch.published is not None  # noqa: S101 - nobody asked the lab to keep it secret
+    return switch.published
 
 
 def _wait_until_started(plan: Plan, application: Application, timeline: Timeline) -> float:
@@ -160,16 +172,6 @@ def _sample(cluster: Cluster) -> Sample:
         for instance in cluster.instances
     }
     return Sample(time.monotonic(), cluster.writer, sessions)
-
-
-def _telemetry(collector: Collector | None) -> Telemetry:
-    if collector is None:
-        return Telemetry()
-    return Telemetry(
-        spans=tuple(collector.spans),
-        exports=tuple(map(tuple, collector.exports)),
-        logs=tuple(collector.logs),
-    )
 
 
 def _sleep_until(moment: float) -> float:

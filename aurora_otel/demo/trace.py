@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aurora_otel.telemetry import names
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from aurora_otel.collector import Span
-
-FAILOVER = "failover"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def failovers(spans: Iterable[Span]) -> list[FailoverTrace]:
         below = children.get((span.trace_id, span.span_id), [])
         return Node(span, tuple(map(node, sorted(below, key=lambda child: child.start_ns))))
 
-    roots = (span for span in by_id.values() if span.name == FAILOVER)
+    roots = (span for span in by_id.values() if span.name == names.FAILOVER.name)
     return [
         FailoverTrace(
             tree=node(root),

@@ -62,8 +62,8 @@ def _show_telemetry(run: Recording, console: Console) -> None:
         console.print(tree(trace))
     if not traces:
         console.print("no failover span")
-    before_ns = run.clock.unix_ns
-    console.print(metric_table(changes(run.telemetry.exports, before_ns)))
+    began_ns = run.clock.unix(run.switch.began)
+    console.print(metric_table(changes(run.telemetry.exports, began_ns)))
 
 
 def side_by_side(result: Result) -> Table:
