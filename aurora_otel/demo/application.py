@@ -24,7 +24,7 @@ STOP_SECONDS = 3.0
 
 
 class ApplicationError(Exception):
-    """The sample application ended when it should have run."""
+    """The sample application does not do what it should."""
 
 
 class Application:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from aurora_otel.demo.application import ApplicationError
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.recording import Recording, Timeline
 from aurora_otel.demo.result import Result, installed_versions
 from aurora_otel.demo.run import Plan, record
 from aurora_otel.demo.view import TITLES, show
-from aurora_otel.lab import Failover
+from aurora_otel.lab import Failover, LabError
 
 if TYPE_CHECKING:
     import argparse
 
 BROKEN_PROMISE = 1
+COULD_NOT_RUN = 2
 LINE_WIDTH = 140
 """Characters a line where no terminal says how many there are."""
 
@@ -42,17 +44,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; the exit status is 1 when a promise did not hold."""
+    """Run the demo; the exit status is 1 when a promise did not hold, 2 when it could not run."""
     console = Console(stderr=args.json == "-")
     if not console.is_terminal:
         console.width = LINE_WIDTH
     failover = Failover(args.failover)
     to_run = plans(failover)
     recordings: dict[str, Recording] = {}
-    for number, plan in enumerate(to_run, start=1):
-        timeline = Timeline(plan.name)
-        with watching(timeline, f"{number}/{len(to_run)} {TITLES[plan.name]}", console):
-            recordings[plan.name] = record(plan, timeline)
+    try:
+        for number, plan in enumerate(to_run, start=1):
+            timeline = Timeline(plan.name)
+            with watching(timeline, f"{number}/{len(to_run)} {TITLES[plan.name]}", console):
+                recordings[plan.name] = record(plan, timeline)
+    except (ApplicationError, LabError) as error:
+        console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
+        return COULD_NOT_RUN
     result = Result(
         failover=failover,
         without=recordings["without"],

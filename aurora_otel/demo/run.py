@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aurora_otel.collector import Collector
-from aurora_otel.demo.application import Application
+from aurora_otel.demo.application import Application, ApplicationError
 from aurora_otel.demo.recording import (
     Clock,
     Outcome,
@@ -158,7 +158,7 @@ def _wait_until_started(plan: Plan, application: Application, timeline: Timeline
             return time.monotonic()
         application.check()
         if time.monotonic() > deadline:
-            raise TimeoutError(
+            raise ApplicationError(
                 f"The sample application opened {len(connected)} of "
                 f"{plan.writers + plan.idle} connections within {START_SECONDS:g} s:\n"
                 f"{application.output}"

@@ -1,0 +1,67 @@
+import json
+
+import pytest
+
+from aurora_otel.cli import main
+from aurora_otel.demo import command
+from aurora_otel.demo.application import ApplicationError
+from aurora_otel.lab import Failover, LabError
+from tests.demo.runs import recording
+from tests.demo.test_result import with_agent, without
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Replaces the runs, which take their time, by recordings of good ones."""
+    runs = {"without": without(), "with": with_agent()}
+    monkeypatch.setattr(command, "record", lambda plan, _timeline: runs[plan.name])
+    return runs
+
+
+def test_kept_promises_are_exit_status_0(recorded, capsys):
+    assert main(["demo"]) == 0
+    assert "sessions left on the old writer" in capsys.readouterr().out
+
+
+def test_a_broken_promise_is_exit_status_1(recorded, capsys):
+    recorded["with"] = recording(name="with", left=3)
+    assert main(["demo"]) == 1
+    assert "✗ BROKEN" in capsys.readouterr().out
+
+
+def test_json_on_standard_output_stands_alone(recorded, capsys):
+    main(["demo", "--json", "-"])
+    output = capsys.readouterr()
+    assert json.loads(output.out)["kept"] is True
+    assert "✓ kept" in output.err
+
+
+def test_json_in_a_file(recorded, tmp_path, capsys):
+    main(["demo", "--json", str(tmp_path / "figures.json")])
+    assert json.loads((tmp_path / "figures.json").read_text())["failover"] == "switchover"
+    assert "✓ kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [LabError("no port is free"), ApplicationError("it ended")])
+def test_what_could_not_run_says_why_with_exit_status_2(error, monkeypatch, capsys):
+    def fail(_plan, _timeline):
+        raise error
+
+    monkeypatch.setattr(command, "record", fail)
+    assert main(["demo"]) == 2
+    assert f"aurora-otel demo: {error}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("failover", Failover)
+def test_both_halves_differ_in_the_agent_alone(failover):
+    first, second, *_ = command.plans(failover)
+    assert (first.instrumented, second.instrumented) == (False, True)
+    for attribute in ("failover", "settings", "writers", "idle", "fresh_every", "before", "after"):
+        assert getattr(first, attribute) == getattr(second, attribute)
+
+
+def test_a_hang_has_a_third_run_in_which_nothing_is_opened_afresh():
+    *_, third = command.plans(Failover.HANG)
+    assert third.name == "with_every_thread_hung"
+    assert (third.fresh_every, third.idle_after) == (0, None)
+    assert third.settings == {"AURORA_OTEL_STUCK_AFTER": "2"}
