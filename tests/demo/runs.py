@@ -1,5 +1,7 @@
 """Builds recordings of runs for the tests: a switchover at second 10, published at 11."""
 
+from dataclasses import replace
+
 from aurora_otel.collector import (
     Histogram,
     MetricKind,
@@ -20,6 +22,7 @@ from aurora_otel.demo.recording import (
     Sample,
     Telemetry,
 )
+from aurora_otel.demo.result import Result
 from aurora_otel.lab import Failover, Switch
 
 BEGAN, PUBLISHED, REFUSED, ENDED = 10.0, 11.0, 11.5, 20.0
@@ -118,3 +121,33 @@ def point(name, value=None, *, at=0.0, total=None, **attributes):
         scope=SCOPE,
         resource={},
     )
+
+
+AGAIN = (write("writer-1", 13, 13.1), write("idle-1", 14, 14.1))
+TELEMETRY = {"spans": failover_spans(), "exports": ((point("aurora.failovers", 1, at=13),),)}
+
+
+def without():
+    refused = [write("writer-1", t, t, Outcome.REFUSED) for t in (12, 15, 19.5)]
+    return recording(*refused, name="without", samples=(sample(12, 20),), left=20)
+
+
+def with_agent(*calls, **more):
+    return recording(*AGAIN, *calls, samples=(sample(12, 0),), **{**TELEMETRY, **more})
+
+
+def hung(*, symptom="stuck"):
+    refresh, failover, *rest = failover_spans()
+    failover = replace(failover, attributes={"aurora.failover.symptom": symptom})
+    return recording(
+        write("writer-1", 10.5, 12.5, Outcome.CLOSED),
+        *AGAIN,
+        name="with_every_thread_hung",
+        spans=(refresh, failover, *rest),
+        exports=TELEMETRY["exports"],
+    )
+
+
+def result(failover=Failover.SWITCHOVER, **runs):
+    runs = {"without": without(), "with_agent": with_agent(), "every_thread_hung": None, **runs}
+    return Result(failover=failover, versions={}, **runs)

@@ -6,8 +6,7 @@ from aurora_otel.cli import main
 from aurora_otel.demo import command
 from aurora_otel.demo.application import ApplicationError
 from aurora_otel.lab import Failover, LabError
-from tests.demo.runs import recording
-from tests.demo.test_result import with_agent, without
+from tests.demo.runs import recording, with_agent, without
 
 
 @pytest.fixture

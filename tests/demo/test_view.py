@@ -6,7 +6,7 @@ from aurora_otel.demo.live import watching
 from aurora_otel.demo.promises import Promise
 from aurora_otel.demo.recording import Timeline
 from aurora_otel.demo.view import promise_line, show
-from tests.demo.test_result import result, with_agent, without
+from tests.demo.runs import result, with_agent, without
 
 
 def shown(result):
