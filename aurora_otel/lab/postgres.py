@@ -138,6 +138,16 @@ class PostgresServer:
                 raise
             return False  # one of the two does not answer (yet)
 
+    def position(self) -> str:
+        """Returns how far a writer has written, as a log sequence number."""
+        ((position,),) = self.execute("SELECT pg_current_wal_flush_lsn()::text")
+        return str(position)
+
+    def has_reached(self, position: str) -> bool:
+        """Tells whether a replica has all that was written up to a writer's position."""
+        statement = "SELECT pg_last_wal_receive_lsn() >= %s::text::pg_lsn"
+        return self.execute(statement, position) == [(True,)]
+
     def promote(self) -> None:
         """Becomes a writer; returns when it accepts writes."""
         with self._session() as session:

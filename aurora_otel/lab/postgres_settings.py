@@ -22,7 +22,6 @@ _SETTINGS = {
     "password_encryption": "scram-sha-256",
     "recovery_target_timeline": "latest",
     "shared_buffers": "16MB",
-    "synchronous_commit": "off",
     "timezone": "UTC",
     "unix_socket_directories": "",  # two servers with one port number would share it
     "wal_keep_size": "128MB",

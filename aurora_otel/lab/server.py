@@ -28,6 +28,12 @@ class Server(Protocol):
     def follows(self, source: Server) -> bool:
         """Tells whether it replicates from `source` right now."""
 
+    def position(self) -> str:
+        """Returns how far a writer has written, in the engine's own terms."""
+
+    def has_reached(self, position: str) -> bool:
+        """Tells whether a replica has all that was written up to a writer's position."""
+
     def promote(self) -> None:
         """Becomes a writer; returns when it accepts writes."""
 
