@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aurora_otel.demo import promises
 from aurora_otel.demo.figures import AgentFigures, Figures, agent_figures, figures
 from aurora_otel.lab import Failover
+from aurora_otel.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from aurora_otel.demo.promises import Promise
     from aurora_otel.demo.recording import Recording
 
-DISTRIBUTIONS = ("aurora-otel", "opentelemetry-sdk", "opentelemetry-instrumentation", "psycopg")
+DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-instrumentation", "psycopg")
 
 
 @dataclass(frozen=True)
@@ -103,4 +104,4 @@ class Result:
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the distributions that matter."""
     installed = {name: version(name) for name in DISTRIBUTIONS}
-    return {"python": platform.python_version(), **installed}
+    return {"python": platform.python_version(), "aurora-otel": __version__, **installed}
