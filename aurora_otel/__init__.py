@@ -1,5 +1,34 @@
-"""OpenTelemetry observability and failover clean-up for Python applications on Amazon Aurora."""
+"""OpenTelemetry observability and failover clean-up for Python applications on Amazon Aurora.
 
+Usage::
+
+    from aurora_otel import AuroraInstrumentor
+
+    AuroraInstrumentor().instrument()
+
+or no change at all: `opentelemetry-instrument python app.py`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from aurora_otel import snapshot as _snapshot
+from aurora_otel.instrumentor import AuroraInstrumentor, running_agent
+from aurora_otel.snapshot import ClusterSnapshot, InstanceSnapshot, Snapshot
 from aurora_otel.version import __version__
 
-__all__ = ["__version__"]
+__all__ = [
+    "AuroraInstrumentor",
+    "ClusterSnapshot",
+    "InstanceSnapshot",
+    "Snapshot",
+    "__version__",
+    "snapshot",
+]
+
+
+def snapshot() -> Snapshot:
+    """Return what is tracked where, by cluster, instance and role."""
+    agent = running_agent()
+    return _snapshot.INACTIVE if agent is None else _snapshot.of(agent, time.monotonic())

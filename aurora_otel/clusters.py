@@ -8,12 +8,13 @@ that are neither RDS's nor explained by a setting is never merged with another.
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from aurora_otel.detector import Detector
 from aurora_otel.endpoints import Address, Endpoint, EndpointMap, EndpointType
+from aurora_otel.symptoms import Symptom
 from aurora_otel.topology import Role
 from aurora_otel.tracker import Group, Track
 
@@ -36,9 +37,13 @@ class Cluster:
         open: its open connections by group; the tracker's.
         stale: those of them that are stale; the tracker's.
         instances: the instances that are known, oldest first.
-        topology_known: whether a topology was ever read: without one it is not an Aurora to us.
+        is_aurora: whether one of its instances ever said who it is.
+        view: whether its instances may be asked how they see the others.
         known_at: when something was last learnt of its writer, in monotonic seconds.
-        combinations: what was ever counted or could be, for the explicit zeros of the metrics.
+        drivers: the drivers that connected, and through which types of endpoint.
+        reported: instance, role and driver that a metric ever showed: it goes on showing them.
+        failovers: by the symptom that led to it.
+        is_ours: whether it belongs to the running agent of this process: not after a fork.
     """
 
     def __init__(self, label: str, system: str, detector: Detector) -> None:
@@ -48,15 +53,16 @@ class Cluster:
         self.detector = detector
         self.domain: str | None = None
         self.alert = False
+        self.is_ours = True
         self.open: dict[Group, set[Track]] = {}
         self.stale: set[Track] = set()
         self.instances: dict[str, None] = {}
-        self.topology_known = False
+        self.is_aurora = False
+        self.view = False
         self.known_at = float("-inf")
-        # (driver, endpoint type) seen, and (instance, role, driver) reported.
         self.drivers: dict[tuple[str, EndpointType], None] = {}
         self.reported: dict[tuple[str, Role, str], None] = {}
-        self.looks: Any = None
+        self.failovers: Counter[Symptom] = Counter()
         self._groups: dict[Group, Group] = {}
 
     def learn(self, instances: Iterable[str], now: float) -> None:
@@ -72,6 +78,11 @@ class Cluster:
         if instance is None or instance not in self.instances:
             return UNKNOWN
         return instance
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What every span, metric and log record about it carries."""
+        return {"aurora.cluster.id": self.label, "db.system.name": self.system}
 
     def role(self, instance: str | None) -> Role:
         """Return the role that `instance` has by what is known now."""
@@ -109,7 +120,7 @@ class Clusters:
         self._by_endpoint: dict[Any, Cluster] = {}
         self._by_instance: dict[tuple[str, str], Cluster] = {}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Cluster]:
         """Iterate over the clusters, each once, oldest first."""
         return iter(sorted(set(self._by_endpoint.copy().values()), key=lambda c: c.number))
 

@@ -57,25 +57,23 @@ class ConnectionFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FirstSymptom:
-    """The symptom that opened the refresh window."""
+    """The first symptom since the last verdict: its kind, and when it was seen."""
 
     kind: Symptom
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class WriterChange:
-    """A verdict named another writer than the one that was known.
+class Ruling:
+    """What a verdict means.
 
     Attributes:
-        old: the former writer.
-        new: the writer by the verdict.
-        number: how many changes this cluster has seen, this one included.
+        old_writer: the former writer, if the verdict names another.
+        first_symptom: the symptom that the verdict explains, if there was one.
     """
 
-    old: str
-    new: str
-    number: int
+    old_writer: str | None
+    first_symptom: FirstSymptom | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +92,12 @@ class Pace:
 class Detector:
     """What is known of one cluster's writer, and when to look again.
 
+    Attributes:
+        writer: the known writer: it said so itself.
+        changes: how often a verdict named another writer.
+        first_symptom: the first symptom that no verdict has explained yet.
+        pace: how often to look.
+
     Args:
         pace: how often to look.
         random: a number in [0, 1), for the jitter: many processes see one failover at one moment.
@@ -103,7 +107,7 @@ class Detector:
         self.writer: str | None = None
         self.changes = 0
         self.first_symptom: FirstSymptom | None = None
-        self._pace = pace
+        self.pace = pace
         self._random = random
         self._changed_at = float("-inf")
         self._known_until: dict[str, float] = {}
@@ -116,14 +120,21 @@ class Detector:
 
     # The window.
 
-    def symptom(self, kind: Symptom, now: float) -> None:
-        """Take note of a symptom: the refresh window opens, or stays open for longer."""
+    def symptom(self, kind: Symptom, now: float) -> bool:
+        """Take note of a symptom: the refresh window opens, or stays open for longer.
+
+        Returns:
+            whether it is the first since the last verdict.
+        """
         if not self.window_open(now):
-            self.first_symptom = FirstSymptom(kind, now)
             self._next_look = now
-            self._interval = self._pace.interval
+            self._interval = self.pace.interval
             self._step = FIRST_STEP
-        self._window_until = now + self._pace.window
+        self._window_until = now + self.pace.window
+        if self.first_symptom is not None:
+            return False
+        self.first_symptom = FirstSymptom(kind, now)
+        return True
 
     def window_open(self, now: float) -> bool:
         """Whether calls look at the topology first."""
@@ -132,7 +143,6 @@ class Detector:
     def close_window(self) -> None:
         """Close the window: the verdict that it waited for is there, and cleaned up."""
         self._window_until = float("-inf")
-        self.first_symptom = None
 
     def look_due(self, now: float) -> bool:
         """Whether a call that saw nothing itself looks first."""
@@ -155,8 +165,8 @@ class Detector:
         round trip. One that did not is repeated less and less often.
         """
         self._next_look = now + self._interval * (0.75 + self._random() / 2)
-        self._interval = min(self._interval * BACKOFF, max(RAREST, self._pace.interval))
-        self._step = FIRST_STEP if confirmed else min(self._step * 2, self._pace.interval)
+        self._interval = min(self._interval * BACKOFF, max(RAREST, self.pace.interval))
+        self._step = FIRST_STEP if confirmed else min(self._step * 2, self.pace.interval)
         self._retry_at = now + self._step
 
     # The writer.
@@ -172,20 +182,27 @@ class Detector:
             return False
         return (instance == self.writer) is not (role is Role.WRITER)
 
-    def judge(self, verdict: Verdict) -> bool:
-        """Apply a verdict; return whether it counts.
+    def judge(self, verdict: Verdict) -> Ruling | None:
+        """Apply a verdict.
 
-        It does not when one whose reading began later was applied before.
+        Returns:
+            what it means, or `None` if it counts for nothing: one whose reading began later was
+            applied before.
         """
         if verdict.began < self._judged:
-            return False
+            return None
         self._judged = verdict.began
-        if self.writer is not None and self.writer != verdict.writer:
-            self._known_until[self.writer] = verdict.began
+        first, old = self.first_symptom, self.writer
+        changed = old is not None and old != verdict.writer
+        if first is not None and (changed or first.at <= verdict.began):
+            # Explained: the next symptom is the first of something else.
+            self.first_symptom = None
+        if old is not None and changed:
+            self._known_until[old] = verdict.began
             self._changed_at = verdict.began
             self.changes += 1
         self.writer = verdict.writer
-        return True
+        return Ruling(old if changed else None, first)
 
     def staleness(self, connection: ConnectionFacts) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not.

@@ -153,7 +153,7 @@ def _cluster_names(value: Any) -> ClusterNames:
 
 
 def _drivers(value: Any) -> frozenset[str] | None:
-    from aurora_otel.drivers import NAMES  # noqa: PLC0415 - the registry imports nothing of ours
+    from aurora_otel.drivers import NAMES  # noqa: PLC0415 - it imports nothing of a driver
 
     allowed = "names out of " + ", ".join(NAMES)
     if value is None:

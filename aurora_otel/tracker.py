@@ -9,11 +9,11 @@ reconciling it twice, or in any order, comes to the same.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,11 +103,13 @@ class Track(weakref.ref[Any]):
     )
 
     # A weak reference is equal to another while their referents are: tracks are themselves alone.
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
     __eq__ = object.__eq__
 
-    def __new__(cls, connection: Any, collected: Callable[[Track], None], **_: Any) -> Track:
-        return super().__new__(cls, connection, collected)  # type: ignore[arg-type]
+    def __new__(  # noqa: D102 - as `__init__`
+        cls, connection: Any, collected: Callable[[Track], None], **_: Any
+    ) -> Track:
+        return super().__new__(cls, connection, collected)
 
     def __init__(  # noqa: PLR0913 - a record
         self,
@@ -164,6 +166,14 @@ class Book:
         )
 
 
+class Invalidation(NamedTuple):
+    """A stale connection, why it was, and what came of it."""
+
+    track: Track
+    cause: Cause
+    outcome: Outcome
+
+
 class Ended(NamedTuple):
     """A track that came to its end, and how."""
 
@@ -179,13 +189,18 @@ class Tracker:
         self.collected = self.inbox.append
         self.books: dict[Group, Book] = {}
         self._lock = threading.Lock()
-        self._ended: list[Ended] = []
+        self._ended: deque[Ended] = deque()
+        self._misrouted: deque[Group] = deque()
 
     # What hooks may call: appends only.
 
     def note(self, track: Track) -> None:
         """Have `track` looked at again: it was opened, closed, or had a write refused."""
         self.inbox.append(track)
+
+    def note_misroute(self, group: Group) -> None:
+        """Count a connection through the writer endpoint that landed on a reader of `group`."""
+        self._misrouted.append(group)
 
     def drain(self) -> None:
         """Work off the inbox, unless somebody is at it."""
@@ -197,7 +212,7 @@ class Tracker:
 
     # What runs on threads of ours, at a scrape or on request.
 
-    @contextmanager
+    @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
         """Hold the lock, with the inbox worked off."""
         with self._lock:
@@ -207,8 +222,9 @@ class Tracker:
     def take_ended(self) -> list[Ended]:
         """Return the tracks that ended since the last call."""
         ended: list[Ended] = []
-        while self._ended:
-            ended.append(self._ended.pop())
+        with contextlib.suppress(IndexError):
+            while True:
+                ended.append(self._ended.popleft())
         return ended
 
     def tracks(self, cluster: Cluster) -> list[Track]:
@@ -231,15 +247,15 @@ class Tracker:
                     claimed.append((track, cause))
             return claimed
 
-    def settle(self, settled: Iterable[tuple[Track, Cause, Outcome | None]]) -> int:
+    def settle(self, settled: Iterable[tuple[Track, Cause, Outcome | None]]) -> list[Invalidation]:
         """Write down what came of claimed tracks; `None`: the owner had closed it.
 
         A connection that stays open is counted once for each change of the writer.
 
         Returns:
-            how many were counted.
+            those that were counted.
         """
-        counted = 0
+        counted = []
         with self.settled():
             for track, cause, outcome in settled:
                 track.state = State.OPEN
@@ -252,7 +268,7 @@ class Tracker:
                     track.counted_change = track.cluster.detector.changes
                     self._reconcile(track)
                 self.books[track.group].invalidations[cause, outcome] += 1
-                counted += 1
+                counted.append(Invalidation(track, cause, outcome))
         return counted
 
     def prune(self, tracks: Iterable[Track], reason: PruneReason) -> int:
@@ -277,6 +293,8 @@ class Tracker:
     # Under the lock.
 
     def _work_off(self) -> None:
+        while self._misrouted:
+            self.books.setdefault(self._misrouted.popleft(), Book()).misroutes += 1
         while self.inbox:
             # Taken out only afterwards: an interrupt in between loses nothing.
             self._reconcile(self.inbox[0])
@@ -294,9 +312,7 @@ class Tracker:
             self.books[track.group].closes += 1
         elif track() is None:
             # What the driver had given up already was no leak.
-            self._prune(
-                track, PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED
-            )
+            self._prune(track, PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED)
         elif track.cluster.detector.staleness(track):
             track.cluster.stale.add(track)
 

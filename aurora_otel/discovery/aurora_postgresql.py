@@ -70,7 +70,8 @@ def _members(rows: Rows) -> list[Member]:
     members = []
     for row in rows[:MOST_ROWS]:
         try:
-            name, age = identifier(row[3]), float(row[5] or "nan")
+            # The writer's own row may have no timestamp.
+            name, age = identifier(row[3]), float(row[5] or 0.0)
         except (ValueError, IndexError):
             continue
         if math.isfinite(age):

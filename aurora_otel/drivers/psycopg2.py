@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
+from psycopg2._psycopg import ReplicationConnection
 
 from aurora_otel import cleanup
 from aurora_otel.drivers import libpq
@@ -101,7 +102,7 @@ class Adapter:
             not connection.closed
             and not connection.async_
             and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
-            and not isinstance(connection, extensions.ReplicationConnection)
+            and not isinstance(connection, ReplicationConnection)
             and not libpq.is_replication(extensions.parse_dsn(login.parameters))
         )
 
@@ -112,13 +113,14 @@ class Adapter:
         """
         autocommit = connection.autocommit
         connection.autocommit = True
-        with _deadline(cleanup.identify(connection.fileno()), timeout):
-            cursor = extensions.cursor(connection)
-            cursor.execute(statement)
-            rows = cursor.fetchall()
-            cursor.close()
-        connection.autocommit = autocommit
-        return rows
+        try:
+            with _deadline(cleanup.identify(connection.fileno()), timeout):
+                cursor = extensions.cursor(connection)
+                cursor.execute(statement)
+                return cursor.fetchall()
+        finally:
+            if not connection.closed:
+                connection.autocommit = autocommit
 
     def is_closed(self, connection: Any) -> bool:
         """Whether psycopg2 has given it up."""

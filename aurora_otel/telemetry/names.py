@@ -88,7 +88,9 @@ ATTRIBUTES = (
     Attribute(f"{INVALIDATIONS_PREFIX}<outcome>", "number of invalidations with this outcome"),
     Attribute(f"{PRUNES_PREFIX}<reason>", "number of connections pruned for this reason"),
     Attribute(DB_SYSTEM_NAME, "as in the semantic conventions: `postgresql`"),
-    Attribute(SERVER_ADDRESS, "as in the semantic conventions: the host as the application wrote it"),
+    Attribute(
+        SERVER_ADDRESS, "as in the semantic conventions: the host as the application wrote it"
+    ),
     Attribute(SERVER_PORT, "as in the semantic conventions"),
     Attribute(ERROR_TYPE, "as in the semantic conventions: the exception's type"),
 )

@@ -1,0 +1,61 @@
+"""The background loop: prunes, and notices what no call reports.
+
+It starts with the first tracked connection, is started again by the next one if it ever died, and
+after a fork, and ends with the agent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+
+
+class Background:
+    """A thread that calls `tick` when it is time.
+
+    Args:
+        tick: does what is due and returns the seconds until something is due again.
+    """
+
+    def __init__(self, tick: Callable[[], float]) -> None:
+        self._tick = tick
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        # A SimpleQueue may be put to from a weakref callback that strikes inside its own get().
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread lives, in this process."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    def ensure(self) -> None:
+        """Start the thread, unless it runs."""
+        if self.is_running or self._stopped:
+            return
+        thread = threading.Thread(target=self._run, name="aurora-otel-background", daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter is shutting down.
+            self._thread = None
+
+    def wake(self) -> None:
+        """Have `tick` called now."""
+        self._wakes.put(None)
+
+    def stop(self) -> threading.Thread | None:
+        """End the thread; return it, for joining."""
+        self._stopped = True
+        self.wake()
+        return self._thread
+
+    def _run(self) -> None:
+        while not self._stopped:
+            delay = self._tick()
+            with contextlib.suppress(queue.Empty):
+                self._wakes.get(timeout=delay)

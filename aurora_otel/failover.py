@@ -1,0 +1,170 @@
+"""What a reading of the topology leads to: a verdict applied, stale connections gone, all told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from opentelemetry.context import Context
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.trace import SpanContext
+
+from aurora_otel import cleanup
+from aurora_otel.cleanup import Shutdown
+from aurora_otel.clusters import Cluster, Clusters
+from aurora_otel.settings import Mode, Settings
+from aurora_otel.shield import Shield
+from aurora_otel.symptoms import Symptom
+from aurora_otel.telemetry import log, names
+from aurora_otel.telemetry.metrics import Instruments
+from aurora_otel.telemetry.spans import FailoverStory, Spans
+from aurora_otel.topology import Reading
+from aurora_otel.tracker import Invalidation, Outcome, Track, Tracker
+
+_OUTCOMES = {
+    Shutdown.DONE: Outcome.CLOSED,
+    Shutdown.FAILED: Outcome.FAILED,
+    Shutdown.GONE: None,
+}
+
+
+class Configuration(Protocol):
+    """What can be changed while the agent runs, and its shield."""
+
+    settings: Settings
+    spans: Spans
+    instruments: Instruments
+    shield: Shield
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What everything about one cluster works with.
+
+    Attributes:
+        now: what is in force at the moment.
+        tracker: who is connected where.
+        clusters: what is known of each cluster.
+        clock: the monotonic clock.
+    """
+
+    now: Configuration
+    tracker: Tracker
+    clusters: Clusters
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a failover is traced back to.
+
+    Attributes:
+        symptom: what was seen first.
+        at: when, in seconds of the monotonic clock.
+        at_ns: when, in nanoseconds since the epoch.
+        context: of the call that saw it.
+    """
+
+    symptom: Symptom
+    at: float
+    at_ns: int
+    context: Context
+
+
+class Response:
+    """Acts on the readings of one cluster's topology.
+
+    Attributes:
+        origin: the first symptom since the last verdict.
+    """
+
+    def __init__(self, cluster: Cluster, surroundings: Surroundings) -> None:
+        self.origin: Origin | None = None
+        self._cluster = cluster
+        self._around = surroundings
+
+    def to(self, reading: Reading, look: Origin) -> bool:
+        """Apply a reading; return whether it brought another writer.
+
+        Args:
+            reading: the reading.
+            look: the look itself, which counts as the symptom where there was none before it.
+        """
+        span = self._tell_look(reading, look)
+        if reading.verdict is None:
+            return False
+        decided = time.time_ns()
+        ruling = self._cluster.detector.judge(reading.verdict)
+        if ruling is None:
+            return False
+        origin = (ruling.first_symptom and self.origin) or look
+        invalidations = self._clean_up(reading.verdict.began)
+        ended = time.time_ns()
+        if ruling.old_writer is None:
+            if invalidations:
+                self._tell_strays(reading.verdict.writer, invalidations, decided, ended)
+            return False
+        self._cluster.failovers[origin.symptom] += 1
+        self._cluster.detector.close_window()
+        self._cluster.alert = False
+        attributes = {
+            **self._cluster.attributes,
+            names.SYMPTOM: origin.symptom.value,
+            names.OLD_WRITER: ruling.old_writer,
+            names.NEW_WRITER: reading.verdict.writer,
+            names.INVALIDATED: len(invalidations),
+        }
+        self._measure(origin, decided, ended)
+        story = FailoverStory(attributes, origin.context, origin.at_ns, decided, ended, span)
+        self._around.now.spans.failover(story, invalidations)
+        log.failover(attributes)
+        return True
+
+    def _clean_up(self, began: float) -> list[Invalidation]:
+        tracker = self._around.tracker
+        observe = self._around.now.settings.mode is Mode.OBSERVE
+        claimed = tracker.claim(self._cluster, began)
+        return tracker.settle(
+            [
+                (track, cause, Outcome.OBSERVED if observe else _shut_down(track))
+                for track, cause in claimed
+            ]
+        )
+
+    def _tell_look(self, reading: Reading, look: Origin) -> SpanContext:
+        measured: dict[str, Any] = {
+            **self._cluster.attributes,
+            names.TOPOLOGY_SOURCE: reading.source.value,
+        }
+        if reading.verdict is None and reading.error:
+            measured[ERROR_TYPE] = reading.error
+        seconds = self._around.clock() - reading.began
+        self._around.now.instruments.record(names.REFRESH, seconds, measured)
+        return self._around.now.spans.refresh_topology(
+            look.context, look.at_ns, reading, self._cluster.attributes
+        )
+
+    def _tell_strays(
+        self, writer: str, invalidations: list[Invalidation], decided: int, ended: int
+    ) -> None:
+        self._around.now.spans.invalidate_connections(Context(), decided, ended, invalidations)
+        log.strays(
+            {
+                **self._cluster.attributes,
+                names.NEW_WRITER: writer,
+                names.INVALIDATED: len(invalidations),
+            }
+        )
+
+    def _measure(self, origin: Origin, decided: int, ended: int) -> None:
+        record = self._around.now.instruments.record
+        measured: dict[str, Any] = dict(self._cluster.attributes)
+        record(names.CLEANUP, (ended - decided) / 1e9, measured)
+        measured[names.SYMPTOM] = origin.symptom.value
+        record(names.DETECTION, (decided - origin.at_ns) / 1e9, measured)
+
+
+def _shut_down(track: Track) -> Outcome | None:
+    return _OUTCOMES[cleanup.shut_down(track.socket)]

@@ -1,0 +1,155 @@
+"""The switch.
+
+Usage::
+
+    opentelemetry-instrument python app.py
+
+or, in the application itself::
+
+    from aurora_otel import AuroraInstrumentor
+
+    AuroraInstrumentor().instrument()
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Collection
+from types import ModuleType
+from typing import Any
+
+import wrapt
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+from aurora_otel import upstream
+from aurora_otel.agent import Agent
+from aurora_otel.drivers import REGISTRY, Registration
+from aurora_otel.settings import Settings
+from aurora_otel.telemetry.metrics import Instruments, instruments
+from aurora_otel.telemetry.spans import Spans
+from aurora_otel.version import __version__
+
+# Arguments of OpenTelemetry's own, not settings of ours.
+_UPSTREAM = ("skip_dep_check", "raise_exception_on_conflict")
+
+
+class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """Instruments every installed driver that `aurora-otel` knows."""
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return none: every entry would be demanded, and one driver is enough."""
+        return ()
+
+    def instrument(self, **kwargs: Any) -> None:
+        """Start the agent, or apply other settings to the running one.
+
+        Args:
+            kwargs: the settings, by lower-case name (see `docs/settings.md`); `tracer_provider`
+                and `meter_provider` instead of the global ones.
+
+        Raises:
+            ValueError: an argument is unknown, or has a value that is not allowed.
+        """
+        if not self._is_instrumented_by_opentelemetry:
+            super().instrument(**kwargs)
+        else:
+            self._instrument(**kwargs)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        arguments = {name: value for name, value in kwargs.items() if name not in _UPSTREAM}
+        tracer_provider = arguments.pop("tracer_provider", None)
+        meter_provider = arguments.pop("meter_provider", None)
+        _switch.on(Settings.resolve(arguments), tracer_provider, meter_provider)
+
+    def _uninstrument(self, **_: Any) -> None:
+        _switch.off()
+
+
+class _Switch:
+    """The one agent of the process, and the drivers that report to it."""
+
+    def __init__(self) -> None:
+        self.agent: Agent | None = None
+        self._lock = threading.RLock()
+        self._instruments: Instruments | None = None
+        self._modules: dict[str, ModuleType] = {}
+        self._undo: dict[str, Callable[[], None]] = {}
+        self._listening = False
+
+    def on(self, settings: Settings, tracer_provider: Any, meter_provider: Any) -> None:
+        with self._lock:
+            tracer_provider = tracer_provider or trace.get_tracer_provider()
+            meter_provider = meter_provider or metrics.get_meter_provider()
+            spans = Spans(tracer_provider.get_tracer("aurora_otel", __version__))
+            if self._instruments is not None:
+                self._instruments.source = None
+            self._instruments = instruments(meter_provider)
+            if self.agent is None:
+                self.agent = Agent(settings, spans, self._instruments)
+                self._undo[""] = upstream.install()
+            else:
+                self.agent.configure(settings, spans, self._instruments)
+            self._instruments.source = self.agent.observations
+            self._choose_drivers(self.agent)
+            self._listen()
+
+    def off(self) -> None:
+        with self._lock:
+            for name in list(self._undo):
+                self._undo.pop(name)()
+            if self._instruments is not None:
+                self._instruments.source = None
+            if self.agent is not None:
+                self.agent.stop()
+            self.agent = None
+
+    def _choose_drivers(self, agent: Agent) -> None:
+        for registration in REGISTRY:
+            if registration.name in self._undo and not _is_chosen(registration, agent):
+                self._undo.pop(registration.name)()
+            elif module := self._modules.get(registration.name):
+                self._patch(registration, module)
+
+    def _listen(self) -> None:
+        """Hear of the drivers' imports; there is no way to stop hearing, so once a process."""
+        if not self._listening:
+            self._listening = True
+            for registration in REGISTRY:
+                hook = functools.partial(self._imported, registration)
+                wrapt.register_post_import_hook(hook, registration.module)
+
+    def _imported(self, registration: Registration, module: ModuleType) -> None:
+        with self._lock:
+            self._modules[registration.name] = module
+            self._patch(registration, module)
+
+    def _patch(self, registration: Registration, module: ModuleType) -> None:
+        agent = self.agent
+        if agent is None or registration.name in self._undo or not _is_chosen(registration, agent):
+            return
+        with agent.shield.inside(f"patch {registration.name}"):
+            self._undo[registration.name] = registration.load().install(module, agent)
+
+
+def _is_chosen(registration: Registration, agent: Agent) -> bool:
+    chosen = agent.settings.drivers
+    return chosen is None or registration.name in chosen
+
+
+_switch = _Switch()
+
+
+def running_agent() -> Agent | None:
+    """Return the agent, if one is running."""
+    return _switch.agent
+
+
+def _after_fork_in_child() -> None:
+    if _switch.agent is not None:
+        _switch.agent.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

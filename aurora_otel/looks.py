@@ -1,0 +1,189 @@
+"""One look at a time at a cluster's topology, and calls that wait for it within their budget.
+
+A look runs on a thread of ours, so that a call that has waited long enough goes on while the look
+ends by itself. The thread lives for as long as somebody wants an answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opentelemetry.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a look is started with.
+
+    Attributes:
+        context: of the call that looks; empty for the background loop.
+        suspect: the instance that showed a symptom: asked last.
+        hint: the instance that somebody names as the writer: asked first.
+        stuck: whether a call that does not return is the reason.
+    """
+
+    context: Context
+    suspect: str | None = None
+    hint: str | None = None
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a look.
+
+    Attributes:
+        began: when its reading began, in seconds of the monotonic clock.
+        confirmed: whether a writer confirmed itself.
+        changed: whether that was another writer.
+    """
+
+    began: float
+    confirmed: bool
+    changed: bool
+
+
+class Looks:
+    """The looks at one cluster.
+
+    Args:
+        look: takes one look, acts on it, and tells what came of it; called on our thread.
+        earliest: returns when the next look that a symptom asks for may begin.
+        rest: called on our thread when nobody wants an answer any more.
+        clock: the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[Order], Outcome],
+        earliest: Callable[[], float],
+        rest: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._look = look
+        self._earliest = earliest
+        self._rest = rest
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        # A reading that began at or after this time is an answer to everybody.
+        self._wanted = float("-inf")
+        # Until then the thread tries again.
+        self._until = float("-inf")
+        self._answered = float("-inf")
+        self._attempts = 0
+
+    def answered_since(self, time: float) -> bool:
+        """Whether a reading that began at or after `time` was confirmed."""
+        return self._answered >= time
+
+    def ask(self, order: Order, budget: float) -> None:
+        """Look, or join the look that is running, and wait until there is an answer.
+
+        Without one, looks are repeated for as long as somebody's budget lasts.
+
+        Args:
+            order: what to start with, if none is running.
+            budget: seconds to wait at most.
+        """
+        since = self._clock()
+        deadline = since + budget
+        with self._changed:
+            self._wanted = max(self._wanted, since)
+            self._until = max(self._until, deadline)
+            if not self._start(order):
+                return
+            while self._answered < since and self._thread is not None:
+                left = deadline - self._clock()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+
+    def take_one(self, order: Order, budget: float) -> None:
+        """Look once, unless a look is running; wait for it.
+
+        Args:
+            order: what to start with.
+            budget: seconds to wait at most; 0 does not wait.
+        """
+        deadline = self._clock() + budget
+        with self._changed:
+            if self._thread is not None or not self._start(order):
+                return
+            attempts = self._attempts
+            while self._attempts == attempts and self._thread is not None:
+                left = deadline - self._clock()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+
+    def rest(self) -> None:
+        """Let go of what looks keep open, unless one is running."""
+        with self._changed:
+            if self._thread is None:
+                self._rest()
+
+    def stop(self) -> threading.Thread | None:
+        """Look no more; return the thread that may still be at it."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+            return self._thread
+
+    def _start(self, order: Order) -> bool:
+        """Start the thread, unless it runs; called under the condition."""
+        if self._stopped:
+            return False
+        if self._thread is None:
+            thread = threading.Thread(
+                target=self._run, args=(order,), name="aurora-otel-look", daemon=True
+            )
+            self._thread = thread
+            try:
+                thread.start()
+            except RuntimeError:
+                # The interpreter is shutting down.
+                self._thread = None
+                return False
+        return True
+
+    def _run(self, order: Order) -> None:
+        try:
+            while self._wait_for_turn():
+                outcome = self._look(order)
+                with self._changed:
+                    self._attempts += 1
+                    if outcome.changed:
+                        # News answer everybody, also who asked while it was read.
+                        self._answered = self._clock()
+                    elif outcome.confirmed:
+                        self._answered = max(self._answered, outcome.began)
+                    if self._is_satisfied():
+                        self._end()
+                        return
+                    self._changed.notify_all()
+        finally:
+            with self._changed:
+                if self._thread is threading.current_thread():
+                    self._end()
+
+    def _end(self) -> None:
+        # With the decision to end, in one hold: whoever asks from here on starts a new thread.
+        self._thread = None
+        self._rest()
+        self._changed.notify_all()
+
+    def _is_satisfied(self) -> bool:
+        return self._answered >= self._wanted or self._clock() >= self._until
+
+    def _wait_for_turn(self) -> bool:
+        with self._changed:
+            while not self._stopped:
+                left = self._earliest() - self._clock()
+                if left <= 0:
+                    return True
+                self._changed.wait(left)
+            return False

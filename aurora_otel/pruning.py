@@ -1,0 +1,141 @@
+"""What the background loop does: prunes, and notices what no call reports."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+
+from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
+
+from aurora_otel import cleanup
+from aurora_otel.clusters import Cluster
+from aurora_otel.drivers.protocol import Driver
+from aurora_otel.failover import Surroundings
+from aurora_otel.refresh import Refresher
+from aurora_otel.symptoms import Symptom
+from aurora_otel.telemetry import log, names
+from aurora_otel.tracker import PruneReason, Track
+
+# Stuck calls and due looks are looked for this often, in seconds; a shorter STUCK_AFTER more often.
+_OFTEN = 1.0
+
+
+class Rounds:
+    """The rounds of the background loop.
+
+    Args:
+        surroundings: what it works with.
+        refreshers: by cluster.
+        drivers: by name, those that connected.
+        deferred: symptoms of hooks that could not wait.
+    """
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        refreshers: Mapping[Cluster, Refresher],
+        drivers: Mapping[str, Driver],
+        deferred: deque[tuple[Track, Symptom]],
+    ) -> None:
+        self._around = surroundings
+        self._refreshers = refreshers
+        self._drivers = drivers
+        self._deferred = deferred
+        self._next_prune = surroundings.clock() + surroundings.now.settings.prune_interval
+        # When a call that does not return was seen to be stuck, and how old it may get now.
+        self._stuck: dict[Track, tuple[float, float]] = {}
+        self._pruned: deque[PruneReason] = deque()
+
+    def tick(self) -> float:
+        """Do what is due; return the seconds until something is due again."""
+        around, settings = self._around, self._around.now.settings
+        with around.now.shield.inside("background loop"):
+            around.tracker.drain()
+            self._merge_doubles()
+            self._respond_to_deferred()
+            self._look_where_due()
+            self._look_for_stuck_calls(settings.stuck_after)
+            self.tell_ended()
+            # A shorter interval may have been set meanwhile.
+            soonest = around.clock() + settings.prune_interval
+            self._next_prune = min(self._next_prune, soonest)
+            if around.clock() >= self._next_prune:
+                self._next_prune = soonest
+                self._prune()
+        often = min(_OFTEN, settings.stuck_after / 4) if settings.stuck_after else _OFTEN
+        return max(0.01, min(often, self._next_prune - around.clock()))
+
+    def tell_ended(self) -> None:
+        """Tell of the connections that ended since the last call; from any thread."""
+        for track, reason in self._around.tracker.take_ended():
+            group = track.group
+            attributes = {names.CLUSTER_ID: group.cluster, DB_SYSTEM_NAME: group.system}
+            attributes[names.DRIVER] = group.driver
+            lifetime = self._around.clock() - track.opened_at
+            self._around.now.instruments.record(names.LIFETIME, lifetime, attributes)
+            if reason is not None:
+                self._pruned.append(reason)
+                attributes[names.INSTANCE_ID] = group.instance
+                log.pruned({**attributes, names.PRUNE_REASON: reason.value})
+
+    def _merge_doubles(self) -> None:
+        for winner, loser in self._around.clusters.settle_doubles():
+            self._around.tracker.absorb(winner, loser)
+
+    def _respond_to_deferred(self) -> None:
+        while self._deferred:
+            track, symptom = self._deferred.popleft()
+            if track.cluster.is_ours and track.cluster.is_aurora and track.is_tracked:
+                refresher = self._refreshers[track.cluster]
+                refresher.symptom(symptom, suspect=track.instance, wait=False)
+
+    def _look_where_due(self) -> None:
+        for cluster in self._around.clusters:
+            if cluster.alert:
+                self._refreshers[cluster].look_if_due(wait=False)
+
+    def _look_for_stuck_calls(self, stuck_after: float) -> None:
+        if not stuck_after:
+            return
+        now = self._around.clock()
+        still: dict[Track, tuple[float, float]] = {}
+        for cluster in self._around.clusters:
+            look = False
+            for track in self._around.tracker.tracks(cluster):
+                since = track.in_flight_since
+                if not since or now - since < stuck_after:
+                    continue
+                # Less and less often for the same call.
+                seen_since, limit = self._stuck.get(track, (since, stuck_after))
+                if seen_since != since:
+                    limit = stuck_after
+                if now - since >= limit:
+                    look, limit = True, 2 * (now - since)
+                still[track] = (since, limit)
+            if look and cluster.is_aurora:
+                self._refreshers[cluster].look_at_stuck_call()
+        self._stuck = still
+
+    def _prune(self) -> None:
+        around = self._around
+        began = time.time_ns()
+        for cluster in around.clusters:
+            tracks = around.tracker.tracks(cluster)
+            around.tracker.prune(filter(self._is_closed, tracks), PruneReason.CLOSED)
+            idle = ((t, t.socket) for t in tracks if t.socket and not t.in_flight_since)
+            gone = cleanup.hung_up(idle)
+            if around.tracker.prune(gone, PruneReason.HUNG_UP) and cluster.is_aurora:
+                suspect = gone[0].instance
+                self._refreshers[cluster].symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
+        self.tell_ended()
+        reasons: Counter[PruneReason] = Counter()
+        while self._pruned:
+            reasons[self._pruned.popleft()] += 1
+        if reasons:
+            around.now.spans.prune_connections(began, reasons)
+
+    def _is_closed(self, track: Track) -> bool:
+        connection = track()
+        driver = self._drivers[track.group.driver]
+        return connection is not None and driver.is_closed(connection)

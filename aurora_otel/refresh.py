@@ -1,0 +1,199 @@
+"""Looks at one cluster's topology: when somebody asks, whom to ask, over which connection."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from aurora_otel.clusters import Cluster
+from aurora_otel.discovery import DIALECTS
+from aurora_otel.discovery.dns import rds_domain
+from aurora_otel.discovery.sql import Connection, Target, Walk
+from aurora_otel.drivers.protocol import Driver, Login
+from aurora_otel.endpoints import Address, Endpoint
+from aurora_otel.failover import Origin, Response, Surroundings
+from aurora_otel.looks import Looks, Order, Outcome
+from aurora_otel.symptoms import Symptom
+from aurora_otel.topology import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the application last connected to a cluster: monitoring connections do the same."""
+
+    driver: Driver
+    login: Login
+    endpoint: Endpoint
+
+
+class Refresher:
+    """Everything that looks at one cluster.
+
+    Attributes:
+        access: how the application last connected; `None` before the first connection.
+        is_blind: whether no login of ours worked the last time: the topology is then read on the
+            next connection that the application opens itself.
+
+    Args:
+        cluster: the cluster.
+        surroundings: what it works with.
+    """
+
+    def __init__(self, cluster: Cluster, surroundings: Surroundings) -> None:
+        self.access: Access | None = None
+        self.is_blind = False
+        self._cluster = cluster
+        self._around = surroundings
+        self._response = Response(cluster, surroundings)
+        self._domain: str | None = None
+        self._domain_asked = False
+        self._walk = Walk(
+            DIALECTS[cluster.system],
+            self._connect,
+            self._locate,
+            self._login_refused,
+            surroundings.clock,
+        )
+        self._looks = Looks(
+            self._look, lambda: cluster.detector.retry_at, self._rest, surroundings.clock
+        )
+
+    # What calls and the background loop ask for.
+
+    def symptom(
+        self, kind: Symptom, *, suspect: str | None, hint: str | None = None, wait: bool = True
+    ) -> float:
+        """Take note of a symptom, and look.
+
+        Args:
+            kind: the symptom.
+            suspect: the instance that showed it.
+            hint: the instance that somebody names as the writer.
+            wait: whether to wait for an answer, within `REFRESH_TIMEOUT`.
+
+        Returns:
+            when that was, in seconds of the monotonic clock.
+        """
+        now = self._around.clock()
+        context = otel_context.get_current() if wait else Context()
+        if self._cluster.detector.symptom(kind, now):
+            self._response.origin = Origin(kind, now, time.time_ns(), context)
+        self._cluster.alert = True
+        budget = self._around.now.settings.refresh_timeout if wait else 0.0
+        self._looks.ask(Order(context, suspect, hint), budget)
+        return now
+
+    def look_if_due(self, *, wait: bool) -> None:
+        """Look before a call, if a look is due and none is running."""
+        now = self._around.clock()
+        detector = self._cluster.detector
+        if not detector.window_open(now):
+            self._cluster.alert = False
+            self._looks.rest()
+        elif detector.look_due(now):
+            context = otel_context.get_current() if wait else Context()
+            budget = self._around.now.settings.refresh_timeout if wait else 0.0
+            self._looks.take_one(Order(context), budget)
+
+    def look_at_stuck_call(self) -> None:
+        """Look because a call does not return; without a window."""
+        self._looks.take_one(Order(Context(), stuck=True), 0.0)
+
+    def answered_since(self, moment: float) -> bool:
+        """Whether a reading that began at or after `moment` was confirmed."""
+        return self._looks.answered_since(moment)
+
+    def take(self, reading: Reading) -> None:
+        """Act on a reading that the application's own new connection brought."""
+        self._act(Order(otel_context.get_current()), reading, time.time_ns())
+
+    def stop(self) -> threading.Thread | None:
+        """Look no more; return the thread that may still be at it."""
+        self._walk.stop()
+        return self._looks.stop()
+
+    def close(self) -> None:
+        """Close the connection of ours, if one is open."""
+        self._walk.close()
+
+    # One look, on a thread of ours.
+
+    def _look(self, order: Order) -> Outcome:
+        around = self._around
+        began, began_ns = around.clock(), time.time_ns()
+        outcome = Outcome(began, confirmed=False, changed=False)
+        # The thread may have inherited the context of the request that it was started in.
+        token = otel_context.attach(Context())
+        try:
+            with around.now.shield.inside("look at the topology"), suppress_instrumentation():
+                reading = self._walk.read(
+                    self._targets(order),
+                    around.now.settings.refresh_timeout,
+                    view=self._cluster.view,
+                )
+                self.is_blind = reading.login_refused
+                outcome = self._act(order, reading, began_ns)
+        finally:
+            otel_context.detach(token)
+            self._cluster.detector.looked(around.clock(), confirmed=outcome.confirmed)
+        return outcome
+
+    def _targets(self, order: Order) -> list[Target]:
+        """Return whom to ask, the most promising first.
+
+        Third parties before the known writer: it may hang. Whoever claims or suffers something
+        last. At last the application's own host, for where instances cannot be reached by name.
+        """
+        writer = self._cluster.detector.writer
+        others = [name for name in list(self._cluster.instances) if name != writer]
+        # So that many processes do not all ask the same instance first.
+        random.shuffle(others)
+        names_first = [name for name in (order.hint, *others, writer) if name]
+        in_turn = [name for name in dict.fromkeys(names_first) if name != order.suspect]
+        if order.suspect:
+            in_turn.append(order.suspect)
+        located = [(name, self._locate(name)) for name in in_turn]
+        return [*(Target(name, where) for name, where in located if where), Target(None, None)]
+
+    def _connect(self, target: Target) -> Connection:
+        if self.access is None:
+            raise ConnectionError("nobody has connected yet")
+        timeout = self._around.now.settings.refresh_timeout
+        return self.access.driver.monitor(self.access.login, target.address, timeout)
+
+    def _locate(self, instance: str) -> Address | None:
+        if self.access is None:
+            return None
+        endpoint = self.access.endpoint.address
+        known = self._around.clusters.endpoints
+        domain = self._cluster.domain or self._domain
+        if (address := known.address(instance, domain, endpoint.port)) is None:
+            if not self._domain_asked:
+                self._domain_asked = True
+                self._domain = rds_domain(endpoint)
+            address = known.address(instance, self._domain, endpoint.port)
+        return address
+
+    def _login_refused(self, error: Exception) -> bool:
+        return self.access is not None and self.access.driver.login_refused(error)
+
+    def _rest(self) -> None:
+        """Close the connection of ours, unless the window needs it."""
+        if not self._cluster.detector.window_open(self._around.clock()):
+            self._walk.close()
+
+    def _act(self, order: Order, reading: Reading, began: int) -> Outcome:
+        if reading.instances and self.access:
+            self._cluster.learn(reading.instances, self._around.clock())
+            self._around.clusters.bind(self._cluster, self.access.endpoint, reading.instances)
+        looked_for = Symptom.STUCK if order.stuck else Symptom.TOPOLOGY
+        changed = self._response.to(
+            reading, Origin(looked_for, reading.began, began, order.context)
+        )
+        return Outcome(reading.began, confirmed=reading.verdict is not None, changed=changed)

@@ -1,0 +1,128 @@
+"""A typed, printable view of what is tracked where: for health endpoints and debuggers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aurora_otel.clusters import Cluster
+from aurora_otel.topology import Role
+
+if TYPE_CHECKING:
+    from aurora_otel.agent import Agent
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSnapshot:
+    """One instance of a cluster.
+
+    Attributes:
+        id: its identifier, or `unknown` for connections that were not identified.
+        role: its role by what is known now.
+        connections: open connections by driver.
+        stale: how many of them are stale.
+    """
+
+    id: str
+    role: Role
+    connections: Mapping[str, int]
+    stale: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSnapshot:
+    """One cluster.
+
+    Attributes:
+        id: its name in telemetry.
+        system: `db.system.name`.
+        writer: the known writer, if there is one.
+        window_open: whether a symptom has opened the refresh window.
+        failovers: how many changes of the writer this process has seen.
+        instances: its instances, the writer first.
+    """
+
+    id: str
+    system: str
+    writer: str | None
+    window_open: bool
+    failovers: int
+    instances: tuple[InstanceSnapshot, ...]
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open, on all instances and drivers."""
+        return sum(sum(each.connections.values()) for each in self.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What an agent tracks at one moment.
+
+    Attributes:
+        active: whether an agent is running.
+        mode: `cleanup` or `observe`; empty without an agent.
+        clusters: the clusters that the process has met.
+        internal_failures: failures inside the agent, by kind; none is what should be there.
+    """
+
+    active: bool
+    mode: str
+    clusters: tuple[ClusterSnapshot, ...]
+    internal_failures: Mapping[str, int]
+
+    def __str__(self) -> str:
+        if not self.active:
+            return "aurora-otel is not active"
+        lines = [f"aurora-otel is active, mode {self.mode}"]
+        for cluster in self.clusters:
+            window = ", refresh window open" if cluster.window_open else ""
+            lines.append(
+                f"cluster {cluster.id} ({cluster.system}): {cluster.connections} connections, "
+                f"{cluster.failovers} failovers{window}"
+            )
+            for instance in cluster.instances:
+                drivers = ", ".join(f"{n} {name}" for name, n in instance.connections.items() if n)
+                stale = f", {instance.stale} stale" if instance.stale else ""
+                lines.append(f"  {instance.role.value:8}{instance.id}: {drivers or 'none'}{stale}")
+        lines += [f"internal failure ({n}): {what}" for what, n in self.internal_failures.items()]
+        return "\n".join(lines)
+
+
+INACTIVE = Snapshot(active=False, mode="", clusters=(), internal_failures={})
+
+
+def of(agent: Agent, now: float) -> Snapshot:
+    """Return what `agent` tracks; `now` in seconds of the monotonic clock."""
+    with agent.tracker.settled():
+        clusters = tuple(_cluster(each, now) for each in agent.clusters)
+    return Snapshot(
+        active=True,
+        mode=agent.settings.mode.value,
+        clusters=clusters,
+        internal_failures=dict(agent.shield.failures),
+    )
+
+
+def _cluster(cluster: Cluster, now: float) -> ClusterSnapshot:
+    connections: dict[str, Counter[str]] = {name: Counter() for name in cluster.instances}
+    for group, tracks in cluster.open.items():
+        if tracks:
+            connections.setdefault(group.instance, Counter())[group.driver] += len(tracks)
+    stale = Counter(track.group.instance for track in cluster.stale)
+    instances = [
+        InstanceSnapshot(name, cluster.role(name), dict(by_driver), stale[name])
+        for name, by_driver in connections.items()
+    ]
+    order = list(Role)
+    instances.sort(key=lambda each: (order.index(each.role), each.id))
+    return ClusterSnapshot(
+        cluster.label,
+        cluster.system,
+        cluster.detector.writer,
+        cluster.detector.window_open(now),
+        sum(cluster.failovers.values()),
+        tuple(instances),
+    )

@@ -1,0 +1,135 @@
+"""What the observable metrics read, computed in one go.
+
+Every figure comes from the tracker's books and sets under one hold of its lock, so that the books
+balance at every export. Each set of attributes that can occur is reported from its first moment,
+with 0: a series that is born with its first event never shows in a rate, and one that vanishes
+goes on being served by a collector for minutes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
+
+from aurora_otel.clusters import UNKNOWN, Cluster
+from aurora_otel.detector import Cause
+from aurora_otel.settings import Mode, Settings
+from aurora_otel.symptoms import Symptom
+from aurora_otel.telemetry import names
+from aurora_otel.topology import Role
+from aurora_otel.tracker import Group, Outcome, PruneReason, Tracker
+
+# Values of a metric's attributes, in the order of its definition, behind cluster and system.
+Key = tuple[str, ...]
+Observations = dict[str, dict[Key, int]]
+
+
+def observe(
+    tracker: Tracker, clusters: Iterable[Cluster], settings: Settings, now: float
+) -> Observations:
+    """Return every observable metric's values, by name and attribute values.
+
+    Args:
+        tracker: who is connected where.
+        clusters: what is known of each.
+        settings: mode and refresh window.
+        now: seconds of the monotonic clock.
+    """
+    found: Observations = defaultdict(lambda: defaultdict(int))
+    with tracker.settled():
+        for cluster in clusters:
+            _zeros(found, cluster, settings.mode)
+            _open_now(found, cluster)
+            _writer(found, cluster, now - settings.refresh_window)
+        _books(found, tracker)
+    return found
+
+
+def attributes(metric: names.Metric, key: Key) -> dict[str, Any]:
+    """Return the attributes of one observation of `metric`."""
+    return dict(zip((names.CLUSTER_ID, DB_SYSTEM_NAME, *metric.attributes), key, strict=True))
+
+
+def _add(found: Observations, metric: names.Metric, key: Key, count: int) -> None:
+    found[metric.name][key] += count
+
+
+def _books(found: Observations, tracker: Tracker) -> None:
+    for group, book in tracker.books.items():
+        base = (group.cluster, group.system)
+        here = (*base, group.instance)
+        opened = (*here, group.role.value, group.driver, group.endpoint_type.value)
+        _add(found, names.OPENS, opened, book.opens)
+        _add(found, names.CLOSES, (*here, group.driver), book.closes)
+        _add(found, names.MISROUTES, (*here, group.driver), book.misroutes)
+        for reason, count in book.prunes.items():
+            _add(found, names.PRUNES, (*here, group.driver, reason.value), count)
+        for (cause, outcome), count in book.invalidations.items():
+            key = (*here, group.driver, cause.value, outcome.value)
+            _add(found, names.INVALIDATIONS, key, count)
+
+
+def _open_now(found: Observations, cluster: Cluster) -> None:
+    for group, tracks in cluster.open.items():
+        role = cluster.role(group.instance)
+        cluster.reported.setdefault((group.instance, role, group.driver))
+        key = (group.cluster, group.system, group.instance, role.value, group.driver)
+        _add(found, names.COUNT, key, len(tracks))
+    for track in cluster.stale:
+        _add(found, names.STALE, _by_driver(track.group), 1)
+
+
+def _writer(found: Observations, cluster: Cluster, oldest: float) -> None:
+    if cluster.detector.writer is None or cluster.known_at < oldest:
+        return
+    for instance in cluster.instances:
+        key = (cluster.label, cluster.system, instance)
+        _add(found, names.WRITER, key, int(instance == cluster.detector.writer))
+
+
+def _by_driver(group: Group) -> Key:
+    return (group.cluster, group.system, group.instance, group.driver)
+
+
+def _zeros(found: Observations, cluster: Cluster, mode: Mode) -> None:
+    base = (cluster.label, cluster.system)
+    if cluster.is_aurora:
+        for symptom in Symptom:
+            _add(found, names.FAILOVERS, (*base, symptom.value), cluster.failovers[symptom])
+    for driver, kind in list(cluster.drivers):
+        for instance, role in _instances(cluster):
+            cluster.reported.setdefault((instance, role, driver))
+            _add(found, names.OPENS, (*base, instance, role.value, driver, kind.value), 0)
+            for metric, values in _occurring(mode):
+                _add(found, metric, (*base, instance, driver, *values), 0)
+    for instance, role, driver in cluster.reported:
+        _add(found, names.COUNT, (*base, instance, role.value, driver), 0)
+
+
+@functools.cache
+def _occurring(mode: Mode) -> tuple[tuple[names.Metric, Key], ...]:
+    """Return the metrics by instance and driver, and what can follow these two."""
+    observed = (Outcome.OBSERVED,)
+    outcomes = observed if mode is Mode.OBSERVE else (Outcome.CLOSED, Outcome.FAILED)
+    return (
+        (names.STALE, ()),
+        (names.CLOSES, ()),
+        (names.MISROUTES, ()),
+        *((names.PRUNES, (reason.value,)) for reason in PruneReason),
+        *(
+            (names.INVALIDATIONS, (cause.value, outcome.value))
+            for cause in Cause
+            for outcome in outcomes
+        ),
+    )
+
+
+def _instances(cluster: Cluster) -> Iterator[tuple[str, Role]]:
+    for instance in cluster.instances:
+        yield instance, cluster.role(instance)
+    if any(group.instance == UNKNOWN for group in cluster.open):
+        yield UNKNOWN, Role.UNKNOWN
