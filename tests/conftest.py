@@ -1,0 +1,142 @@
+"""What most tests need: a real cluster, a running agent, and a look at what it tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import psycopg2
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import aurora_otel
+from aurora_otel import AuroraInstrumentor
+from aurora_otel.lab import Cluster
+
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Cluster]:
+    with Cluster("lab") as cluster:
+        cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
+        cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
+        cluster.execute(cluster.writer, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app")
+        yield cluster
+
+
+@pytest.fixture
+def cluster(lab: Cluster) -> Cluster:
+    """A healthy cluster of three; whichever instance is the writer. It has a table `writes`."""
+    lab.heal()
+    return lab
+
+
+@dataclass
+class Told:
+    """What the agent has told so far."""
+
+    exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
+    reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
+
+    def spans(self, name: str | None = None) -> list[ReadableSpan]:
+        return [s for s in self.exporter.get_finished_spans() if name in (None, s.name)]
+
+    def metric(self, name: str, **attributes: str) -> float:
+        """The sum of a metric's points; attributes as `instance_id="lab-1"` for aurora.instance.id."""
+        wanted = {f"aurora.{key.replace('_', '.', 1)}": value for key, value in attributes.items()}
+        return sum(
+            getattr(point, "value", getattr(point, "count", 0))
+            for point in self.points(name)
+            if wanted.items() <= dict(point.attributes).items()
+        )
+
+    def points(self, name: str) -> list[Any]:
+        data = self.reader.get_metrics_data()
+        return [
+            point
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        ]
+
+
+@dataclass
+class Agent:
+    """A running agent, and what it tells."""
+
+    told: Told
+
+    @property
+    def internals(self) -> Any:
+        from aurora_otel.instrumentor import running_agent
+
+        return running_agent()
+
+    def tracked(self, instance: str | None = None) -> int:
+        return sum(
+            sum(each.connections.values())
+            for cluster in aurora_otel.snapshot().clusters
+            for each in cluster.instances
+            if instance in (None, each.id)
+        )
+
+
+@pytest.fixture
+def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
+    """Starts the agent with these settings; it is stopped, and must have had no failure inside."""
+    started = []
+
+    def start(**settings: Any) -> Agent:
+        told = Told()
+        tracers = TracerProvider()
+        tracers.add_span_processor(SimpleSpanProcessor(told.exporter))
+        meters = MeterProvider([told.reader])
+        endpoints = cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
+        arguments = {"instance_endpoints": endpoints, "prune_interval": 0.2} | settings
+        AuroraInstrumentor().instrument(
+            tracer_provider=tracers, meter_provider=meters, **arguments
+        )
+        started.append(told)
+        return Agent(told)
+
+    yield start
+    failures = aurora_otel.snapshot().internal_failures
+    if started:
+        AuroraInstrumentor().uninstrument()
+    assert failures == {}
+
+
+@pytest.fixture
+def agent(start: Callable[..., Agent]) -> Agent:
+    """A running agent with the default settings, but for short intervals of the loop."""
+    return start()
+
+
+@pytest.fixture(params=["psycopg", "psycopg2"])
+def driver(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def connect(driver: str) -> Callable[..., Any]:
+    """The driver's public `connect`, as the module has it when the test calls it."""
+    module = {"psycopg": psycopg, "psycopg2": psycopg2}[driver]
+    return lambda *args, **kwargs: module.connect(*args, **kwargs)
+
+
+def eventually(condition: Callable[[], Any], *, within: float = 15.0) -> Any:
+    """Wait until `condition` is true; a test's way of not guessing at durations."""
+    deadline = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {within} s"
+        time.sleep(0.02)
+    return found
