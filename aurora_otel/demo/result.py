@@ -86,19 +86,22 @@ class Result:
             "old_writer": switch.old_writer,
             "new_writer": switch.new_writer,
             "without": asdict(self.without_figures),
-            "with": {**asdict(self.with_figures), **asdict(self.agent_figures)},
+            "with": self._with_agent_as_json(self.with_agent),
         }
         if self.every_thread_hung is not None:
-            document["with_every_thread_hung"] = {
-                **asdict(figures(self.every_thread_hung)),
-                **asdict(agent_figures(self.every_thread_hung)),
-            }
+            document["with_every_thread_hung"] = self._with_agent_as_json(self.every_thread_hung)
         return {
             **document,
             "kept": self.kept,
             "promises": [asdict(promise) for promise in self.promises],
             "versions": dict(self.versions),
         }
+
+    def _with_agent_as_json(self, run: Recording) -> dict[str, Any]:
+        values = {**asdict(figures(run)), **asdict(agent_figures(run))}
+        if self.failover is Failover.HANG:
+            return values
+        return {name: value for name, value in values.items() if not name.startswith("stuck_")}
 
 
 def installed_versions() -> dict[str, str]:

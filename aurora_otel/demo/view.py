@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from aurora_otel.demo.figures import LAST_SECONDS, Figures, figures
-from aurora_otel.demo.metrics import Change, changes
+from aurora_otel.demo.metrics import PREFIX, Change, changes
 from aurora_otel.demo.trace import FailoverTrace, Node, failovers
+from aurora_otel.telemetry import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +30,9 @@ TITLES = {
     "with": "opentelemetry-instrument python app.py",
     "with_every_thread_hung": "the same, every thread hung",
 }
+
+COMMON = {names.CLUSTER_ID, DB_SYSTEM_NAME}
+"""Attributes that every series of the demo has, with one and the same value."""
 
 OUTPUT_LINES = 20
 """How much of what the application wrote on standard error is shown."""
@@ -50,7 +55,7 @@ def show(result: Result, console: Console) -> None:
     for promise in result.promises:
         console.print(promise_line(promise))
     for run in result.runs:
-        if run.output:
+        if run.output and not result.kept:
             console.print(f"{TITLES[run.name]} wrote on standard error:", style="bold")
             console.print(Text("\n".join(run.output.splitlines()[-OUTPUT_LINES:]), "dim"))
 
@@ -145,8 +150,9 @@ def metric_table(changed: Iterable[Change]) -> Table:
         table.add_row(
             f"{change.name} [{change.unit}]".replace("[", r"\["),
             " ".join(
-                f"{name.rpartition('.')[2]}={_shown(value)}"
+                f"{name.removeprefix(PREFIX)}={_shown(value)}"
                 for name, value in sorted(change.attributes.items())
+                if name not in COMMON
             ),
             f"{change.before:g}",
             f"{change.after:g}",

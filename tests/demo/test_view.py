@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -6,7 +7,7 @@ from aurora_otel.demo.live import watching
 from aurora_otel.demo.promises import Promise
 from aurora_otel.demo.recording import Timeline
 from aurora_otel.demo.view import promise_line, show
-from tests.demo.runs import result, with_agent, without
+from tests.demo.runs import result, with_agent
 
 
 def shown(result):
@@ -47,10 +48,9 @@ def test_a_promise_says_in_words_whether_it_was_kept():
     )
 
 
-def test_what_the_application_wrote_on_standard_error_is_shown():
-    run = without()
-    object.__setattr__(run, "output", "Traceback\nboom [bold]")
-    assert "boom [bold]" in shown(result(without=run, with_agent=with_agent()))
+def test_what_the_application_wrote_on_standard_error_is_shown_when_a_promise_broke():
+    run = replace(with_agent(left=1), output="Traceback\nboom [bold]")
+    assert "boom [bold]" in shown(result(with_agent=run))
 
 
 def test_without_a_terminal_progress_is_plain_lines():
