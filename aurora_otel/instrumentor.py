@@ -27,7 +27,9 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from aurora_otel import upstream
 from aurora_otel.agent import Agent
 from aurora_otel.drivers import REGISTRY, Registration
-from aurora_otel.settings import Settings
+from aurora_otel.drivers.protocol import Traced
+from aurora_otel.query_spans import QueryTracer
+from aurora_otel.settings import QuerySpans, Settings
 from aurora_otel.telemetry.metrics import Instruments, instruments
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.version import __version__
@@ -77,6 +79,8 @@ class _Switch:
         self._instruments: Instruments | None = None
         self._modules: dict[str, ModuleType] = {}
         self._undo: dict[str, Callable[[], None]] = {}
+        self._undo_upstream: Callable[[], None] = lambda: None
+        self._traced: Traced | None = None
         self._listening = False
 
     def on(self, settings: Settings, tracer_provider: Any, meter_provider: Any) -> None:
@@ -89,29 +93,36 @@ class _Switch:
             self._instruments = instruments(meter_provider)
             if self.agent is None:
                 self.agent = Agent(settings, spans, self._instruments)
-                self._undo[""] = upstream.install()
+                self._undo_upstream = upstream.install()
             else:
+                before = self.agent.settings
                 self.agent.configure(settings, spans, self._instruments)
+                # What decides which drivers are patched, and how.
+                if (before.drivers, before.query_spans) != (settings.drivers, settings.query_spans):
+                    self._unpatch()
+            self._traced = None
+            if settings.query_spans is not QuerySpans.OFF:
+                self._traced = QueryTracer(settings.query_spans, tracer_provider).traced
             self._instruments.source = self.agent.observations
-            self._choose_drivers(self.agent)
+            for registration in REGISTRY:
+                if module := self._modules.get(registration.name):
+                    self._patch(registration, module)
             self._listen()
 
     def off(self) -> None:
         with self._lock:
-            for name in list(self._undo):
-                self._undo.pop(name)()
+            self._unpatch()
+            self._undo_upstream()
             if self._instruments is not None:
                 self._instruments.source = None
             if self.agent is not None:
                 self.agent.stop()
             self.agent = None
 
-    def _choose_drivers(self, agent: Agent) -> None:
-        for registration in REGISTRY:
-            if registration.name in self._undo and not _is_chosen(registration, agent):
-                self._undo.pop(registration.name)()
-            elif module := self._modules.get(registration.name):
-                self._patch(registration, module)
+    def _unpatch(self) -> None:
+        while self._undo:
+            _, undo = self._undo.popitem()
+            undo()
 
     def _listen(self) -> None:
         """Hear of the drivers' imports; there is no way to stop hearing, so once a process."""
@@ -128,15 +139,13 @@ class _Switch:
 
     def _patch(self, registration: Registration, module: ModuleType) -> None:
         agent = self.agent
-        if agent is None or registration.name in self._undo or not _is_chosen(registration, agent):
+        if agent is None or registration.name in self._undo:
+            return
+        chosen = agent.settings.drivers
+        if chosen is not None and registration.name not in chosen:
             return
         with agent.shield.inside(f"patch {registration.name}"):
-            self._undo[registration.name] = registration.load().install(module, agent)
-
-
-def _is_chosen(registration: Registration, agent: Agent) -> bool:
-    chosen = agent.settings.drivers
-    return chosen is None or registration.name in chosen
+            self._undo[registration.name] = registration.load().install(module, agent, self._traced)
 
 
 _switch = _Switch()

@@ -84,6 +84,10 @@ class Hooks(Protocol):
         """Take note that the application closed the connection. Only appends."""
 
 
+# Turns a cursor's method into one that makes a query span, given `db.system.name` and the method.
+Traced = Callable[[str, Callable[..., Any]], Callable[..., Any]]
+
+
 class Monitor(Protocol):
     """A connection of ours, never tracked, never seen by other instrumentations."""
 
@@ -113,8 +117,19 @@ class Driver(Protocol):
     def system(self) -> str:
         """`db.system.name`."""
 
-    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
-        """Patch the driver; return what undoes it."""
+    def install(
+        self, module: ModuleType, hooks: Hooks, traced: Traced | None
+    ) -> Callable[[], None]:
+        """Patch the driver.
+
+        Args:
+            module: the driver's.
+            hooks: where to report.
+            traced: makes query spans, if they are wanted.
+
+        Returns:
+            what undoes it.
+        """
 
     def address(self, connection: Any) -> Address:
         """Return the host, as the application wrote it, and the port."""

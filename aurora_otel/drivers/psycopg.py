@@ -22,7 +22,16 @@ from psycopg import conninfo, generators, pq, waiting
 from aurora_otel import cleanup
 from aurora_otel.drivers import libpq
 from aurora_otel.drivers.patching import Patches, watch
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, Login, Monitor, Opening, Rows
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Failure,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+)
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
@@ -36,8 +45,10 @@ class Adapter:
     name = "psycopg"
     system = "postgresql"
 
-    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
-        """Patch `psycopg.Connection`."""
+    def install(
+        self, module: ModuleType, hooks: Hooks, traced: Traced | None
+    ) -> Callable[[], None]:
+        """Patch `psycopg.Connection`; for query spans also the cursors."""
         connection = module.Connection
         patches = Patches()
 
@@ -60,6 +71,10 @@ class Adapter:
             ),
         )
         patches.replace(connection, "close", _watched_close(hooks, connection.close))
+        if traced is not None:
+            for cursor in (module.Cursor, module.ServerCursor):
+                for name in ("execute", "executemany"):
+                    patches.replace(cursor, name, traced(self.system, getattr(cursor, name)))
         return patches.undo
 
     def address(self, connection: Any) -> Address:

@@ -8,11 +8,11 @@ it has any. The hook sits at `psycopg2._connect`, below what other instrumentati
 from __future__ import annotations
 
 import contextlib
+import functools
 import select
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -22,36 +22,19 @@ from psycopg2._psycopg import ReplicationConnection
 
 from aurora_otel import cleanup
 from aurora_otel.drivers import libpq
-from aurora_otel.drivers.patching import Patches, watch
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, Login, Monitor, Opening, Rows
+from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+)
+from aurora_otel.drivers.psycopg2_classes import WatchedClasses
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
-
-_CONNECTION_CALLS = (
-    "commit",
-    "lobject",
-    "poll",
-    "reset",
-    "set_client_encoding",
-    "set_isolation_level",
-    "set_session",
-    "tpc_begin",
-    "tpc_commit",
-    "tpc_prepare",
-    "tpc_recover",
-    "tpc_rollback",
-)
-_CURSOR_CALLS = ("callproc", "copy_expert", "copy_from", "copy_to", "execute", "executemany")
-# Only a server-side cursor's go to the network.
-_NAMED_CURSOR_CALLS = (
-    *_CURSOR_CALLS,
-    "__next__",
-    "close",
-    "fetchall",
-    "fetchmany",
-    "fetchone",
-    "scroll",
-)
 
 
 class Adapter:
@@ -60,10 +43,12 @@ class Adapter:
     name = "psycopg2"
     system = "postgresql"
 
-    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
+    def install(
+        self, module: ModuleType, hooks: Hooks, traced: Traced | None
+    ) -> Callable[[], None]:
         """Patch `psycopg2._connect`."""
         patches = Patches()
-        classes = _Classes(hooks)
+        classes = WatchedClasses(hooks, functools.partial(traced, self.system) if traced else None)
 
         def connect(
             wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -180,128 +165,10 @@ class _Monitor:
                 raise TimeoutError
 
 
-class _Classes:
-    """The watched subclasses, one for each class of the application's."""
-
-    def __init__(self, hooks: Hooks) -> None:
-        self._hooks = hooks
-        self._connections: dict[type, type] = {}
-        self._cursors: dict[tuple[type, bool], type] = {}
-
-    def factory(self, factory: Any) -> Any:
-        """Return what to connect with instead of the application's `connection_factory`."""
-        if factory is None:
-            return self._connection(extensions.connection)
-        # A function can only be called; what it returns is adopted.
-        return self._connection(factory) if _is(factory, extensions.connection) else factory
-
-    def adopt(self, connection: Any) -> Any:
-        """Make a connection that a factory function returned one of the watched class."""
-        if type(connection) not in self._connections.values():
-            # The bare C type cannot be changed: such a connection is tracked, but not watched.
-            with contextlib.suppress(TypeError):
-                connection.__class__ = self._connection(type(connection))
-        return connection
-
-    def _connection(self, base: type) -> type:
-        if base in self._connections.values():
-            return base
-        if base not in self._connections:
-            track_of = attrgetter(ATTRIBUTE)
-            members = {
-                **self._watched(base, _CONNECTION_CALLS, track_of=track_of, failure_of=_failure),
-                **self._watched(
-                    base,
-                    ("rollback",),
-                    track_of=track_of,
-                    failure_of=_rollback_failure,
-                    may_wait=lambda _: False,
-                ),
-                "close": _watched_close(self._hooks, base),
-                "cursor": self._cursor_method(base),
-            }
-            self._connections[base] = _subclass(base, members)
-        return self._connections[base]
-
-    def _cursor_method(self, base: Any) -> Callable[..., Any]:
-        plain = base.cursor is extensions.connection.cursor
-
-        def cursor(connection: Any, *args: Any, **kwargs: Any) -> Any:
-            named = bool(kwargs.get("name", args[0] if args else None))
-            # Where no class is asked for, it can be told beforehand; any other is adopted
-            # afterwards, because an application's own `cursor()` may choose it.
-            if plain and len(args) < 2 and kwargs.get("cursor_factory") is None:  # noqa: PLR2004
-                factory = connection.cursor_factory or extensions.cursor
-                if _is(factory, extensions.cursor):
-                    kwargs["cursor_factory"] = self._cursor(factory, named=named)
-            made = base.cursor(connection, *args, **kwargs)
-            if type(made) is not extensions.cursor and type(made) not in self._cursors.values():
-                with contextlib.suppress(TypeError):
-                    made.__class__ = self._cursor(type(made), named=made.name is not None)
-            return made
-
-        cursor.__doc__ = base.cursor.__doc__
-        return cursor
-
-    def _cursor(self, base: type, *, named: bool) -> type:
-        key = (base, named)
-        if key not in self._cursors:
-            calls = _NAMED_CURSOR_CALLS if named else _CURSOR_CALLS
-            track_of = attrgetter(f"connection.{ATTRIBUTE}")
-            members = self._watched(base, calls, track_of=track_of, failure_of=_cursor_failure)
-            self._cursors[key] = _subclass(base, members | {"__slots__": ()})
-        return self._cursors[key]
-
-    def _watched(self, base: type, names: Iterable[str], **how: Any) -> dict[str, Any]:
-        return {
-            name: watch(self._hooks, getattr(base, name), errors=psycopg2.Error, **how)
-            for name in names
-            if hasattr(base, name)
-        }
-
-
-def _failure(connection: Any, error: Any, _: tuple[Any, ...]) -> Failure:
-    return libpq.failure(error.pgcode, lost=bool(connection.closed))
-
-
-def _rollback_failure(connection: Any, error: Any, _: tuple[Any, ...]) -> Failure:
-    return libpq.failure(error.pgcode, lost=bool(connection.closed), may_wait=False)
-
-
-def _cursor_failure(cursor: Any, error: Any, args: tuple[Any, ...]) -> Failure:
-    return _failure(cursor.connection, error, args)
-
-
 def _arguments(
     dsn: str, connection_factory: Any = None, **rest: Any
 ) -> tuple[str, Any, dict[str, Any]]:
     return dsn, connection_factory, rest
-
-
-def _is(factory: Any, base: type) -> bool:
-    return isinstance(factory, type) and issubclass(factory, base)
-
-
-def _subclass(base: type, members: dict[str, Any]) -> type:
-    names = {
-        "__module__": base.__module__,
-        "__qualname__": base.__qualname__,
-        "__doc__": base.__doc__,
-    }
-    return type(base.__name__, (base,), names | members)
-
-
-def _watched_close(hooks: Hooks, base: Any) -> Callable[..., Any]:
-    def close(connection: Any) -> None:
-        try:
-            base.close(connection)
-        finally:
-            track = getattr(connection, ATTRIBUTE, None)
-            if track is not None and connection.closed:
-                hooks.closed(track)
-
-    close.__doc__ = base.close.__doc__
-    return close
 
 
 @contextlib.contextmanager

@@ -1,0 +1,95 @@
+"""Query spans of our own, for applications that have no other instrumentation of their driver.
+
+Upstream's cursor tracer makes them; its connection proxy is not used, because it fails the drivers'
+C-level type checks.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from opentelemetry.instrumentation.dbapi import CursorTracer, DatabaseApiIntegration
+from opentelemetry.trace import TracerProvider
+
+from aurora_otel.drivers.protocol import ATTRIBUTE
+from aurora_otel.settings import QuerySpans
+from aurora_otel.version import __version__
+
+# Where psycopg and psycopg2 show what upstream's integration wants to know of a connection.
+_CONNECTION_ATTRIBUTES = {
+    "database": "info.dbname",
+    "host": "info.host",
+    "port": "info.port",
+    "user": "info.user",
+}
+
+
+class QueryTracer:
+    """Makes methods of cursors make spans.
+
+    Args:
+        detail: what of a statement the spans show; not `OFF`.
+        provider: of the tracer.
+    """
+
+    def __init__(self, detail: QuerySpans, provider: TracerProvider) -> None:
+        self._detail = detail
+        self._provider = provider
+        self._tracers: weakref.WeakKeyDictionary[Any, _Tracer] = weakref.WeakKeyDictionary()
+
+    def traced(self, system: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a cursor's method `original` as one that makes a span.
+
+        Args:
+            system: `db.system.name`.
+            original: takes the cursor, the statement and whatever else.
+        """
+
+        @functools.wraps(original)
+        def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
+            connection = cursor.connection
+            if not hasattr(connection, ATTRIBUTE):
+                return original(cursor, *args, **kwargs)
+            method = functools.partial(original, cursor)
+            tracer = self._tracer(system, connection)
+            return tracer.traced_execution(cursor, method, *args, **kwargs)
+
+        return call
+
+    def _tracer(self, system: str, connection: Any) -> _Tracer:
+        tracer = self._tracers.get(connection)
+        if tracer is None:
+            integration = DatabaseApiIntegration(
+                "aurora_otel",
+                system,
+                _CONNECTION_ATTRIBUTES,
+                version=__version__,
+                tracer_provider=self._provider,
+            )
+            integration.get_connection_attributes(connection)
+            tracer = self._tracers[connection] = _Tracer(integration, self._detail)
+        return tracer
+
+
+class _Tracer(CursorTracer[Any]):
+    def __init__(self, integration: DatabaseApiIntegration, detail: QuerySpans) -> None:
+        super().__init__(integration)
+        self._detail = detail
+
+    def get_operation_name(self, cursor: Any, args: Sequence[Any]) -> str:
+        words = self._text(cursor, args).split(maxsplit=1)
+        return words[0].upper() if words else ""
+
+    def get_statement(self, cursor: Any, args: Sequence[Any]) -> str:
+        if self._detail is QuerySpans.SUMMARY:
+            return self.get_operation_name(cursor, args)
+        return self._text(cursor, args)
+
+    def _text(self, cursor: Any, args: Sequence[Any]) -> str:
+        if args and hasattr(args[0], "as_string"):
+            args = (args[0].as_string(cursor),)
+        statement: str = super().get_statement(cursor, args)
+        return self._leading_comment_remover.sub("", statement)
