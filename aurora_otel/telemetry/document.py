@@ -1,0 +1,160 @@
+"""Renders `docs/telemetry.md` from the definitions in `names`.
+
+python -m aurora_otel.telemetry.document > docs/telemetry.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from aurora_otel.telemetry import names
+from aurora_otel.telemetry.names import Kind, Metric
+from aurora_otel.telemetry.spans import MOST_LINKS
+
+_INTRODUCTION = """\
+# Telemetry
+
+Generated from `aurora_otel/telemetry/names.py` by `python -m aurora_otel.telemetry.document`: \
+do not edit.
+
+These names are the product's interface: dashboards, alerts and tests use them. Everything comes \
+from the instrumentation scope `aurora_otel`. Nothing here tells a password, a token, a connection \
+string or the text of a statement.
+"""
+
+_COMMON = f"""\
+Every metric carries `{names.CLUSTER_ID}` and `db.system.name` besides the attributes in the table.
+"""
+
+_READING = """\
+## How to read the figures
+
+**One failover is counted by every process.** Each process that is connected to the cluster finds
+out for itself. To count failovers, take the maximum over processes, not the sum:
+`max by (aurora_cluster_id) (…)`. Connections, on the other hand, belong to one process each: add
+them up.
+
+**The books balance.** At every export, for each cluster and instance:
+
+    opens = count + closes + prunes + invalidations with outcome `closed`
+
+A connection that was invalidated counts as that, whatever its owner does with it later: `closes`
+leaves it out. An invalidation with the outcome `failed` or `observed` leaves the connection open,
+and is counted once for each connection and change of the writer.
+
+**Zeros are explicit.** Every known instance has a point in each metric that counts from the first
+export after it became known, with 0 where nothing has happened, and keeps it: a series that is born
+with its first event shows in no `rate`, and one that vanishes goes on being served by a Collector
+for minutes. `aurora.topology.writer` is the exception. It says who the writer is, so it is silent once
+nothing has been learnt of the cluster for longer than the refresh window.
+
+**Failovers are rare.** `rate` of a rare event is mostly 0, and a quantile of it is NaN. Take
+`histogram_quantile` over the buckets as they are, without `rate`.
+
+**Metrics and the WARNING log record are the record.** Spans are subject to sampling.
+
+**Forks.** A forked child counts from 0. Histograms are the exception: what was recorded before the
+fork is repeated by each child. The HTTP thread of OpenTelemetry's Prometheus exporter does not
+survive a fork: prefork servers export over OTLP.
+"""
+
+_SPANS = f"""\
+All spans are of kind internal. What happens on a thread of ours is a root, unless it is done for a
+call of the application's. At most {MOST_LINKS} links a span. `{names.INVALIDATION_FAILED}` is an
+event on `{names.INVALIDATE.name}`, one for each connection that could not be shut down; it carries
+`{names.DRIVER}`.
+
+Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
+`{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.
+"""
+
+_LOGS = f"""\
+Records of the standard `logging` tree `{names.LOGGER}`, with these attributes as `extra`. They
+leave the process through OpenTelemetry where `opentelemetry-instrumentation-logging` is installed,
+from the logger's level up.
+"""
+
+
+def prometheus_name(metric: Metric) -> str:
+    """Return what `metric` is called on Prometheus, by either exporter."""
+    suffixes = {"s": "_seconds"}
+    total = "_total" if metric.kind is Kind.COUNTER else ""
+    return metric.name.replace(".", "_") + suffixes.get(metric.unit, "") + total
+
+
+def render() -> str:
+    """Return the whole document."""
+    parts = (
+        _INTRODUCTION,
+        "## Attributes\n",
+        _table(("attribute", "meaning"), ((_code(a.name), a.meaning) for a in names.ATTRIBUTES)),
+        "## Metrics\n",
+        _COMMON,
+        _table(
+            ("metric", "instrument", "unit", "attributes", "meaning", "on Prometheus"),
+            map(_metric_row, names.METRICS),
+        ),
+        *chain.from_iterable(
+            (f"Buckets of {_codes(found)}, in seconds: {_numbers(bounds)}.\n",)
+            for bounds, found in _boundaries().items()
+        ),
+        _READING,
+        "## Spans\n",
+        _SPANS,
+        _table(
+            ("span", "when", "parent", "links", "attributes"),
+            (
+                (_code(s.name), s.when, s.parent, s.links or "none", _codes(s.attributes))
+                for s in names.SPANS
+            ),
+        ),
+        "## Log records\n",
+        _LOGS,
+        _table(
+            ("level", "message", "attributes"),
+            ((log.level, _code(log.message), _codes(log.attributes)) for log in names.LOGS),
+        ),
+    )
+    return "\n".join(parts)
+
+
+def _metric_row(metric: Metric) -> Sequence[str]:
+    return (
+        _code(metric.name),
+        metric.kind.value,
+        _code(metric.unit),
+        _codes(metric.attributes) or "none",
+        metric.description,
+        _code(prometheus_name(metric)),
+    )
+
+
+def _boundaries() -> dict[tuple[float, ...], list[str]]:
+    found: dict[tuple[float, ...], list[str]] = {}
+    for metric in names.METRICS:
+        if metric.boundaries:
+            found.setdefault(metric.boundaries, []).append(metric.name)
+    return found
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.10g}" for value in values)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _codes(texts: Iterable[str]) -> str:
+    return ", ".join(map(_code, texts))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = (head, ["---"] * len(head), *rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from aurora_otel.telemetry import names
+from aurora_otel.telemetry.document import prometheus_name, render
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "telemetry.md"
+
+
+def test_the_document_is_what_the_code_says():
+    assert DOCUMENT.read_text(encoding="utf-8") == render(), (
+        "stale: run `python -m aurora_otel.telemetry.document > docs/telemetry.md`"
+    )
+
+
+def test_every_name_is_in_the_document():
+    text = render()
+    for named in (*names.ATTRIBUTES, *names.METRICS, *names.SPANS):
+        assert f"`{named.name}`" in text
+    for record in names.LOGS:
+        assert f"| {record.level} | `{record.message}` |" in text
+
+
+def test_every_attribute_that_anything_carries_is_explained():
+    explained = {attribute.name for attribute in names.ATTRIBUTES}
+    for carrier in (*names.METRICS, *names.SPANS, *names.LOGS):
+        assert set(carrier.attributes) <= explained
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        (names.INVALIDATIONS, "aurora_connection_invalidations_total"),
+        (names.COUNT, "aurora_connection_count"),
+        (names.DETECTION, "aurora_failover_detection_duration_seconds"),
+        (names.WRITER, "aurora_topology_writer"),
+    ],
+)
+def test_names_on_prometheus(metric, name):
+    assert prometheus_name(metric) == name
