@@ -1,0 +1,65 @@
+# Everything on a fresh machine: `make demo` shows what it is for, `make test` runs the tests.
+# Each target does its own set-up in a virtual environment, $(VENV).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# More arguments for a target's command: make demo ARGS='--failover crash'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test test-all lint format docs wheel servers clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/.demo ## fail over a local cluster under an application, without us and with us
+	$(BIN)/aurora-otel demo $(ARGS)
+
+lab: $(VENV)/.demo ## start a local cluster to connect to and to fail over
+	$(BIN)/aurora-otel lab $(ARGS)
+
+test: $(VENV)/.dev servers ## run the tests
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	$(BIN)/coverage report
+
+test-all: $(VENV)/.dev servers ## run the tests on every CPython from 3.10 on that is installed
+	$(BIN)/nox $(ARGS)
+
+lint: $(VENV)/.dev ## check format, style, types and architecture
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into its format
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+docs: $(VENV)/.dev ## write the documents that are generated from the code
+	$(BIN)/python -m aurora_otel.telemetry.document > docs/telemetry.md
+
+wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	.ci/use-wheel dist/*.whl
+
+servers: ## install the servers that the tests need and that no wheel carries
+	@.ci/servers
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) dist .coverage* .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV) || \
+		{ echo "No virtual environment: on Debian, 'apt-get install python3-venv' brings what is missing." >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group dev
+	touch $@ $(VENV)/.demo
