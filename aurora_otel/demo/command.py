@@ -48,32 +48,38 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=args.json == "-")
     if not console.is_terminal:
         console.width = LINE_WIDTH
-    failover = Failover(args.failover)
-    to_run = plans(failover)
-    recordings: dict[str, Recording] = {}
+    file = None if args.json in {None, "-"} else Path(args.json)
     try:
-        for number, plan in enumerate(to_run, start=1):
-            timeline = Timeline(plan.name)
-            with watching(timeline, f"{number}/{len(to_run)} {TITLES[plan.name]}", console):
-                recordings[plan.name] = record(plan, timeline)
-    except (ApplicationError, LabError) as error:
+        if file is not None:
+            file.touch()  # what cannot be written is better known now than in half a minute
+        result = carry_out(Failover(args.failover), console)
+    except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
-    result = Result(
+    show(result, console)
+    document = json.dumps(result.as_json(), indent=2) + "\n"
+    if file is not None:
+        file.write_text(document, encoding="utf-8")
+    elif args.json is not None:
+        sys.stdout.write(document)
+    return 0 if result.kept else BROKEN_PROMISE
+
+
+def carry_out(failover: Failover, console: Console) -> Result:
+    """Make all runs of `failover`, showing each on `console` while it goes on."""
+    to_run = plans(failover)
+    recordings: dict[str, Recording] = {}
+    for number, plan in enumerate(to_run, start=1):
+        timeline = Timeline(plan.name)
+        with watching(timeline, f"{number}/{len(to_run)} {TITLES[plan.name]}", console):
+            recordings[plan.name] = record(plan, timeline)
+    return Result(
         failover=failover,
         without=recordings["without"],
         with_agent=recordings["with"],
         every_thread_hung=recordings.get("with_every_thread_hung"),
         versions=installed_versions(),
     )
-    show(result, console)
-    if args.json is not None:
-        document = json.dumps(result.as_json(), indent=2)
-        if args.json == "-":
-            sys.stdout.write(document + "\n")
-        else:
-            Path(args.json).write_text(document + "\n", encoding="utf-8")
-    return 0 if result.kept else BROKEN_PROMISE
 
 
 def plans(failover: Failover) -> list[Plan]:

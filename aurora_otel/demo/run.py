@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aurora_otel.collector import Collector
 from aurora_otel.demo.application import Application, ApplicationError
 from aurora_otel.demo.recording import (
+    ClientKind,
     Clock,
     Outcome,
     Phase,
@@ -129,6 +130,8 @@ def _fail_over(plan: Plan, cluster: Cluster, application: Application, timeline:
     """Let the failover happen to the application; return when its idle connections were used."""
     timeline.phase = Phase.HEALTHY
     time.sleep(plan.before)
+    if plan.fresh_every:
+        _wait_for_fresh_write(plan, timeline)
     application.check()
     timeline.phase = Phase.FAILING_OVER
     early = threading.Timer(EARLY, application.use_idle)
@@ -143,6 +146,24 @@ def _fail_over(plan: Plan, cluster: Cluster, application: Application, timeline:
     _sleep_until(_published(switch) + plan.after)
     application.check()
     return used_idle
+
+
+def _wait_for_fresh_write(plan: Plan, timeline: Timeline) -> None:
+    """Wait until a fresh connection has just done its write.
+
+    The next one is then opened after the failover, in every run: one that was caught in its write
+    would hang with the others, and nothing fresh would come.
+    """
+
+    def fresh_writes() -> int:
+        return sum(
+            call.kind is ClientKind.FRESH and call.outcome is Outcome.OK for call in timeline.calls
+        )
+
+    seen = fresh_writes()
+    deadline = time.monotonic() + 2 * plan.fresh_every
+    while fresh_writes() == seen and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _published(switch: Switch) -> float:

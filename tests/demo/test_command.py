@@ -41,6 +41,11 @@ def test_json_in_a_file(recorded, tmp_path, capsys):
     assert "✓ kept" in capsys.readouterr().out
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_runs(tmp_path, capsys):
+    assert main(["demo", "--json", str(tmp_path / "nowhere" / "figures.json")]) == 2
+    assert "nowhere" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("error", [LabError("no port is free"), ApplicationError("it ended")])
 def test_what_could_not_run_says_why_with_exit_status_2(error, monkeypatch, capsys):
     def fail(_plan, _timeline):
