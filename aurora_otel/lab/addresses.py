@@ -27,6 +27,7 @@ class Addresses:
     """
 
     def __init__(self, cluster: str, instances: Sequence[str], domain: str) -> None:
+        self._cluster = _label("name", cluster)
         self.instances = tuple(_label("instances", instance) for instance in instances)
         self.places = (*ENDPOINTS, *self.instances)
         if not instances or len(set(self.places)) != len(self.places):
@@ -34,7 +35,6 @@ class Addresses:
                 f"instances must be one or more, differ, and not be named like an endpoint"
                 f" ({', '.join(ENDPOINTS)}); got {', '.join(instances) or 'none'}"
             )
-        self._cluster = _label("name", cluster)
         self._domain = domain
         self.port = 0
 

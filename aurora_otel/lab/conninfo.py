@@ -14,7 +14,7 @@ def conninfo(parameters: Mapping[str, object]) -> str:
 
 
 def _quoted(value: str) -> str:
-    if value and not any(character in " '\\\t\n" for character in value):
+    if value.isascii() and value.replace("-", "").replace(".", "").isalnum():
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

@@ -35,6 +35,7 @@ class Link:
         self.places = places
         self.filter: Filter | None = None
         self._gate = gate
+        self._hung = False
         self._client = client
         self._server: socket.socket | None = None
         self._pumps: list[asyncio.Future[None]] = []
@@ -89,14 +90,15 @@ class Link:
         loop = asyncio.get_running_loop()
         while True:
             data = await loop.sock_recv(source, _CHUNK)
+            if self._hung:
+                await loop.create_future()
             await self._gate()  # a farewell is held up like any byte
             if not data:
                 return
             action = judge(data)
             await self._send(source, action.reply, source)
             await self._send(sink, action.forward, source)
-            if action.hang:
-                await loop.create_future()
+            self._hung = self._hung or action.hang
 
     async def _send(self, sink: socket.socket, data: bytes, source: socket.socket) -> None:
         """Sends all of `data`, unless the one who sent it hangs up meanwhile.
@@ -109,6 +111,8 @@ class Link:
                 rest = rest[sink.send(rest) :]
             except BlockingIOError:  # noqa: PERF203 -- each piece may have to wait
                 if not await _writable(sink) and _hung_up(source):
+                    # A farewell would wait behind the bytes that nobody takes.
+                    sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     raise ConnectionResetError from None
 
 

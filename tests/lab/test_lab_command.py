@@ -1,0 +1,85 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+RUN = """
+import argparse, sys
+from aurora_otel.lab import command
+parser = argparse.ArgumentParser()
+command.add_arguments(parser)
+sys.exit(command.run(parser.parse_args()))
+"""
+
+
+def _run(*arguments, typed="", **options):
+    return subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+def test_commands_are_read_until_the_end_of_the_input():
+    result = _run("--name", "mine", typed="status\nswitchover\nhang mine-9\nnonsense\nstatus\n")
+    assert result.returncode == 0, result.stderr
+    assert "host=mine.cluster-" in result.stdout
+    assert "export AURORA_OTEL_INSTANCE_ENDPOINTS=mine-1=127.0.0.11:" in result.stdout
+    assert "switchover: mine-2 is the writer now, mine-1 was" in result.stdout
+    assert "got 'mine-9'" in result.stdout
+    assert "demoted" in result.stdout
+    assert "nothing is left behind" in result.stdout
+
+
+def test_a_script_connects_and_watches_a_crash_and_its_recovery():
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, "--json", "--failover", "crash", "--after", "0.5"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        lines = map(json.loads, process.stdout)
+        start = next(lines)
+        with psycopg.connect(start["dsn"]["lab-2"]) as connection:
+            connection.execute("SELECT 1")
+        assert list(start["environment"]) == ["AURORA_OTEL_INSTANCE_ENDPOINTS"]
+        failover = next(lines)
+        assert (failover["kind"], failover["old_writer"], failover["new_writer"]) == (
+            "crash",
+            "lab-1",
+            "lab-2",
+        )
+        assert next(lines) == {"event": "recovered", "instance": "lab-1"}
+        os.kill(process.pid, signal.SIGINT)
+        assert next(lines) == {"event": "stopped"}
+    assert process.returncode == 0
+
+
+def test_it_ends_when_its_time_is_over():
+    result = _run("--json", "--for", "0")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout.splitlines()[-1]) == {"event": "stopped"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--name", "a b"], "name must be letters, digits and hyphens; got 'a b'"),
+        (["--dns-lag", "-1"], "must be seconds, 0 or more; got -1"),
+        (["--failover", "flood"], "invalid choice: 'flood'"),
+    ],
+)
+def test_a_wrong_option_is_a_clear_error(arguments, message):
+    result = _run(*arguments)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

