@@ -163,31 +163,44 @@ class Agent:
         self, driver: Driver, opening: Opening, identity: Identity, began: float
     ) -> tuple[Opening, Identity | None]:
         """Connect again while DNS leads to a reader and a verdict names another writer."""
-        cluster = self._cluster_of(driver, identity)
-        deadline = began + self.settings.refresh_timeout
+        cluster: Cluster | None = None
         with self.shield.inside("respond to a misrouted connection"):
-            self.tracker.note_misroute(self._group(driver, cluster, identity))
-            hint = identity.answer.view.writer if identity.answer and identity.answer.view else None
-            refresher = self.refreshers[cluster]
-            refresher.symptom(Symptom.MISROUTED, suspect=identity.instance, hint=hint)
+            cluster = self._misrouted(driver, opening, identity)
+        deadline = began + self.settings.refresh_timeout
         step = FIRST_STEP
         latest: Identity | None = identity
         while (
-            latest is not None
-            and latest.is_misrouted
-            and self.settings.mode is Mode.CLEANUP
-            and refresher.answered_since(began)
-            and cluster.detector.writer not in (None, latest.instance)
-            and _clock() < deadline
+            cluster and latest and self._is_astray(cluster, latest, began) and _clock() < deadline
         ):
             step = pause(step, deadline)
             try:
                 other = opening._replace(connection=opening.reconnect())
             except Exception:  # noqa: BLE001 - the application has one that works: it keeps that
                 break
-            driver.discard(opening.connection)
+            with self.shield.inside("drop a misrouted connection"):
+                driver.discard(opening.connection)
             opening, latest = self._identify(driver, other)
         return opening, latest
+
+    def _misrouted(self, driver: Driver, opening: Opening, identity: Identity) -> Cluster:
+        """Count a misrouted connection, and look; return its cluster."""
+        cluster = self._cluster_of(driver, identity)
+        self.tracker.note_misroute(self._group(driver, cluster, identity))
+        answer = identity.answer
+        hint = answer.view.writer if answer and answer.view else None
+        refresher = self.refreshers[cluster]
+        refresher.access = Access(driver, opening.login, identity.endpoint)
+        refresher.symptom(Symptom.MISROUTED, suspect=identity.instance, hint=hint)
+        return cluster
+
+    def _is_astray(self, cluster: Cluster, identity: Identity, began: float) -> bool:
+        """Whether a verdict of after `began` says that the writer is elsewhere."""
+        return (
+            identity.is_misrouted
+            and self.settings.mode is Mode.CLEANUP
+            and self.refreshers[cluster].answered_since(began)
+            and cluster.detector.writer not in (None, identity.instance)
+        )
 
     def _cluster_of(self, driver: Driver, identity: Identity) -> Cluster:
         answer = identity.answer
@@ -246,6 +259,8 @@ class Agent:
         answer = identity.answer
         if answer is None:
             return
+        if cluster.detector.writer is None:
+            refresher.find_writer()
         if refresher.is_blind and answer.is_writer:
             members = answer.view.instances if answer.view else (answer.instance,)
             verdict = Verdict(answer.instance, members, began)

@@ -11,6 +11,9 @@ import queue
 import threading
 from collections.abc import Callable
 
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
 
 class Background:
     """A thread that calls `tick` when it is time.
@@ -55,6 +58,8 @@ class Background:
         return self._thread
 
     def _run(self) -> None:
+        # The thread may have inherited the context of the request that it was started in.
+        otel_context.attach(Context())
         while not self._stopped:
             delay = self._tick()
             with contextlib.suppress(queue.Empty):

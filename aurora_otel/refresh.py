@@ -53,6 +53,7 @@ class Refresher:
         self._response = Response(cluster, surroundings)
         self._domain: str | None = None
         self._domain_asked = False
+        self._searched = False
         self._walk = Walk(
             DIALECTS[cluster.system],
             self._connect,
@@ -105,6 +106,12 @@ class Refresher:
         """Look because a call does not return; without a window."""
         self._looks.take_one(Order(Context(), stuck=True), 0.0)
 
+    def find_writer(self) -> None:
+        """Look, once, because no connection has landed on the writer yet; wait for nothing."""
+        if not self._searched:
+            self._searched = True
+            self._looks.take_one(Order(Context()), 0.0)
+
     def answered_since(self, moment: float) -> bool:
         """Whether a reading that began at or after `moment` was confirmed."""
         return self._looks.answered_since(moment)
@@ -136,6 +143,7 @@ class Refresher:
                     self._targets(order),
                     around.now.settings.refresh_timeout,
                     view=self._cluster.view,
+                    suspect=order.suspect,
                 )
                 self.is_blind = reading.login_refused
                 outcome = self._act(order, reading, began_ns)

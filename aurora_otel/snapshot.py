@@ -107,7 +107,7 @@ def of(agent: Agent, now: float) -> Snapshot:
 
 
 def _cluster(cluster: Cluster, now: float) -> ClusterSnapshot:
-    connections: dict[str, Counter[str]] = {name: Counter() for name in cluster.instances}
+    connections: dict[str, Counter[str]] = {name: Counter() for name in list(cluster.instances)}
     for group, tracks in cluster.open.items():
         if tracks:
             connections.setdefault(group.instance, Counter())[group.driver] += len(tracks)

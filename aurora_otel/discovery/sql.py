@@ -14,6 +14,10 @@ from aurora_otel.discovery.dialect import Dialect, NoAnswerError, Rows
 from aurora_otel.endpoints import Address
 from aurora_otel.topology import Answer, Reading, Source, Verdict
 
+# So many names are followed in one reading: a server that names another one each time it is asked
+# would never be done with.
+MOST_NAMES = 16
+
 
 class Connection(Protocol):
     """What the walk needs of a connection of ours."""
@@ -70,23 +74,32 @@ class Walk:
         # Instances that hung: not tried again before this time, because each try hangs again.
         self._avoid: dict[str, float] = {}
 
-    def read(self, targets: Iterable[Target], timeout: float, *, view: bool) -> Reading:
+    def read(
+        self,
+        targets: Iterable[Target],
+        timeout: float,
+        *,
+        view: bool,
+        suspect: str | None = None,
+    ) -> Reading:
         """Ask `targets` in turn, and whoever they name, until a writer confirms.
 
         Args:
             targets: whom to ask, the most promising first.
             timeout: seconds for each connect and each question.
             view: whether instances may be asked for their view of the others.
+            suspect: the instance that showed a symptom: it may hang.
         """
         began = self._clock()
         waiting = deque(targets)
-        if self._at is not None:
+        if self._at not in (None, suspect):
             # An open connection answers in one round trip.
             waiting.appendleft(Target(self._at, None))
         asked: set[str] = set()
         instances: dict[str, None] = {}
         named = error = None
         reached = refused = False
+        follow = MOST_NAMES
         while waiting and not self._stopped:
             target = waiting.popleft()
             if target.instance in asked or self._avoid.get(target.instance or "", began) > began:
@@ -108,7 +121,8 @@ class Walk:
                 verdict = Verdict(answer.instance, tuple(instances), began)
                 return Reading(Source.SQL, began, answer.instance, verdict.instances, verdict)
             named = (answer.view.writer if answer.view else None) or named
-            if named:
+            if named and follow > 0:
+                follow -= 1
                 waiting.appendleft(Target(named, self._locate(named)))
         return Reading(
             Source.SQL,

@@ -13,16 +13,15 @@ DEFAULT_PORT = 5432
 APPLICATION_NAME = "aurora-otel"
 
 
-def overrides(address: Address | None, timeout: float) -> dict[str, str]:
+def overrides(address: Address | None) -> dict[str, str]:
     """Return the connection parameters in which a monitoring connection differs.
 
     Args:
         address: where to; `None`: where the application's own parameters lead.
-        timeout: seconds; libpq takes whole ones.
     """
     parameters = {
         "application_name": APPLICATION_NAME,
-        "connect_timeout": str(max(2, round(timeout))),
+        "replication": "false",
         # The role is what we are going to find out.
         "target_session_attrs": "any",
     }

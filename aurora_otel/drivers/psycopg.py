@@ -128,7 +128,7 @@ class Adapter:
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect on psycopg's own generators, below every patch."""
-        parameters = libpq.overrides(address, timeout)
+        parameters = libpq.overrides(address)
         return _Monitor(self, conninfo.make_conninfo(login.parameters, **parameters), timeout)
 
     def login_refused(self, error: Exception) -> bool:

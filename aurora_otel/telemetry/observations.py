@@ -86,7 +86,7 @@ def _open_now(found: Observations, cluster: Cluster) -> None:
 def _writer(found: Observations, cluster: Cluster, oldest: float) -> None:
     if cluster.detector.writer is None or cluster.known_at < oldest:
         return
-    for instance in cluster.instances:
+    for instance in list(cluster.instances):
         key = (cluster.label, cluster.system, instance)
         _add(found, names.WRITER, key, int(instance == cluster.detector.writer))
 
@@ -129,7 +129,7 @@ def _occurring(mode: Mode) -> tuple[tuple[names.Metric, Key], ...]:
 
 
 def _instances(cluster: Cluster) -> Iterator[tuple[str, Role]]:
-    for instance in cluster.instances:
+    for instance in list(cluster.instances):
         yield instance, cluster.role(instance)
     if any(group.instance == UNKNOWN for group in cluster.open):
         yield UNKNOWN, Role.UNKNOWN
