@@ -25,21 +25,28 @@ class Reaper:
     alive nor end it.
 
     Args:
-        directory: the lab's directory, removed in the end.
+        directory: the lab's directory, still empty; removed in the end.
+
+    Raises:
+        LabError: this Python interpreter cannot be started again.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._owner = os.getpid()
         self._lock = threading.Lock()
-        self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and file
-            [sys.executable, "-I", "-S", processes.__file__, str(directory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and file
+                [sys.executable, "-I", "-S", processes.__file__, str(directory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            directory.rmdir()
+            raise LabError(f"cannot start {sys.executable!r}: {error.strerror}") from error
         _alive.add(self)
 
     def watch(self, pid: int) -> None:

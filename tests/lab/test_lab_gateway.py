@@ -17,10 +17,13 @@ def _answer(connection, query=None):
     if query is not None:
         connection.pgconn.send_query(query)
     connection.pgconn.flush()
-    while connection.pgconn.is_busy():
-        assert select.select([connection.fileno()], [], [], 10)[0], "no answer"
-        connection.pgconn.consume_input()
-    return connection.pgconn.get_result().get_value(0, 0)
+    results = []
+    while not results or results[-1] is not None:
+        while connection.pgconn.is_busy():
+            assert select.select([connection.fileno()], [], [], 10)[0], "no answer"
+            connection.pgconn.consume_input()
+        results.append(connection.pgconn.get_result())
+    return results[0].get_value(0, 0)
 
 
 def _silent(connection, seconds=0.3, query=b"SELECT 1"):
