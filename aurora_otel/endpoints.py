@@ -69,8 +69,8 @@ class Endpoint:
 # endpoint suffixes of the partitions in botocore's endpoints.json.
 _REGION = r"[a-z]{2}(?:-[a-z]+)+-\d+"
 _SUFFIX = (
-    rf"(?:{_REGION}\.rds\.(?:amazonaws\.com(?:\.cn)?|c2s\.ic\.gov|sc2s\.sgov\.gov)"
-    rf"|rds\.{_REGION}\.amazonaws\.com\.cn)"
+    rf"(?:{_REGION}\.rds|rds\.{_REGION})"
+    r"\.(?:amazonaws\.com(?:\.cn)?|c2s\.ic\.gov|sc2s\.sgov\.gov)"
 )
 _RDS = re.compile(
     r"(?P<name>[a-z0-9-]+)\."
