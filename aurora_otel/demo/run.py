@@ -60,7 +60,7 @@ class Plan:
     idle: int = 16
     fresh_every: float = 1
     before: float = 4
-    after: float = 8
+    after: float = 7
     idle_after: float | None = 3
 
 
