@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +19,8 @@ from typing import Any
 from aurora_otel.endpoints import Address, EndpointMap, HostTemplate, normalise
 
 PREFIX = "AURORA_OTEL_"
+# Nobody means to wait for more than a year; locks and queues refuse to wait for ever longer.
+_LONGEST = 366 * 86400
 _logger = logging.getLogger(__name__)
 
 
@@ -43,14 +44,14 @@ class InvalidValueError(ValueError):
 
 
 def _number(*, above_zero: bool) -> Callable[[Any], float]:
-    allowed = "a number of seconds " + ("above 0" if above_zero else "from 0 on")
+    allowed = f"a number of seconds {'above' if above_zero else 'from'} 0, at most {_LONGEST}"
 
     def parse(value: Any) -> float:
         try:
             number = float("nan") if isinstance(value, bool) else float(value)
         except (TypeError, ValueError, OverflowError):
             number = float("nan")
-        if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
+        if not 0 <= number <= _LONGEST or (above_zero and number == 0):
             raise InvalidValueError(allowed)
         return number
 
@@ -97,6 +98,15 @@ def _address(text: str, allowed: str, *, port_needed: bool) -> Address:
     return Address(normalise(found["host"]).strip("[]"), port)
 
 
+def _host(text: str, allowed: str) -> str:
+    if text.strip().startswith("/"):
+        return normalise(text)  # the directory of a Unix socket
+    host, port = _address(text, allowed, port_needed=False)
+    if port:
+        raise InvalidValueError(allowed)
+    return host
+
+
 def _instance_endpoints(value: Any) -> dict[str, Address]:
     allowed = "'id=host:port', several separated by commas"
     endpoints: dict[str, Address] = {}
@@ -113,7 +123,7 @@ def _host_template(value: Any) -> HostTemplate | None:
     allowed = "a host name with one '?' for the instance identifier, as '?.db.example.com:5432'"
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or value.count("?") != 1:
+    if not isinstance(value, str) or value.count("?") != 1 or "[" in value:
         raise InvalidValueError(allowed)
     address = _address(value.replace("?", "x"), allowed, port_needed=False)
     pattern = normalise(value.partition(":")[0])
@@ -145,7 +155,7 @@ def _cluster_names(value: Any) -> ClusterNames:
     names: dict[str, str] = {}
     for part in _split(value, allowed):
         host, equals, name = part.rpartition("=")
-        key = normalise(host) if equals else ""
+        key = _host(host, allowed) if equals else ""
         if not re.fullmatch(r"[\w.-]{1,128}", name.strip()) or key in names:
             raise InvalidValueError(allowed)
         names[key] = name.strip()
