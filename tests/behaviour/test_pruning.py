@@ -1,0 +1,92 @@
+"""What the background loop drops: leaked, closed behind our back, hung up by the server."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import threading
+
+import psycopg2.extensions
+import pytest
+
+from tests.behaviour.sql import pid
+from tests.conftest import eventually
+
+LOOP = "aurora-otel-background"
+
+
+def pruned(agent, reason: str) -> float:
+    return agent.told.metric("aurora.connection.prunes", prune_reason=reason)
+
+
+def close_behind_our_back(driver: str, connection) -> None:
+    if driver == "psycopg":
+        connection.pgconn.finish()
+    else:
+        psycopg2.extensions.connection.close(connection)
+
+
+def loop() -> threading.Thread | None:
+    return next((each for each in threading.enumerate() if each.name == LOOP), None)
+
+
+def test_a_leaked_connection_is_counted_as_garbage_collected(agent, cluster, connect, driver):
+    connect(cluster.dsn("writer"))
+    gc.collect()
+    eventually(lambda: pruned(agent, "garbage_collected") == 1)
+    assert agent.tracked() == 0
+    (span,) = eventually(lambda: agent.told.spans("prune connections"))
+    assert span.attributes["aurora.prunes.garbage_collected"] == 1
+
+
+def test_a_connection_closed_behind_our_back_is_counted_as_closed(agent, cluster, connect, driver):
+    connection = connect(cluster.dsn("writer"))
+    close_behind_our_back(driver, connection)
+    eventually(lambda: pruned(agent, "closed") == 1)
+    assert agent.tracked() == 0
+    connection.close()
+    assert agent.told.metric("aurora.connection.closes") == 0
+
+
+def test_a_connection_that_the_server_hung_up_while_idle_is_pruned(agent, cluster, connect):
+    held = [connect(cluster.dsn(target)) for target in ("writer", cluster.writer, "reader")]
+    cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int)", pid(held[0]))
+    cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int)", pid(held[1]))
+
+    eventually(lambda: pruned(agent, "hung_up") == 2)
+    assert agent.tracked() == 1
+    # The driver has not noticed, and was not disturbed: its own next use will.
+    assert [bool(connection.closed) for connection in held] == [False, False, False]
+    for connection in held:
+        connection.close()
+
+
+# pytest reports any thread's end by an exception; the interpreter is silent about SystemExit.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_loop_that_was_killed_comes_back_with_the_next_connection(agent, cluster, connect):
+    first = connect(cluster.dsn("writer"))
+    victim = eventually(loop)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(victim.ident), ctypes.py_object(SystemExit)
+    )
+    victim.join(15)
+    assert loop() is None
+
+    connect(cluster.dsn("writer"))
+    gc.collect()
+    eventually(lambda: pruned(agent, "garbage_collected") == 1)
+    assert loop() is not victim
+    first.close()
+
+
+def test_a_round_without_anything_to_drop_is_silent(start, cluster, connect):
+    agent = start(prune_interval=0.01)
+    held = connect(cluster.dsn("writer"))
+    for leaks in (1, 2):
+        connect(cluster.dsn("writer"))
+        gc.collect()
+        eventually(lambda leaks=leaks: len(agent.told.spans("prune connections")) >= leaks)
+        # Each span is of a round that dropped something; many rounds have passed without.
+        spans = agent.told.spans("prune connections")
+        assert [span.attributes["aurora.prunes.garbage_collected"] for span in spans] == [1] * leaks
+    held.close()
