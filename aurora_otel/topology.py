@@ -61,13 +61,14 @@ class View:
     def of(members: Iterable[Member]) -> View:
         """Return the view that `members` amount to.
 
-        Instances that are gone are left out, except a writer; of two that claim to be the writer,
-        as happens during a failover, the one updated last wins.
+        Of two that claim to be the writer, as happens during a failover, the one updated last
+        wins. Instances that are gone are left out, except the writer.
         """
         members = tuple(members)
-        claims = sorted((m for m in members if m.writer), key=lambda m: m.age)
-        there = {m.instance: None for m in members if m.writer or m.age <= GONE_AFTER}
-        return View(tuple(there), claims[0].instance if claims else None)
+        claims = [member for member in members if member.writer]
+        writer = min(claims, key=lambda member: member.age).instance if claims else None
+        there = (m.instance for m in members if m.instance == writer or m.age <= GONE_AFTER)
+        return View(tuple(dict.fromkeys(there)), writer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from aurora_otel.discovery.dialect import MOST_ROWS, NoAnswerError, Probe, Rows,
 from aurora_otel.topology import Answer, Member, Role, View
 
 _MASTER = "MASTER_SESSION_ID"
-_TRUTH = {"true": True, "false": False}
+_ROLES = {"true": Role.READER, "false": Role.WRITER}
 
 # The privilege functions are strict: for a function that does not exist they return NULL.
 _PROBE = """
@@ -59,11 +59,12 @@ class AuroraPostgreSQL:
         if not rows or len(rows[0]) not in (3, 6):
             raise NoAnswerError("not the columns that were asked for")
         instance, reader, backend_id = rows[0][:3]
-        if reader not in _TRUTH or not backend_id:
-            raise NoAnswerError("no role or no backend id")
-        role = Role.READER if _TRUTH[reader] else Role.WRITER
+        if not isinstance(backend_id, str) or not backend_id:
+            raise NoAnswerError("no backend id")
+        if not isinstance(reader, str) or reader not in _ROLES:
+            raise NoAnswerError("no role")
         view = View.of(_members(rows)) if len(rows[0]) == 6 else None  # noqa: PLR2004 - as above
-        return Answer(identifier(instance), role, backend_id, view)
+        return Answer(identifier(instance), _ROLES[reader], backend_id, view)
 
 
 def _members(rows: Rows) -> list[Member]:
@@ -72,7 +73,7 @@ def _members(rows: Rows) -> list[Member]:
         try:
             # The writer's own row may have no timestamp.
             name, age = identifier(row[3]), float(row[5] or 0.0)
-        except (ValueError, IndexError):
+        except (ValueError, TypeError, IndexError):
             continue
         if math.isfinite(age):
             members.append(Member(name, row[4] == _MASTER, age))

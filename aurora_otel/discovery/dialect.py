@@ -57,7 +57,7 @@ class Dialect(Protocol):
 
 def identifier(value: str | None) -> str:
     """Return `value` as an instance identifier, or raise `NoAnswerError`."""
-    name = (value or "").lower()
+    name = value.lower() if isinstance(value, str) else ""
     if not _IDENTIFIER.fullmatch(name):
         raise NoAnswerError("not an instance identifier")
     return name
