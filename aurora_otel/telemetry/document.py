@@ -47,8 +47,8 @@ and is counted once for each connection and change of the writer.
 **Zeros are explicit.** Every known instance has a point in each metric that counts from the first
 export after it became known, with 0 where nothing has happened, and keeps it: a series that is born
 with its first event shows in no `rate`, and one that vanishes goes on being served by a Collector
-for minutes. `aurora.topology.writer` is the exception. It says who the writer is, so it is silent once
-nothing has been learnt of the cluster for longer than the refresh window.
+for minutes. `aurora.topology.writer` is the exception: it says who the writer is, so it is silent
+once nothing has been learnt of the cluster for longer than the refresh window.
 
 **Failovers are rare.** `rate` of a rare event is mostly 0, and a quantile of it is NaN. Take
 `histogram_quantile` over the buckets as they are, without `rate`.

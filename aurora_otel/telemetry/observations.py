@@ -100,14 +100,19 @@ def _zeros(found: Observations, cluster: Cluster, mode: Mode) -> None:
     if cluster.is_aurora:
         for symptom in Symptom:
             _add(found, names.FAILOVERS, (*base, symptom.value), cluster.failovers[symptom])
+    kinds = defaultdict(list)
     for driver, kind in list(cluster.drivers):
+        kinds[driver].append(kind.value)
+    for driver in kinds:
         for instance, role in _instances(cluster):
             cluster.reported.setdefault((instance, role, driver))
-            _add(found, names.OPENS, (*base, instance, role.value, driver, kind.value), 0)
             for metric, values in _occurring(mode):
                 _add(found, metric, (*base, instance, driver, *values), 0)
     for instance, role, driver in cluster.reported:
-        _add(found, names.COUNT, (*base, instance, role.value, driver), 0)
+        here = (*base, instance, role.value, driver)
+        _add(found, names.COUNT, here, 0)
+        for kind in kinds[driver]:
+            _add(found, names.OPENS, (*here, kind), 0)
 
 
 @functools.cache

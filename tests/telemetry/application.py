@@ -1,0 +1,134 @@
+"""An application that does as it is told, one JSON line at a time; plain psycopg and psycopg2.
+
+Run by the tests under `opentelemetry-instrument`. Each order is carried out in a span of its own;
+the answer tells which, and the type of the error that the driver raised, if it raised one.
+"""
+
+import gc
+import json
+import logging
+import sys
+import threading
+
+import psycopg
+import psycopg2
+from opentelemetry import trace
+
+import aurora_otel
+import aurora_otel.cleanup
+
+DRIVERS = {"psycopg": psycopg, "psycopg2": psycopg2}
+tracer = trace.get_tracer("the.application")
+connections = {}
+threads = {}
+
+
+def connect(names, dsn, driver="psycopg"):
+    for name in names:
+        connections[name] = DRIVERS[driver].connect(dsn)
+        connections[name].autocommit = True
+
+
+def write(name):
+    connections[name].cursor().execute("INSERT INTO writes (x) VALUES ('x')")
+
+
+def write_in_a_read_only_transaction(name):
+    connections[name].cursor().execute("SET default_transaction_read_only = on")
+    try:
+        write(name)
+    finally:
+        connections[name].cursor().execute("SET default_transaction_read_only = off")
+
+
+def close(names):
+    for name in names:
+        connections.pop(name).close()
+
+
+def leak(name):
+    del connections[name]
+    gc.collect()
+
+
+def give_up(name):
+    connections[name].pgconn.finish()
+
+
+def backend(name):
+    return connections[name].info.backend_pid
+
+
+def hide_the_socket(name):
+    # As with a driver whose connection shows none.
+    connections[name]._aurora_otel.socket = None
+
+
+def get_stuck(name):
+    outcome = threads[name, "outcome"] = []
+
+    def call():
+        try:
+            connections[name].cursor().execute("SELECT pg_sleep(100)")
+        except (psycopg.Error, psycopg2.Error) as error:
+            outcome.append(type(error).__name__)
+
+    threads[name] = threading.Thread(target=call, daemon=True)
+    threads[name].start()
+
+
+def join(name):
+    threads[name].join(20)
+    return threads[name, "outcome"]
+
+
+def snapshot():
+    return str(aurora_otel.snapshot())
+
+
+def instrument(**settings):
+    aurora_otel.AuroraInstrumentor().instrument(**settings)
+
+
+def break_the_agent(secret):
+    def broken(_fd):
+        raise LookupError(secret)
+
+    aurora_otel.cleanup.identify = broken
+
+
+ORDERS = [
+    connect,
+    write,
+    write_in_a_read_only_transaction,
+    close,
+    leak,
+    give_up,
+    backend,
+    hide_the_socket,
+    get_stuck,
+    join,
+    snapshot,
+    instrument,
+    break_the_agent,
+]
+
+
+def carry_out(order, arguments):
+    with tracer.start_as_current_span(order.__name__) as span:
+        answer = {"span": f"{span.get_span_context().span_id:016x}", "error": None, "result": None}
+        try:
+            answer["result"] = order(**arguments)
+        except (psycopg.Error, psycopg2.Error, ValueError) as error:
+            answer |= {"error": type(error).__name__, "message": str(error)}
+    return answer
+
+
+if __name__ == "__main__":
+    logging.getLogger("aurora_otel").setLevel(logging.DEBUG)
+    orders = {order.__name__: order for order in ORDERS}
+    for line in sys.stdin:
+        arguments = json.loads(line)
+        answer = carry_out(orders[arguments.pop("do")], arguments)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,74 @@
+"""What a process under `opentelemetry-instrument` exports: the log records."""
+
+from aurora_otel.telemetry import names
+
+COMMON = {"aurora.cluster.id": "lab", "db.system.name": "postgresql"}
+
+
+def records(told, severity, start=""):
+    return [
+        record
+        for record in told.collector.logs
+        if record.logger.startswith("aurora_otel")
+        and record.severity == severity
+        and record.body.startswith(start)
+    ]
+
+
+def test_every_kind_of_record_arrives_with_its_attributes(cleaned_up):
+    for record in names.LOGS:
+        severity = {"WARNING": "WARN"}.get(record.level, record.level)
+        start = record.message.partition("<")[0]
+        # Without a fixed beginning: what follows the number.
+        found = [
+            r
+            for r in records(cleaned_up, severity, start)
+            if start or r.body.endswith(record.message.rpartition(">")[2])
+        ]
+        found = [r for r in found if start or not r.body.startswith("failover")]
+        assert found, record
+        for each in found:
+            assert each.logger == names.LOGGER
+            assert set(each.attributes) == set(record.attributes)
+
+
+def test_a_failover_is_told_as_a_warning_with_the_attributes_of_its_span(told):
+    warnings = records(told, "WARN", "failover: ")
+    spans = told.spans("failover")
+    assert len(warnings) == len(spans) == len(told.switches)
+    for record, span, switch in zip(warnings, spans, told.switches, strict=True):
+        assert record.attributes == span.attributes
+        assert record.attributes.items() >= COMMON.items()
+        assert record.body == (
+            f"failover: the writer changed from {switch.old_writer} to {switch.new_writer}; "
+            f"{span.attributes['aurora.failover.invalidated']} connections invalidated"
+        )
+
+
+def test_strays_are_told_as_a_warning(cleaned_up):
+    found = records(cleaned_up, "WARN", "1 stale connections invalidated")
+    assert [record.attributes["aurora.failover.new_writer"] for record in found] == [
+        cleaned_up.switches[0].old_writer,
+        cleaned_up.switches[-1].new_writer,
+    ]
+
+
+def test_tracked_and_pruned_connections_are_told_at_debug(cleaned_up):
+    tracked = records(cleaned_up, "DEBUG", "tracked a connection")
+    opened = sum(p.value for p in cleaned_up.collector.latest(names.OPENS.name))
+    # The last one was opened when the agent had been broken.
+    assert len(tracked) == opened == len(cleaned_up.spans("track connection"))
+    pruned = records(cleaned_up, "DEBUG", "pruned a connection")
+    assert len(pruned) == cleaned_up.total(names.PRUNES)
+
+
+def test_an_internal_failure_is_one_error_with_our_own_frames_alone(cleaned_up):
+    found = records(cleaned_up, "ERROR")
+    assert len(found) == 1, [record.body for record in found]
+    (record,) = found
+    assert cleaned_up.calls["broken"].error is None
+    assert record.attributes == {"error.type": "LookupError"}
+    assert record.body.startswith("internal failure in track a connection: LookupError at ")
+    assert "agent.py" in record.body
+    assert "application.py" not in record.body
+    assert "nobody-may-read-this" not in str(record)

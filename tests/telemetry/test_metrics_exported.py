@@ -1,0 +1,231 @@
+"""What a process under `opentelemetry-instrument` exports: the metrics."""
+
+from collections import Counter
+
+from aurora_otel.collector import MetricKind, Temporality
+from aurora_otel.detector import Cause
+from aurora_otel.symptoms import Symptom
+from aurora_otel.telemetry import names
+from aurora_otel.telemetry.names import Kind
+from aurora_otel.tracker import Outcome, PruneReason
+
+COMMON = {"aurora.cluster.id", "db.system.name"}
+KINDS = {
+    Kind.COUNTER: (MetricKind.SUM, True, Temporality.CUMULATIVE),
+    Kind.UP_DOWN_COUNTER: (MetricKind.SUM, False, Temporality.CUMULATIVE),
+    Kind.GAUGE: (MetricKind.GAUGE, False, None),
+    Kind.HISTOGRAM: (MetricKind.HISTOGRAM, False, Temporality.CUMULATIVE),
+}
+INSTANCES = {"lab-1", "lab-2", "lab-3"}
+
+
+def points(told, metric):
+    return [
+        point for export in told.collector.exports for point in export if point.name == metric.name
+    ]
+
+
+def ours(export):
+    return [point for point in export if point.name.startswith("aurora.")]
+
+
+def series(point):
+    return (point.name, frozenset(point.attributes.items()))
+
+
+def test_every_metric_arrives_with_its_kind_unit_and_attributes(told):
+    for metric in names.METRICS:
+        found = points(told, metric)
+        assert found, metric.name
+        optional = {"error.type"} & set(metric.attributes)
+        for point in found:
+            assert (point.kind, point.monotonic, point.temporality) == KINDS[metric.kind]
+            assert (point.unit, point.description) == (metric.unit, metric.description)
+            assert set(point.attributes) | optional == COMMON | set(metric.attributes)
+            assert point.attributes["aurora.cluster.id"] == "lab"
+            assert point.attributes["db.system.name"] == "postgresql"
+            assert point.scope.name == "aurora_otel"
+
+
+def test_no_metric_arrives_that_is_not_defined(told):
+    assert told.collector.problems == []
+    defined = {metric.name for metric in names.METRICS}
+    assert {p.name for export in told.collector.exports for p in ours(export)} == defined
+
+
+def test_histograms_have_the_boundaries_of_their_definition(told):
+    for metric in names.METRICS:
+        if metric.kind is Kind.HISTOGRAM:
+            assert {p.histogram.bounds for p in points(told, metric)} == {metric.boundaries}
+
+
+def test_the_books_balance_at_every_export(told):
+    exports = [found for export in told.collector.exports if (found := ours(export))]
+    assert exports
+    for export in exports:
+        opened, ended = Counter(), Counter()
+        for point in export:
+            place = (
+                point.attributes["aurora.cluster.id"],
+                point.attributes.get("aurora.instance.id"),
+            )
+            if point.name == names.OPENS.name:
+                opened[place] += point.value
+            elif point.name in (names.COUNT.name, names.CLOSES.name, names.PRUNES.name) or (
+                point.name == names.INVALIDATIONS.name
+                and point.attributes["aurora.invalidation.outcome"] == "closed"
+            ):
+                ended[place] += point.value
+        assert dict(opened) == {place: ended[place] for place in opened}
+        assert set(ended) == set(opened)
+
+
+def expected_series(mode, driver, instance):
+    """What each known instance has for each driver, whether anything happened or not."""
+    outcomes = {"cleanup": [Outcome.CLOSED, Outcome.FAILED], "observe": [Outcome.OBSERVED]}[mode]
+    here = {
+        "aurora.cluster.id": "lab",
+        "db.system.name": "postgresql",
+        "aurora.instance.id": instance,
+        "aurora.driver": driver,
+    }
+    for metric in (names.STALE, names.CLOSES, names.MISROUTES):
+        yield metric.name, frozenset(here.items())
+    for reason in PruneReason:
+        yield (
+            names.PRUNES.name,
+            frozenset({**here, "aurora.prune.reason": reason.value}.items()),
+        )
+    for cause in Cause:
+        for outcome in outcomes:
+            more = {
+                "aurora.invalidation.cause": cause.value,
+                "aurora.invalidation.outcome": outcome.value,
+            }
+            yield names.INVALIDATIONS.name, frozenset({**here, **more}.items())
+
+
+def test_every_known_instance_has_explicit_zeros(told):
+    # Everything that the newest export shows of the instances was there in the first that names
+    # both drivers, when nothing had happened yet.
+    export = next(
+        found
+        for export in told.collector.exports
+        if {"psycopg", "psycopg2"} <= {p.attributes.get("aurora.driver") for p in ours(export)}
+        and (found := ours(export))
+    )
+    there = {series(point) for point in export}
+    for instance in INSTANCES:
+        for driver in ("psycopg", "psycopg2"):
+            missing = set(expected_series(told.mode, driver, instance)) - there
+            assert not missing
+        for metric in (names.COUNT, names.OPENS):
+            assert any(
+                p.name == metric.name and p.attributes["aurora.instance.id"] == instance
+                for p in export
+            )
+    symptoms = {p.attributes["aurora.failover.symptom"] for p in points_in(export, names.FAILOVERS)}
+    assert symptoms == {symptom.value for symptom in Symptom}
+
+
+def points_in(export, metric):
+    return [point for point in export if point.name == metric.name]
+
+
+def test_a_series_that_was_shown_is_shown_for_ever(told):
+    seen = set()
+    for export in told.collector.exports:
+        if not (found := ours(export)):
+            continue
+        now = {series(point) for point in found if point.name != names.WRITER.name}
+        assert seen <= now
+        seen = now
+
+
+def test_counters_never_go_down(told):
+    last = {}
+    for export in told.collector.exports:
+        for point in ours(export):
+            if point.monotonic:
+                assert point.value >= last.get(series(point), 0)
+                last[series(point)] = point.value
+
+
+def test_the_writer_gauge_names_one_writer_and_is_silent_when_it_knows_nothing_new(told):
+    shown = [points_in(export, names.WRITER) for export in told.collector.exports if ours(export)]
+    # A refresh window of 2 s was set, and nothing was learnt for longer than that.
+    assert [] in shown
+    for export in filter(None, shown):
+        assert [point.value for point in export].count(1) <= 1
+        assert {point.value for point in export} <= {0, 1}
+    first = next(export for export in shown if len(export) == len(INSTANCES))
+    values = {point.attributes["aurora.instance.id"]: point.value for point in first}
+    assert values == {name: int(name == told.switches[0].old_writer) for name in INSTANCES}
+
+
+def test_what_happened_is_counted(cleaned_up):
+    told = cleaned_up
+    for reason in ("garbage_collected", "closed"):
+        assert told.total(names.PRUNES, prune_reason=reason) == 1
+    assert told.total(names.PRUNES, prune_reason="hung_up") >= 1
+    assert told.total(names.MISROUTES) == 1
+    old = told.switches[0].old_writer
+    first = {"instance_id": old, "invalidation_cause": "writer_changed"}
+    assert told.total(names.INVALIDATIONS, **first, invalidation_outcome="failed") == 1
+    for cause in ("write_refused", "misrouted"):
+        assert told.total(names.INVALIDATIONS, invalidation_cause=cause) == 1
+    for symptom in ("read_only", "hung_up", "stuck", "topology", "misrouted"):
+        for metric in (names.FAILOVERS, names.DETECTION):
+            assert told.total(metric, failover_symptom=symptom) == 1
+    assert told.total(names.FAILOVERS, failover_symptom="connection_lost") == 0
+    assert told.total(names.CLEANUP) == len(told.switches)
+    # What had been invalidated is no close: five were closed that had not been.
+    assert told.total(names.LIFETIME) == told.total(names.OPENS) - told.total(names.COUNT)
+
+
+def test_opens_tell_endpoint_driver_and_role(cleaned_up):
+    first, second, third = "lab-1", "lab-2", "lab-3"
+    opened = {
+        (
+            p.attributes["aurora.endpoint.type"],
+            p.attributes["aurora.driver"],
+            p.attributes["aurora.instance.role"],
+        )
+        for p in cleaned_up.collector.latest(names.OPENS.name)
+        if p.value and p.attributes["aurora.instance.id"] in (first, second, third)
+    }
+    assert {
+        ("writer", "psycopg", "writer"),
+        ("writer", "psycopg2", "writer"),
+        ("reader", "psycopg", "reader"),
+        ("custom", "psycopg2", "reader"),
+        ("instance", "psycopg", "reader"),
+        ("other", "psycopg", "reader"),
+        ("writer", "psycopg", "reader"),
+    } <= opened
+
+
+def test_observe_counts_each_stale_connection_once_and_closes_nothing(observed):
+    told = observed
+    outcomes = {
+        p.attributes["aurora.invalidation.outcome"]: p.value
+        for p in told.collector.latest(names.INVALIDATIONS.name)
+    }
+    assert set(outcomes) == {"observed"}
+    # Four after the crash, two after the switchover, though each was met twice.
+    assert told.total(names.INVALIDATIONS, invalidation_outcome="observed") == 6
+    assert told.total(names.CLOSES) == 2
+    assert max(sum(p.value for p in points_in(e, names.STALE)) for e in told.collector.exports) >= 2
+    assert told.calls["refused"].error == told.calls["refused again"].error
+    assert told.total(names.FAILOVERS, failover_symptom="connection_lost") == 1
+    assert told.total(names.FAILOVERS, failover_symptom="read_only") == 1
+
+
+def test_a_look_in_vain_is_measured_with_its_error(observed):
+    failed = [
+        p
+        for p in observed.collector.latest(names.REFRESH.name)
+        if p.attributes.get("error.type") == "OperationalError"
+    ]
+    assert sum(p.histogram.count for p in failed) >= 1
+    assert observed.total(names.REFRESH, topology_source="sql") > len(failed)
