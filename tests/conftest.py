@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,8 +19,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
+from aurora_otel.instrumentor import running_agent
 from aurora_otel.lab import Cluster
+from tests.composition import upstream
 
+# AURORA_OTEL_TEST_UPSTREAM=before|after runs the same tests beside upstream's instrumentations of
+# the drivers, loaded before or after ours. Taken out of the environment: it is no setting.
+UPSTREAM = os.environ.pop("AURORA_OTEL_TEST_UPSTREAM", "")
+if UPSTREAM not in ("", "before", "after"):
+    raise pytest.UsageError(f"AURORA_OTEL_TEST_UPSTREAM is before or after; got {UPSTREAM!r}")
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +57,7 @@ class Told:
         return [s for s in self.exporter.get_finished_spans() if name in (None, s.name)]
 
     def metric(self, name: str, **attributes: str) -> float:
-        """The sum of a metric's points; attributes as `instance_id="lab-1"` for aurora.instance.id."""
+        """The sum of a metric's points; attributes as `instance_id="lab-1"`, without `aurora.`."""
         wanted = {f"aurora.{key.replace('_', '.', 1)}": value for key, value in attributes.items()}
         return sum(
             getattr(point, "value", getattr(point, "count", 0))
@@ -77,8 +85,6 @@ class Agent:
 
     @property
     def internals(self) -> Any:
-        from aurora_otel.instrumentor import running_agent
-
         return running_agent()
 
     def tracked(self, instance: str | None = None) -> int:
@@ -102,9 +108,11 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
         meters = MeterProvider([told.reader])
         endpoints = cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
         arguments = {"instance_endpoints": endpoints, "prune_interval": 0.2} | settings
-        AuroraInstrumentor().instrument(
-            tracer_provider=tracers, meter_provider=meters, **arguments
-        )
+        if UPSTREAM == "before":
+            upstream.load(TracerProvider())
+        AuroraInstrumentor().instrument(tracer_provider=tracers, meter_provider=meters, **arguments)
+        if UPSTREAM == "after":
+            upstream.load(TracerProvider())
         started.append(told)
         return Agent(told)
 
@@ -112,6 +120,8 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
     failures = aurora_otel.snapshot().internal_failures
     if started:
         AuroraInstrumentor().uninstrument()
+    if UPSTREAM:
+        upstream.unload()
     assert failures == {}
 
 
@@ -130,7 +140,7 @@ def driver(request: pytest.FixtureRequest) -> str:
 def connect(driver: str) -> Callable[..., Any]:
     """The driver's public `connect`, as the module has it when the test calls it."""
     module = {"psycopg": psycopg, "psycopg2": psycopg2}[driver]
-    return lambda *args, **kwargs: module.connect(*args, **kwargs)
+    return lambda *args, **kwargs: module.connect(*args, **kwargs)  # noqa: PLW0108 - looked up late
 
 
 def eventually(condition: Callable[[], Any], *, within: float = 15.0) -> Any:
