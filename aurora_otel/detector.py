@@ -166,8 +166,11 @@ class Detector:
         """
         self._next_look = now + self._interval * (0.75 + self._random() / 2)
         self._interval = min(self._interval * BACKOFF, max(RAREST, self.pace.interval))
-        self._step = FIRST_STEP if confirmed else min(self._step * 2, self.pace.interval)
+        if confirmed:
+            self._step = FIRST_STEP
         self._retry_at = now + self._step
+        if not confirmed:
+            self._step = min(self._step * 2, max(FIRST_STEP, self.pace.interval))
 
     # The writer.
 
@@ -194,7 +197,10 @@ class Detector:
         self._judged = verdict.began
         first, old = self.first_symptom, self.writer
         changed = old is not None and old != verdict.writer
-        if first is not None and (changed or first.at <= verdict.began):
+        if first is not None and not changed and first.at > verdict.began:
+            # Seen after the reading began: what it means is for a later verdict to say.
+            first = None
+        elif first is not None:
             # Explained: the next symptom is the first of something else.
             self.first_symptom = None
         if old is not None and changed:

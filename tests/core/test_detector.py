@@ -1,0 +1,302 @@
+from dataclasses import dataclass
+
+import pytest
+
+from aurora_otel.detector import FIRST_STEP, RAREST, Cause, Detector, FirstSymptom, Pace, Ruling
+from aurora_otel.endpoints import EndpointType
+from aurora_otel.symptoms import Symptom
+from aurora_otel.topology import Role, Verdict
+
+WRITER, READER, UNKNOWN = Role.WRITER, Role.READER, Role.UNKNOWN
+
+
+@dataclass
+class Connection:
+    """What the rule of staleness asks of a connection."""
+
+    endpoint_type: EndpointType = EndpointType.WRITER
+    instance: str | None = "a"
+    role: Role = WRITER
+    opened_at: float = 10.0
+    refused: bool = False
+
+
+def verdict(writer, began):
+    return Verdict(writer, ("a", "b", "c"), began)
+
+
+def detector(writer="a", *, random=lambda: 0.5, window=180.0, interval=1.0):
+    made = Detector(Pace(window, interval), random)
+    if writer:
+        made.introduce(writer)
+    return made
+
+
+def changed(*verdicts):
+    """A detector that knew `a` and was told of these writers, at 20, 21, …."""
+    made = detector()
+    for began, writer in enumerate(verdicts, 20):
+        made.judge(verdict(writer, float(began)))
+    return made
+
+
+# Staleness: the table of the design, row by row.
+
+# Opened through: is it stale, if its instance was the writer while it was open, a write on it was
+# refused, and the writer has changed since it was opened?
+TABLE = {
+    EndpointType.WRITER: lambda was, refused, changed: True,
+    EndpointType.INSTANCE: lambda was, refused, changed: was or (refused and changed),
+    EndpointType.CUSTOM: lambda was, refused, changed: was or (refused and changed),
+    EndpointType.OTHER: lambda was, refused, changed: was or refused,
+    EndpointType.READER: lambda was, refused, changed: False,
+    EndpointType.PROXY: lambda was, refused, changed: False,
+}
+YES_OR_NO = (True, False)
+
+
+@pytest.mark.parametrize("since", YES_OR_NO, ids=["changed", "unchanged"])
+@pytest.mark.parametrize("refused", YES_OR_NO, ids=["refused", "accepted"])
+@pytest.mark.parametrize("was", YES_OR_NO, ids=["writer", "reader"])
+@pytest.mark.parametrize("kind", list(EndpointType))
+def test_the_table_of_staleness(kind, was, refused, since):
+    known = detector("c" if was else "a")
+    known.judge(verdict("b", 20.0))
+    opened_at = 10.0 if since else 30.0
+    connection = Connection(kind, "c", WRITER if was else READER, opened_at, refused)
+    stale = known.staleness(connection) is not None
+    assert stale is TABLE[kind](was, refused, since)
+
+
+@pytest.mark.parametrize("kind", list(EndpointType))
+def test_a_connection_on_the_writer_is_never_stale(kind):
+    known = changed("b")
+    for role in Role:
+        for refused in (True, False):
+            assert known.staleness(Connection(kind, "b", role, 10, refused)) is None
+
+
+@pytest.mark.parametrize("kind", list(EndpointType))
+def test_a_connection_on_an_unknown_instance_is_never_judged(kind):
+    assert changed("b").staleness(Connection(kind, None, UNKNOWN, 10, refused=True)) is None
+
+
+@pytest.mark.parametrize("kind", list(EndpointType))
+def test_nothing_is_stale_while_no_writer_is_known(kind):
+    assert detector(None).staleness(Connection(kind, refused=True)) is None
+
+
+@pytest.mark.parametrize("kind", [EndpointType.INSTANCE, EndpointType.CUSTOM, EndpointType.OTHER])
+def test_an_instance_that_was_the_writer_for_a_while_leaves_stale_connections(kind):
+    # Opened on `b` while it was a reader; then it was the writer; now `c` is.
+    opened_before = Connection(kind, "b", READER, 10)
+    opened_after = Connection(kind, "b", READER, 30)
+    known = changed("b", "c")
+    assert known.staleness(opened_before) is Cause.WRITER_CHANGED
+    assert known.staleness(opened_after) is None
+
+
+def test_a_refused_write_at_an_instance_endpoint_waits_for_a_change():
+    # An application's own read-only transaction, or a write on a reader: nothing has changed.
+    connection = Connection(EndpointType.INSTANCE, "c", READER, 10, refused=True)
+    known = detector()
+    known.judge(verdict("a", 20.0))
+    assert known.staleness(connection) is None
+    known.judge(verdict("b", 21.0))
+    assert known.staleness(connection) is Cause.WRITE_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("connection", "cause"),
+    [
+        (Connection(EndpointType.WRITER, role=WRITER), Cause.WRITER_CHANGED),
+        (Connection(EndpointType.WRITER, role=WRITER, refused=True), Cause.WRITER_CHANGED),
+        (Connection(EndpointType.WRITER, role=READER), Cause.MISROUTED),
+        (Connection(EndpointType.WRITER, role=READER, refused=True), Cause.MISROUTED),
+        (Connection(EndpointType.INSTANCE, role=WRITER), Cause.WRITER_CHANGED),
+        (Connection(EndpointType.OTHER, "c", READER, refused=True), Cause.WRITE_REFUSED),
+        (Connection(EndpointType.OTHER, "a", UNKNOWN), Cause.WRITER_CHANGED),
+    ],
+)
+def test_the_cause_is_what_the_connection_was_opened_as(connection, cause):
+    assert changed("b").staleness(connection) is cause
+
+
+# Verdicts.
+
+
+def test_the_first_verdict_tells_the_writer_and_changes_nothing():
+    known = detector(None)
+    assert known.judge(verdict("a", 1.0)) == Ruling(None, None)
+    assert (known.writer, known.changes) == ("a", 0)
+
+
+def test_a_verdict_of_another_writer_is_one_change():
+    known = detector()
+    assert known.judge(verdict("b", 1.0)) == Ruling("a", None)
+    assert known.judge(verdict("b", 2.0)) == Ruling(None, None)
+    assert (known.writer, known.changes) == ("b", 1)
+
+
+def test_a_verdict_whose_reading_began_earlier_than_an_applied_one_counts_for_nothing():
+    known = changed("b")
+    assert known.judge(verdict("a", 19.9)) is None
+    assert (known.writer, known.changes) == ("b", 1)
+
+
+def test_a_known_writer_is_replaced_by_a_verdict_alone():
+    known = detector()
+    known.introduce("b")
+    for kind in Symptom:
+        known.symptom(kind, 1.0)
+    assert known.writer == "a"
+
+
+@pytest.mark.parametrize(
+    ("instance", "role", "contradicts"),
+    [
+        ("a", WRITER, False),
+        ("a", READER, True),
+        ("b", WRITER, True),
+        ("b", READER, False),
+        ("a", UNKNOWN, False),
+        ("b", UNKNOWN, False),
+    ],
+)
+def test_an_instance_contradicts_by_another_role_than_the_known_one(instance, role, contradicts):
+    assert detector("a").contradicts(instance, role) is contradicts
+    assert not detector(None).contradicts(instance, role)
+
+
+# Symptoms.
+
+
+def test_the_first_symptom_is_remembered_until_a_verdict_explains_it():
+    known = detector()
+    assert known.symptom(Symptom.CONNECTION_LOST, 1.0)
+    assert not known.symptom(Symptom.READ_ONLY, 2.0)
+    first = FirstSymptom(Symptom.CONNECTION_LOST, 1.0)
+    assert known.judge(verdict("b", 3.0)) == Ruling("a", first)
+    assert known.first_symptom is None
+    assert known.symptom(Symptom.READ_ONLY, 4.0)
+
+
+def test_the_same_writer_explains_only_the_symptoms_that_were_there_before_it_was_read():
+    known = detector()
+    known.symptom(Symptom.READ_ONLY, 5.0)
+    assert known.judge(verdict("a", 4.0)) == Ruling(None, None)
+    assert known.first_symptom == FirstSymptom(Symptom.READ_ONLY, 5.0)
+    assert known.judge(verdict("a", 5.0)) == Ruling(None, FirstSymptom(Symptom.READ_ONLY, 5.0))
+    assert known.first_symptom is None
+
+
+def test_another_writer_explains_also_the_symptom_that_came_while_it_was_read():
+    known = detector()
+    known.symptom(Symptom.READ_ONLY, 5.0)
+    assert known.judge(verdict("b", 4.0)).first_symptom == FirstSymptom(Symptom.READ_ONLY, 5.0)
+
+
+# The window, and the pace of looks.
+
+
+def test_a_symptom_opens_the_window_and_the_next_one_extends_it():
+    known = detector(window=180)
+    assert not known.window_open(0.0)
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    assert known.window_open(179.9)
+    known.symptom(Symptom.READ_ONLY, 100.0)
+    assert known.window_open(279.9)
+    assert not known.window_open(280.0)
+
+
+def test_a_closed_window_is_opened_by_the_next_symptom():
+    known = detector()
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    known.close_window()
+    assert not known.window_open(0.0)
+    assert not known.look_due(0.0)
+    known.symptom(Symptom.READ_ONLY, 1.0)
+    assert known.look_due(1.0)
+
+
+def test_looks_are_due_in_the_window_alone():
+    known = detector(window=10)
+    assert not known.look_due(0.0)
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    assert known.look_due(0.0)
+    known.looked(0.0, confirmed=True)
+    assert not known.look_due(0.9)
+    assert known.look_due(1.0)
+    assert not known.look_due(10.0)
+
+
+def gaps(known, count, start=0.0):
+    now, found = start, []
+    for _ in range(count):
+        known.looked(now, confirmed=True)
+        found.append(known.next_look - now)
+        now = known.next_look
+    return found
+
+
+def test_looks_become_rarer_down_to_a_limit():
+    known = detector(interval=1)
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    found = gaps(known, 12)
+    assert found[:3] == pytest.approx([1, 1.5, 2.25])
+    assert found == sorted(found)
+    assert found[-1] == pytest.approx(RAREST)
+
+
+def test_an_interval_that_is_rarer_than_the_rarest_stays():
+    known = detector(interval=60)
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    assert gaps(known, 3) == pytest.approx([60, 60, 60])
+
+
+def test_a_symptom_in_the_window_does_not_make_looks_frequent_again():
+    known = detector()
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    gaps(known, 5)
+    known.symptom(Symptom.READ_ONLY, 20.0)
+    assert gaps(known, 1, 20.0)[0] > 5
+
+
+def test_a_new_window_begins_with_frequent_looks():
+    known = detector()
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    gaps(known, 5)
+    known.close_window()
+    known.symptom(Symptom.READ_ONLY, 20.0)
+    assert gaps(known, 1, 20.0) == pytest.approx([1])
+
+
+@pytest.mark.parametrize(("random", "gap"), [(0.0, 0.75), (0.5, 1.0), (0.999999, 1.25)])
+def test_jitter_is_a_quarter_at_most(random, gap):
+    known = detector(random=lambda: random)
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    assert gaps(known, 1) == pytest.approx([gap], abs=1e-3)
+
+
+def test_looks_are_repeated_in_steps_that_grow_only_while_no_writer_confirms():
+    known = detector(interval=1)
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    assert known.retry_at <= 0.0
+    steps = []
+    for _ in range(7):
+        known.looked(0.0, confirmed=False)
+        steps.append(known.retry_at)
+    assert steps == pytest.approx([FIRST_STEP, 0.1, 0.2, 0.4, 0.8, 1, 1])
+    for _ in range(3):
+        known.looked(0.0, confirmed=True)
+        assert known.retry_at == FIRST_STEP
+
+
+def test_a_new_window_begins_with_short_steps():
+    known = detector()
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    for _ in range(5):
+        known.looked(0.0, confirmed=False)
+    known.symptom(Symptom.READ_ONLY, 500.0)
+    known.looked(500.0, confirmed=False)
+    assert known.retry_at == pytest.approx(500 + FIRST_STEP)
