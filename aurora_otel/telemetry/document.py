@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from aurora_otel.telemetry import names
-from aurora_otel.telemetry.names import Kind, Metric
+from aurora_otel.telemetry import names, prometheus
+from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.spans import MOST_LINKS
 
 _INTRODUCTION = """\
@@ -77,13 +77,6 @@ from the logger's level up.
 """
 
 
-def prometheus_name(metric: Metric) -> str:
-    """Return what `metric` is called on Prometheus, by either exporter."""
-    suffixes = {"s": "_seconds"}
-    total = "_total" if metric.kind is Kind.COUNTER else ""
-    return metric.name.replace(".", "_") + suffixes.get(metric.unit, "") + total
-
-
 def render() -> str:
     """Return the whole document."""
     parts = (
@@ -127,7 +120,7 @@ def _metric_row(metric: Metric) -> Sequence[str]:
         _code(metric.unit),
         _codes(metric.attributes) or "none",
         metric.description,
-        _code(prometheus_name(metric)),
+        _code(prometheus.metric_name(metric)),
     )
 
 

@@ -127,7 +127,7 @@ class Metric:
 
 
 # 0.5 ms to 1 min
-_DURATIONS = (
+DURATIONS = (
     0.0005,
     0.001,
     0.0025,
@@ -218,7 +218,7 @@ DETECTION = Metric(
     "s",
     "From the first symptom to the verdict",
     (SYMPTOM,),
-    _DURATIONS,
+    DURATIONS,
 )
 CLEANUP = Metric(
     "aurora.failover.cleanup.duration",
@@ -226,7 +226,7 @@ CLEANUP = Metric(
     "s",
     "From the verdict to the last stale connection shut down",
     (),
-    _DURATIONS,
+    DURATIONS,
 )
 REFRESH = Metric(
     "aurora.topology.refresh.duration",
@@ -234,7 +234,7 @@ REFRESH = Metric(
     "s",
     "How long a look at the topology took",
     (TOPOLOGY_SOURCE, ERROR_TYPE),
-    _DURATIONS,
+    DURATIONS,
 )
 WRITER = Metric(
     "aurora.topology.writer",

@@ -1,9 +1,7 @@
 from pathlib import Path
 
-import pytest
-
 from aurora_otel.telemetry import names
-from aurora_otel.telemetry.document import prometheus_name, render
+from aurora_otel.telemetry.document import render
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "telemetry.md"
 
@@ -26,16 +24,3 @@ def test_every_attribute_that_anything_carries_is_explained():
     explained = {attribute.name for attribute in names.ATTRIBUTES}
     for carrier in (*names.METRICS, *names.SPANS, *names.LOGS):
         assert set(carrier.attributes) <= explained
-
-
-@pytest.mark.parametrize(
-    ("metric", "name"),
-    [
-        (names.INVALIDATIONS, "aurora_connection_invalidations_total"),
-        (names.COUNT, "aurora_connection_count"),
-        (names.DETECTION, "aurora_failover_detection_duration_seconds"),
-        (names.WRITER, "aurora_topology_writer"),
-    ],
-)
-def test_names_on_prometheus(metric, name):
-    assert prometheus_name(metric) == name
