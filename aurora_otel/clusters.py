@@ -44,6 +44,7 @@ class Cluster:
         reported: instance, role and driver that a metric ever showed: it goes on showing them.
         failovers: by the symptom that led to it.
         is_ours: whether it belongs to the running agent of this process: not after a fork.
+        successor: the cluster that has taken it over, if it turned out to be one with another.
     """
 
     def __init__(self, label: str, system: str, detector: Detector) -> None:
@@ -54,6 +55,7 @@ class Cluster:
         self.domain: str | None = None
         self.alert = False
         self.is_ours = True
+        self.successor: Cluster | None = None
         self.open: dict[Group, set[Track]] = {}
         self.stale: set[Track] = set()
         self.instances: dict[str, None] = {}
@@ -72,6 +74,26 @@ class Cluster:
                 break
             self.instances.setdefault(instance)
         self.known_at = now
+
+    def take_over(self, other: Cluster) -> None:
+        """Know what `other` knows: it turned out to be this one."""
+        other.successor = self
+        self.learn(other.instances, max(self.known_at, other.known_at))
+        self.is_aurora = self.is_aurora or other.is_aurora
+        self.view = self.view or other.view
+        self.domain = self.domain or other.domain
+        self.drivers.update(other.drivers)
+        self.failovers.update(other.failovers)
+        if other.detector.writer is not None:
+            self.detector.introduce(other.detector.writer)
+
+    @property
+    def current(self) -> Cluster:
+        """The cluster itself, or the one that has taken it over."""
+        cluster = self
+        while cluster.successor is not None:
+            cluster = cluster.successor
+        return cluster
 
     def instance_label(self, instance: str | None) -> str:
         """Return what `instance` is called in telemetry; at most 64 names in all."""
@@ -168,14 +190,15 @@ class Clusters:
         """Make one of each pair found to be one cluster; return them as (winner, loser)."""
         settled = []
         while self.doubles:
-            winner, loser = sorted(self.doubles.popleft(), key=lambda c: c.number)
+            pair = (cluster.current for cluster in self.doubles.popleft())
+            winner, loser = sorted(pair, key=lambda c: c.number)
             if winner is loser:
                 continue
             for index in (self._by_endpoint, self._by_instance):
                 for key, cluster in list(index.items()):
                     if cluster is loser:
                         index[key] = winner
-            winner.learn(loser.instances, max(winner.known_at, loser.known_at))
+            winner.take_over(loser)
             settled.append((winner, loser))
         return settled
 

@@ -303,6 +303,8 @@ class Tracker:
     def _reconcile(self, track: Track) -> None:
         if track.state is State.NEW:
             track.state = State.OPEN
+            # It may have been opened while its cluster was absorbed by another.
+            track.cluster = track.cluster.current
             track.cluster.open.setdefault(track.group, set()).add(track)
             self.books.setdefault(track.group, Book()).opens += 1
         if track.state is not State.OPEN:
