@@ -142,9 +142,7 @@ class _Monitor:
     def __init__(self, driver: Adapter, parameters: str, timeout: float) -> None:
         self._driver = driver
         connecting = _limited(generators.connect(parameters), time.monotonic() + timeout)
-        self._connection = psycopg.Connection(
-            waiting.wait_conn(connecting, interval=_INTERVAL, timeout=timeout + 1)
-        )
+        self._connection = psycopg.Connection(waiting.wait_conn(connecting, interval=_INTERVAL))
         self._socket = cleanup.identify(driver.fileno(self._connection))
 
     def ask(self, statement: str, timeout: float) -> Rows:
@@ -171,7 +169,11 @@ def _opening(
 
     def reconnect() -> Any:
         timeout = conninfo.timeout_from_conninfo(conninfo.conninfo_to_dict(parameters))
-        return waiting.wait_conn(connect(), interval=_INTERVAL, timeout=timeout)
+        connecting = _limited(connect(), time.monotonic() + timeout)
+        try:
+            return waiting.wait_conn(connecting, interval=_INTERVAL)
+        except TimeoutError:
+            raise psycopg.errors.ConnectionTimeout("connection timeout expired") from None
 
     return hooks.opened(driver, Opening(connection, Login(parameters), reconnect, began))
 
