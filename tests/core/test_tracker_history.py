@@ -163,6 +163,7 @@ class Lives(RuleBasedStateMachine):
             stale = {track for cluster in self.met for track in cluster.stale}
         assert tracked == {life.track for life in self.lives if life.end is None}
         assert stale <= tracked
+        assert all(track.cluster is track.cluster.current for track in tracked)
         for track in tracked - {life.track for life in self.lives if life.claimed}:
             assert (track in stale) == bool(track.cluster.detector.staleness(track))
         self.every_connection_came_to_its_end()
