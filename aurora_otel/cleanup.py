@@ -10,6 +10,7 @@ blocks, does nothing or crashes the process when called from a foreign thread
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
@@ -60,8 +61,10 @@ def shut_down(sock: SocketId | None) -> Shutdown:
         return Shutdown.FAILED
     try:
         duplicate = os.dup(sock.fd)
-    except OSError:
-        return Shutdown.GONE
+    except OSError as error:
+        # Anything else than "bad file descriptor" says nothing of the socket: the process may have
+        # run out of descriptors.
+        return Shutdown.GONE if error.errno == errno.EBADF else Shutdown.FAILED
     # Compared on the duplicate: the number may change hands at any moment, the duplicate may not.
     if os.fstat(duplicate).st_ino != sock.inode:
         os.close(duplicate)
