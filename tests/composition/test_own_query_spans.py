@@ -1,0 +1,80 @@
+"""Query spans of our own, which are off unless the setting asks for them."""
+
+import pytest
+
+OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}
+
+
+def query_spans(agent):
+    return [span for span in agent.told.spans() if span.name not in OURS]
+
+
+def run_some(connect, cluster):
+    connection = connect(cluster.dsn("writer"))
+    cursor = connection.cursor()
+    cursor.execute("/* of the application */ SELECT count(*) FROM writes WHERE x = 'secret'")
+    cursor.executemany("INSERT INTO writes (x) VALUES (%s)", [("1",), ("2",)])
+    connection.rollback()
+    connection.close()
+
+
+def test_there_are_none_by_default(cluster, agent, connect):
+    run_some(connect, cluster)
+    assert query_spans(agent) == []
+
+
+def test_a_summary_names_the_operation_only(cluster, start, connect):
+    agent = start(query_spans="summary")
+    run_some(connect, cluster)
+    select, insert = query_spans(agent)
+    assert (select.name, insert.name) == ("SELECT", "INSERT")
+    assert [span.attributes["db.statement"] for span in (select, insert)] == ["SELECT", "INSERT"]
+    assert "secret" not in str([dict(span.attributes) for span in (select, insert)])
+
+
+def test_the_text_is_the_statement_without_its_parameters(cluster, start, connect):
+    agent = start(query_spans="text")
+    run_some(connect, cluster)
+    select, insert = query_spans(agent)
+    assert select.attributes["db.statement"].endswith(
+        "SELECT count(*) FROM writes WHERE x = 'secret'"
+    )
+    assert insert.attributes["db.statement"] == "INSERT INTO writes (x) VALUES (%s)"
+
+
+def test_they_tell_instance_and_role(cluster, start, connect):
+    agent = start(query_spans="summary")
+    run_some(connect, cluster)
+    for span in query_spans(agent):
+        assert span.attributes["aurora.instance.id"] == cluster.writer
+        assert span.attributes["aurora.instance.role"] == "writer"
+        assert span.attributes["db.name"] == "app"
+
+
+def test_they_can_be_switched_on_and_off_on_the_running_agent(cluster, start, connect):
+    first = start()
+    run_some(connect, cluster)
+    second = start(query_spans="summary")
+    run_some(connect, cluster)
+    third = start(query_spans="off")
+    run_some(connect, cluster)
+    assert [len(query_spans(agent)) for agent in (first, second, third)] == [0, 2, 0]
+
+
+def test_an_error_is_on_its_span_and_reaches_the_application(cluster, start, connect):
+    agent = start(query_spans="summary")
+    connection = connect(cluster.dsn("writer"))
+    with pytest.raises(Exception, match="no_such_table"):
+        connection.cursor().execute("SELECT * FROM no_such_table")
+    connection.close()
+    (span,) = query_spans(agent)
+    assert not span.status.is_ok
+    assert span.events[0].name == "exception"
+
+
+def test_a_connection_opened_before_the_agent_has_none(cluster, start, connect):
+    connection = connect(cluster.dsn("writer"))
+    agent = start(query_spans="text")
+    connection.cursor().execute("SELECT 1")
+    connection.close()
+    assert query_spans(agent) == []
