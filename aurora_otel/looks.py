@@ -96,7 +96,7 @@ class Looks:
             self._until = max(self._until, deadline)
             if not self._start(order):
                 return
-            while self._answered < since and self._thread is not None:
+            while self._answered < since and self._thread is not None and not self._stopped:
                 left = deadline - self._clock()
                 if left <= 0:
                     break
@@ -114,7 +114,7 @@ class Looks:
             if self._thread is not None or not self._start(order):
                 return
             attempts = self._attempts
-            while self._attempts == attempts and self._thread is not None:
+            while self._attempts == attempts and self._thread is not None and not self._stopped:
                 left = deadline - self._clock()
                 if left <= 0:
                     break
@@ -173,8 +173,8 @@ class Looks:
     def _end(self) -> None:
         # With the decision to end, in one hold: whoever asks from here on starts a new thread.
         self._thread = None
-        self._rest()
         self._changed.notify_all()
+        self._rest()
 
     def _is_satisfied(self) -> bool:
         return self._answered >= self._wanted or self._clock() >= self._until
