@@ -121,7 +121,7 @@ class Walk:
                 verdict = Verdict(answer.instance, tuple(instances), began)
                 return Reading(Source.SQL, began, answer.instance, verdict.instances, verdict)
             named = (answer.view.writer if answer.view else None) or named
-            if named and follow > 0:
+            if named and named not in asked and follow > 0:
                 follow -= 1
                 waiting.appendleft(Target(named, self._locate(named)))
         return Reading(

@@ -105,11 +105,11 @@ class FakeCluster:
         self.most_open = max(self.most_open, len(self.open))
         return link
 
-    def read(self, *names, view=True, default=True):
+    def read(self, *names, view=True, default=True, suspect=None):
         self.path.clear()
         targets = [Target(name, self.locate(name)) for name in names if self.known]
         targets += [Target(None, None)] * default
-        reading = self.walk.read(targets, 1.0, view=view)
+        reading = self.walk.read(targets, 1.0, view=view, suspect=suspect)
         assert self.most_open <= 1
         assert len(self.open) <= 1
         assert self.walk.is_connected is bool(self.open)
@@ -135,6 +135,15 @@ def test_the_connection_that_is_open_answers_in_one_round_trip(cluster):
     assert cluster.path == []
     cluster.walk.close()
     assert not cluster.open
+
+
+def test_an_open_connection_to_a_suspect_is_not_asked_first(cluster):
+    cluster.read("a")
+    cluster["a"].hangs = True
+    cluster.writer = "c"
+    assert cluster.read("b", "a", suspect="a").verdict.writer == "c"
+    assert cluster.path == ["b", "c"]
+    assert cluster["a"].asked == 1
 
 
 def test_a_writer_that_was_demoted_names_the_next(cluster):
@@ -266,6 +275,19 @@ def test_a_server_that_names_another_one_each_time_is_done_with(cluster, reachab
     reading = cluster.read("b")
     assert reading.verdict is None
     assert len(cluster.path) <= MOST_NAMES + 2
+
+
+def test_a_name_that_was_asked_already_does_not_count_as_followed(cluster):
+    names = [f"r{number}" for number in range(MOST_NAMES + 1)]
+    for name in names:
+        cluster.instances[name] = Instance(name, cluster)
+        cluster[name].names = "a"
+    cluster.writer = "c"
+    assert cluster.read("a", *names, default=False).verdict.writer == "c"
+    cluster.walk.close()
+    cluster["a"].names = "a"  # nobody but the last knows better
+    cluster[names[-1]].names = "c"
+    assert cluster.read("a", *names, default=False).verdict.writer == "c"
 
 
 def test_a_login_that_works_nowhere_is_told(cluster):
