@@ -1,4 +1,7 @@
+import psycopg
+import psycopg2
 import pytest
+from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -61,3 +64,14 @@ def order(request):
 @pytest.fixture
 def pair(queries, start, order):
     return Pair(queries, start, order)
+
+
+@pytest.fixture
+def originals():
+    """Tells whether the drivers and upstream's common part have again what they have now."""
+    owners = (psycopg, psycopg.Connection, psycopg2, DatabaseApiIntegration)
+    before = [dict(vars(owner)) for owner in owners]
+    return lambda: all(
+        vars(owner).keys() == was.keys() and all(vars(owner)[name] is was[name] for name in was)
+        for owner, was in zip(owners, before, strict=True)
+    )

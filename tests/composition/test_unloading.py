@@ -3,7 +3,6 @@
 import psycopg
 import psycopg2
 import pytest
-from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Failover
@@ -37,17 +36,6 @@ def fail_over(cluster, agent, held):
     )
     for connection in held:
         connection.close()
-
-
-@pytest.fixture
-def originals():
-    """What the drivers and upstream's common part have before anybody patches them."""
-    owners = (psycopg, psycopg.Connection, psycopg2, DatabaseApiIntegration)
-    before = [dict(vars(owner)) for owner in owners]
-    return lambda: all(
-        dict(vars(owner)) == was and all(vars(owner)[name] is was[name] for name in was)
-        for owner, was in zip(owners, before, strict=True)
-    )
 
 
 def test_a_failover_is_cleaned_up_beside_upstream(pair, cluster, connect):
