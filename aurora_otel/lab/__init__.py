@@ -11,13 +11,13 @@ Everything listens on loopback addresses, and nothing is left behind when the pr
 
 from __future__ import annotations
 
-from .cluster import Cluster
-from .errors import LabError
-from .failover import Failover, Switch
-from .filters import Action, Filter
-from .gateway import Gateway
-from .instances import Condition
-from .membership import Member
+from aurora_otel.lab.cluster import Cluster
+from aurora_otel.lab.errors import LabError
+from aurora_otel.lab.failover import Failover, Switch
+from aurora_otel.lab.filters import Action, Filter
+from aurora_otel.lab.gateway import Gateway
+from aurora_otel.lab.instances import Condition
+from aurora_otel.lab.membership import Member
 
 __all__ = [
     "Action",

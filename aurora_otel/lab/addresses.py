@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from .dns import CUSTOM, ENDPOINTS, READER, WRITER
+from aurora_otel.lab.dns import CUSTOM, ENDPOINTS, READER, WRITER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,22 +7,22 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import addresses, installation, ports
-from .addresses import Addresses
-from .conninfo import conninfo
-from .dns import WRITER, Names
-from .errors import LabError
-from .failover import Failover, Switch
-from .gateway import Gateway
-from .instances import Condition, Instances
-from .postgres import Credentials, PostgresServer
-from .reaper import Reaper
+from aurora_otel.lab import addresses, installation, ports
+from aurora_otel.lab.addresses import Addresses
+from aurora_otel.lab.conninfo import conninfo
+from aurora_otel.lab.dns import WRITER, Names
+from aurora_otel.lab.errors import LabError
+from aurora_otel.lab.failover import Failover, Switch
+from aurora_otel.lab.gateway import Gateway
+from aurora_otel.lab.instances import Condition, Instances
+from aurora_otel.lab.postgres import Credentials, PostgresServer
+from aurora_otel.lab.reaper import Reaper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from .membership import Member
+    from aurora_otel.lab.membership import Member
 
 _Self = TypeVar("_Self", bound="Cluster")
 _Part = TypeVar("_Part")

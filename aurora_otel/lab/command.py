@@ -10,11 +10,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from .cluster import Cluster
-from .display import HELP, Display, JsonDisplay, RichDisplay
-from .errors import LabError
-from .failover import Failover
-from .instances import Condition
+from aurora_otel.lab.cluster import Cluster
+from aurora_otel.lab.display import HELP, Display, JsonDisplay, RichDisplay
+from aurora_otel.lab.errors import LabError
+from aurora_otel.lab.failover import Failover
+from aurora_otel.lab.instances import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ import json
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from .dns import ENDPOINTS
-from .errors import LabError
+from aurora_otel.lab.dns import ENDPOINTS
+from aurora_otel.lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .cluster import Cluster
+    from aurora_otel.lab.cluster import Cluster
 
 HELP = """\
 crash [INSTANCE]       the writer dies; a reader (INSTANCE) takes over

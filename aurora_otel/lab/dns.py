@@ -6,10 +6,10 @@ import itertools
 import threading
 from typing import TYPE_CHECKING
 
-from .errors import LabError
+from aurora_otel.lab.errors import LabError
 
 if TYPE_CHECKING:
-    from .membership import Topology
+    from aurora_otel.lab.membership import Topology
 
 WRITER = "writer"
 READER = "reader"

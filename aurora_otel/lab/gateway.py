@@ -9,8 +9,8 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .filters import Filter, SilenceAfterLogin
-from .link import Link
+from aurora_otel.lab.filters import Filter, SilenceAfterLogin
+from aurora_otel.lab.link import Link
 
 if TYPE_CHECKING:
     import socket

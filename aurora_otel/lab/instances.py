@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .errors import LabError
-from .failover import Failover, Switch
-from .membership import Topology
+from aurora_otel.lab.errors import LabError
+from aurora_otel.lab.failover import Failover, Switch
+from aurora_otel.lab.membership import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .server import Server
+    from aurora_otel.lab.server import Server
 
 _FOLLOW_PATIENCE = 3.0
 

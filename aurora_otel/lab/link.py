@@ -8,12 +8,12 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from .filters import Action
+from aurora_otel.lab.filters import Action
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .filters import Filter
+    from aurora_otel.lab.filters import Filter
 
 _CHUNK = 65536
 _LOOK_AROUND = 0.1

@@ -6,7 +6,7 @@ import secrets
 import socket
 from typing import TYPE_CHECKING
 
-from .errors import LabError
+from aurora_otel.lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,19 +11,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import aurora_sql, connections, postgres_settings, processes
-from .conninfo import conninfo
-from .errors import LabError, StatementError
-from .membership import to_json
+from aurora_otel.lab import aurora_sql, connections, postgres_settings, processes
+from aurora_otel.lab.conninfo import conninfo
+from aurora_otel.lab.errors import LabError, StatementError
+from aurora_otel.lab.membership import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from .installation import Installation
-    from .membership import Member
-    from .server import Server
-    from .session import Session
+    from aurora_otel.lab.installation import Installation
+    from aurora_otel.lab.membership import Member
+    from aurora_otel.lab.server import Server
+    from aurora_otel.lab.session import Session
 
 ADMINISTRATOR = "rdsadmin"
 _PATIENCE = 15.0
@@ -230,7 +230,7 @@ class PostgresServer:
         return self._process
 
     def _session(self, database: str | None = None) -> Session:
-        from .session import Session  # noqa: PLC0415 -- importing the lab imports no driver
+        from aurora_otel.lab.session import Session  # noqa: PLC0415 -- importing the lab imports no driver
 
         return Session(self._admin_conninfo(database or self._credentials.database, self.address))
 

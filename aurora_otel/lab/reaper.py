@@ -10,8 +10,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from . import processes
-from .errors import LabError
+from aurora_otel.lab import processes
+from aurora_otel.lab.errors import LabError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .membership import Member
+    from aurora_otel.lab.membership import Member
 
 
 class Server(Protocol):

@@ -9,7 +9,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import LabError, StatementError
+from aurora_otel.lab.errors import LabError, StatementError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
