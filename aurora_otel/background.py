@@ -26,6 +26,7 @@ class Background:
         self._tick = tick
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._starting = threading.Lock()
         # A SimpleQueue may be put to from a weakref callback that strikes inside its own get().
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -36,16 +37,20 @@ class Background:
         return thread is not None and thread.is_alive()
 
     def ensure(self) -> None:
-        """Start the thread, unless it runs."""
-        if self.is_running or self._stopped:
+        """Start the thread, unless it runs or somebody else is at it."""
+        if self.is_running or self._stopped or not self._starting.acquire(blocking=False):
             return
-        thread = threading.Thread(target=self._run, name="aurora-otel-background", daemon=True)
-        self._thread = thread
         try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter is shutting down.
-            self._thread = None
+            if not self.is_running:
+                thread = threading.Thread(
+                    target=self._run, name="aurora-otel-background", daemon=True
+                )
+                # The interpreter may be shutting down.
+                with contextlib.suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
+        finally:
+            self._starting.release()
 
     def wake(self) -> None:
         """Have `tick` called now."""
