@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-all lint format docs wheel servers clean
+.PHONY: help demo lab test test-all lint format docs picture wheel servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,6 +39,9 @@ format: $(VENV)/.dev ## put the code into its format
 
 docs: $(VENV)/.dev ## write the documents that are generated from the code
 	$(BIN)/python -m aurora_otel.telemetry.document > docs/telemetry.md
+
+picture: $(VENV)/.demo ## draw the picture of the README: the end of a demo
+	$(BIN)/aurora-otel demo --picture docs/demo.svg $(ARGS)
 
 wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it
 	rm -rf dist

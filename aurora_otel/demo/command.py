@@ -11,6 +11,7 @@ from rich.console import Console
 
 from aurora_otel.demo.application import ApplicationError
 from aurora_otel.demo.live import watching
+from aurora_otel.demo.picture import picture
 from aurora_otel.demo.recording import Recording, Timeline
 from aurora_otel.demo.result import Result, installed_versions
 from aurora_otel.demo.run import Plan, record
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the figures as JSON to FILE; -: to standard output, and all else to "
         "standard error",
     )
+    parser.add_argument("--picture", metavar="FILE", help="draw the end as SVG into FILE")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,21 +50,27 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=args.json == "-")
     if not console.is_terminal:
         console.width = LINE_WIDTH
-    file = None if args.json in {None, "-"} else Path(args.json)
+    files = {name: Path(name) for name in (args.json, args.picture) if name not in {None, "-"}}
     try:
-        if file is not None:
+        for file in files.values():
             file.touch()  # what cannot be written is better known now than in half a minute
         result = carry_out(Failover(args.failover), console)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
     show(result, console)
-    document = json.dumps(result.as_json(), indent=2) + "\n"
-    if file is not None:
-        file.write_text(document, encoding="utf-8")
-    elif args.json is not None:
-        sys.stdout.write(document)
+    if args.json is not None:
+        _write(args.json, json.dumps(result.as_json(), indent=2) + "\n")
+    if args.picture is not None:
+        _write(args.picture, picture(result))
     return 0 if result.kept else BROKEN_PROMISE
+
+
+def _write(file: str, text: str) -> None:
+    if file == "-":
+        sys.stdout.write(text)
+    else:
+        Path(file).write_text(text, encoding="utf-8")
 
 
 def carry_out(failover: Failover, console: Console) -> Result:

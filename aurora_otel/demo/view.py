@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from aurora_otel.collector import Span, Value
+    from aurora_otel.collector import Attributes, Span, Value
     from aurora_otel.demo.promises import Promise
     from aurora_otel.demo.recording import Recording
     from aurora_otel.demo.result import Result
@@ -32,14 +32,14 @@ TITLES = {
 }
 
 COMMON = {names.CLUSTER_ID, DB_SYSTEM_NAME}
-"""Attributes that every series of the demo has, with one and the same value."""
+"""Attributes that every series and span of the demo has, with one and the same value."""
 
 OUTPUT_LINES = 20
 """How much of what the application wrote on standard error is shown."""
 
 
-def show(result: Result, console: Console) -> None:
-    """Print `result` on `console`."""
+def show(result: Result, console: Console, *, metrics: bool = True) -> None:
+    """Print `result` on `console`, with or without the metrics that changed."""
     switch = result.with_agent.switch
     console.print()
     console.print(
@@ -51,7 +51,8 @@ def show(result: Result, console: Console) -> None:
     console.print(side_by_side(result))
     for run in result.runs:
         if run is not result.without:
-            _show_telemetry(run, console)
+            _show_telemetry(run, console, metrics=metrics)
+    console.print()
     for promise in result.promises:
         console.print(promise_line(promise))
     for run in result.runs:
@@ -60,13 +61,15 @@ def show(result: Result, console: Console) -> None:
             console.print(Text("\n".join(run.output.splitlines()[-OUTPUT_LINES:]), "dim"))
 
 
-def _show_telemetry(run: Recording, console: Console) -> None:
+def _show_telemetry(run: Recording, console: Console, *, metrics: bool) -> None:
     console.print(f"What the agent exported ({TITLES[run.name]})", style="bold")
     traces = failovers(run.telemetry.spans)
     for trace in traces:
         console.print(tree(trace))
     if not traces:
         console.print("no failover span")
+    if not metrics:
+        return
     began_ns = run.clock.unix(run.switch.began)
     console.print(metric_table(changes(run.telemetry.exports, began_ns)))
 
@@ -128,9 +131,17 @@ def _fill(branch: Tree, node: Node, deciding: tuple[Span, ...]) -> None:
 
 def _label(span: Span) -> Text:
     label = Text(span.name, style="bold") + Text(f"  {span.seconds * 1000:.1f} ms", style="cyan")
-    for name, value in sorted(span.attributes.items()):
-        label += Text(f"\n{name} = {_shown(value)}", style="dim not bold")
+    if attributes := _attributes(span.attributes):
+        label += Text(f"\n{attributes}", style="dim not bold")
     return label
+
+
+def _attributes(attributes: Attributes) -> str:
+    return "  ".join(
+        f"{name.removeprefix(PREFIX)}={_shown(value)}"
+        for name, value in sorted(attributes.items())
+        if name not in COMMON
+    )
 
 
 def _shown(value: Value) -> str:
@@ -149,11 +160,7 @@ def metric_table(changed: Iterable[Change]) -> Table:
     for change in changed:
         table.add_row(
             f"{change.name} [{change.unit}]".replace("[", r"\["),
-            " ".join(
-                f"{name.removeprefix(PREFIX)}={_shown(value)}"
-                for name, value in sorted(change.attributes.items())
-                if name not in COMMON
-            ),
+            _attributes(change.attributes),
             f"{change.before:g}",
             f"{change.after:g}",
         )

@@ -41,8 +41,14 @@ def test_json_in_a_file(recorded, tmp_path, capsys):
     assert "✓ kept" in capsys.readouterr().out
 
 
-def test_a_file_that_cannot_be_written_is_told_before_anything_runs(tmp_path, capsys):
-    assert main(["demo", "--json", str(tmp_path / "nowhere" / "figures.json")]) == 2
+def test_the_picture_is_drawn_into_a_file(recorded, tmp_path):
+    main(["demo", "--picture", str(tmp_path / "demo.svg")])
+    assert (tmp_path / "demo.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize("option", ["--json", "--picture"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_runs(option, tmp_path, capsys):
+    assert main(["demo", option, str(tmp_path / "nowhere" / "file")]) == 2
     assert "nowhere" in capsys.readouterr().out
 
 

@@ -28,7 +28,7 @@ def test_the_failover_is_a_tree_below_the_call_that_saw_the_symptom():
     tree = lines[at + 1 : at + 5]
     assert [line.strip("└├─│ ").split("  ")[0] for line in tree] == [
         "failover",
-        "aurora.failover.symptom = read_only",
+        "failover.symptom=read_only",
         "decided by refresh topology",
         "invalidate connections",
     ]
