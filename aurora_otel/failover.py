@@ -118,8 +118,7 @@ class Response:
         }
         self._measure(origin, decided, ended)
         story = FailoverStory(attributes, origin.context, origin.at_ns, decided, ended, span)
-        self._around.now.spans.failover(story, invalidations)
-        log.failover(attributes)
+        log.failover(attributes, self._around.now.spans.failover(story, invalidations))
         return True
 
     def _clean_up(self, began: float) -> list[Invalidation]:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from aurora_otel.telemetry import names
@@ -13,15 +15,19 @@ from aurora_otel.telemetry import names
 _logger = logging.getLogger(names.LOGGER)
 
 
-def failover(attributes: Mapping[str, Any]) -> None:
-    """Tell of a change of the writer and its cleanup."""
-    _logger.warning(
-        "failover: the writer changed from %s to %s; %d connections invalidated",
-        attributes[names.OLD_WRITER],
-        attributes[names.NEW_WRITER],
-        attributes[names.INVALIDATED],
-        extra=dict(attributes),
-    )
+def failover(attributes: Mapping[str, Any], context: Context) -> None:
+    """Tell of a change of the writer and its cleanup, in the context of its span."""
+    token = otel_context.attach(context)
+    try:
+        _logger.warning(
+            "failover: the writer changed from %s to %s; %d connections invalidated",
+            attributes[names.OLD_WRITER],
+            attributes[names.NEW_WRITER],
+            attributes[names.INVALIDATED],
+            extra=dict(attributes),
+        )
+    finally:
+        otel_context.detach(token)
 
 
 def strays(attributes: Mapping[str, Any]) -> None:

@@ -100,9 +100,9 @@ def _zeros(found: Observations, cluster: Cluster, mode: Mode) -> None:
     if cluster.is_aurora:
         for symptom in Symptom:
             _add(found, names.FAILOVERS, (*base, symptom.value), cluster.failovers[symptom])
-    kinds = defaultdict(list)
-    for driver, kind in list(cluster.drivers):
-        kinds[driver].append(kind.value)
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for driver, endpoint_type in list(cluster.drivers):
+        kinds[driver].append(endpoint_type.value)
     for driver in kinds:
         for instance, role in _instances(cluster):
             cluster.reported.setdefault((instance, role, driver))

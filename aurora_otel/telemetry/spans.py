@@ -103,8 +103,12 @@ class Spans:
         span.end()
         return span.get_span_context()
 
-    def failover(self, story: FailoverStory, invalidations: Iterable[Invalidation]) -> None:
-        """Make the span of a failover, and one below it for each instance cleaned up."""
+    def failover(self, story: FailoverStory, invalidations: Iterable[Invalidation]) -> Context:
+        """Make the span of a failover, and one below it for each instance cleaned up.
+
+        Returns:
+            the context in which the span is the current one, for the log record.
+        """
         span = self._tracer.start_span(
             names.FAILOVER.name,
             story.context,
@@ -115,6 +119,7 @@ class Spans:
         below = trace.set_span_in_context(span, story.context)
         self.invalidate_connections(below, story.decided, story.ended, invalidations)
         span.end(story.ended)
+        return below
 
     def invalidate_connections(
         self, context: Context, began: int, ended: int, invalidations: Iterable[Invalidation]
