@@ -31,14 +31,16 @@ lint: $(VENV)/.dev ## check format, style, types and architecture
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.11 -m aurora_otel.dashboards.build
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## put the code into its format
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-docs: $(VENV)/.dev ## write the documents that are generated from the code
+docs: $(VENV)/.dev ## write the documents, dashboards and rules that are generated from the code
 	$(BIN)/python -m aurora_otel.telemetry.document > docs/telemetry.md
+	$(BIN)/python -m aurora_otel.dashboards.build dashboards
 
 picture: $(VENV)/.demo ## draw the picture of the README: the end of a demo
 	$(BIN)/aurora-otel demo --picture docs/demo.svg $(ARGS)

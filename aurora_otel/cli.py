@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "dashboards": "write Grafana dashboards and Prometheus rules to a directory",
     "demo": "fail over a local cluster under a sample application, without and with the agent",
     "lab": "start a local cluster to connect to and to fail over",
 }
 
-NEEDS = {
+NEEDS: dict[str, tuple[str, ...]] = {
+    "dashboards": (),
     "demo": (
         "opentelemetry.distro",
         "opentelemetry.exporter.otlp.proto.http",
@@ -81,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="aurora-otel",
         description="OpenTelemetry observability and failover clean-up on Amazon Aurora.",
-        epilog="commands:\n" + "".join(f"  {name:6} {text}\n" for name, text in COMMANDS.items()),
+        epilog="commands:\n" + "".join(f"  {name:10} {text}\n" for name, text in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"aurora-otel {__version__}")

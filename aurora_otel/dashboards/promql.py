@@ -1,0 +1,126 @@
+"""PromQL over the telemetry, in terms of its definitions: no name is written out here.
+
+A `Scope` says which series are looked at: what a dashboard's variables choose, or the whole fleet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aurora_otel.telemetry import names
+from aurora_otel.telemetry.names import Metric
+from aurora_otel.telemetry.prometheus import bucket, count, label, metric_name
+from aurora_otel.topology import Role
+
+# Prometheus's own labels: the service, and which of its processes.
+JOB = "job"
+INSTANCE = "instance"
+PROCESS = f"{JOB}, {INSTANCE}"
+CLUSTER = label(names.CLUSTER_ID)
+AURORA_INSTANCE = label(names.INSTANCE_ID)
+
+
+def is_(attribute: str, value: str) -> str:
+    """Return the matcher of one value."""
+    return f'{label(attribute)}="{value}"'
+
+
+def sum_by(labels: str, vector: str) -> str:
+    """Return a sum by labels; without any, the sum of all."""
+    return f"sum by ({labels}) ({vector})" if labels else f"sum({vector})"
+
+
+def max_by(labels: str, vector: str) -> str:
+    """Return a maximum by labels."""
+    return f"max by ({labels}) ({vector})"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which series are looked at.
+
+    Attributes:
+        process: matchers of service and process.
+        cluster: matchers of the cluster, which the metrics of pools do not have.
+    """
+
+    process: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
+
+    def of(self, metric: Metric, *matchers: str) -> str:
+        """Return the series of a metric that is no histogram."""
+        return self.select(metric_name(metric), *self.cluster, *matchers)
+
+    def buckets(self, metric: Metric, *matchers: str) -> str:
+        """Return the buckets of a histogram."""
+        return self.select(bucket(metric), *self.cluster, *matchers)
+
+    def select(self, name: str, *matchers: str) -> str:
+        """Return the series of a name, whatever their cluster."""
+        chosen = ", ".join((*self.process, *matchers))
+        return f"{name}{{{chosen}}}" if chosen else name
+
+    def increase(self, metric: Metric, window: str, *matchers: str) -> str:
+        """Return how much each series of a counter grew; it extrapolates."""
+        return f"increase({self.of(metric, *matchers)}[{window}])"
+
+    def measured(self, metric: Metric, window: str, *matchers: str) -> str:
+        """Return how many measurements each series of a histogram gained.
+
+        A histogram's series are born with the first measurement, which `increase` does not see:
+        what is younger than the window counts as it is.
+        """
+        series = self.select(count(metric), *self.cluster, *matchers)
+        return f"(({series} unless {series} offset {window}) or increase({series}[{window}]))"
+
+    def quantile(self, share: float, metric: Metric, *by: str) -> str:
+        """Return a quantile of all that was ever measured.
+
+        From the cumulative buckets as they are: over the rate of a rare event it is NaN.
+        """
+        buckets = sum_by(", ".join(("le", *by)), self.buckets(metric))
+        return f"histogram_quantile({share}, {buckets})"
+
+    def failovers(self, window: str) -> str:
+        """Return the failovers of each cluster: every process counts the same one."""
+        counted = self.increase(names.FAILOVERS, window)
+        return max_by(CLUSTER, sum_by(f"{CLUSTER}, {PROCESS}", counted))
+
+    def stale(self, *by: str) -> str:
+        """Return the connections that their process knows to be stale."""
+        return sum_by(", ".join(by), self.of(names.STALE))
+
+    def unaware(self, window: str) -> str:
+        """Return the connections of processes that missed a failover which others went through.
+
+        They hold some to an instance that they still take for the writer, and none of the
+        processes that counted a failover within `window` does.
+        """
+        believed = sum_by(
+            f"{PROCESS}, {CLUSTER}, {AURORA_INSTANCE}",
+            self.of(names.COUNT, is_(names.INSTANCE_ROLE, Role.WRITER.value)),
+        )
+        counted = sum_by(f"{PROCESS}, {CLUSTER}", self.increase(names.FAILOVERS, window))
+        informed = f"(({believed} > 0)\nand on ({PROCESS}, {CLUSTER}) ({counted} > 0))"
+        return (
+            f"({believed} > 0)"
+            f"\nand on ({CLUSTER}) {informed}"
+            f"\nunless on ({CLUSTER}, {AURORA_INSTANCE}) {informed}"
+        )
+
+    def writer(self) -> str:
+        """Return how many processes take which instance for the writer.
+
+        What they have learnt lately counts; where none has learnt anything, what they knew last.
+        """
+        learnt = sum_by(f"{CLUSTER}, {AURORA_INSTANCE}", self.of(names.WRITER))
+        held = self.of(names.COUNT, is_(names.INSTANCE_ROLE, Role.WRITER.value))
+        known = f"count by ({CLUSTER}, {AURORA_INSTANCE}) ({held} > 0)"
+        return f"({learnt} > 0)\nor on ({CLUSTER}) {known}"
+
+
+FLEET = Scope()
+SHOWN = Scope(
+    (f'{JOB}=~"$job"', f'{INSTANCE}=~"$instance"'),
+    (f'{CLUSTER}=~"$cluster"',),
+)
