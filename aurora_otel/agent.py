@@ -209,7 +209,9 @@ class Agent:
             identity.endpoint, driver.system, identity.instance, view.instances if view else ()
         )
         if identity.instance:
-            cluster.learn((identity.instance, *(view.instances if view else ())), _clock())
+            listed = (identity.instance, *(view.instances if view else ()))
+            by_writer = view is not None and answer is not None and answer.is_writer
+            cluster.learn(listed, _clock(), by_writer=by_writer)
         if answer:
             cluster.is_aurora = True
             cluster.view = cluster.view or identity.view

@@ -36,7 +36,8 @@ class Cluster:
         alert: whether a refresh window is open; the one thing that a healthy call checks.
         open: its open connections by group; the tracker's.
         stale: those of them that are stale; the tracker's.
-        instances: the instances that are known, oldest first.
+        instances: the instances that were ever known, oldest first: their names in telemetry.
+        members: the instances that are there, as the writer lists them, and whoever was met since.
         is_aurora: whether one of its instances ever said who it is.
         view: whether its instances may be asked how they see the others.
         known_at: when something was last learnt of its writer, in monotonic seconds.
@@ -59,6 +60,7 @@ class Cluster:
         self.open: dict[Group, set[Track]] = {}
         self.stale: set[Track] = set()
         self.instances: dict[str, None] = {}
+        self.members: dict[str, None] = {}
         self.is_aurora = False
         self.view = False
         self.known_at = float("-inf")
@@ -67,9 +69,17 @@ class Cluster:
         self.failovers: Counter[Symptom] = Counter()
         self._groups: dict[Group, Group] = {}
 
-    def learn(self, instances: Iterable[str], now: float) -> None:
-        """Take note of instances that a topology lists."""
-        for instance in instances:
+    def learn(self, instances: Iterable[str], now: float, *, by_writer: bool = False) -> None:
+        """Take note of instances.
+
+        Args:
+            instances: their identifiers.
+            now: seconds of the monotonic clock.
+            by_writer: whether the writer itself listed them: who is not among them is gone.
+        """
+        found = dict.fromkeys(itertools.islice(instances, MOST_INSTANCES))
+        self.members = found if by_writer else {**self.members, **found}
+        for instance in found:
             if len(self.instances) >= MOST_INSTANCES:
                 break
             self.instances.setdefault(instance)

@@ -187,6 +187,4 @@ class EndpointMap:
         """
         if instance in self.instances:
             return "settings"
-        if self.template:
-            return self.template.pattern
-        return domain
+        return domain or (self.template.pattern if self.template else None)

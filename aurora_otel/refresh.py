@@ -159,7 +159,7 @@ class Refresher:
         last. At last the application's own host, for where instances cannot be reached by name.
         """
         writer = self._cluster.detector.writer
-        others = [name for name in list(self._cluster.instances) if name != writer]
+        others = [name for name in list(self._cluster.members) if name != writer]
         # So that many processes do not all ask the same instance first.
         random.shuffle(others)
         names_first = [name for name in (order.hint, *others, writer) if name]
@@ -198,7 +198,8 @@ class Refresher:
 
     def _act(self, order: Order, reading: Reading, began: int) -> Outcome:
         if reading.instances and self.access:
-            self._cluster.learn(reading.instances, self._around.clock())
+            confirmed = reading.verdict is not None and self._cluster.view
+            self._cluster.learn(reading.instances, self._around.clock(), by_writer=confirmed)
             self._around.clusters.bind(self._cluster, self.access.endpoint, reading.instances)
         looked_for = Symptom.STUCK if order.stuck else Symptom.TOPOLOGY
         changed = self._response.to(

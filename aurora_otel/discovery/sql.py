@@ -109,6 +109,9 @@ class Walk:
             try:
                 answer = self._ask(target, timeout, view=view)
             except Exception as failure:  # noqa: BLE001 - drivers raise what they like
+                if target.address is None and not isinstance(failure, TimeoutError):
+                    # The connection was broken: that says nothing of the instance.
+                    asked.discard(target.instance or "")
                 self.close()
                 error = type(failure).__qualname__
                 refused = refused or self._refused(failure)

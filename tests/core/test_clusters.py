@@ -214,3 +214,21 @@ def test_connections_of_one_group_share_one_object(met):
         cluster.group("orders-1", Role.WRITER, "psycopg", EndpointType.WRITER) for _ in range(2)
     ]
     assert groups[0] is groups[1]
+
+
+def test_who_the_writer_does_not_list_is_gone_but_keeps_its_name():
+    cluster = Cluster("lab", "postgresql", Detector(Pace(180, 1), lambda: 0.5))
+    cluster.learn(("a", "b", "c"), 1.0, by_writer=True)
+    cluster.learn(("a",), 2.0)
+    assert list(cluster.members) == ["a", "b", "c"]
+    cluster.learn(("b", "d"), 3.0, by_writer=True)
+    assert list(cluster.members) == ["b", "d"]
+    assert list(cluster.instances) == ["a", "b", "c", "d"]
+
+
+def test_a_template_does_not_merge_what_rds_names_tell_apart():
+    endpoints = EndpointMap(template=HostTemplate("?.db.example.com"))
+    assert endpoints.namespace("a", "x.eu-west-1.rds.amazonaws.com") != endpoints.namespace(
+        "a", "x.us-east-1.rds.amazonaws.com"
+    )
+    assert endpoints.namespace("a", None) == "?.db.example.com"
