@@ -31,7 +31,7 @@ lint: $(VENV)/.dev ## check format, style, types and architecture
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/mypy --python-version 3.11 -m aurora_otel.dashboards.build
+	$(BIN)/mypy --python-version 3.11 aurora_otel/dashboards/*.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## put the code into its format

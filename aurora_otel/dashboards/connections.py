@@ -14,6 +14,7 @@ from aurora_otel.dashboards.panels import (
     BLUE,
     COUNT,
     GREEN,
+    NO_AGENT,
     PER_SECOND,
     SECONDS,
     YELLOW,
@@ -24,15 +25,21 @@ from aurora_otel.dashboards.panels import (
     lines,
     number,
 )
-from aurora_otel.dashboards.promql import AURORA_INSTANCE, CLUSTER, JOB, PROCESS, SHOWN, is_, sum_by
+from aurora_otel.dashboards.promql import (
+    AURORA_INSTANCE,
+    CLUSTER,
+    JOB,
+    PROCESS,
+    RANGE,
+    RATE,
+    SHOWN,
+    is_,
+    sum_by,
+)
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.prometheus import label
 from aurora_otel.topology import Role
 from aurora_otel.tracker import PruneReason
-
-_RATE = "$__rate_interval"
-_RANGE = "$__range"
-_NO_AGENT = "No agent reports"
 
 
 def build() -> Dashboard:
@@ -69,7 +76,7 @@ def build() -> Dashboard:
 
 def _small(title: str, description: str, *, good: bool = False) -> About:
     thresholds = ZERO_IS_GOOD if good else ((None, BLUE),)
-    return About(title, description, COUNT, _NO_AGENT, thresholds, width=3, height=4)
+    return About(title, description, COUNT, NO_AGENT, thresholds, width=3, height=4)
 
 
 def _open() -> Panel:
@@ -119,7 +126,7 @@ def _failovers() -> Panel:
         width=3,
         height=4,
     )
-    return number(about, Query(f"max({SHOWN.failovers(_RANGE)})", "failovers"))
+    return number(about, Query(f"max({SHOWN.failovers(RANGE)})", "failovers"))
 
 
 def _leaked() -> Panel:
@@ -128,13 +135,13 @@ def _leaked() -> Panel:
         "Connections within the shown time that the application dropped without closing them. "
         "Python's ResourceWarning (-X dev) names the code: close them there.",
         COUNT,
-        _NO_AGENT,
+        NO_AGENT,
         ((None, GREEN), (0.5, YELLOW)),
         width=3,
         height=4,
     )
     leaked = is_(names.PRUNE_REASON, PruneReason.GARBAGE_COLLECTED.value)
-    return number(about, Query(sum_by("", SHOWN.increase(names.PRUNES, _RANGE, leaked)), "leaked"))
+    return number(about, Query(sum_by("", SHOWN.increase(names.PRUNES, RANGE, leaked)), "leaked"))
 
 
 def _agents() -> Panel:
@@ -157,7 +164,7 @@ def _by_instance() -> Panel:
             "round-robin has favourites, spread by instance endpoints or a shorter connection "
             "lifetime. Connections on a writer that only read belong on the reader endpoint.",
             COUNT,
-            _NO_AGENT,
+            NO_AGENT,
             width=12,
             height=9,
         ),
@@ -176,7 +183,7 @@ def _by_service() -> Panel:
             "Which service holds how many. One that grows without its traffic growing leaks, or "
             "its pools are larger than they need to be.",
             COUNT,
-            _NO_AGENT,
+            NO_AGENT,
             width=12,
             height=9,
         ),
@@ -187,7 +194,7 @@ def _by_service() -> Panel:
 
 def _opens() -> Panel:
     kind = label(names.ENDPOINT_TYPE)
-    opened = f"rate({SHOWN.of(names.OPENS)}[{_RATE}])"
+    opened = f"rate({SHOWN.of(names.OPENS)}[{RATE}])"
     return lines(
         About(
             "Opened, by endpoint",
@@ -195,21 +202,21 @@ def _opens() -> Panel:
             "rate means that nothing pools: each costs Aurora a process and the service "
             "milliseconds. A peak follows each failover.",
             PER_SECOND,
-            _NO_AGENT,
+            NO_AGENT,
         ),
         Query(sum_by(kind, opened), f"{{{{{kind}}}}}"),
     )
 
 
 def _closes() -> Panel:
-    closed = f"rate({SHOWN.of(names.CLOSES)}[{_RATE}])"
+    closed = f"rate({SHOWN.of(names.CLOSES)}[{RATE}])"
     return lines(
         About(
             "Closed by the application",
             "Connections closed per second, by service, without those that had been invalidated. "
             "Far below the opens: look at the prunes and leaks.",
             PER_SECOND,
-            _NO_AGENT,
+            NO_AGENT,
         ),
         Query(sum_by(JOB, closed), f"{{{{{JOB}}}}}"),
     )
@@ -241,10 +248,10 @@ def _prunes() -> Panel:
             "leaks: close them in the code. *hung_up* by the server: a restart, an idle timeout, "
             "or somebody's pg_terminate_backend. *closed* below the driver's own interface.",
             COUNT,
-            _NO_AGENT,
+            NO_AGENT,
             width=6,
         ),
-        Query(sum_by(reason, SHOWN.increase(names.PRUNES, _RATE)), f"{{{{{reason}}}}}"),
+        Query(sum_by(reason, SHOWN.increase(names.PRUNES, RATE)), f"{{{{{reason}}}}}"),
         bars=True,
     )
 
@@ -257,11 +264,11 @@ def _leaks() -> Panel:
             "Connections that were garbage-collected while open. Each is a bug in the service's "
             "code: use a context manager, or close in a finally.",
             COUNT,
-            _NO_AGENT,
+            NO_AGENT,
             ZERO_IS_GOOD,
             width=6,
         ),
-        Query(sum_by(JOB, SHOWN.increase(names.PRUNES, _RATE, leaked)), f"{{{{{JOB}}}}}"),
+        Query(sum_by(JOB, SHOWN.increase(names.PRUNES, RATE, leaked)), f"{{{{{JOB}}}}}"),
         bars=True,
     )
 
@@ -274,11 +281,11 @@ def _misroutes() -> Panel:
             "behind. Seconds after a failover this is normal. If it goes on, something caches "
             "DNS for too long: the resolver, a sidecar, a proxy.",
             COUNT,
-            _NO_AGENT,
+            NO_AGENT,
             ZERO_IS_GOOD,
             width=6,
         ),
-        Query(sum_by(JOB, SHOWN.increase(names.MISROUTES, _RATE)), f"{{{{{JOB}}}}}"),
+        Query(sum_by(JOB, SHOWN.increase(names.MISROUTES, RATE)), f"{{{{{JOB}}}}}"),
         bars=True,
     )
 
@@ -292,9 +299,9 @@ def _invalidations() -> Panel:
             "*misrouted* to DNS that is behind; *write_refused* to writes on a name that tells "
             "nothing: list it in WRITER_ENDPOINTS.",
             COUNT,
-            _NO_AGENT,
+            NO_AGENT,
             width=6,
         ),
-        Query(sum_by(cause, SHOWN.increase(names.INVALIDATIONS, _RATE)), f"{{{{{cause}}}}}"),
+        Query(sum_by(cause, SHOWN.increase(names.INVALIDATIONS, RATE)), f"{{{{{cause}}}}}"),
         bars=True,
     )

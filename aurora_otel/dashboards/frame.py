@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
 from aurora_otel.dashboards.panels import DATA_SOURCE, Panel
-from aurora_otel.dashboards.promql import CLUSTER, INSTANCE, JOB, SHOWN, Scope
+from aurora_otel.dashboards.promql import CLUSTER, INSTANCE, JOB, RATE, SHOWN, Scope
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.prometheus import metric_name
 
@@ -48,7 +48,7 @@ class _Annotation(Builder[models.AnnotationQuery]):
             datasource=DATA_SOURCE,
             enable=True,
             icon_color="red",
-            expr=f"{SHOWN.failovers('$__rate_interval')} > 0",
+            expr=f"{SHOWN.failovers(RATE)} > 0",
         )
 
 

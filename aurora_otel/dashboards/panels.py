@@ -24,6 +24,7 @@ COUNT, SECONDS, PER_SECOND, SHARE = "short", "s", "cps", "percentunit"
 
 ZERO_IS_GOOD = ((None, GREEN), (1.0, RED))
 ZERO_IS_BETTER = ((None, GREEN), (1.0, YELLOW))
+NO_AGENT = "No agent reports"
 NEUTRAL = ((None, BLUE),)
 
 Thresholds = Sequence[tuple[float | None, str]]

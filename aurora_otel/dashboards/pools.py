@@ -15,7 +15,7 @@ from aurora_otel.dashboards.panels import (
     Query,
     lines,
 )
-from aurora_otel.dashboards.promql import JOB, SHOWN, Scope, is_, sum_by
+from aurora_otel.dashboards.promql import JOB, RATE, SHOWN, Scope, is_, sum_by
 from aurora_otel.telemetry import pool_metrics
 from aurora_otel.telemetry.prometheus import label
 
@@ -24,7 +24,6 @@ _POOLS = Scope(SHOWN.process)
 _POOL = label(pool_metrics.POOL_NAME)
 _STATE = label(pool_metrics.STATE)
 _NAME = f"{{{{{JOB}}}}}: {{{{{_POOL}}}}}"
-_RATE = "$__rate_interval"
 _NO_POOL = "No pool reports its metrics here"
 _SLOW = ((None, GREEN), (0.1, YELLOW), (1.0, RED))
 
@@ -93,7 +92,7 @@ def _timeouts() -> Panel:
             _NO_POOL,
             ZERO_IS_GOOD,
         ),
-        Query(sum_by(f"{JOB}, {_POOL}", _POOLS.increase(pool_metrics.TIMEOUTS, _RATE)), _NAME),
+        Query(sum_by(f"{JOB}, {_POOL}", _POOLS.increase(pool_metrics.TIMEOUTS, RATE)), _NAME),
         bars=True,
     )
 

@@ -12,6 +12,10 @@ from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.prometheus import bucket, count, label, metric_name
 from aurora_otel.topology import Role
 
+# Grafana's windows: what a rate needs at the shown resolution, and all that is shown.
+RATE = "$__rate_interval"
+RANGE = "$__range"
+
 # Prometheus's own labels: the service, and which of its processes.
 JOB = "job"
 INSTANCE = "instance"

@@ -1,0 +1,201 @@
+"""Panels about a failover, second half: how fast it went, what was invalidated, how looks fared."""
+
+from __future__ import annotations
+
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+
+from aurora_otel.dashboards.panels import (
+    COUNT,
+    GREEN,
+    NO_AGENT,
+    RED,
+    SECONDS,
+    SHARE,
+    YELLOW,
+    About,
+    Panel,
+    Query,
+    lines,
+    number,
+)
+from aurora_otel.dashboards.promql import (
+    JOB,
+    RANGE,
+    RATE,
+    SHOWN,
+    is_,
+    sum_by,
+)
+from aurora_otel.telemetry import names
+from aurora_otel.telemetry.prometheus import label
+from aurora_otel.tracker import Outcome
+
+_NO_FAILOVER = "No failover has been measured yet"
+_SLOW = ((None, GREEN), (1.0, YELLOW), (10.0, RED))
+
+
+def _quantiles(metric: names.Metric) -> tuple[Query, ...]:
+    return tuple(
+        Query(SHOWN.quantile(share, metric), legend)
+        for share, legend in ((0.5, "half within"), (0.9, "90 % within"), (0.99, "99 % within"))
+    )
+
+
+def detection() -> Panel:
+    """How fast processes knew."""
+    return lines(
+        About(
+            "Detection",
+            "From the first symptom to the confirmed topology, over all failovers that the "
+            "processes have measured since they started. Seconds are Aurora's own: until the "
+            "topology names the new writer, nobody can know. Much more: look at *Failing looks*.",
+            SECONDS,
+            _NO_FAILOVER,
+            _SLOW,
+        ),
+        *_quantiles(names.DETECTION),
+    )
+
+
+def cleanup() -> Panel:
+    """How fast they cleaned up."""
+    return lines(
+        About(
+            "Clean-up",
+            "From the confirmed topology to the last stale connection shut down, over all "
+            "failovers that the processes have measured since they started. This is milliseconds; "
+            "if not, the machines lack processor time.",
+            SECONDS,
+            _NO_FAILOVER,
+            _SLOW,
+        ),
+        *_quantiles(names.CLEANUP),
+    )
+
+
+def symptoms() -> Panel:
+    """What they noticed first."""
+    return lines(
+        About(
+            "Processes that noticed, by first symptom",
+            "How processes found out. *stuck* means that calls hung: set connect_timeout and TCP "
+            "keepalives. *topology* means that a look showed it before any call failed.",
+            COUNT,
+            "No Aurora cluster is known",
+        ),
+        Query(
+            sum_by(label(names.SYMPTOM), SHOWN.increase(names.FAILOVERS, RATE)),
+            f"{{{{{label(names.SYMPTOM)}}}}}",
+        ),
+        bars=True,
+    )
+
+
+def by_service() -> Panel:
+    """How many connections, of whom."""
+    closed = is_(names.INVALIDATION_OUTCOME, Outcome.CLOSED.value)
+    return lines(
+        About(
+            "Invalidated connections by service",
+            "Connections whose socket was shut down: their owners reconnect. Expect a peak at each "
+            "failover, as high as the service's pools. At other times: DNS led connections to a "
+            "reader, look at the misroutes.",
+            COUNT,
+            NO_AGENT,
+        ),
+        Query(sum_by(JOB, SHOWN.increase(names.INVALIDATIONS, RATE, closed)), f"{{{{{JOB}}}}}"),
+        bars=True,
+    )
+
+
+def by_cause() -> Panel:
+    """Why, and with what success."""
+    cause, outcome = label(names.INVALIDATION_CAUSE), label(names.INVALIDATION_OUTCOME)
+    return lines(
+        About(
+            "Invalidated connections by cause and outcome",
+            "*writer_changed* belongs to a failover. *misrouted* came through the writer endpoint "
+            "to a reader: the DNS cache is too old. *failed* stays open: restart that service. "
+            "*observed* would have been closed in the mode cleanup.",
+            COUNT,
+            NO_AGENT,
+        ),
+        Query(
+            sum_by(f"{cause}, {outcome}", SHOWN.increase(names.INVALIDATIONS, RATE)),
+            f"{{{{{cause}}}}}, {{{{{outcome}}}}}",
+        ),
+        bars=True,
+    )
+
+
+def not_closed() -> Panel:
+    """What had to stay open."""
+    others = f'{label(names.INVALIDATION_OUTCOME)}!="{Outcome.CLOSED.value}"'
+    return number(
+        About(
+            "Stale, but not closed",
+            "Stale connections within the shown time that stayed open: the socket could not be "
+            "shut down, or the mode is observe. Restart the services that hold them, and see the "
+            "limits of their driver.",
+            COUNT,
+            NO_AGENT,
+            ((None, GREEN), (0.5, RED)),
+        ),
+        Query(sum_by("", SHOWN.increase(names.INVALIDATIONS, RANGE, others)), "not closed"),
+    )
+
+
+def looks() -> Panel:
+    """How often, and with what error."""
+    source, error = label(names.TOPOLOGY_SOURCE), label(ERROR_TYPE)
+    return lines(
+        About(
+            "Looks by source and error",
+            "Looks at the topology; without an error they were answered. Some fail while a "
+            "failover lasts. If they go on failing, the error's type says why: a login that no "
+            "longer works, a network without a way to the instances, a missing privilege.",
+            COUNT,
+            "Nobody has looked at the topology yet",
+        ),
+        Query(
+            sum_by(f"{source}, {error}", SHOWN.measured(names.REFRESH, RATE)),
+            f"{{{{{source}}}}} {{{{{error}}}}}",
+        ),
+        bars=True,
+    )
+
+
+def durations() -> Panel:
+    """How long a look takes."""
+    return lines(
+        About(
+            "Duration of a look",
+            "Over all looks since the processes started. About REFRESH_TIMEOUT means that an "
+            "instance does not answer: expected for a dead one, else look at the security groups.",
+            SECONDS,
+            "Nobody has looked at the topology yet",
+            _SLOW,
+        ),
+        *_quantiles(names.REFRESH),
+    )
+
+
+def failing() -> Panel:
+    """How many looks brought nothing."""
+    everything = SHOWN.measured(names.REFRESH, RANGE)
+    failed = SHOWN.measured(names.REFRESH, RANGE, f'{label(ERROR_TYPE)}!=""')
+    return number(
+        About(
+            "Failing looks",
+            "Share of the looks within the shown time that brought no confirmed topology. While "
+            "this is 100 %, no failover can be cleaned up: follow the runbook of the alert "
+            "AuroraTopologyRefreshFailing.",
+            SHARE,
+            "Nobody has looked at the topology yet",
+            ((None, GREEN), (0.5, YELLOW), (0.95, RED)),
+        ),
+        Query(
+            f"(sum({failed}) or 0 * sum({everything})) / sum({everything})",
+            "failing",
+        ),
+    )
