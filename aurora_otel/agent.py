@@ -107,6 +107,19 @@ class Agent:
 
     def failed(self, track: Track, failure: Failure) -> None:
         """Take note of an error; act on it if it is a symptom."""
+        may_wait = failure.may_wait and not self.shield.is_inside
+        with self.shield.inside("respond to a symptom"):
+            self._respond(track, failure, may_wait=may_wait)
+
+    def closed(self, track: Track) -> None:
+        """Take note that the application closed the connection. Only appends."""
+        if not track.closed and self._owns(track):
+            track.closed = True
+            self.tracker.note(track)
+
+    # An error.
+
+    def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
         known_as_lost, track.lost = track.lost, track.lost or failure.lost
         symptom = failure.symptom
         # What we invalidated, or what is gone already, says nothing new.
@@ -115,21 +128,14 @@ class Agent:
         if symptom is Symptom.READ_ONLY and not track.refused:
             track.refused = True
             self.tracker.note(track)
-        if self.shield.is_inside or not failure.may_wait:
+        if not may_wait:
             self._deferred.append((track, symptom))
             self._background.wake()
             return
-        with self.shield.inside("respond to a symptom"):
-            if track.instance is None:
-                self._identify_again(track)
-            if track.cluster.is_aurora:
-                self.refreshers[track.cluster].symptom(symptom, suspect=track.instance)
-
-    def closed(self, track: Track) -> None:
-        """Take note that the application closed the connection. Only appends."""
-        if not track.closed and self._owns(track):
-            track.closed = True
-            self.tracker.note(track)
+        if track.instance is None:
+            self._identify_again(track)
+        if track.cluster.is_aurora:
+            self.refreshers[track.cluster].symptom(symptom, suspect=track.instance)
 
     # A new connection.
 
