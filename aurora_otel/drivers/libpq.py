@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,22 +14,41 @@ DEFAULT_PORT = 5432
 APPLICATION_NAME = "aurora-otel"
 
 
-def overrides(address: Address | None) -> dict[str, str]:
+def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[str, str]:
     """Return the connection parameters in which a monitoring connection differs.
 
+    The host is resolved here. libpq would do it inside `PQconnectStart`, which both drivers call
+    with the interpreter's lock held: a slow name server would stop the whole process.
+
     Args:
+        parameters: what the application connected with.
         address: where to; `None`: where the application's own parameters lead.
+
+    Raises:
+        OSError: the host does not resolve.
     """
-    parameters = {
+    changed = {
         "application_name": APPLICATION_NAME,
         "replication": "false",
         # The role is what we are going to find out.
         "target_session_attrs": "any",
     }
     if address is not None:
-        # An empty hostaddr counts as none given; the application's would win over the host.
-        parameters |= {"host": address.host, "port": str(address.port), "hostaddr": ""}
-    return parameters
+        # The application's own hostaddr would win over the host.
+        changed |= {"host": address.host, "port": str(address.port)}
+        changed["hostaddr"] = _resolve(address.host)
+    elif _is_name(host := str(parameters.get("host") or "")) and not parameters.get("hostaddr"):
+        changed["hostaddr"] = _resolve(host)
+    return changed
+
+
+def _is_name(host: str) -> bool:
+    """Whether it is one host, and not several, or a directory of sockets."""
+    return bool(host) and host[0] not in "/@" and "," not in host
+
+
+def _resolve(host: str) -> str:
+    return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
 
 
 def is_replication(parameters: Mapping[str, Any]) -> bool:

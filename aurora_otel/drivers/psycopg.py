@@ -128,7 +128,8 @@ class Adapter:
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect on psycopg's own generators, below every patch."""
-        parameters = libpq.overrides(address)
+        application = conninfo.conninfo_to_dict(login.parameters)
+        parameters = libpq.overrides(application, address)
         return _Monitor(self, conninfo.make_conninfo(login.parameters, **parameters), timeout)
 
     def login_refused(self, error: Exception) -> bool:

@@ -122,7 +122,7 @@ class Adapter:
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect asynchronously, so that every step has a deadline, below every patch."""
-        parameters = libpq.overrides(address)
+        parameters = libpq.overrides(extensions.parse_dsn(login.parameters), address)
         return _Monitor(extensions.make_dsn(login.parameters, **parameters), timeout)
 
     def login_refused(self, error: Exception) -> bool:
