@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import threading
+import time
 
 import psycopg
 import psycopg2
@@ -39,6 +40,16 @@ def write_in_a_read_only_transaction(name):
         write(name)
     finally:
         connections[name].cursor().execute("SET default_transaction_read_only = off")
+
+
+def churn(dsn):
+    """Open, lose and close connections while metrics are exported."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        for driver in DRIVERS.values():
+            kept, lost = driver.connect(dsn), driver.connect(dsn)
+            del lost
+            kept.close()
 
 
 def close(names):
@@ -101,6 +112,7 @@ ORDERS = [
     connect,
     write,
     write_in_a_read_only_transaction,
+    churn,
     close,
     leak,
     give_up,

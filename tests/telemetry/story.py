@@ -45,6 +45,18 @@ def settle(app):
     eventually(lambda: "window open" not in app.snapshot().result)
 
 
+def go_quiet(app, story):
+    """Wait until the refresh window has closed, and the writer gauge is silent."""
+    settle(app)
+    eventually(
+        lambda: (
+            (exports := story.collector.exports)
+            and names.WRITER.name not in {point.name for point in exports[-1]}
+            and names.COUNT.name in {point.name for point in exports[-1]}
+        )
+    )
+
+
 def cleaned_up(cluster):
     with Collector() as collector:
         story = Story(collector, "cleanup")
@@ -76,12 +88,13 @@ def observed(cluster):
             cluster.publish()
             eventually(lambda: "1 failovers" in app.snapshot().result)
             cluster.heal()
-            settle(app)
+            go_quiet(app, story)
             app.connect(names=["e", "f"], dsn=cluster.dsn("writer"))
             story.switches.append(cluster.failover(Failover.SWITCHOVER))
             story.calls["refused"] = app.write(name="e")
             story.calls["refused again"] = app.write(name="e")
             app.close(names=["e", "f"])
+            app.churn(dsn=cluster.dsn("reader"))
     return story
 
 
@@ -108,7 +121,7 @@ def lose_some(cluster, app, story):
     story.calls["read only"] = app.write_in_a_read_only_transaction(name="two")
     # Opened through a name that tells nothing, on a reader: a refused write is what gives it away.
     story.calls["write refused"] = app.write(name="other")
-    settle(app)
+    go_quiet(app, story)
     story.calls["calm"] = list(story.collector.spans)
 
 
