@@ -99,10 +99,13 @@ def _with_role(role: Role, title: str, colour: str) -> Panel:
         "set INSTANCE_ENDPOINTS or INSTANCE_HOST_TEMPLATE.",
     }
     about = About(
-        title, texts[role], COUNT, "None reported", ((None, BLUE), (1.0, colour)), width=3, height=4
+        title, texts[role], COUNT, NO_AGENT, ((None, BLUE), (1.0, colour)), width=3, height=4
     )
     of_role = SHOWN.of(names.COUNT, is_(names.INSTANCE_ROLE, role.value))
-    return number(about, Query(sum_by("", of_role), role.value))
+    return number(
+        about,
+        Query(f"{sum_by('', of_role)} or 0 * {sum_by('', SHOWN.of(names.COUNT))}", role.value),
+    )
 
 
 def _stale() -> Panel:

@@ -1,0 +1,184 @@
+"""The figures that the dashboards show equal what the services counted themselves."""
+
+import math
+
+import pytest
+
+from tests.dashboards import committed
+from tests.dashboards.committed import substitute
+
+FAILOVER, CONNECTIONS = "aurora-failover", "aurora-connections"
+
+
+@pytest.fixture
+def shown(run):
+    """What a panel shows: its series, for the whole run, at a time."""
+
+    def shown(dashboard, title, at=None, **chosen):
+        at = at or run.end
+        (first, *_) = [
+            one.text
+            for one in committed.expressions()
+            if (one.dashboard, one.title) == (dashboard, title)
+        ]
+        span = f"{math.ceil(at - run.start)}s"
+        return run.prometheus.query(substitute(first, span=span, interval=span, **chosen), at)
+
+    return shown
+
+
+@pytest.fixture
+def figure(shown):
+    """What a panel of one figure shows."""
+
+    def figure(*where, **how):
+        ((_, value),) = shown(*where, **how)
+        return value
+
+    return figure
+
+
+def counted(number):
+    """A number, as `increase` extrapolates it: by one scrape interval in a series this short."""
+    return pytest.approx(number, rel=0.15)
+
+
+def by(label, series):
+    return {labels.get(label): value for labels, value in series if value}
+
+
+def test_open_connections(run, figure):
+    assert figure(CONNECTIONS, "Open connections") == run.counted["open"]
+    assert figure(CONNECTIONS, "Open connections", run.calm) == 21
+    assert figure(CONNECTIONS, "On the writer", run.calm) == 19
+    assert figure(CONNECTIONS, "On readers", run.calm) == 2
+    assert figure(CONNECTIONS, "Not identified", run.calm) == 0
+
+
+def test_open_connections_of_what_is_chosen(run, figure):
+    assert figure(CONNECTIONS, "Open connections", run.calm, job="audit") == 2
+    assert figure(CONNECTIONS, "Processes reporting", run.calm, job="shop|audit") == 3
+
+
+@pytest.mark.parametrize("dashboard", [FAILOVER, CONNECTIONS])
+def test_one_failover_is_one_however_many_processes_saw_it(run, figure, dashboard):
+    assert figure(dashboard, "Failovers") == counted(run.counted["failovers"])
+    everybody = run.prometheus.number("sum(aurora_failovers_total)")
+    assert everybody > 2 * run.counted["failovers"]
+
+
+def test_stale_connections_are_shown_where_they_stay(run, figure, shown):
+    assert figure(FAILOVER, "Stale connections", run.noticed) == run.counted["observed"]
+    assert by("job", shown(FAILOVER, "Stale connections by service", run.noticed)) == {"audit": 2}
+
+
+@pytest.mark.parametrize("dashboard", [FAILOVER, CONNECTIONS])
+def test_after_the_cleanup_the_stale_counts_are_0_and_not_absent(run, figure, shown, dashboard):
+    assert figure(dashboard, "Stale connections") == 0
+    services = shown(FAILOVER, "Stale connections by service")
+    assert {labels["job"]: value for labels, value in services} == {
+        "shop": 0,
+        "reports": 0,
+        "audit": 0,
+    }
+    before = {
+        tuple(labels.items())
+        for labels, _ in run.prometheus.query("aurora_connection_stale", run.noticed)
+    }
+    after = {
+        tuple(labels.items()): value
+        for labels, value in run.prometheus.query("aurora_connection_stale", run.end)
+    }
+    assert before <= after.keys()
+    assert set(after.values()) == {0.0}
+
+
+def test_who_has_not_noticed_is_shown_until_it_has(run, figure):
+    assert figure(FAILOVER, "Not noticed yet", run.calm) == 0
+    assert figure(FAILOVER, "Not noticed yet", run.noticed) == run.counted["missed"]
+    assert figure(FAILOVER, "Not noticed yet") == 0
+
+
+def test_the_table_names_the_processes_and_the_wrong_instance(run, shown):
+    title = "Processes with connections to the wrong instance"
+    found = shown(FAILOVER, title, run.noticed)
+    assert {labels["aurora_instance_id"] for labels, _ in found} == {run.instances[0]}
+    assert by("job", found) == {"audit": 2, "reports": 4}
+    assert shown(FAILOVER, title) == []
+
+
+def test_whether_a_failover_is_going_on(run, figure):
+    assert figure(FAILOVER, "Is a failover going on?", run.calm) == 0
+    assert figure(FAILOVER, "Is a failover going on?", run.noticed) == 3
+    assert figure(FAILOVER, "Is a failover going on?") == 1  # the whole run is "just now" here
+
+
+def test_the_writer(run, shown):
+    for at, writer in ((run.calm, run.instances[0]), (run.end, run.instances[2])):
+        assert by("aurora_instance_id", shown(FAILOVER, "Writer", at)).keys() == {writer}
+
+
+def test_the_timeline_tells_the_writers_one_after_the_other(run, shown):
+    title = "Writer by instance"
+    assert by("aurora_instance_id", shown(FAILOVER, title)) == {run.instances[2]: 1}
+    (expr,) = [one.text for one in committed.expressions() if one.title == title]
+    found = run.prometheus.values(substitute(expr), run.start, run.end)
+    wrote = {labels["aurora_instance_id"] for labels, values in found if 1.0 in values}
+    assert wrote == set(run.instances)
+
+
+def test_invalidated_connections(run, figure, shown):
+    by_service = by("job", shown(FAILOVER, "Invalidated connections by service"))
+    expected = run.counted["invalidated"]
+    assert by_service == {job: counted(number) for job, number in expected.items()}
+    assert figure(FAILOVER, "Stale, but not closed") == counted(run.counted["observed"])
+    causes = by("aurora_invalidation_cause", shown(CONNECTIONS, "Invalidated, by cause"))
+    assert causes["misrouted"] == counted(run.counted["misrouted"])
+
+
+def test_leaks_and_misroutes(run, figure, shown):
+    assert figure(CONNECTIONS, "Leaked connections") == counted(run.counted["leaked"])
+    assert by("job", shown(CONNECTIONS, "Leaked, by service")) == {"shop": counted(1)}
+    assert by("job", shown(CONNECTIONS, "Misrouted, by service")) == {
+        "shop": counted(run.counted["misrouted"])
+    }
+
+
+@pytest.mark.parametrize("title", ["Detection", "Clean-up", "Duration of a look"])
+def test_quantiles_are_numbers_that_grow(run, title):
+    quantiles = [
+        run.prometheus.number(substitute(one.text), run.end)
+        for one in committed.expressions()
+        if (one.dashboard, one.title) == (FAILOVER, title)
+    ]
+    assert len(quantiles) == 3
+    assert 0 < quantiles[0] <= quantiles[1] <= quantiles[2] < 60
+
+
+def test_every_failover_was_measured(run):
+    for metric in ("detection", "cleanup"):
+        measured = run.prometheus.number(f"sum(aurora_failover_{metric}_duration_seconds_count)")
+        assert measured == run.prometheus.number("sum(aurora_failovers_total)")
+
+
+def test_failing_looks_are_a_share(figure):
+    assert 0 <= figure(FAILOVER, "Failing looks") < 1
+
+
+def test_failovers_are_annotated_when_they_happen_and_not_before(run):
+    for dashboard in committed.DASHBOARDS.values():
+        (annotation,) = dashboard["annotations"]["list"]
+        expr = substitute(annotation["expr"], interval="4s")
+        assert run.prometheus.values(expr, run.start, run.calm) == []
+        ((labels, _),) = run.prometheus.values(expr, run.calm, run.end)
+        assert labels == {"aurora_cluster_id": "lab"}
+
+
+def test_the_books_balance_on_prometheus(run):
+    """As the documentation says that they do."""
+    closed = 'sum(aurora_connection_invalidations_total{aurora_invalidation_outcome="closed"})'
+    ended = "sum(aurora_connection_closes_total) + sum(aurora_connection_prunes_total)"
+    balance = (
+        f"sum(aurora_connection_opens_total) - sum(aurora_connection_count) - {closed} - ({ended})"
+    )
+    assert run.prometheus.number(balance, run.end) == 0
