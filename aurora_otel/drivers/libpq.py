@@ -34,11 +34,10 @@ def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[st
         "target_session_attrs": "any",
     }
     if address is not None:
-        # The application's own hostaddr would win over the host.
-        changed |= {"host": address.host, "port": str(address.port)}
-        changed["hostaddr"] = _resolve(address.host)
-    elif _is_name(host := str(parameters.get("host") or "")) and not parameters.get("hostaddr"):
-        changed["hostaddr"] = _resolve(host)
+        return changed | _resolved(address.host, str(address.port))
+    host = str(parameters.get("host") or "")
+    if _is_name(host) and not parameters.get("hostaddr"):
+        return changed | _resolved(host, str(parameters.get("port") or ""))
     return changed
 
 
@@ -47,8 +46,15 @@ def _is_name(host: str) -> bool:
     return bool(host) and host[0] not in "/@" and "," not in host
 
 
-def _resolve(host: str) -> str:
-    return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+def _resolved(host: str, port: str) -> dict[str, str]:
+    """Return the parameters that lead to all of a host's addresses, one after the other."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(socket_address[0]) for *_, socket_address in found))
+    return {
+        "host": ",".join([host] * len(addresses)),
+        "hostaddr": ",".join(addresses),
+        "port": ",".join([port] * len(addresses)),
+    }
 
 
 def is_replication(parameters: Mapping[str, Any]) -> bool:
