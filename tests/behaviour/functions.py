@@ -33,13 +33,13 @@ def tampered(cluster: Cluster, name: str, statement: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replaced(cluster: Cluster, name: str, *, before: str) -> Iterator[None]:
-    """Have function `name` do something first, as PL/pgSQL."""
+def replaced(cluster: Cluster, name: str, *, before: str = "", after: str = "") -> Iterator[None]:
+    """Have function `name` do something, in PL/pgSQL, before or after it has read its rows."""
     was = _definition(cluster, cluster.writer, name)
     head, _, rest = was.partition("AS $function$")
     body = rest.rpartition("$function$")[0]
     head = head.replace("LANGUAGE sql", "LANGUAGE plpgsql")
-    changed = f"{head}AS $function$ BEGIN {before} RETURN QUERY {body}; END $function$"
+    changed = f"{head}AS $function$ BEGIN {before} RETURN QUERY {body}; {after} END $function$"
     drop = f"DROP FUNCTION pg_catalog.{name}(); "
     with tampered(cluster, name, drop + changed):
         yield

@@ -9,14 +9,14 @@ from tests.behaviour.functions import replaced
 from tests.behaviour.sql import Call, refused_write, run, serving, write
 from tests.conftest import eventually
 
-# Where somebody holds the lock, the answer is kept back after the instance has told its role.
+# Where somebody holds the lock, an answer is kept back that has been found already.
 HELD_BACK = "PERFORM pg_catalog.pg_advisory_xact_lock_shared(42);"
 WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 @pytest.fixture
 def slow_answers(cluster):
-    with replaced(cluster, "aurora_replica_status", before=HELD_BACK):
+    with replaced(cluster, "aurora_replica_status", after=HELD_BACK):
         yield
 
 
@@ -40,7 +40,7 @@ def test_a_connection_opened_while_the_topology_was_being_read_is_not_judged(
 
     assert opening.outcome() is None
     look.outcome()
-    named = [span.attributes["aurora.topology.writer.instance.id"] for span in _confirmed(agent)]
+    named = [span.attributes["aurora.topology.writer_id"] for span in _confirmed(agent)]
     assert named[0] == old  # the late verdict came, after the connection
     fresh = opening.result
     assert serving(fresh) == switch.new_writer

@@ -1,0 +1,56 @@
+"""Many threads write through a switchover: one refused write each at most, none where idle."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import READ_ONLY, Call, attempt, serving, sqlstate, write
+
+THREADS = 16
+
+
+def test_each_thread_sees_one_refused_write_at_most(agent, cluster, connect, module):
+    idle = [connect(cluster.dsn("writer")) for _ in range(THREADS)]
+    published, started = threading.Event(), threading.Barrier(THREADS + 1)
+    old = cluster.writer
+
+    def work() -> tuple[int, int]:
+        """Write until ten writes in a row went to the new writer; count refused and lost ones."""
+        connection = connect(cluster.dsn("writer"))
+        write(connection)
+        started.wait(30)
+        refused = lost = clean = 0
+        while clean < 10:
+            error = attempt(functools.partial(write, connection))
+            if error is None:
+                clean += published.is_set() and serving(connection) != old
+                continue
+            assert isinstance(error, module.Error), error
+            if sqlstate(error) == READ_ONLY:
+                refused += 1
+            else:
+                lost += 1
+            attempt(connection.rollback)
+            if connection.closed:
+                connection = connect(cluster.dsn("writer"))
+        connection.close()
+        return refused, lost
+
+    calls = [Call(work) for _ in range(THREADS)]
+    started.wait(30)
+    cluster.failover(Failover.SWITCHOVER, on_published=published.set)
+    for call in calls:
+        assert call.outcome(within=40) is None
+        refused, lost = call.result
+        assert refused <= 1
+        assert lost <= 2  # the connection that was closed, and one that was opened in between
+
+    for connection in idle:
+        error = attempt(lambda connection=connection: write(connection))
+        assert isinstance(error, module.OperationalError)
+        assert sqlstate(error) != READ_ONLY
+        connection.close()
+    assert agent.tracked() == 0
+    assert agent.told.metric("aurora.failovers") == 1
