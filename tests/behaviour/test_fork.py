@@ -1,0 +1,132 @@
+"""A forked child leaves its parent's connections alone, and counts its own from zero."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Callable
+
+import aurora_otel
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
+from tests.conftest import eventually
+
+
+# The lab and the agent run threads, as applications do.
+class Child:
+    """A forked child that runs `action`; it is done with what it inherited when it ends."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                signal.alarm(40)
+                action()
+                status = 0
+            except BaseException:  # noqa: BLE001 - nothing of pytest's may run in the child
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+
+    def join(self) -> None:
+        _, status = os.waitpid(self.pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_child_shuts_down_nothing_of_its_parents(agent, cluster, connect):
+    held = [connect(cluster.dsn(target)) for target in ("writer", "writer", cluster.writer)]
+    old = cluster.writer
+    go_read, go_write = os.pipe()
+    ready_read, ready_write = os.pipe()
+
+    def child() -> None:
+        assert agent.tracked() == 0
+        assert aurora_otel.snapshot().clusters == ()
+        mine = connect(cluster.dsn("writer"))
+        assert agent.tracked() == 1
+        os.write(ready_write, b"1")
+        os.read(go_read, 1)
+        # It sees the failover, cleans up after it, and ends: only its own connection is gone.
+        assert sqlstate(refused_write(mine)) == READ_ONLY
+        assert agent.tracked() == 0
+        assert aurora_otel.snapshot().clusters[0].failovers == 1
+
+    forked = Child(child)
+    assert os.read(ready_read, 1) == b"1"
+    cluster.failover(Failover.SWITCHOVER)
+    os.write(go_write, b"1")
+    forked.join()
+
+    assert agent.tracked(old) == 3
+    for connection in held:
+        assert run(connection, "SELECT 1") == [(1,)]
+        connection.rollback()
+    # The parent's turn.
+    assert sqlstate(refused_write(held[0])) == READ_ONLY
+    assert agent.tracked(old) == 0
+    for connection in held:
+        connection.close()
+    for end in (go_read, go_write, ready_read, ready_write):
+        os.close(end)
+
+
+def test_an_inherited_connection_that_a_child_uses_is_not_its_business(agent, cluster, connect):
+    connection = connect(cluster.dsn("writer"))
+
+    def child() -> None:
+        run(connection, "SET TRANSACTION READ ONLY")
+        assert sqlstate(refused_write(connection)) == READ_ONLY
+        assert aurora_otel.snapshot().clusters == ()
+        assert agent.told.spans("refresh topology") == []
+
+    Child(child).join()
+    write(connection)
+    assert agent.tracked() == 1
+    connection.close()
+
+
+def test_the_monitoring_connection_of_the_parent_lives_on(start, cluster, connect):
+    agent = start(refresh_interval=0.05)
+    connection = connect(cluster.dsn("writer"))
+    run(connection, "SET TRANSACTION READ ONLY")
+    assert sqlstate(refused_write(connection)) == READ_ONLY
+
+    def monitoring() -> list[tuple[int]]:
+        ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'aurora-otel'"
+        return [pid for each in cluster.instances for pid in cluster.execute(each, ours)]
+
+    before = eventually(monitoring)
+
+    def child() -> None:
+        mine = connect(cluster.dsn("writer"))
+        run(mine, "SET TRANSACTION READ ONLY")
+        refused_write(mine)
+        mine.close()
+        aurora_otel.AuroraInstrumentor().uninstrument()
+
+    Child(child).join()
+    looks = len(agent.told.spans("refresh topology"))
+    eventually(lambda: run(connection, "SELECT 1") and _looks(agent) > looks)
+    assert monitoring() == before
+    connection.close()
+
+
+def _looks(agent) -> int:
+    return len(agent.told.spans("refresh topology"))
+
+
+def test_the_loop_runs_in_a_child_that_connects(agent, cluster, connect):
+    connection = connect(cluster.dsn("writer"))
+
+    def child() -> None:
+        connect(cluster.dsn("writer"))
+        eventually(lambda: agent.told.metric("aurora.connection.prunes") == 1)
+        # Zeroed: nothing of what the parent counted is told twice.
+        assert agent.told.metric("aurora.connection.opens") == 1
+
+    Child(child).join()
+    assert agent.told.metric("aurora.connection.opens") == 1
+    assert agent.told.metric("aurora.connection.prunes") == 0
+    connection.close()
