@@ -22,6 +22,7 @@ COMMANDS = {
 NEEDS: dict[str, tuple[str, ...]] = {
     "dashboards": (),
     "demo": (
+        "jinja2",
         "opentelemetry.distro",
         "opentelemetry.exporter.otlp.proto.http",
         "opentelemetry.instrumentation.logging",

