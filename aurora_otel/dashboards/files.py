@@ -8,7 +8,7 @@ from pathlib import Path
 RUNBOOKS = "https://github.com/aurora-otel/aurora-otel/blob/main/docs/runbooks.md"
 """Where alerts find their runbooks, unless it is said otherwise."""
 
-_INSTALLED = Path(__file__).with_name("files")
+_INSTALLED = Path(__file__).with_name("data")
 _CHECKOUT = Path(__file__).parents[2]
 _RUNBOOKS_FILE = "runbooks.md"
 
