@@ -16,7 +16,7 @@ import psycopg2
 from opentelemetry import trace
 
 import aurora_otel
-import aurora_otel.cleanup
+import aurora_otel.drivers.psycopg
 
 DRIVERS = {"psycopg": psycopg, "psycopg2": psycopg2}
 tracer = trace.get_tracer("the.application")
@@ -102,10 +102,10 @@ def instrument(**settings):
 
 
 def break_the_agent(secret):
-    def broken(_fd):
+    def broken(*_):
         raise LookupError(secret)
 
-    aurora_otel.cleanup.identify = broken
+    aurora_otel.drivers.psycopg.Adapter.fileno = broken
 
 
 ORDERS = [

@@ -39,6 +39,7 @@ def test_a_failover_is_told_as_a_warning_with_the_attributes_of_its_span(told):
     for record, span, switch in zip(warnings, spans, told.switches, strict=True):
         assert record.attributes == span.attributes
         assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
+        assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
         assert record.attributes.items() >= COMMON.items()
         assert record.body == (
             f"failover: the writer changed from {switch.old_writer} to {switch.new_writer}; "

@@ -9,7 +9,6 @@ import psycopg2
 import pytest
 
 import aurora_otel
-from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Failover
 from tests.conftest import eventually
 
@@ -143,16 +142,23 @@ def test_another_process_tells_no_password(lab, told):
     assert lab.password not in text
 
 
-def test_an_internal_failure_is_logged_once_per_kind_and_counted(
-    agent, cluster, connect, monkeypatch, caplog
-):
-    def broken(_fd):
+@pytest.fixture
+def broken(monkeypatch, driver):
+    """While this is set, no connection of the driver can be tracked."""
+
+    def fail(*_):
         raise LookupError
 
     with monkeypatch.context() as patched:
-        patched.setattr("aurora_otel.cleanup.identify", broken)
-        for _ in range(3):
-            connect(cluster.dsn("writer")).close()
+        patched.setattr(f"aurora_otel.drivers.{driver}.Adapter.fileno", fail)
+        yield
+
+
+def test_an_internal_failure_is_logged_once_per_kind_and_counted(
+    agent, cluster, connect, broken, caplog
+):
+    for _ in range(3):
+        connect(cluster.dsn("writer")).close()
     failures = dict(aurora_otel.snapshot().internal_failures)
     assert failures == {"track a connection: LookupError": 3}
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -160,4 +166,3 @@ def test_an_internal_failure_is_logged_once_per_kind_and_counted(
     assert errors[0].exc_info is None
     assert "internal failure (3): track a connection: LookupError" in str(aurora_otel.snapshot())
     agent.internals.shield.failures.clear()
-    AuroraInstrumentor().uninstrument()
