@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled, suppress_instrumentation
@@ -105,11 +106,12 @@ class Agent:
         with self.shield.inside("look before a call"):
             self.refreshers[track.cluster].look_if_due(wait=True)
 
-    def failed(self, track: Track, failure: Failure) -> None:
+    def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
         """Take note of an error; act on it if it is a symptom."""
-        may_wait = failure.may_wait and not self.shield.is_inside
+        is_inside = self.shield.is_inside
         with self.shield.inside("respond to a symptom"):
-            self._respond(track, failure, may_wait=may_wait)
+            failure = failure_of()
+            self._respond(track, failure, may_wait=failure.may_wait and not is_inside)
 
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""

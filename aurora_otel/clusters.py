@@ -46,6 +46,7 @@ class Cluster:
         failovers: by the symptom that led to it.
         is_ours: whether it belongs to the running agent of this process: not after a fork.
         successor: the cluster that has taken it over, if it turned out to be one with another.
+        absorbed: those that it has taken over: what they reported goes on being reported.
     """
 
     def __init__(self, label: str, system: str, detector: Detector) -> None:
@@ -57,6 +58,7 @@ class Cluster:
         self.alert = False
         self.is_ours = True
         self.successor: Cluster | None = None
+        self.absorbed: list[Cluster] = []
         self.open: dict[Group, set[Track]] = {}
         self.stale: set[Track] = set()
         self.instances: dict[str, None] = {}
@@ -93,7 +95,7 @@ class Cluster:
         self.view = self.view or other.view
         self.domain = self.domain or other.domain
         self.drivers.update(other.drivers)
-        self.failovers.update(other.failovers)
+        self.absorbed += [other, *other.absorbed]
         if other.detector.writer is not None:
             self.detector.introduce(other.detector.writer)
 

@@ -129,7 +129,7 @@ def _failovers() -> Panel:
         width=3,
         height=4,
     )
-    return number(about, Query(f"max({SHOWN.failovers(RANGE)})", "failovers"))
+    return number(about, Query(f"sum({SHOWN.failovers(RANGE)})", "failovers"))
 
 
 def _leaked() -> Panel:

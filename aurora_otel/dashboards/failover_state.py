@@ -66,10 +66,10 @@ def writer() -> Panel:
     return number(
         About(
             "Writer",
-            "The instance that processes take for the writer, and how many of them do: those that "
-            "have learnt something within their refresh window, else what is known from open "
-            "connections. Two instances mean that some have not noticed yet: a process finds out "
-            "with its next call. If both stay, look at *Who is the writer*.",
+            "The instance that processes take for the writer: those that have learnt something "
+            "within their refresh window, else what is known from open connections. Two instances "
+            "of a cluster mean that some have not noticed yet: a process finds out with its next "
+            "write. If both stay, look at *Writer by instance*.",
             COUNT,
             "No process knows a writer",
             width=6,
@@ -129,7 +129,7 @@ def failovers() -> Panel:
             width=3,
             height=5,
         ),
-        Query(f"max({SHOWN.failovers(RANGE)})", "failovers"),
+        Query(f"sum({SHOWN.failovers(RANGE)})", "failovers"),
     )
 
 

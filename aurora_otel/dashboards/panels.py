@@ -81,11 +81,11 @@ def number(
     names: bool = False,
     decimals: int = 0,
 ) -> stat.Panel:
-    """Return one figure, as of now; with `names` the series' names besides their values."""
+    """Return one figure, as of now; with `names` the names of its series instead."""
     panel = _about(stat.Panel(), about)
     text_mode = common.BigValueTextMode.AUTO
     if names:
-        text_mode = common.BigValueTextMode.VALUE_AND_NAME
+        text_mode = common.BigValueTextMode.NAME
     return (
         panel.with_target(_target("A", query).instant())
         .decimals(decimals)
@@ -129,6 +129,16 @@ def lines(
             .sort(common.SortOrder.DESCENDING)
         )
     )
+    if about.unit == COUNT:
+        panel.decimals(0)
+    if about.thresholds is not NEUTRAL:
+        panel.thresholds_style(
+            common_builders.GraphThresholdsStyleConfig().mode(common.GraphTresholdsStyleMode.DASHED)
+        )
+    if bars:
+        # Not less than a minute a bar: a rate's window then is little more than one bar, and what
+        # happened once is not shown in several.
+        panel.interval("1m")
     if stacked or bars:
         panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL))
     for name, query in zip("ABCDEF", queries, strict=False):

@@ -84,7 +84,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         except errors as error:
             # The mark goes first: what follows is our time, not the server's.
             track.in_flight_since = 0.0
-            hooks.failed(track, failure_of(self, error, args))
+            hooks.failed(track, functools.partial(failure_of, self, error, args))
             raise
         finally:
             track.in_flight_since = 0.0

@@ -77,8 +77,13 @@ class Hooks(Protocol):
     def before_call(self, track: Track) -> None:
         """Look at the topology, if one is due: `track.cluster.alert` is set."""
 
-    def failed(self, track: Track, failure: Failure) -> None:
-        """Take note of an error; act on it if it is a symptom."""
+    def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
+        """Take note of an error; act on it if it is a symptom.
+
+        Args:
+            track: of the connection.
+            failure_of: returns what the error means; it may raise, which goes no further.
+        """
 
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""

@@ -42,7 +42,8 @@ def observe(
     found: Observations = defaultdict(lambda: defaultdict(int))
     with tracker.settled():
         for cluster in clusters:
-            _zeros(found, cluster, settings.mode)
+            for each in (cluster, *cluster.absorbed):
+                _zeros(found, each, settings.mode)
             _open_now(found, cluster)
             _writer(found, cluster, now - settings.refresh_window)
         _books(found, tracker)

@@ -154,7 +154,9 @@ def test_the_winner_knows_what_the_loser_knew(met):
     assert (winner.is_aurora, winner.view, winner.known_at) == (True, True, 7.0)
     assert winner.role("orders-1") is Role.WRITER
     assert winner.role("orders-2") is Role.READER
-    assert winner.failovers == {Symptom.READ_ONLY: 1}
+    # Under its own name: that goes on being reported.
+    assert winner.absorbed == [loser]
+    assert (winner.failovers, loser.failovers) == ({}, {Symptom.READ_ONLY: 1})
     assert ("psycopg", EndpointType.WRITER) in winner.drivers
 
 

@@ -73,6 +73,7 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
 
 MAIN = (
     "failed_writes",
+    "closed_writes",
     "sessions_on_old_writer",
     "seconds_to_first_clean_write",
     "seconds_to_no_stale_connection",
