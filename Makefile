@@ -6,9 +6,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # More arguments for a target's command: make demo ARGS='--failover crash'
 ARGS ?=
+# Two at a time: most of a test's time is waiting for a server.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-all lint format docs picture wheel servers clean
+.PHONY: help demo lab test test-upstream test-all lint format docs picture wheel servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,8 +23,12 @@ lab: $(VENV)/.demo ## start a local cluster to connect to and to fail over
 
 test: $(VENV)/.dev servers ## run the tests
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report
+
+test-upstream: $(VENV)/.dev servers ## run the behaviour tests beside OpenTelemetry's own instrumentations
+	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour $(ARGS)
+	TEST_BESIDE_UPSTREAM=after $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour $(ARGS)
 
 test-all: $(VENV)/.dev servers ## run the tests on every CPython from 3.10 on that is installed
 	$(BIN)/nox $(ARGS)

@@ -23,11 +23,11 @@ from aurora_otel.instrumentor import running_agent
 from aurora_otel.lab import Cluster
 from tests.composition import upstream
 
-# AURORA_OTEL_TEST_UPSTREAM=before|after runs the same tests beside upstream's instrumentations of
-# the drivers, loaded before or after ours. Taken out of the environment: it is no setting.
-UPSTREAM = os.environ.pop("AURORA_OTEL_TEST_UPSTREAM", "")
+# TEST_BESIDE_UPSTREAM=before|after runs the same tests beside upstream's instrumentations of the
+# drivers, loaded before or after ours: `make test-upstream`.
+UPSTREAM = os.environ.get("TEST_BESIDE_UPSTREAM", "")
 if UPSTREAM not in ("", "before", "after"):
-    raise pytest.UsageError(f"AURORA_OTEL_TEST_UPSTREAM is before or after; got {UPSTREAM!r}")
+    raise pytest.UsageError(f"TEST_BESIDE_UPSTREAM is before or after; got {UPSTREAM!r}")
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +141,13 @@ def connect(driver: str) -> Callable[..., Any]:
     """The driver's public `connect`, as the module has it when the test calls it."""
     module = {"psycopg": psycopg, "psycopg2": psycopg2}[driver]
     return lambda *args, **kwargs: module.connect(*args, **kwargs)  # noqa: PLW0108 - looked up late
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, where tests run side by side, what shares a long story."""
+    for item in items:
+        place = item.path if item.path.parent.name == "behaviour" else item.path.parent
+        item.add_marker(pytest.mark.xdist_group(str(place)))
 
 
 def eventually(condition: Callable[[], Any], *, within: float = 15.0) -> Any:
