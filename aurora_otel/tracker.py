@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -187,7 +187,7 @@ class Tracker:
     def __init__(self) -> None:
         self.inbox: deque[Track] = deque()
         self.collected = self.inbox.append
-        self.books: dict[Group, Book] = {}
+        self.books: defaultdict[Group, Book] = defaultdict(Book)
         self._lock = threading.Lock()
         self._ended: deque[Ended] = deque()
         self._misrouted: deque[Group] = deque()
@@ -294,7 +294,7 @@ class Tracker:
 
     def _work_off(self) -> None:
         while self._misrouted:
-            self.books.setdefault(self._misrouted.popleft(), Book()).misroutes += 1
+            self.books[self._misrouted.popleft()].misroutes += 1
         while self.inbox:
             # Taken out only afterwards: an interrupt in between loses nothing.
             self._reconcile(self.inbox[0])
@@ -306,7 +306,7 @@ class Tracker:
             # It may have been opened while its cluster was absorbed by another.
             track.cluster = track.cluster.current
             track.cluster.open.setdefault(track.group, set()).add(track)
-            self.books.setdefault(track.group, Book()).opens += 1
+            self.books[track.group].opens += 1
         if track.state is not State.OPEN:
             return
         if track.closed:
