@@ -187,7 +187,10 @@ def test_the_applications_own_factories_are_its_own(agent, cluster):
         connection.close()
 
 
-def test_an_interrupt_during_a_query_is_the_applications(agent, cluster):
+def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, request):
+    # A shell starts what runs in the background with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     connection = psycopg.connect(cluster.dsn("writer"))
     main = threading.main_thread().ident
     threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
