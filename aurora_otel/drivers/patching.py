@@ -71,22 +71,30 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     """
 
     @functools.wraps(original)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self: Any, first: Any = _MISSING, /, *args: Any, **kwargs: Any) -> Any:
         try:
             track = track_of(self)
         except AttributeError:
-            return original(self, *args, **kwargs)
-        if track.cluster.alert and may_wait(args):
+            return original(self, *_given(first, args), **kwargs)
+        if track.cluster.alert and may_wait(_given(first, args)):
             hooks.before_call(track)
         track.in_flight_since = monotonic()
         try:
-            return original(self, *args, **kwargs)
+            # To pass on what most calls have, as it is, takes half the time that unpacking takes.
+            if args or kwargs:
+                return original(self, *_given(first, args), **kwargs)
+            return original(self) if first is _MISSING else original(self, first)
         except errors as error:
             # The mark goes first: what follows is our time, not the server's.
             track.in_flight_since = 0.0
-            hooks.failed(track, functools.partial(failure_of, self, error, args))
+            hooks.failed(track, functools.partial(failure_of, self, error, _given(first, args)))
             raise
         finally:
             track.in_flight_since = 0.0
 
     return call
+
+
+def _given(first: Any, others: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the positional arguments of a call."""
+    return others if first is _MISSING else (first, *others)
