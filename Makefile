@@ -21,6 +21,9 @@ demo: $(VENV)/.demo ## fail over a local cluster under an application, without u
 lab: $(VENV)/.demo ## start a local cluster to connect to and to fail over
 	$(BIN)/aurora-otel lab $(ARGS)
 
+bench: $(VENV)/.bench ## measure what it costs, side by side with others; QUICK=1: in short
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
+
 test: $(VENV)/.dev servers ## run the tests
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report= $(ARGS)
@@ -60,7 +63,7 @@ servers: ## install the servers that the tests need and that no wheel carries
 	@.ci/servers
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist .coverage* .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist .bench .coverage* .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || \
@@ -70,6 +73,10 @@ $(VENV)/bin/python:
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[demo]'
 	touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group bench
+	touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group dev

@@ -1,0 +1,1 @@
+"""What aurora-otel costs, measured side by side: `make bench`."""

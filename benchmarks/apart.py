@@ -1,0 +1,24 @@
+"""Something run in a process of its own, in the state that it starts in."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def apart(function: Callable[..., T], *args: Any) -> T:
+    """Call `function` in a fresh process and return what it returns."""
+    with ProcessPoolExecutor(1, mp_context=SPAWN, initializer=hush) as pool:
+        return pool.submit(function, *args).result()
+
+
+def hush() -> None:
+    """Have log records made, and printed by nobody."""
+    logging.getLogger().addHandler(logging.NullHandler())

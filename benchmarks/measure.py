@@ -1,0 +1,88 @@
+"""Contenders measured in turn: A, B, A, B and so on.
+
+What is compared is measured within milliseconds of each other, again and again, so that whatever
+else happens on the machine happens to all of them; differences are taken within a round. The runner
+of pyperf measures one benchmark after the other, which does not fit; it keeps the values instead.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from benchmarks.figures import Spread
+
+# Runs something so many times, and returns the seconds that it took.
+Block = Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        rounds: how often each contender has its turn.
+        block: the seconds that a turn lasts, about.
+    """
+
+    rounds: int
+    block: float = 0.005
+
+
+class Rounds:
+    """What contenders took in each round: seconds a call."""
+
+    def __init__(self, seconds: dict[str, list[float]]) -> None:
+        self.seconds = seconds
+
+    def spread(self, name: str) -> Spread:
+        """Return what `name` takes."""
+        return Spread.of(self.seconds[name])
+
+    def added(self, name: str, to: str) -> Spread:
+        """Return what `name` takes beyond `to`, within a round."""
+        pairs = zip(self.seconds[name], self.seconds[to], strict=True)
+        return Spread.of([ours - theirs for ours, theirs in pairs])
+
+    def ratio(self, name: str, to: str) -> Spread:
+        """Return how much longer than `to` `name` takes, within a round."""
+        pairs = zip(self.seconds[name], self.seconds[to], strict=True)
+        return Spread.of([ours / theirs for ours, theirs in pairs])
+
+
+def repeat(call: Callable[[], object]) -> Block:
+    """Return a block that calls `call`."""
+
+    def block(loops: int) -> float:
+        rounds = range(loops)
+        began = perf_counter()
+        for _ in rounds:
+            call()
+        return perf_counter() - began
+
+    return block
+
+
+def in_turn(contenders: Mapping[str, Block], effort: Effort) -> Rounds:
+    """Measure `contenders` in turn."""
+    loops = {name: _loops(block, effort.block) for name, block in contenders.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    gc.collect()
+    for number in range(effort.rounds):
+        # Nobody always comes after the same one.
+        turn = order if number % 2 == 0 else order[::-1]
+        for name in turn:
+            seconds[name].append(contenders[name](loops[name]) / loops[name])
+    return Rounds(seconds)
+
+
+def _loops(block: Block, seconds: float) -> int:
+    """Warm up, and return how many calls last for `seconds`."""
+    loops = 1
+    while (took := block(loops)) < seconds:
+        loops = max(loops + 1, min(loops * 10, int(loops * seconds / max(took, 1e-7))))
+    block(loops)
+    return loops

@@ -1,0 +1,32 @@
+"""The questions, each in a file of its own with its targets."""
+
+from __future__ import annotations
+
+from benchmarks.questions import (
+    calls,
+    connects,
+    failover,
+    idle,
+    idle_cleanup,
+    memory,
+    scrape,
+    startup,
+    stuck,
+    threads,
+    tracking,
+)
+
+# In the order of the report.
+QUESTIONS = {
+    "calls": calls,
+    "connect": connects,
+    "memory": memory,
+    "tracked": tracking,
+    "threads": threads,
+    "invalidating": idle_cleanup,
+    "stuck": stuck,
+    "failover": failover,
+    "scrape": scrape,
+    "startup": startup,
+    "idle": idle,
+}

@@ -1,0 +1,152 @@
+"""What is added to connect?"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator
+from typing import Any
+
+import psycopg
+import psycopg2
+
+from aurora_otel.lab import Action, Cluster
+from benchmarks.apart import apart
+from benchmarks.bench import Bench
+from benchmarks.contenders import CONTENDERS, OURS, OURS_METRICS, PLAIN
+from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
+from benchmarks.measure import Block, Effort, Rounds, in_turn, repeat
+from benchmarks.place import Place
+from benchmarks.subjects import subjects
+
+TITLE = "Added to connect"
+
+
+def measure(bench: Bench) -> Answer:
+    """Measure our own part with a connect that does nothing, and count the round trips."""
+    place = bench.place
+    figures = []
+    for name, function in (("psycopg", _null_psycopg), ("psycopg2", _null_psycopg2)):
+        for contender in (OURS, OURS_METRICS):
+            rounds = apart(function, place, contender, bench.effort(150))
+            bench.keep(f"null connect, {name}", rounds)
+            added = rounds.added(contender, PLAIN)
+            guard = Guard(added.middle / rounds.spread(PLAIN).middle, USUAL[name])
+            title = f"instance endpoint, {name}, {contender}"
+            figures.append(Figure(title, added * 1e6, "µs", 100.0, guard=guard))
+    with subjects(place, *CONTENDERS) as running:
+        for endpoint, target, limit in (("instance", "lab-1", 0), ("writer", "writer", 1)):
+            # The name decides what we do; the address leads through the gateway, which counts.
+            more = {"host": bench.cluster.host(target)}
+            plain, ours = (
+                _round_trips(
+                    bench.cluster, functools.partial(running[name].ask, "open", "writer", more, 1)
+                )
+                for name in (PLAIN, OURS)
+            )
+            beyond = float(ours - plain)
+            title = f"round trips added, {endpoint} endpoint"
+            figures.append(
+                Figure(title, Spread.of([beyond]), "", limit, guard=Guard(beyond, limit))
+            )
+        blocks = {
+            f"{name}, {target}": subject.block("open", target, {})
+            for name, subject in running.items()
+            for target in ("lab-1", "writer")
+        }
+        rounds = bench.keep("connect", in_turn(blocks, bench.effort(60, 0.01)))
+    bars = {
+        name.replace("lab-1", "instance endpoint").replace(", writer", ", writer endpoint"): (
+            rounds.spread(name) * 1e3
+        )
+        for name in rounds.seconds
+    }
+    return Answer(tuple(figures), Bars("ms per connect and close", bars))
+
+
+# Ours over the driver's own Python around a connect that does nothing, in a full run.
+USUAL = {"psycopg": 0.8, "psycopg2": 20.0}
+
+
+def _null_psycopg(place: Place, contender: str, effort: Effort) -> Rounds:
+    """Measure connect of psycopg, whose part that goes to the network does nothing."""
+    dsn = place.dsn("lab-1")
+    stock = psycopg.connect(dsn)
+
+    def connect_gen(*_: Any, **__: Any) -> Generator[Any, Any, Any]:
+        return stock
+        yield
+
+    owner: Any = psycopg.Connection
+    null = owner._connect_gen = classmethod(connect_gen)
+    CONTENDERS[contender](place)
+    ours = vars(owner)["_connect_gen"]
+    # The first connection to a cluster is asked, every later one to an instance is not.
+    psycopg.connect(dsn)
+
+    def block(connect: Any) -> Block:
+        def run(loops: int) -> float:
+            owner._connect_gen = connect
+            return repeat(lambda: psycopg.connect(dsn))(loops)
+
+        return run
+
+    return in_turn({PLAIN: block(null), contender: block(ours)}, effort)
+
+
+def _null_psycopg2(place: Place, contender: str, effort: Effort) -> Rounds:
+    """Measure the same with psycopg2."""
+    dsn = place.dsn("lab-1")
+    stock: list[Any] = []
+    owner: Any = psycopg2
+    original = owner._connect
+
+    def null(*args: Any, **kwargs: Any) -> Any:
+        return stock[0] if stock else original(*args, **kwargs)
+
+    owner._connect = null
+    CONTENDERS[contender](place)
+    ours = owner._connect
+    stock.append(psycopg2.connect(dsn))
+
+    def block(connect: Any) -> Block:
+        def run(loops: int) -> float:
+            owner._connect = connect
+            return repeat(lambda: psycopg2.connect(dsn))(loops)
+
+        return run
+
+    return in_turn({PLAIN: block(null), contender: block(ours)}, effort)
+
+
+class _Turns:
+    """Counts how often the client speaks after the server has spoken."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._servers = True
+
+    def from_client(self, data: bytes) -> Action:
+        """Count, at the first piece."""
+        self.count += self._servers
+        self._servers = False
+        return Action(forward=data)
+
+    def from_server(self, data: bytes) -> Action:
+        """Take note."""
+        self._servers = True
+        return Action(forward=data)
+
+
+def _round_trips(cluster: Cluster, connect: Callable[[], object]) -> int:
+    """Count the round trips of a connect and a close through the gateway."""
+    connect()
+    seen: list[_Turns] = []
+
+    def make() -> _Turns:
+        seen.append(_Turns())
+        return seen[-1]
+
+    cluster.gateway.filter("writer", make)
+    connect()
+    cluster.gateway.filter("writer", None)
+    return sum(turns.count for turns in seen)

@@ -1,0 +1,179 @@
+"""How soon is the last stale connection shut down?"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import psycopg
+
+from aurora_otel.lab import Failover
+from benchmarks.bench import Bench
+from benchmarks.contenders import AWS_USUAL, CONTENDERS, OURS
+from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
+from benchmarks.place import Place
+from benchmarks.subjects import Subject
+
+TITLE = "Symptom to clean"
+
+HELD = 20
+PATIENCE = 20.0
+BOTH = (OURS, AWS_USUAL)
+
+
+def measure(bench: Bench) -> Answer:
+    """Switch over under ours and AWS's wrapper at once, each in a process of its own.
+
+    In a planned switch-over the topology names the new writer before the old one refuses writes;
+    in the other kind it does so half a second later.
+    """
+    figures: list[Figure] = []
+    bars: dict[str, Spread] = {}
+    for kind, delay in (
+        (("first", None),) if bench.quick else (("first", None), ("0.5 s late", 0.5))
+    ):
+        times: dict[str, list[float]] = {name: [] for name in BOTH}
+        for _ in range(bench.pick(15, 3)):
+            for name, seconds in _switch_over(bench, delay).items():
+                times[name].append(seconds * 1e3)
+        ours, aws = (Spread.of(times[name]) for name in BOTH)
+        guard = Guard(ours.middle / aws.middle, USUAL)
+        title = f"{HELD} connections, topology {kind}"
+        figures.append(Figure(f"{title}: {OURS}", ours, "ms", 50.0, guard=guard))
+        figures.append(Figure(f"{title}: AWS", aws, "ms"))
+        bars |= {f"{name}, topology {kind}": Spread.of(times[name]) for name in BOTH}
+    notes = (
+        "The time is from the moment when the topology names the new writer and the process has"
+        " seen a symptom (the begin of the first write that fails), until the last of the"
+        " connections to the old writer is shut down or closed. Both processes meet the same"
+        " failovers at the same time, and compete for the machine then."
+    )
+    return Answer(tuple(figures), Bars("ms", bars), notes)
+
+
+# Ours over AWS's, in a full run.
+USUAL = 0.6
+
+
+def _switch_over(bench: Bench, delay: float | None) -> dict[str, float]:
+    """Return, for each, the seconds to clean."""
+    cluster = bench.cluster
+    cluster.heal()
+    with contextlib.ExitStack() as stack:
+        running = {
+            name: stack.enter_context(Subject(functools.partial(_Application, name, bench.place)))
+            for name in BOTH
+        }
+        for subject in running.values():
+            subject.ask("begin")
+        time.sleep(0.3)
+        visible = _switch(bench, delay)
+        for subject in running.values():
+            subject.tell("clean", visible)
+        return {name: subject.answer() for name, subject in running.items()}
+
+
+def _switch(bench: Bench, delay: float | None) -> float:
+    """Switch over; return when the topology named the new writer."""
+    switch = bench.cluster.failover(Failover.SWITCHOVER, publish=delay is None)
+    if delay is None:
+        return switch.published or switch.began
+    time.sleep(delay)
+    visible = time.monotonic()
+    bench.cluster.publish()
+    return visible
+
+
+class _Application:
+    """Holds connections through the writer endpoint, and writes in one thread."""
+
+    def __init__(self, contender: str, place: Place) -> None:
+        self._connect = CONTENDERS[contender](place)
+        self._pool: list[Any] = []
+        self._first: float | None = None
+        self._ends = _Ends()
+
+    def begin(self) -> None:
+        """Open the connections, and start to write."""
+        self._pool = [self._connect("writer") for _ in range(HELD)]
+        self._ends.watch([_driver_connection(each) for each in self._pool])
+        threading.Thread(target=self._write, daemon=True).start()
+
+    def clean(self, visible: float) -> float:
+        """Return the seconds until all were gone, from the first symptom after `visible`."""
+        deadline = time.monotonic() + PATIENCE
+        while not self._ends.all_seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not self._ends.all_seen:
+            return PATIENCE
+        return max(0.0, self._ends.last - max(visible, self._first or visible))
+
+    def _write(self) -> None:
+        while True:
+            # Each connection has its turn, as out of a pool.
+            connection = self._pool.pop(0)
+            began = time.monotonic()
+            try:
+                if _driver_connection(connection).closed:
+                    connection = self._connect("writer")
+                connection.cursor().execute("INSERT INTO writes VALUES (1)")
+            except Exception:  # noqa: BLE001 - whatever a contender makes of it
+                self._first = self._first or began
+            self._pool.append(connection)
+            time.sleep(0.002)
+
+
+class _Ends:
+    """When each of some connections was shut down or closed, whoever did it, and from where."""
+
+    def __init__(self) -> None:
+        self._ports: set[int] = set()
+        self._at: dict[int, float] = {}
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether all of them are gone."""
+        return len(self._at) == len(self._ports)
+
+    @property
+    def last(self) -> float:
+        """When the last one went."""
+        return max(self._at.values())
+
+    def watch(self, connections: list[psycopg.Connection[Any]]) -> None:
+        """Take note from here on."""
+        self._ports = {_port(connection.fileno()) for connection in connections}
+        driver: Any = psycopg.Connection
+        sockets: Any = socket.socket
+        close, shutdown = driver.close, sockets.shutdown
+
+        def watched_close(connection: Any) -> None:
+            port = 0 if connection.closed else _port(connection.fileno())
+            close(connection)
+            self._note(port)
+
+        def watched_shutdown(sock: socket.socket, how: int) -> None:
+            port = sock.getsockname()[1]
+            shutdown(sock, how)
+            self._note(port)
+
+        driver.close, sockets.shutdown = watched_close, watched_shutdown
+
+    def _note(self, port: int) -> None:
+        if port in self._ports:
+            self._at.setdefault(port, time.monotonic())
+
+
+def _port(fd: int) -> int:
+    """Return the port of this side of a connection."""
+    with socket.socket(fileno=os.dup(fd)) as duplicate:
+        return int(duplicate.getsockname()[1])
+
+
+def _driver_connection(connection: Any) -> Any:
+    return getattr(connection, "target_connection", connection)

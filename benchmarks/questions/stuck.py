@@ -1,0 +1,92 @@
+"""How soon are calls back that are stuck on a host that hangs?"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from typing import Any
+
+import psycopg
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from aurora_otel.lab import Failover
+from aurora_otel.telemetry import names
+from benchmarks import contenders
+from benchmarks.bench import Bench
+from benchmarks.figures import Answer, Bars, Figure, Spread
+from benchmarks.place import Place
+from benchmarks.subjects import Subject
+
+TITLE = "Stuck calls"
+
+COUNT = 100
+
+
+def measure(bench: Bench) -> Answer:
+    """Hang the writer under so many calls."""
+    last, first, detection = [], [], []
+    for _ in range(bench.pick(7, 1)):
+        bench.cluster.heal()
+        with Subject(functools.partial(_Calls, bench.place)) as subject:
+            subject.ask("stick", bench.cluster.writer)
+            _wait_for_calls(bench)
+            hung = time.time_ns()
+            bench.cluster.failover(Failover.HANG)
+            decided, returned = subject.ask("returned")
+            detection.append((decided - hung) / 1e6)
+            first.append((min(returned) - decided) / 1e6)
+            last.append((max(returned) - decided) / 1e6)
+    bench.cluster.heal()
+    figures = (
+        Figure(f"all of {COUNT} calls back after the decision", Spread.of(last), "ms", 100.0),
+        Figure("decision after the host hung (STUCK_AFTER=1)", Spread.of(detection), "ms"),
+    )
+    bars = {"first call back": Spread.of(first), "last call back": Spread.of(last)}
+    return Answer(figures, Bars("ms after the decision", bars))
+
+
+def _wait_for_calls(bench: Bench) -> None:
+    active = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(600)%%'"
+    active += " AND state = 'active' AND usename = %s"
+    deadline = time.monotonic() + 30
+    while bench.cluster.execute(bench.cluster.writer, active, "app")[0][0] < COUNT:
+        if time.monotonic() > deadline:
+            raise RuntimeError("the calls did not begin")
+        time.sleep(0.05)
+
+
+class _Calls:
+    """Makes calls that never return by themselves."""
+
+    def __init__(self, place: Place) -> None:
+        self._exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        self._connect = contenders.ours(place, tracer_provider=provider, stuck_after=1.0)
+        self._returned: list[int] = []
+        self._threads: list[threading.Thread] = []
+
+    def stick(self, instance: str) -> None:
+        """Start the calls."""
+        for _ in range(COUNT):
+            thread = threading.Thread(target=self._call, args=(self._connect(instance),))
+            thread.daemon = True
+            thread.start()
+            self._threads.append(thread)
+
+    def returned(self) -> tuple[int, list[int]]:
+        """Wait for all; return when the decision fell and when each was back."""
+        for thread in self._threads:
+            thread.join(60)
+        spans = self._exporter.get_finished_spans()
+        (decided,) = [span.start_time for span in spans if span.name == names.INVALIDATE.name]
+        return decided or 0, self._returned
+
+    def _call(self, connection: Any) -> None:
+        try:
+            connection.execute("SELECT pg_sleep(600)")
+        except psycopg.OperationalError:
+            self._returned.append(time.time_ns())

@@ -1,0 +1,87 @@
+"""Do threads get in each other's way in our code?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from operator import attrgetter
+from time import perf_counter
+from typing import Any
+
+from aurora_otel.drivers.patching import watch
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
+from benchmarks import null
+from benchmarks.apart import apart
+from benchmarks.bench import Bench
+from benchmarks.contenders import OURS, PLAIN
+from benchmarks.figures import Answer, Figure, Guard, Lines
+from benchmarks.measure import Block, Effort, Rounds, in_turn
+
+TITLE = "Threads on the hot path"
+
+COUNTS = (1, 2, 4, 8, 16, 32)
+
+
+def measure(bench: Bench) -> Answer:
+    """Measure what is added to a null call while so many threads call."""
+    effort = bench.effort(60, 0.05)
+    counts = (1, 8, 32) if bench.quick else COUNTS
+    measured = {count: apart(_measure, count, effort) for count in counts}
+    for count, rounds in measured.items():
+        bench.keep(f"null method in {count} threads", rounds)
+    added = {count: rounds.added(OURS, PLAIN) * 1e6 for count, rounds in measured.items()}
+    figures = tuple(
+        Figure(
+            f"added to a null call, {count} threads",
+            added[count],
+            "µs",
+            0.5,
+            guard=Guard(added[count].middle / added[1].middle, 1.0),
+        )
+        for count in counts
+    )
+    series = {
+        f"added by {OURS}": tuple(added[count].middle for count in counts),
+        f"{PLAIN}": tuple(measured[count].spread(PLAIN).middle * 1e6 for count in counts),
+    }
+    notes = (
+        "The hot path takes no lock; what threads share there is the interpreter's own. The time"
+        " is the whole process's, divided by the calls of all threads."
+    )
+    return Answer(figures, Lines("µs per call", "threads", counts, series), notes)
+
+
+def _measure(count: int, effort: Effort) -> Rounds:
+    agent = null.start()
+    plain = null.Connection.call
+    ours = watch(
+        agent,
+        plain,
+        track_of=attrgetter(ATTRIBUTE),
+        errors=OSError,
+        failure_of=lambda *_: Failure(None, lost=False),
+    )
+    connections = [null.track(agent, null.Connection("lab-1")) for _ in range(count)]
+
+    def block(method: Callable[[Any], None]) -> Block:
+        def run(loops: int) -> float:
+            start = threading.Barrier(count + 1)
+            each_loops = loops // count + 1
+
+            def work(connection: null.Connection) -> None:
+                start.wait()
+                for _ in range(each_loops):
+                    method(connection)
+
+            threads = [threading.Thread(target=work, args=(each,)) for each in connections]
+            for thread in threads:
+                thread.start()
+            start.wait()
+            began = perf_counter()
+            for thread in threads:
+                thread.join()
+            return (perf_counter() - began) * loops / (each_loops * count)
+
+        return run
+
+    return in_turn({PLAIN: block(plain), OURS: block(ours)}, effort)

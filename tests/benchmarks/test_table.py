@@ -1,0 +1,38 @@
+"""The table shows target, figure, spread and verdict."""
+
+from __future__ import annotations
+
+from benchmarks import table
+from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
+
+MET = Figure("added to a call", Spread(0.25, 0.2612, 0.3), "µs", 0.5)
+MISSED = Figure("AWS adds more", Spread(10, 12, 14), "times", 20.0, at_least=True)
+TOLD = Figure("round trips", Spread(1, 1, 1), "")
+
+
+def test_a_row_has_target_figure_spread_and_verdict():
+    assert table.rows([MET, MISSED, TOLD], quick=False) == [
+        ("added to a call", "≤ 0.5 µs", "0.261 µs", "0.25 … 0.3", "met"),
+        ("AWS adds more", "≥ 20 times", "12 times", "10 … 14", "MISSED"),
+        ("round trips", "-", "1", "1 … 1", "-"),
+    ]
+
+
+def test_a_quick_run_shows_the_ratio_that_it_goes_by():
+    figure = Figure("x", Spread(1, 1, 1), "ms", 5.0, guard=Guard(ratio=1.5, usual=1.25))
+    ((_, _, measured, _, verdict),) = table.rows([figure], quick=True)
+    assert measured == "1 ms (ratio 1.5, usual 1.25)"
+    assert verdict == "met"
+
+
+def test_the_terminal_shows_all_questions_under_their_titles():
+    answers = {"Calls": Answer((MET,), Bars("µs", {})), "AWS": Answer((MISSED,), Bars("", {}))}
+    lines = table.text(answers, quick=False).splitlines()
+    assert [line for line in lines if line and not line.startswith(" ")] == ["Calls", "AWS"]
+    assert "MISSED" in lines[-1]
+
+
+def test_markdown_is_a_table():
+    lines = table.markdown([MET, TOLD]).splitlines()
+    assert len(lines) == 4
+    assert {line.count("|") for line in lines} == {6}
