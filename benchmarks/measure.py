@@ -81,6 +81,8 @@ def in_turn(contenders: Mapping[str, Block], effort: Effort) -> Rounds:
 
 def _loops(block: Block, seconds: float) -> int:
     """Warm up, and return how many calls last for `seconds`."""
+    # The first time, things are opened and imported.
+    block(1)
     loops = 1
     while (took := block(loops)) < seconds:
         loops = max(loops + 1, min(loops * 10, int(loops * seconds / max(took, 1e-7))))

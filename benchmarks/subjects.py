@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.apart import SPAWN, hush
 from benchmarks.contenders import CONTENDERS
 from benchmarks.measure import Block, repeat
+from benchmarks.pinned import pin
 from benchmarks.place import Place
 
 
@@ -77,7 +78,9 @@ class Opened:
     def select(self, target: str, loops: int) -> float:
         """Run `SELECT 1` on a held connection."""
         if target not in self._held:
-            self._held[target] = self.connect(target)
+            connection: Any = self.connect(target)
+            self._held[target] = connection
+            pin(getattr(connection, "target_connection", connection).info.backend_pid)
         cursor = self._held[target].cursor()
         return repeat(lambda: cursor.execute("SELECT 1"))(loops)
 
