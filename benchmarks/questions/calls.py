@@ -132,7 +132,7 @@ def _null_method(effort: Effort) -> Rounds:
     return in_turn(blocks, effort)
 
 
-def _done() -> Iterator[None]:
+def _done() -> Any:
     return
     yield
 
