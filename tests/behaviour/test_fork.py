@@ -7,13 +7,17 @@ import signal
 import traceback
 from collections.abc import Callable
 
+import pytest
+
 import aurora_otel
 from aurora_otel.lab import Failover
 from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
 from tests.conftest import eventually
 
-
 # The lab and the agent run threads, as applications do.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+
 class Child:
     """A forked child that runs `action`; it is done with what it inherited when it ends."""
 

@@ -12,15 +12,20 @@ import psutil
 import pytest
 
 START = """
-import json, os, sys, time
+import contextlib, json, os, sys, time
 import psutil
 from aurora_otel.lab import Cluster, Failover
 
 def tell(cluster):
-    pids = [child.pid for child in psutil.Process().children(recursive=True)]
+    # A server's own children come and go.
+    owners = {}
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            owners[child.pid] = child.username()
     directory = str(cluster._reaper._directory)
-    print(json.dumps({"pids": pids, "directory": directory, "port": cluster.address("writer")[1],
-                      "users": sorted({psutil.Process(pid).username() for pid in pids})}),
+    print(json.dumps({"pids": list(owners), "directory": directory,
+                      "port": cluster.address("writer")[1],
+                      "users": sorted(set(owners.values()))}),
           flush=True)
 """
 
