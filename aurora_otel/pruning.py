@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 
 from aurora_otel import cleanup
+from aurora_otel.cleanup import SocketId
 from aurora_otel.clusters import Cluster
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.failover import Surroundings
@@ -19,6 +20,8 @@ from aurora_otel.tracker import PruneReason, Track
 
 # Stuck calls and due looks are looked for this often, in seconds; a shorter STUCK_AFTER more often.
 _OFTEN = 1.0
+# Longer than it takes a driver to say farewell to the server and to close its socket: seconds.
+_CLOSING = 0.05
 
 
 class Rounds:
@@ -124,7 +127,7 @@ class Rounds:
             tracks = around.tracker.tracks(cluster)
             around.tracker.prune(filter(self._is_closed, tracks), PruneReason.CLOSED)
             idle = ((t, t.socket) for t in tracks if t.socket and not t.in_flight_since)
-            gone = cleanup.hung_up(idle)
+            gone = self._hung_up(idle)
             if around.tracker.prune(gone, PruneReason.HUNG_UP) and cluster.is_aurora:
                 suspect = gone[0].instance
                 self._refreshers[cluster].symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
@@ -134,6 +137,14 @@ class Rounds:
             reasons[self._pruned.popleft()] += 1
         if reasons:
             around.now.spans.prune_connections(began, reasons)
+
+    def _hung_up(self, idle: Iterable[tuple[Track, SocketId]]) -> list[Track]:
+        gone = cleanup.hung_up(idle)
+        if gone:
+            # The server also hangs up on a connection whose owner is closing it just now.
+            time.sleep(_CLOSING)
+            gone = cleanup.hung_up((track, track.socket) for track in gone if track.socket)
+        return gone
 
     def _is_closed(self, track: Track) -> bool:
         connection = track()
