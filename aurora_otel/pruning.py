@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 
 from aurora_otel import cleanup
-from aurora_otel.cleanup import SocketId
 from aurora_otel.clusters import Cluster
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.failover import Surroundings
@@ -121,32 +120,38 @@ class Rounds:
         self._stuck = still
 
     def _prune(self) -> None:
-        around = self._around
         began = time.time_ns()
-        for cluster in around.clusters:
-            tracks = around.tracker.tracks(cluster)
-            around.tracker.prune(filter(self._is_closed, tracks), PruneReason.CLOSED)
-            idle = ((t, t.socket) for t in tracks if t.socket and not t.in_flight_since)
-            gone = self._hung_up(idle)
-            if around.tracker.prune(gone, PruneReason.HUNG_UP) and cluster.is_aurora:
-                suspect = gone[0].instance
-                self._refreshers[cluster].symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
+        for cluster in self._around.clusters:
+            self._prune_cluster(cluster)
         self.tell_ended()
         reasons: Counter[PruneReason] = Counter()
         while self._pruned:
             reasons[self._pruned.popleft()] += 1
         if reasons:
-            around.now.spans.prune_connections(began, reasons)
+            self._around.now.spans.prune_connections(began, reasons)
 
-    def _hung_up(self, idle: Iterable[tuple[Track, SocketId]]) -> list[Track]:
-        gone = cleanup.hung_up(idle)
-        if gone:
-            # The server also hangs up on a connection whose owner is closing it just now.
-            time.sleep(_CLOSING)
-            gone = cleanup.hung_up((track, track.socket) for track in gone if track.socket)
-        return gone
+    def _prune_cluster(self, cluster: Cluster) -> None:
+        tracker = self._around.tracker
+        tracks = tracker.tracks(cluster)
+        closed = [track for track in tracks if self._is_closed(track)]
+        gone = _hung_up(tracks)
+        if not closed and not gone:
+            return
+        # An owner that is closing a connection just now looks the same for a moment. By the end of
+        # it, the close is noted, and the socket is gone.
+        time.sleep(_CLOSING)
+        tracker.prune(closed, PruneReason.CLOSED)
+        gone = _hung_up(gone)
+        if tracker.prune(gone, PruneReason.HUNG_UP) and cluster.is_aurora:
+            suspect = gone[0].instance
+            self._refreshers[cluster].symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
 
     def _is_closed(self, track: Track) -> bool:
         connection = track()
         driver = self._drivers[track.group.driver]
         return connection is not None and driver.is_closed(connection)
+
+
+def _hung_up(tracks: Iterable[Track]) -> list[Track]:
+    """Return those of the idle ones whose server has hung up; the others find out themselves."""
+    return cleanup.hung_up((t, t.socket) for t in tracks if t.socket and not t.in_flight_since)
