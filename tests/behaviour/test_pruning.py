@@ -5,10 +5,13 @@ from __future__ import annotations
 import ctypes
 import gc
 import threading
+import time
+from types import SimpleNamespace
 
 import psycopg2.extensions
 import pytest
 
+from aurora_otel import AuroraInstrumentor
 from tests.behaviour.sql import pid
 from tests.conftest import eventually
 
@@ -46,6 +49,25 @@ def test_a_connection_closed_behind_our_back_is_counted_as_closed(agent, cluster
     assert agent.tracked() == 0
     connection.close()
     assert agent.told.metric("aurora.connection.closes") == 0
+
+
+def test_a_close_that_is_under_way_is_no_close_behind_our_back(
+    start, cluster, connect, driver, monkeypatch
+):
+    agent = start(prune_interval=600)
+    connection = connect(cluster.dsn("writer"))
+
+    def the_owner_comes_to_the_end_of_its_close(_: float) -> None:
+        agent.internals.closed(connection._aurora_otel)
+
+    moment = SimpleNamespace(sleep=the_owner_comes_to_the_end_of_its_close, time_ns=time.time_ns)
+    monkeypatch.setattr("aurora_otel.pruning.time", moment)
+    close_behind_our_back(driver, connection)
+    AuroraInstrumentor().instrument(prune_interval=0.01)
+    eventually(lambda: agent.tracked() == 0)
+    AuroraInstrumentor().instrument(prune_interval=600)
+    books = agent.internals.tracker.books.values()
+    assert [(book.closes, sum(book.prunes.values())) for book in books] == [(1, 0)]
 
 
 def test_a_connection_that_the_server_hung_up_while_idle_is_pruned(agent, cluster, connect):
