@@ -64,6 +64,6 @@ def _with_unit(number: str, unit: str) -> str:
 
 
 def _number(value: float) -> str:
-    if value == int(value) and abs(value) < 1e6:  # noqa: PLR2004 - beyond, it is no count
-        return str(int(value))
+    if value == int(value) or abs(value) >= 100:  # noqa: PLR2004 - three digits say enough
+        return f"{value:,.0f}"
     return f"{value:.3g}"

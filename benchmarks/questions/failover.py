@@ -51,7 +51,11 @@ def measure(bench: Bench) -> Answer:
         "The time is from the moment when the topology names the new writer and the process has"
         " seen a symptom (the begin of the first write that fails), until the last of the"
         " connections to the old writer is shut down or closed. Both processes meet the same"
-        " failovers at the same time, and compete for the machine then."
+        " failovers at the same time, and compete for the machine then.\n\n"
+        "Where the topology is late, ours looks again in growing steps: after 50 ms, 100 ms, 200 ms"
+        " and so on, so that thousands of processes that lost the same writer do not storm those"
+        " who are asked. The last of these pauses, up to half the time since the symptom,"
+        " goes into the figure; AWS's wrapper asks every 100 ms, each process for itself."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
 
@@ -84,9 +88,8 @@ def _switch(bench: Bench, delay: float | None) -> float:
     if delay is None:
         return switch.published or switch.began
     time.sleep(delay)
-    visible = time.monotonic()
     bench.cluster.publish()
-    return visible
+    return time.monotonic()
 
 
 class _Application:
