@@ -81,9 +81,16 @@ class _Calls:
         """Wait for all; return when the decision fell and when each was back."""
         for thread in self._threads:
             thread.join(60)
-        spans = self._exporter.get_finished_spans()
-        (decided,) = [span.start_time for span in spans if span.name == names.INVALIDATE.name]
-        return decided or 0, self._returned
+        return self._decided(), self._returned
+
+    def _decided(self) -> int:
+        """Return when the cleanup began; its span may come after the calls are back."""
+        for _ in range(500):
+            for span in self._exporter.get_finished_spans():
+                if span.name == names.INVALIDATE.name and span.start_time:
+                    return span.start_time
+            time.sleep(0.02)
+        raise RuntimeError("nothing was invalidated")
 
     def _call(self, connection: Any) -> None:
         try:
