@@ -46,10 +46,10 @@ class Rounds:
         pairs = zip(self.seconds[name], self.seconds[to], strict=True)
         return Spread.of([ours - theirs for ours, theirs in pairs])
 
-    def ratio(self, name: str, to: str) -> Spread:
-        """Return how much longer than `to` `name` takes, within a round."""
-        pairs = zip(self.seconds[name], self.seconds[to], strict=True)
-        return Spread.of([ours / theirs for ours, theirs in pairs])
+    def times(self, name: str, than: str, *, beyond: str) -> Spread:
+        """Return how many times more than `than` `name` adds, within a round."""
+        each = zip(self.seconds[name], self.seconds[than], self.seconds[beyond], strict=True)
+        return Spread.of([(a - plain) / (b - plain) for a, b, plain in each if b > plain])
 
 
 def repeat(call: Callable[[], object]) -> Block:

@@ -38,6 +38,7 @@ def test_a_turn_lasts_about_as_long_as_it_should():
 def test_differences_and_ratios_are_taken_within_a_round():
     # The machine became ten times slower, for both.
     rounds = Rounds({"ours": [1.5, 15.0, 1.5], "plain": [1.0, 10.0, 1.0]})
-    assert rounds.ratio("ours", "plain") == Spread(1.5, 1.5, 1.5)
     assert rounds.added("ours", "plain").middle == 0.5
     assert rounds.spread("plain").middle == 1.0
+    rounds.seconds["theirs"] = [6.0, 60.0, 6.0]
+    assert rounds.times("theirs", "ours", beyond="plain") == Spread(10.0, 10.0, 10.0)
