@@ -98,7 +98,7 @@ PLACES = [
     "cleanup.shut_down",
     "discovery.sql.Walk.read",
     "tracker.Tracker.note",
-    "agent.Agent._cluster_of",
+    "arrivals.Arrivals._cluster_of",
     "refresh.Refresher.symptom",
     "telemetry.spans.Spans.failover",
 ]
