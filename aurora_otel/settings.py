@@ -174,6 +174,34 @@ def _drivers(value: Any) -> frozenset[str] | None:
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class BadVariable:
+    """An environment variable that does not count.
+
+    Attributes:
+        name: its name.
+        value: its value.
+        near: the variable of a similar name, if this one is unknown and there is one.
+        allowed: what is allowed, if it is known.
+        default: what counts instead.
+    """
+
+    name: str
+    value: str
+    near: str | None = None
+    allowed: str | None = None
+    default: str | None = None
+
+    def __str__(self) -> str:
+        if self.allowed is None:
+            hint = f"; did you mean {self.near}?" if self.near else ""
+            return f"unknown environment variable {self.name} is ignored{hint}"
+        return (
+            f"environment variable {self.name}={self.value!r} is not valid: "
+            f"allowed is {self.allowed}; the default counts: {self.default}"
+        )
+
+
 def _setting(default: Any, parse: Callable[[Any], Any], meaning: str, shown: str = "") -> Any:
     metadata = {"parse": parse, "meaning": meaning, "default": shown or str(default)}
     if callable(default):
@@ -268,7 +296,9 @@ class Settings:
             ValueError: an argument is unknown or has a value that is not allowed; the message
                 names it, its value and what is allowed.
         """
-        values = _from_environment(environ)
+        values, refused = _from_environment(environ)
+        for variable in refused:
+            _logger.error("%s", variable)
         known = {setting.name: setting for setting in fields(Settings)}
         for name, value in arguments.items():
             if name not in known:
@@ -280,26 +310,26 @@ class Settings:
         return Settings(**values)
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def refused_variables(environ: Mapping[str, str]) -> list[BadVariable]:
+    """Return the variables of `environ` that do not count, and why."""
+    return _from_environment(environ)[1]
+
+
+def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[BadVariable]]:
     values: dict[str, Any] = {}
+    refused: list[BadVariable] = []
     known = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
     for variable, value in environ.items():
         if not variable.startswith(PREFIX) or not value.strip():
             continue
         if variable not in known:
             near = difflib.get_close_matches(variable, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            _logger.error("unknown environment variable %s is ignored%s", variable, hint)
+            refused.append(BadVariable(variable, value, near=near[0] if near else None))
             continue
         setting = known[variable]
         try:
             values[setting.name] = setting.metadata["parse"](value)
         except InvalidValueError as error:
-            _logger.error(  # noqa: TRY400 - the traceback would say nothing more
-                "environment variable %s=%r is not valid: allowed is %s; the default counts: %s",
-                variable,
-                value,
-                error,
-                setting.metadata["default"],
-            )
-    return values
+            default = setting.metadata["default"]
+            refused.append(BadVariable(variable, value, allowed=str(error), default=default))
+    return values, refused
