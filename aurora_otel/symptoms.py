@@ -1,10 +1,12 @@
 """Errors: which of them are symptoms of a failover.
 
-Pure. The tables are those of PostgreSQL's appendix A ("PostgreSQL Error Codes").
+Pure. The tables are those of PostgreSQL's appendix A ("PostgreSQL Error Codes"), of MySQL's "Error
+Message Reference" and of MariaDB's "MariaDB Error Code Reference".
 """
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 
@@ -24,6 +26,16 @@ _READ_ONLY = "25006"
 # admin_shutdown, crash_shutdown, cannot_connect_now
 _SHUTDOWN = frozenset({"57P01", "57P02", "57P03"})
 
+# ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: also raised by an application's own read-only
+# transaction; ER_READ_ONLY_MODE; ER_INNODB_READ_ONLY
+_MYSQL_READ_ONLY = frozenset({1792, 1836, 1874})
+# ER_OPTION_PREVENTS_STATEMENT, of whichever option the message names.
+_MYSQL_OPTION = 1290
+_READ_ONLY_OPTION = re.compile(r"--[a-z_-]*read[_-]only\b", re.IGNORECASE)
+# CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_SERVER_LOST_EXTENDED; ER_SERVER_SHUTDOWN; MariaDB's
+# ER_CONNECTION_KILLED
+_MYSQL_LOST = frozenset({2006, 2013, 2055, 1053, 1927})
+
 
 def of_postgresql(sqlstate: str | None, *, lost: bool) -> Symptom | None:
     """Classify an error of a PostgreSQL driver.
@@ -37,5 +49,22 @@ def of_postgresql(sqlstate: str | None, *, lost: bool) -> Symptom | None:
     if sqlstate is None:
         return Symptom.CONNECTION_LOST if lost else None
     if sqlstate in _SHUTDOWN or sqlstate.startswith("08"):
+        return Symptom.CONNECTION_LOST
+    return None
+
+
+def of_mysql(errno: int | None, message: str, *, lost: bool) -> Symptom | None:
+    """Classify an error of a MySQL or MariaDB driver.
+
+    Args:
+        errno: the number that the server or the client library gave it; `None` or 0: none.
+        message: the text that came with it; the server's option is told by it alone.
+        lost: whether the driver takes the connection for gone.
+    """
+    if errno in _MYSQL_READ_ONLY:
+        return Symptom.READ_ONLY
+    if errno == _MYSQL_OPTION:
+        return Symptom.READ_ONLY if _READ_ONLY_OPTION.search(message) else None
+    if errno in _MYSQL_LOST or (not errno and lost):
         return Symptom.CONNECTION_LOST
     return None

@@ -8,12 +8,9 @@ qualified: it may have a search path of its own.
 
 from __future__ import annotations
 
-import math
+from aurora_otel.discovery.dialect import MOST_ROWS, NoAnswerError, Probe, Rows, answer
+from aurora_otel.topology import Answer, Role
 
-from aurora_otel.discovery.dialect import MOST_ROWS, NoAnswerError, Probe, Rows, identifier
-from aurora_otel.topology import Answer, Member, Role, View
-
-_MASTER = "MASTER_SESSION_ID"
 _ROLES = {"true": Role.READER, "false": Role.WRITER}
 
 # The privilege functions are strict: for a function that does not exist they return NULL.
@@ -55,26 +52,5 @@ class AuroraPostgreSQL:
         return _WITH_VIEW if view else _IDENTITY
 
     def parse_answer(self, rows: Rows) -> Answer:
-        """Read identity from the first row, and a member from each row that is one's."""
-        if not rows or len(rows[0]) not in (3, 6):
-            raise NoAnswerError("not the columns that were asked for")
-        instance, reader, backend_id = rows[0][:3]
-        if not isinstance(backend_id, str) or not backend_id:
-            raise NoAnswerError("no backend id")
-        if not isinstance(reader, str) or reader not in _ROLES:
-            raise NoAnswerError("no role")
-        view = View.of(_members(rows)) if len(rows[0]) == 6 else None  # noqa: PLR2004 - as above
-        return Answer(identifier(instance), _ROLES[reader], backend_id, view)
-
-
-def _members(rows: Rows) -> list[Member]:
-    members = []
-    for row in rows[:MOST_ROWS]:
-        try:
-            # The writer's own row may have no timestamp.
-            name, age = identifier(row[3]), float(row[5] or 0.0)
-        except (ValueError, TypeError, IndexError):
-            continue
-        if math.isfinite(age):
-            members.append(Member(name, row[4] == _MASTER, age))
-    return members
+        """Read identity, and the members of the view."""
+        return answer(rows, _ROLES)
