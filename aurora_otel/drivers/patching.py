@@ -1,15 +1,11 @@
-"""Patches that can be taken back, and the one wrapper of every watched call."""
+"""Patches that can be taken back."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 import wrapt
-
-from aurora_otel.drivers.protocol import Failure, Hooks
 
 _MISSING = object()
 
@@ -46,55 +42,3 @@ class Patches:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
-
-
-def watch(  # noqa: PLR0913 - what differs between drivers, all of it
-    hooks: Hooks,
-    original: Callable[..., Any],
-    *,
-    track_of: Callable[[Any], Any],
-    errors: type[Exception],
-    failure_of: Callable[[Any, Any, tuple[Any, ...]], Failure],
-    may_wait: Callable[[tuple[Any, ...]], bool] = lambda _: True,
-) -> Callable[..., Any]:
-    """Return `original` as a method that marks its call as in flight and reports its errors.
-
-    This is the hot path. A call on a healthy connection pays a mark and one attribute check.
-
-    Args:
-        hooks: where to report.
-        original: the method.
-        track_of: finds the track from `self`; raises `AttributeError` where there is none.
-        errors: the driver's base class of errors.
-        failure_of: what an error on `self` means, given the call's positional arguments.
-        may_wait: whether the call may wait for a look, given its positional arguments.
-    """
-
-    @functools.wraps(original)
-    def call(self: Any, first: Any = _MISSING, /, *args: Any, **kwargs: Any) -> Any:
-        try:
-            track = track_of(self)
-        except AttributeError:
-            return original(self, *_given(first, args), **kwargs)
-        if track.cluster.alert and may_wait(_given(first, args)):
-            hooks.before_call(track)
-        track.in_flight_since = monotonic()
-        try:
-            # To pass on what most calls have, as it is, takes half the time that unpacking takes.
-            if args or kwargs:
-                return original(self, *_given(first, args), **kwargs)
-            return original(self) if first is _MISSING else original(self, first)
-        except errors as error:
-            # The mark goes first: what follows is our time, not the server's.
-            track.in_flight_since = 0.0
-            hooks.failed(track, functools.partial(failure_of, self, error, _given(first, args)))
-            raise
-        finally:
-            track.in_flight_since = 0.0
-
-    return call
-
-
-def _given(first: Any, others: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the positional arguments of a call."""
-    return others if first is _MISSING else (first, *others)

@@ -12,7 +12,6 @@ import functools
 import os
 import time
 from collections.abc import Callable, Generator
-from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +20,7 @@ from psycopg import conninfo, generators, pq, waiting
 
 from aurora_otel import cleanup
 from aurora_otel.drivers import libpq
-from aurora_otel.drivers.patching import Patches, watch
+from aurora_otel.drivers.patching import Patches
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
     Failure,
@@ -32,6 +31,7 @@ from aurora_otel.drivers.protocol import (
     Rows,
     Traced,
 )
+from aurora_otel.drivers.watching import watch
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
@@ -64,7 +64,6 @@ class Adapter:
             watch(
                 hooks,
                 connection.wait,
-                track_of=attrgetter(ATTRIBUTE),
                 errors=psycopg.Error,
                 failure_of=_failure,
                 may_wait=_may_wait,

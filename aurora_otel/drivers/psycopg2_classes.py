@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
 
 from aurora_otel.drivers import libpq
-from aurora_otel.drivers.patching import watch
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.watching import watch
 
 _CONNECTION_CALLS = (
     "commit",
@@ -43,6 +42,12 @@ _NAMED_CURSOR_CALLS = (
     "fetchone",
     "scroll",
 )
+
+# Written in C: what is called often gets its parameters from here.
+_OFTEN: dict[str, Callable[..., Any]] = {
+    "execute": lambda self, query, vars=None: (self, query, vars),  # noqa: A006 - psycopg2's names
+    "commit": lambda self: self,
+}
 
 
 class WatchedClasses:
@@ -81,13 +86,11 @@ class WatchedClasses:
         if base in self._made:
             return base
         if base not in self._connections:
-            track_of = attrgetter(ATTRIBUTE)
             members = {
-                **self._watched(base, _CONNECTION_CALLS, track_of=track_of, failure_of=_failure),
+                **self._watched(base, _CONNECTION_CALLS, failure_of=_failure),
                 **self._watched(
                     base,
                     ("rollback",),
-                    track_of=track_of,
                     failure_of=_rollback_failure,
                     may_wait=lambda _: False,
                 ),
@@ -121,8 +124,8 @@ class WatchedClasses:
         key = (base, named)
         if key not in self._cursors:
             calls = _NAMED_CURSOR_CALLS if named else _CURSOR_CALLS
-            track_of = attrgetter(f"connection.{ATTRIBUTE}")
-            members = self._watched(base, calls, track_of=track_of, failure_of=_cursor_failure)
+            how = {"failure_of": _cursor_failure, "path": f"connection.{ATTRIBUTE}"}
+            members = self._watched(base, calls, **how)
             if self._traced is not None:
                 members |= {name: self._traced(members[name]) for name in _TRACED_CALLS}
             self._cursors[key] = self._subclass(base, members | {"__slots__": ()})
@@ -140,7 +143,13 @@ class WatchedClasses:
 
     def _watched(self, base: type, names: Iterable[str], **how: Any) -> dict[str, Any]:
         return {
-            name: watch(self._hooks, getattr(base, name), errors=psycopg2.Error, **how)
+            name: watch(
+                self._hooks,
+                getattr(base, name),
+                errors=psycopg2.Error,
+                like=_OFTEN.get(name),
+                **how,
+            )
             for name in names
             if hasattr(base, name)
         }

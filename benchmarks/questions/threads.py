@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from operator import attrgetter
 from time import perf_counter
 from typing import Any
 
-from aurora_otel.drivers.patching import watch
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
+from aurora_otel.drivers.protocol import Failure
+from aurora_otel.drivers.watching import watch
 from benchmarks import null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
@@ -57,7 +56,6 @@ def _measure(count: int, effort: Effort) -> Rounds:
     ours = watch(
         agent,
         plain,
-        track_of=attrgetter(ATTRIBUTE),
         errors=OSError,
         failure_of=lambda *_: Failure(None, lost=False),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+import inspect
 
 import pytest
 
-from aurora_otel.drivers.patching import watch
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
+from aurora_otel.drivers.watching import watch
 
 
 class Cluster:
@@ -78,7 +78,6 @@ def execute(hooks, seen):
     return watch(
         hooks,
         Cursor.execute,
-        track_of=attrgetter(ATTRIBUTE),
         errors=ConnectionError,
         failure_of=failure,
         may_wait=note,
@@ -107,3 +106,72 @@ def test_an_error_is_reported_with_the_arguments_and_goes_on(execute, hooks, see
     assert hooks.reported == ["failed"]
     assert seen == [args]
     assert getattr(cursor, ATTRIBUTE).in_flight_since == 0.0
+
+
+class Shapes:
+    def __init__(self):
+        setattr(self, ATTRIBUTE, Track(alert=False))
+
+    def none(self):
+        return ()
+
+    def defaults(self, query, params=None, *, prepare=True):
+        return query, params, prepare
+
+    def positional(self, query, /, *more, **named):
+        return query, more, named
+
+    def names_of_ours(self, hooks, error=1, errors=2, track=3):
+        return hooks, error, errors, track
+
+    def default_of_ours(self, x=1, default_x=2):
+        return x, default_x
+
+
+CALLS = [
+    ("none", (), {}),
+    ("defaults", ("q",), {}),
+    ("defaults", ("q", [1]), {"prepare": False}),
+    ("defaults", (), {"params": 2, "query": 1}),
+    ("positional", ("q", 1, 2), {"query": 3}),
+    ("names_of_ours", (0,), {"errors": 5, "track": 6}),
+    ("default_of_ours", (), {"default_x": 5}),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "kwargs"), CALLS)
+def test_a_method_keeps_its_own_parameters(hooks, name, args, kwargs):
+    shapes, original = Shapes(), getattr(Shapes, name)
+    watched = watch(hooks, original, errors=OSError, failure_of=None)
+    assert watched(shapes, *args, **kwargs) == original(shapes, *args, **kwargs)
+    assert inspect.signature(watched) == inspect.signature(original)
+
+
+def test_wrong_arguments_are_the_same_error(hooks):
+    watched = watch(hooks, Shapes.defaults, errors=OSError, failure_of=None)
+    with pytest.raises(TypeError, match="query"):
+        watched(Shapes())
+    with pytest.raises(TypeError, match="prepared"):
+        watched(Shapes(), "q", prepared=True)
+
+
+def test_a_method_written_in_c_takes_the_parameters_that_it_is_said_to_have(hooks):
+    class Tracked(list):
+        _aurora_otel = Track(alert=False)
+
+    like = lambda self, item, /: None  # noqa: E731 - as drivers' files write it
+    watched = watch(hooks, list.append, errors=OSError, failure_of=None, like=like)
+    tracked = Tracked()
+    watched(tracked, 1)
+    assert tracked == [1]
+    with pytest.raises(TypeError):
+        watched(tracked, 1, 2)
+
+
+def test_what_a_look_may_be_decided_on_are_the_arguments_in_their_order(hooks):
+    seen = []
+    shapes = Shapes()
+    getattr(shapes, ATTRIBUTE).cluster.alert = True
+    watched = watch(hooks, Shapes.defaults, errors=OSError, failure_of=None, may_wait=seen.append)
+    watched(shapes, params=2, query=1)
+    assert seen == [(1, 2)]

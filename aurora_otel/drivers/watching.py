@@ -1,0 +1,147 @@
+"""The one wrapper of every watched call: the hot path.
+
+A call on a healthy connection pays a mark that it is in flight and one attribute check. What a
+wrapper costs beyond that is mostly `*args, **kwargs`: the tuple and the dictionary are made and
+taken apart again for each call. So the wrapper is written, once per watched method, with the
+method's own parameters.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from inspect import Parameter
+from time import monotonic
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+
+_TEMPLATE = """\
+def call({declared}):
+    try:
+        track = {receiver}.{path}
+    except AttributeError:
+        return original({passed})
+    if track.cluster.alert and may_wait({arguments}):
+        hooks.before_call(track)
+    track.in_flight_since = monotonic()
+    try:
+        return original({passed})
+    except errors as error:
+        # The mark goes first: what follows is our time, not the server's.
+        track.in_flight_since = 0.0
+        hooks.failed(track, partial(failure_of, {receiver}, error, {arguments}))
+        raise
+    finally:
+        track.in_flight_since = 0.0
+"""
+
+
+class _Parameters(NamedTuple):
+    """Parameters as source code.
+
+    Attributes:
+        declared: in the head of a function.
+        passed: in a call that passes them all on.
+        receiver: the first one.
+        arguments: a tuple of the others, keyword-only ones apart.
+        defaults: the values of the names that stand for defaults in `declared`.
+    """
+
+    declared: str
+    passed: str
+    receiver: str
+    arguments: str
+    defaults: dict[str, Any]
+
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_IN_ORDER = (*_POSITIONAL, Parameter.VAR_POSITIONAL)
+_ANY = _Parameters("self, /, *args, **kwargs", "self, *args, **kwargs", "self", "args", {})
+
+
+def watch(  # noqa: PLR0913 - what differs between drivers, all of it
+    hooks: Hooks,
+    original: Callable[..., Any],
+    *,
+    errors: type[Exception] | tuple[type[Exception], ...],
+    failure_of: Callable[[Any, Any, tuple[Any, ...]], Failure],
+    may_wait: Callable[[tuple[Any, ...]], bool] = lambda _: True,
+    path: str = ATTRIBUTE,
+    like: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """Return `original` as a method that marks its call as in flight and reports its errors.
+
+    Args:
+        hooks: where to report.
+        original: the method.
+        errors: the driver's base class of errors.
+        failure_of: what an error on `self` means, given the call's arguments.
+        may_wait: whether the call may wait for a look, given its arguments: in the order of the
+            method's parameters, keyword-only ones apart.
+        path: the attributes that lead from `self` to the track, with dots between them; where
+            one is missing, the call is not watched.
+        like: a function with the same parameters, if `original` is written in C and called often.
+    """
+    names = {
+        "original": original,
+        "hooks": hooks,
+        "may_wait": may_wait,
+        "failure_of": failure_of,
+        "errors": errors,
+        "monotonic": monotonic,
+        "partial": functools.partial,
+    }
+    model = original if isinstance(original, FunctionType) or like is None else like
+    parameters = _parameters(model, {*names, "track", "error", "call"})
+    source = _TEMPLATE.format(path=path, **parameters._asdict())
+    place = f"<watch {getattr(original, '__qualname__', original)}>"
+    scope = {**names, **parameters.defaults}
+    exec(compile(source, place, "exec"), scope)  # noqa: S102 - the template above, and parameters
+    wrapped: Callable[..., Any] = functools.wraps(original)(scope["call"])
+    return wrapped
+
+
+def _parameters(function: Callable[..., Any], taken: set[str]) -> _Parameters:
+    """Return a function's own parameters; any at all if it has no say, or uses a `taken` name."""
+    if not isinstance(function, FunctionType):
+        return _ANY
+    found = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    if not found or found[0].kind not in _POSITIONAL or not taken.isdisjoint(p.name for p in found):
+        return _ANY
+    defaults = {f"default_{p.name}": p.default for p in found if p.default is not Parameter.empty}
+    if not taken.isdisjoint(defaults) or not defaults.keys().isdisjoint(p.name for p in found):
+        return _ANY
+    bare = [p.replace(annotation=Parameter.empty, default=_default(p)) for p in found]
+    others = ", ".join(_passed(p) for p in found[1:] if p.kind in _IN_ORDER)
+    return _Parameters(
+        declared=str(inspect.Signature(bare))[1:-1],
+        passed=", ".join(map(_passed, found)),
+        receiver=found[0].name,
+        arguments=f"({others},)" if others else "()",
+        defaults=defaults,
+    )
+
+
+class _Name(str):
+    """A name in source code: its `repr` has no quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _default(parameter: Parameter) -> Any:
+    missing = parameter.default is Parameter.empty
+    return Parameter.empty if missing else _Name(f"default_{parameter.name}")
+
+
+def _passed(parameter: Parameter) -> str:
+    if parameter.kind is Parameter.VAR_POSITIONAL:
+        return f"*{parameter.name}"
+    if parameter.kind is Parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
+    if parameter.kind is Parameter.KEYWORD_ONLY:
+        return f"{parameter.name}={parameter.name}"
+    return parameter.name
