@@ -1,0 +1,105 @@
+"""What the RDS API answers, as values.
+
+Pure. Nothing here decides anything: the control plane lags a failover by many seconds, so it only
+names whom to ask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class Trouble(str, Enum):
+    """Why the RDS API gave no answer."""
+
+    NOT_INSTALLED = "boto3_missing"
+    NO_CREDENTIALS = "no_credentials"
+    NO_REGION = "no_region"
+    DENIED = "access_denied"
+    THROTTLED = "throttled"
+    NOT_FOUND = "not_found"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+
+class ApiError(Exception):
+    """The RDS API gave no answer.
+
+    Attributes:
+        trouble: why.
+        action: the IAM action that was needed, such as `rds:DescribeDBClusters`.
+        kind: the type of the exception behind it, or the API's error code, for telemetry.
+    """
+
+    def __init__(self, trouble: Trouble, action: str, kind: str) -> None:
+        super().__init__(f"{action}: {trouble.value} ({kind})")
+        self.trouble = trouble
+        self.action = action
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class CustomEndpoint:
+    """A custom endpoint of a cluster.
+
+    Attributes:
+        host: its name.
+        members: the instances that it may lead to.
+    """
+
+    host: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterDescription:
+    """What the control plane says of a cluster. It lags: nobody must decide by it.
+
+    Attributes:
+        identifier: its name.
+        region: where it is.
+        status: `available`, `failing-over`, …
+        engine: `aurora-postgresql` or `aurora-mysql`.
+        engine_version: as AWS numbers it.
+        endpoint: the host of the writer endpoint.
+        reader_endpoint: the host of the reader endpoint.
+        port: of all its endpoints.
+        writer: the instance that it takes for the writer, if any.
+        members: all its instances.
+        custom_endpoints: as far as they may be read.
+        iam_authentication: whether logins by IAM token are enabled.
+    """
+
+    identifier: str
+    region: str
+    status: str
+    engine: str
+    engine_version: str
+    endpoint: str
+    reader_endpoint: str
+    port: int
+    writer: str | None
+    members: tuple[str, ...]
+    custom_endpoints: tuple[CustomEndpoint, ...] = ()
+    iam_authentication: bool = False
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of all its endpoints."""
+        custom = (endpoint.host for endpoint in self.custom_endpoints)
+        return tuple(host for host in (self.endpoint, self.reader_endpoint, *custom) if host)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiEvent:
+    """An event of a cluster, as `DescribeEvents` tells it.
+
+    Attributes:
+        at: when it happened, aware of its time zone.
+        message: in RDS's words.
+    """
+
+    at: datetime
+    message: str

@@ -1,0 +1,255 @@
+"""The RDS API, asked over boto3: what the control plane knows of a cluster.
+
+The one place that imports boto3, and only when somebody asks. Every request has short time-outs and
+is repeated once at most. Nothing here decides anything: the control plane lags a failover by many
+seconds, so it only names whom to ask.
+
+    api = RdsApi("eu-west-1")
+    description = api.cluster("orders")
+    print(description.writer, description.members)
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aurora_otel.discovery.rds_answers import (
+    ApiError,
+    ApiEvent,
+    ClusterDescription,
+    CustomEndpoint,
+    Trouble,
+)
+from aurora_otel.version import __version__
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+
+# Seconds. The API answers within some tenths of a second; whoever asks it may wait.
+CONNECT_TIMEOUT = 1.0
+READ_TIMEOUT = 2.0
+ATTEMPTS = 2
+# Aurora allows five custom endpoints; an answer that goes on beyond so many items is no use.
+_MOST_ITEMS = 500
+# By the API's error code, or by the name of botocore's exception.
+_KINDS = {
+    Trouble.NOT_INSTALLED: {"ImportError", "ModuleNotFoundError"},
+    Trouble.NO_CREDENTIALS: {
+        "CredentialRetrievalError",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "ProfileNotFound",
+        "SignatureDoesNotMatch",
+    },
+    Trouble.NO_REGION: {"InvalidRegionError", "NoRegionError"},
+    Trouble.DENIED: {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"},
+    Trouble.THROTTLED: {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    },
+    Trouble.UNREACHABLE: {
+        "ConnectTimeoutError",
+        "ConnectionClosedError",
+        "EndpointConnectionError",
+        "ProxyConnectionError",
+        "ReadTimeoutError",
+        "SSLError",
+    },
+}
+# "DBClusterNotFoundFault", "DBInstanceNotFound", "DBClusterEndpointNotFoundFault"
+_NOT_FOUND = re.compile(r"DB\w+NotFound(?:Fault)?")
+_Answer = TypeVar("_Answer")
+
+
+class RdsApi:
+    """The RDS API of one region; usable from several threads.
+
+    Credentials, region and endpoint are those of the usual AWS configuration: environment, files,
+    container or instance role. All methods block, and raise `ApiError` and nothing else.
+
+    Args:
+        region: its name; `None`: that of the AWS configuration.
+    """
+
+    def __init__(self, region: str | None = None) -> None:
+        self._wanted = region
+        self._lock = threading.Lock()
+        self._client: RDSClient | None = None
+
+    def cluster(self, identifier: str) -> ClusterDescription:
+        """Return the description of a cluster, its custom endpoints left out.
+
+        Needs `rds:DescribeDBClusters`.
+        """
+        found = self._first("DescribeDBClusters", "DBClusters", {"DBClusterIdentifier": identifier})
+        members = found.get("DBClusterMembers", ())
+        writers = (each["DBInstanceIdentifier"] for each in members if each.get("IsClusterWriter"))
+        return ClusterDescription(
+            identifier=found["DBClusterIdentifier"],
+            region=self.region,
+            status=found.get("Status", ""),
+            engine=found.get("Engine", ""),
+            engine_version=found.get("EngineVersion", ""),
+            endpoint=found.get("Endpoint", ""),
+            reader_endpoint=found.get("ReaderEndpoint", ""),
+            port=found.get("Port", 0),
+            writer=next(writers, None),
+            members=tuple(each["DBInstanceIdentifier"] for each in members),
+            iam_authentication=bool(found.get("IAMDatabaseAuthenticationEnabled")),
+        )
+
+    def cluster_of_instance(self, instance: str) -> str:
+        """Return the identifier of the cluster that an instance belongs to.
+
+        Needs `rds:DescribeDBInstances`.
+        """
+        action = "DescribeDBInstances"
+        found = self._first(action, "DBInstances", {"DBInstanceIdentifier": instance})
+        if not found.get("DBClusterIdentifier"):
+            raise ApiError(Trouble.NOT_FOUND, f"rds:{action}", "NoClusterMember")
+        return str(found["DBClusterIdentifier"])
+
+    def cluster_of_custom_endpoint(self, name: str) -> str:
+        """Return the identifier of the cluster that has a custom endpoint of this name.
+
+        Needs `rds:DescribeDBClusterEndpoints`.
+        """
+        wanted = {"DBClusterEndpointIdentifier": name}
+        found = self._first("DescribeDBClusterEndpoints", "DBClusterEndpoints", wanted)
+        return str(found["DBClusterIdentifier"])
+
+    def custom_endpoints(self, cluster: ClusterDescription) -> tuple[CustomEndpoint, ...]:
+        """Return the custom endpoints of a cluster.
+
+        Needs `rds:DescribeDBClusterEndpoints`.
+        """
+        wanted = {"DBClusterIdentifier": cluster.identifier}
+        found = self._all("DescribeDBClusterEndpoints", "DBClusterEndpoints", wanted)
+        return tuple(
+            CustomEndpoint(item["Endpoint"], _custom_members(item, cluster.members))
+            for item in found
+            if item.get("EndpointType") == "CUSTOM" and item.get("Endpoint")
+        )
+
+    def failover_events(self, identifier: str, since: datetime) -> tuple[ApiEvent, ...]:
+        """Return the events of the category `failover` of a cluster, the oldest first.
+
+        Needs `rds:DescribeEvents`.
+
+        Args:
+            identifier: the cluster's.
+            since: the time of the oldest one, aware of its time zone.
+        """
+        wanted = {
+            "SourceIdentifier": identifier,
+            "SourceType": "db-cluster",
+            "StartTime": since,
+            "EventCategories": ["failover"],
+        }
+        events = [
+            ApiEvent(item["Date"], item.get("Message", ""))
+            for item in self._all("DescribeEvents", "Events", wanted)
+            if "failover" in item.get("EventCategories", ())
+        ]
+        return tuple(sorted(events, key=lambda event: event.at))
+
+    def token(self, host: str, port: int, user: str) -> str:
+        """Return a fresh password for IAM database authentication; it is made here, not asked for.
+
+        Using it needs `rds-db:connect`.
+
+        Args:
+            host: the instance's or endpoint's own name: the token opens no other door.
+            port: the instance's own port.
+            user: who logs in.
+        """
+        return self._ask(
+            "rds-db:connect", lambda client: client.generate_db_auth_token(host, port, user)
+        )
+
+    @property
+    def region(self) -> str:
+        """The region that is asked."""
+        return self._ask("rds:DescribeDBClusters", lambda client: client.meta.region_name)
+
+    def _first(self, operation: str, result: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        for item in self._all(operation, result, wanted):
+            return item
+        raise ApiError(Trouble.NOT_FOUND, f"rds:{operation}", "EmptyAnswer")
+
+    def _all(self, operation: str, result: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        def read(client: Any) -> list[dict[str, Any]]:
+            paginator = client.get_paginator(xform_name(operation))
+            pages = paginator.paginate(**wanted, PaginationConfig={"MaxItems": _MOST_ITEMS})
+            return [item for page in pages for item in page.get(result, ())]
+
+        from botocore import xform_name  # noqa: PLC0415 - imported only when used
+
+        return self._ask(f"rds:{operation}", read)
+
+    def _ask(self, action: str, question: Callable[[RDSClient], _Answer]) -> _Answer:
+        """Return the answer to a question; any exception on the way becomes an `ApiError`."""
+        try:
+            with self._lock:
+                if self._client is None:
+                    self._client = _connect(self._wanted)
+            return question(self._client)
+        except ApiError:
+            raise
+        except Exception as error:  # noqa: BLE001 - files, plugins and networks raise what they like
+            # Its message, and what it stems from, may quote an account, a role or a URL.
+            raise ApiError(_trouble(error), action, _kind(error)) from None
+
+
+def _connect(region: str | None) -> RDSClient:
+    """Make a client; this is what takes time: imports, credentials, a large service model."""
+    import boto3  # noqa: PLC0415 - imported only when used
+    from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - as above
+
+    session = boto3.session.Session()
+    if session.get_credentials() is None:
+        raise NoCredentialsError
+    return session.client(
+        "rds",
+        region_name=region,
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            user_agent_extra=f"aurora-otel/{__version__}",
+        ),
+    )
+
+
+def _kind(error: Exception) -> str:
+    """Return the API's error code, or the exception's type."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code") or type(error).__qualname__)
+    return type(error).__qualname__
+
+
+def _trouble(error: Exception) -> Trouble:
+    kind = _kind(error)
+    for trouble, kinds in _KINDS.items():
+        if kind in kinds:
+            return trouble
+    return Trouble.NOT_FOUND if _NOT_FOUND.fullmatch(kind) else Trouble.FAILED
+
+
+def _custom_members(item: dict[str, Any], members: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where a custom endpoint may lead: to its list, or to all but those on its list."""
+    if static := item.get("StaticMembers"):
+        return tuple(static)
+    excluded = item.get("ExcludedMembers", ())
+    return tuple(member for member in members if member not in excluded)
