@@ -31,13 +31,13 @@ YARDSTICK = "empty wrapper"
 NOTES = """\
 What is added to `SELECT 1` is measured with client and server kept on one processor, where the
 noise is least, and told as a share of a `SELECT 1` with each on a processor of its own, as server
-and client usually are. The context switches of a round trip leave cold caches behind: what takes
-0.2 µs on a null call takes up to five times as long there, and nearly all of that is what an empty
-wrapper written in Python takes as well (`def call(self, *args, **kwargs): return original(self,
-*args, **kwargs)`), as the last row for each driver shows. Ours takes less than that one: it is
-written with the wrapped method's own parameters, because most of a wrapper's cost is packing and
-unpacking them. Of what is left on a null call the clock takes about a third, the Python frame
-another, and finding the track, looking at its cluster and setting the two marks the rest.
+and client usually are. The context switches of a round trip leave cold caches behind: what a null
+call shows takes several times as long there, for any wrapper written in Python: the last row for
+each driver has what an empty one takes (`def call(self, *args, **kwargs): return original(self,
+*args, **kwargs)`). Ours takes less than that one: it is written with the wrapped method's own
+parameters, because most of a wrapper's cost is packing and unpacking them. Of what is left on a
+null call the clock takes about a third, the Python frame another, and finding the track, looking at
+its cluster and setting the two marks the rest.
 
 The plot shows everybody with client and server on one processor, each in a process of its own."""
 
@@ -93,7 +93,7 @@ def _select(
 
 
 # Ours over an empty wrapper in a full run.
-USUAL = {"null method": 1.5, "null psycopg wait": 1.0, "null psycopg2 execute": 1.0}
+USUAL = {"null method": 0.5, "null psycopg wait": 0.5, "null psycopg2 execute": 0.5}
 
 
 def _everybody(bench: Bench, place: Place) -> dict[str, Any]:
