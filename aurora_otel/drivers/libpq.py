@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -55,6 +56,11 @@ def _resolved(host: str, port: str) -> dict[str, str]:
         "hostaddr": ",".join(addresses),
         "port": ",".join([port] * len(addresses)),
     }
+
+
+def password(parameters: Mapping[str, Any]) -> str | None:
+    """Return the password that libpq uses: the parameter, or the environment's."""
+    return parameters.get("password") or os.environ.get("PGPASSWORD") or None
 
 
 def is_replication(parameters: Mapping[str, Any]) -> bool:

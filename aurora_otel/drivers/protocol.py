@@ -178,3 +178,9 @@ class Driver(Protocol):
 
     def login_refused(self, error: Exception) -> bool:
         """Whether a connect failed because the login is not, or no longer, valid."""
+
+    def password(self, login: Login) -> str | None:
+        """Return the password of `login`, if it has one: it may be a token for one host only."""
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Return `login` with another password."""

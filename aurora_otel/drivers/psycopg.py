@@ -137,6 +137,14 @@ class Adapter:
             error.sqlstate, str(error)
         )
 
+    def password(self, login: Login) -> str | None:
+        """Return what libpq is given."""
+        return libpq.password(conninfo.conninfo_to_dict(login.parameters))
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Put it into the connection string."""
+        return Login(conninfo.make_conninfo(login.parameters, password=password))
+
 
 class _Monitor:
     def __init__(self, driver: Adapter, parameters: str, timeout: float) -> None:

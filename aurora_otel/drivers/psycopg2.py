@@ -131,6 +131,14 @@ class Adapter:
             error.pgcode, str(error)
         )
 
+    def password(self, login: Login) -> str | None:
+        """Return what libpq is given."""
+        return libpq.password(extensions.parse_dsn(login.parameters))
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Put it into the connection string."""
+        return Login(extensions.make_dsn(login.parameters, password=password))
+
 
 class _Monitor:
     def __init__(self, dsn: str, timeout: float) -> None:
