@@ -31,6 +31,14 @@ class Mode(str, Enum):
     OBSERVE = "observe"
 
 
+class RdsApiUse(str, Enum):
+    """Whether the RDS API may be asked."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 class QuerySpans(str, Enum):
     """Whether we make query spans of our own, and what of the statement they show."""
 
@@ -245,6 +253,13 @@ class Settings:
     )
     instance_endpoints: Mapping[str, Address] = _setting(
         dict, _instance_endpoints, "`id=host:port,…`, where names do not lead to instances", "none"
+    )
+    rds_api: RdsApiUse = _setting(
+        RdsApiUse.AUTO,
+        _choice(RdsApiUse),
+        "`auto` asks the RDS API where SQL cannot answer and credentials exist, `on` also for names "
+        "and events of clusters, `off` never",
+        "auto",
     )
     identify_timeout: float = _setting(
         0.5,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_otel.endpoints import Address, EndpointType, HostTemplate
-from aurora_otel.settings import PREFIX, ClusterNames, Mode, QuerySpans, Settings
+from aurora_otel.settings import PREFIX, ClusterNames, Mode, QuerySpans, RdsApiUse, Settings
 
 NAMES = [setting.name for setting in fields(Settings)]
 VARIABLES = [PREFIX + name.upper() for name in NAMES]
@@ -36,6 +36,8 @@ VALID = [
         " LAB-1 = 127.0.0.11:5432 , lab-2=[::1]:6000,",
         {"lab-1": LAB_1, "lab-2": Address("::1", 6000)},
     ),
+    ("rds_api", " Off ", RdsApiUse.OFF),
+    ("rds_api", "on", RdsApiUse.ON),
     ("identify_timeout", "0.1", 0.1),
     ("identify_timeout", "7", 7.0),
     ("stuck_after", "0", 0.0),
@@ -105,6 +107,7 @@ INVALID = [
         ("a b", "a/b", "x" * 129, "a,b", "h=a,h=b", "=a", "h:5432=a", "h h=a", "h=", *NO_LIST),
         "a name of up to 128 letters, digits, '.', '_' and '-', or 'host=name', …",
     ),
+    ("rds_api", ("yes", "", True, None, 1), "'auto' or 'on' or 'off'"),
     ("query_spans", ("on", "", "Sum", None, 0), "'off' or 'summary' or 'text'"),
 ]
 WRONG = [(name, value, allowed) for name, values, allowed in INVALID for value in values]
