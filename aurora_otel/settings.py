@@ -257,8 +257,8 @@ class Settings:
     rds_api: RdsApiUse = _setting(
         RdsApiUse.AUTO,
         _choice(RdsApiUse),
-        "`auto` asks the RDS API where SQL cannot answer and credentials exist, `on` also for names "
-        "and events of clusters, `off` never",
+        "`auto` asks the RDS API where SQL cannot answer and credentials exist, `on` also for "
+        "names and events of clusters, `off` never",
         "auto",
     )
     identify_timeout: float = _setting(
