@@ -30,8 +30,8 @@ test: $(VENV)/.dev servers ## run the tests
 	$(BIN)/coverage report
 
 test-upstream: $(VENV)/.dev servers ## run the behaviour tests beside OpenTelemetry's own instrumentations
-	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour $(ARGS)
-	TEST_BESIDE_UPSTREAM=after $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour $(ARGS)
+	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
+	TEST_BESIDE_UPSTREAM=after $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
 
 test-all: $(VENV)/.dev servers ## run the tests on every CPython from 3.10 on that is installed
 	$(BIN)/nox $(ARGS)

@@ -13,7 +13,7 @@ READ_ONLY = "25006"
 def run(connection: Any, statement: str, *params: Any) -> list[tuple[Any, ...]]:
     """Run one statement; return its rows."""
     cursor = connection.cursor()
-    cursor.execute(statement, params or None)
+    cursor.execute(statement, *([params] if params else []))
     return cursor.fetchall() if cursor.description else []
 
 

@@ -33,15 +33,6 @@ def loop() -> threading.Thread | None:
     return next((each for each in threading.enumerate() if each.name == LOOP), None)
 
 
-def test_a_leaked_connection_is_counted_as_garbage_collected(agent, cluster, connect, driver):
-    connect(cluster.dsn("writer"))
-    gc.collect()
-    eventually(lambda: pruned(agent, "garbage_collected") == 1)
-    assert agent.tracked() == 0
-    (span,) = eventually(lambda: agent.told.spans("prune connections"))
-    assert span.attributes["aurora.prunes.garbage_collected"] == 1
-
-
 def test_a_connection_closed_behind_our_back_is_counted_as_closed(agent, cluster, connect, driver):
     connection = connect(cluster.dsn("writer"))
     close_behind_our_back(driver, connection)

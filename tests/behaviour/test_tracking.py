@@ -32,29 +32,6 @@ def last_statement(cluster, connection) -> str:
     raise AssertionError("nobody serves this connection")
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        ("writer", None, "writer"),
-        ("reader", None, "reader"),
-        ("custom", None, "custom"),
-        ("writer", "db.example.com", "other"),
-        ("reader", "db.example.com", "other"),
-        ("writer", "127.0.0.8", "other"),
-    ],
-)
-def test_a_connection_is_tracked_under_the_instance_it_landed_on(agent, cluster, connect, way):
-    target, host, kind = way
-    connection = connect(cluster.dsn(target, host=host))
-
-    instance = serving(connection)
-    role = "writer" if instance == cluster.writer else "reader"
-    assert agent.tracked(instance) == agent.tracked() == 1
-    attributes = {"instance_id": instance, "endpoint_type": kind}
-    assert agent.told.metric(OPENS, **attributes, instance_role=role) == 1
-    connection.close()
-
-
 def test_an_instance_endpoint_names_the_instance_and_is_asked_nothing(
     agent, cluster, connect, driver
 ):
@@ -114,18 +91,6 @@ def test_identification_leaves_no_trace_in_the_session(start, cluster, connect):
     assert state(ours) == state(plain)
     ours.close()
     plain.close()
-
-
-def test_a_closed_connection_is_no_longer_tracked(agent, cluster, connect):
-    held = [connect(cluster.dsn(target)) for target in ("writer", "reader", "writer")]
-    assert agent.tracked() == 3
-    held[0].close()
-    assert agent.tracked() == 2
-    for connection in held:
-        connection.close()
-    assert agent.tracked() == 0
-    assert agent.told.metric("aurora.connection.closes") == 3
-    assert agent.told.metric("aurora.connection.prunes") == 0
 
 
 def test_a_with_block_ends_a_connection_as_its_driver_says(agent, cluster):

@@ -1,0 +1,63 @@
+"""Every test here runs once for each driver, on servers of that driver's engine."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from aurora_otel.lab import Cluster
+from tests.conftest import Agent
+from tests.drivers.descriptors import DRIVERS, Descriptor
+from tests.drivers.harmless import HARMLESS
+from tests.drivers.names import _resolved  # noqa: F401 - a fixture
+
+# What a test runs through for each driver, if it asks for it: the cases and their names.
+CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
+    "way": lambda driver: ((way.name, way) for way in driver.ways),
+    "call": lambda driver: driver.calls.items(),
+    "harmless": lambda _: ((each.__name__, each) for each in HARMLESS),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "driver" not in metafunc.fixturenames:
+        return
+    case = next((name for name in CASES if name in metafunc.fixturenames), None)
+    if case is None:
+        metafunc.parametrize("driver", DRIVERS, ids=lambda driver: driver.id, indirect=True)
+        return
+    both = [
+        pytest.param(driver, value, id=f"{driver.id}-{name}")
+        for driver in DRIVERS
+        for name, value in CASES[case](driver)
+    ]
+    metafunc.parametrize(("driver", case), both, indirect=["driver"])
+
+
+@pytest.fixture
+def driver(request: pytest.FixtureRequest) -> Descriptor:
+    """The driver under test."""
+    return request.param
+
+
+@pytest.fixture
+def cluster(driver: Descriptor, request: pytest.FixtureRequest) -> Cluster:
+    """A healthy cluster of the driver's engine."""
+    lab: Cluster = request.getfixturevalue(driver.engine.lab)
+    lab.heal()
+    return lab
+
+
+@pytest.fixture
+def connect(driver: Descriptor, cluster: Cluster) -> Callable[..., Any]:
+    """Connects to an endpoint or instance, by Aurora's name for it or another one."""
+    return functools.partial(driver.connect, cluster)
+
+
+@pytest.fixture
+def agent(driver: Descriptor, cluster: Cluster, start: Callable[..., Agent]) -> Agent:
+    """A running agent that knows which of the lab's addresses mean the writer."""
+    return start(**driver.settings(cluster))

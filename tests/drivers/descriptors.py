@@ -1,0 +1,171 @@
+"""The drivers under test: each is one descriptor, and runs through every behaviour."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from aurora_otel.lab import Cluster
+from tests.behaviour.sql import run
+from tests.drivers.calls import CALLS, WatchedCall
+from tests.drivers.engines import POSTGRESQL, Engine
+from tests.drivers.names import ADDRESSES
+
+
+class Place(NamedTuple):
+    """Where a driver is to connect to: the host as an application writes it, and its address."""
+
+    host: str
+    ip: str
+    port: int
+    user: str
+    password: str
+    database: str
+
+
+class Way(NamedTuple):
+    """How an application names its server.
+
+    Attributes:
+        name: of the way.
+        target: an endpoint or instance of the lab; `a reader`: one of the readers itself.
+        host: the host that it writes; `None`: Aurora's name, `address`: the IP address.
+        type: the endpoint type that it should be tracked as.
+        is_writer_endpoint: whether `WRITER_ENDPOINTS` says that the host means the writer.
+    """
+
+    name: str
+    target: str
+    host: str | None
+    type: str
+    is_writer_endpoint: bool = False
+
+
+_BY_NAME = (
+    Way("writer", "writer", None, "writer"),
+    Way("reader", "reader", None, "reader"),
+    Way("custom", "custom", None, "custom"),
+    Way("instance", "a reader", None, "instance"),
+    Way("custom domain", "reader", "db.example.com", "other"),
+    Way("WRITER_ENDPOINTS", "writer", "db.example.com", "writer", is_writer_endpoint=True),
+)
+_BY_ADDRESS = (
+    Way("address", "reader", "address", "other"),
+    Way("address in INSTANCE_ENDPOINTS", "a reader", "address", "instance"),
+    Way("address in WRITER_ENDPOINTS", "writer", "address", "writer", is_writer_endpoint=True),
+)
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """One driver, and all that a behaviour cannot know of it.
+
+    Attributes:
+        name: `aurora.driver`.
+        engine: what it talks to.
+        package: its top-level package.
+        arguments: what to call `connect` with.
+        code: the server's code in one of its exceptions.
+        variant: of the driver, where it has several.
+        module: with `connect` and the exceptions; by default the package.
+        takes_names: whether the lab's names reach the hook; a C library resolves them itself.
+        is_subclassed: whether its classes become subclasses of the same name.
+        autocommit: switches autocommit.
+        reconnect: makes another connection under the same object, where the driver has that.
+    """
+
+    name: str
+    engine: Engine
+    package: str
+    arguments: Callable[[Place], Mapping[str, Any]]
+    code: Callable[[Any], Any]
+    variant: str = ""
+    module: str = ""
+    takes_names: bool = True
+    is_subclassed: bool = False
+    autocommit: Callable[[Any, bool], None] = lambda connection, on: setattr(
+        connection, "autocommit", on
+    )
+    reconnect: Callable[[Any], None] | None = None
+    calls: Mapping[str, WatchedCall] = field(default_factory=dict, hash=False)
+
+    @property
+    def id(self) -> str:
+        """How a test's name says which driver it is."""
+        return f"{self.name}-{self.variant}" if self.variant else self.name
+
+    @property
+    def dbapi(self) -> ModuleType:
+        """The driver's module, which has to be installed."""
+        return importlib.import_module(self.module or self.package)
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """How an application can name its server so that the lab understands it."""
+        return (*_BY_NAME, *_BY_ADDRESS) if self.takes_names else _BY_ADDRESS
+
+    def connect(self, cluster: Cluster, target: str = "writer", host: str | None = None) -> Any:
+        """Connect as an application does, by the module's public `connect`."""
+        ip, port = cluster.address(target)
+        if host == "address" or not self.takes_names:
+            host = ip
+        host = host or cluster.host(target)
+        ADDRESSES[host] = ip
+        place = Place(host, ip, port, cluster.user, cluster.password, cluster.database)
+        return self.dbapi.connect(**self.arguments(place))
+
+    def settings(self, cluster: Cluster) -> dict[str, str]:
+        """Return what tells the agent which of the lab's addresses mean the writer."""
+        if self.takes_names:
+            return {}
+        return {"writer_endpoints": ":".join(map(str, cluster.address("writer")))}
+
+    def serving(self, connection: Any) -> str:
+        """Return the instance that serves a connection; leave no transaction behind."""
+        return str(self._ask(connection, self.engine.serving))
+
+    def session(self, connection: Any) -> int:
+        """Return the server's number of a connection's session; leave no transaction behind."""
+        return int(self._ask(connection, self.engine.session))
+
+    def _ask(self, connection: Any, statement: str) -> Any:
+        ((value,),) = run(connection, statement)
+        connection.rollback()
+        return value
+
+
+def _libpq(place: Place) -> dict[str, Any]:
+    return {
+        "host": place.host,
+        "hostaddr": place.ip,
+        "port": place.port,
+        "user": place.user,
+        "password": place.password,
+        "dbname": place.database,
+        "sslmode": "disable",
+        "connect_timeout": 5,
+    }
+
+
+DRIVERS = (
+    Descriptor(
+        "psycopg",
+        POSTGRESQL,
+        "psycopg",
+        _libpq,
+        code=lambda error: error.sqlstate,
+        calls=CALLS["psycopg"],
+    ),
+    Descriptor(
+        "psycopg2",
+        POSTGRESQL,
+        "psycopg2",
+        _libpq,
+        code=lambda error: error.pgcode,
+        is_subclassed=True,
+        calls=CALLS["psycopg2"],
+    ),
+)

@@ -1,0 +1,63 @@
+"""The writer changes, and no session of any driver's is left where it does not belong."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import Call, attempt, run, write
+from tests.conftest import eventually
+from tests.drivers.engines import WRITE
+
+
+def in_long_call(cluster, driver, connection, number) -> Call:
+    """Put a connection inside a long call, in another thread."""
+    call = Call(lambda: run(connection, driver.engine.sleep))
+    eventually(lambda: cluster.execute(cluster.writer, driver.engine.is_busy, number))
+    return call
+
+
+def end_the_statement(cluster, driver, instance, number) -> None:
+    """Have the server look at its socket."""
+    if cluster.condition(instance) not in ("down", "hung"):
+        cluster.execute(instance, driver.engine.cancel, number)
+
+
+@pytest.mark.parametrize("kind", list(Failover), ids=lambda kind: kind.value)
+def test_no_stale_session_is_left_whatever_its_owner_is_doing(
+    agent, cluster, connect, driver, kind
+):
+    readers = [connect("reader"), connect(cluster.readers[-1])]
+    untouched = [driver.session(connection) for connection in readers]
+    idle, in_transaction, busy = stale = [connect() for _ in range(3)]
+    run(in_transaction, WRITE)
+    busy_session = driver.session(busy)
+    call = in_long_call(cluster, driver, busy, busy_session)
+
+    switch = cluster.failover(kind)
+    if kind is not Failover.HANG:
+        assert isinstance(attempt(lambda: write(idle)), driver.dbapi.Error)
+    fresh = connect()
+    eventually(lambda: agent.tracked(switch.old_writer) == 0)
+
+    # At once, but for the one inside a statement.
+    eventually(lambda: cluster.sessions(switch.old_writer) <= 1)
+    end_the_statement(cluster, driver, switch.old_writer, busy_session)
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+    errors = [call.outcome()]
+    errors += [attempt(functools.partial(run, each, "SELECT 1")) for each in stale]
+    for error in errors:
+        assert isinstance(error, driver.dbapi.Error)
+        assert driver.code(error) != driver.engine.codes["read_only"]
+    assert driver.serving(fresh) == switch.new_writer
+    write(fresh)
+    assert [driver.session(connection) for connection in readers] == untouched
+    assert agent.told.metric("aurora.failovers") == 1
+    invalidated = agent.told.metric("aurora.connection.invalidations", driver=driver.name)
+    assert invalidated == agent.told.metric(
+        "aurora.connection.invalidations", invalidation_outcome="closed"
+    )
+    for connection in (*stale, fresh, *readers):
+        attempt(connection.close)

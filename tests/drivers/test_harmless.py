@@ -1,0 +1,24 @@
+"""What looks like a failover and is none closes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def held(agent, cluster, connect, driver):
+    """Connections of all kinds that nothing may happen to; checked at the end of the test."""
+    targets = ["writer", "reader", "custom", *cluster.instances]
+    ours = [*map(connect, targets), connect("writer", "address")]
+    sessions = [driver.session(connection) for connection in ours]
+    yield ours
+    assert [driver.session(connection) for connection in ours] == sessions
+    assert agent.told.metric("aurora.connection.invalidations") == 0
+    assert agent.told.metric("aurora.connection.stale") == 0
+    assert agent.told.metric("aurora.failovers") == 0
+    for connection in ours:
+        connection.close()
+
+
+def test_an_error_that_is_no_failover_closes_nothing(held, driver, cluster, connect, harmless):
+    harmless(driver, cluster, connect)

@@ -1,0 +1,27 @@
+"""Stale DNS: a connection through the writer endpoint that lands on a reader."""
+
+from __future__ import annotations
+
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import write
+from tests.conftest import eventually
+
+
+def test_a_misrouted_connect_is_repeated_and_counted(start, cluster, connect, driver):
+    agent = start(refresh_timeout=10, **driver.settings(cluster))
+    first = connect()
+    cluster.dns_lag = 0.5
+    switch = cluster.failover(Failover.SWITCHOVER)
+
+    second = connect()
+    assert driver.serving(second) == switch.new_writer
+    write(second)
+    misroutes = agent.told.metric("aurora.connection.misroutes", driver=driver.name)
+    assert misroutes == agent.told.metric("aurora.connection.misroutes") == 1
+    # What was dropped on the way was never the application's: it is in no book.
+    assert agent.told.metric("aurora.connection.opens") == 2
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+    first_is_gone = agent.told.metric("aurora.connection.invalidations", driver=driver.name)
+    assert first_is_gone == 1
+    second.close()
+    del first

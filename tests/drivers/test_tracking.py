@@ -1,0 +1,50 @@
+"""Each driver's connections are tracked under the instance that they landed on, until they end."""
+
+from __future__ import annotations
+
+import gc
+
+from tests.conftest import eventually
+
+OPENS = "aurora.connection.opens"
+PRUNES = "aurora.connection.prunes"
+
+
+def test_a_connection_is_tracked_under_the_instance_that_it_landed_on(
+    start, cluster, connect, driver, way
+):
+    settings = {}
+    target = cluster.readers[0] if way.target == "a reader" else way.target
+    if way.is_writer_endpoint:
+        host = cluster.address(target)[0] if way.host == "address" else way.host
+        settings = {"writer_endpoints": host}
+    agent = start(**settings)
+    connection = connect(target, way.host)
+
+    instance = driver.serving(connection)
+    assert agent.tracked(instance) == agent.tracked() == 1
+    told = {"instance_id": instance, "endpoint_type": way.type, "driver": driver.name}
+    role = "writer" if instance == cluster.writer else "reader"
+    assert agent.told.metric(OPENS, **told, instance_role=role) == 1
+    connection.close()
+
+
+def test_a_closed_connection_is_no_longer_tracked(agent, connect):
+    held = [connect(target) for target in ("writer", "reader", "writer")]
+    assert agent.tracked() == 3
+    held.pop().close()
+    assert agent.tracked() == 2
+    for connection in held:
+        connection.close()
+    assert agent.tracked() == 0
+    assert agent.told.metric("aurora.connection.closes") == 3
+    assert agent.told.metric(PRUNES) == 0
+
+
+def test_a_leaked_connection_is_pruned(agent, connect):
+    connect()
+    gc.collect()
+    eventually(lambda: agent.told.metric(PRUNES, prune_reason="garbage_collected") == 1)
+    assert agent.tracked() == 0
+    (span,) = eventually(lambda: agent.told.spans("prune connections"))
+    assert span.attributes["aurora.prunes.garbage_collected"] == 1
