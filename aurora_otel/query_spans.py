@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from opentelemetry.instrumentation.dbapi import CursorTracer, DatabaseApiIntegration
@@ -17,14 +18,6 @@ from opentelemetry.trace import TracerProvider
 from aurora_otel.drivers.protocol import ATTRIBUTE
 from aurora_otel.settings import QuerySpans
 from aurora_otel.version import __version__
-
-# Where psycopg and psycopg2 show what upstream's integration wants to know of a connection.
-_CONNECTION_ATTRIBUTES = {
-    "database": "info.dbname",
-    "host": "info.host",
-    "port": "info.port",
-    "user": "info.user",
-}
 
 
 class QueryTracer:
@@ -39,33 +32,42 @@ class QueryTracer:
         self._detail = detail
         self._provider = provider
         self._tracers: weakref.WeakKeyDictionary[Any, _Tracer] = weakref.WeakKeyDictionary()
+        # Cursors inside a call that has its span.
+        self._running: set[int] = set()
 
-    def traced(self, system: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a cursor's method `original` as one that makes a span.
-
-        Args:
-            system: `db.system.name`.
-            original: takes the cursor, the statement and whatever else.
-        """
+    def traced(
+        self,
+        system: str,
+        original: Callable[..., Any],
+        *,
+        attributes: Mapping[str, str],
+        connection_of: Callable[[Any], Any] = attrgetter("connection"),
+    ) -> Callable[..., Any]:
+        """Return a cursor's method as one that makes a span; as `protocol.Traced`."""
 
         @functools.wraps(original)
         def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
-            connection = cursor.connection
-            if not hasattr(connection, ATTRIBUTE):
+            connection = connection_of(cursor)
+            # Some drivers' `executemany` is a loop over `execute`: it is one call all the same.
+            if not hasattr(connection, ATTRIBUTE) or id(cursor) in self._running:
                 return original(cursor, *args, **kwargs)
             method = functools.partial(original, cursor)
-            tracer = self._tracer(system, connection)
-            return tracer.traced_execution(cursor, method, *args, **kwargs)
+            tracer = self._tracer(system, connection, attributes)
+            self._running.add(id(cursor))
+            try:
+                return tracer.traced_execution(cursor, method, *args, **kwargs)
+            finally:
+                self._running.discard(id(cursor))
 
         return call
 
-    def _tracer(self, system: str, connection: Any) -> _Tracer:
+    def _tracer(self, system: str, connection: Any, attributes: Mapping[str, str]) -> _Tracer:
         tracer = self._tracers.get(connection)
         if tracer is None:
             integration = DatabaseApiIntegration(
                 "aurora_otel",
                 system,
-                _CONNECTION_ATTRIBUTES,
+                dict(attributes),
                 version=__version__,
                 tracer_provider=self._provider,
             )

@@ -13,6 +13,13 @@ from aurora_otel.endpoints import Address
 
 DEFAULT_PORT = 5432
 APPLICATION_NAME = "aurora-otel"
+# Where connections show what query spans tell of them.
+SHOWN = {
+    "database": "info.dbname",
+    "host": "info.host",
+    "port": "info.port",
+    "user": "info.user",
+}
 
 
 def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[str, str]:

@@ -2,11 +2,15 @@
 
 A driver's file knows its driver and these protocols, and nothing of the agent: it is handed the
 hooks. See `docs/design.md`, "Drivers".
+
+Some drivers connect again under the same object: by a method of it, or by themselves. For us that
+is an end and a beginning: the file reports `closed` for the track before, takes the mark off
+(`unmark`), and then reports `opened` with the same object, whose `reconnect` returns it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
@@ -20,6 +24,12 @@ Rows = Sequence[Sequence[str | None]]
 
 # The attribute of a connection object that holds its track.
 ATTRIBUTE = "_aurora_otel"
+
+
+def unmark(connection: Any) -> Track | None:
+    """Make the hooks find no track on `connection` from here on; return the one that was there."""
+    track: Track | None = vars(connection).pop(ATTRIBUTE, None)
+    return track
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,7 +68,9 @@ class Opening(NamedTuple):
         connection: the connection.
         login: what it was opened with.
         reconnect: opens another one with the application's own arguments; raises as the
-            application's own call does.
+            application's own call does. Where it is the object itself that connects, it returns
+            that very object on another socket, and has ended the session before itself; if it
+            raises, the object is as it was, or `Driver.is_closed`.
         began: when the application's connect began, in nanoseconds since the epoch.
     """
 
@@ -89,8 +101,26 @@ class Hooks(Protocol):
         """Take note that the application closed the connection. Only appends."""
 
 
-# Turns a cursor's method into one that makes a query span, given `db.system.name` and the method.
-Traced = Callable[[str, Callable[..., Any]], Callable[..., Any]]
+class Traced(Protocol):
+    """Turns a cursor's method into one that makes a query span."""
+
+    def __call__(
+        self,
+        system: str,
+        original: Callable[..., Any],
+        *,
+        attributes: Mapping[str, str],
+        connection_of: Callable[[Any], Any] = ...,
+    ) -> Callable[..., Any]:
+        """Return a method that makes a span around `original`.
+
+        Args:
+            system: `db.system.name`.
+            original: takes the cursor, the statement and whatever else.
+            attributes: where a connection shows its `database`, `host`, `port` and `user`: names
+                of attributes with dots between them.
+            connection_of: returns a cursor's connection; by default its attribute `connection`.
+        """
 
 
 class Monitor(Protocol):
@@ -158,7 +188,10 @@ class Driver(Protocol):
         """Whether the driver takes it for closed, without asking the server."""
 
     def discard(self, connection: Any) -> None:
-        """Drop a connection that the application never saw; never raises or blocks."""
+        """Drop a connection that the application never saw; never raises or blocks.
+
+        Where the object itself connects, `Opening.reconnect` must work on it afterwards.
+        """
 
     def mark(self, connection: Any, track: Track) -> None:
         """Make the hooks find `track` on `connection`."""

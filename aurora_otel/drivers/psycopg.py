@@ -73,7 +73,8 @@ class Adapter:
         if traced is not None:
             for cursor in (module.Cursor, module.ServerCursor):
                 for name in ("execute", "executemany"):
-                    patches.replace(cursor, name, traced(self.system, getattr(cursor, name)))
+                    made = traced(self.system, getattr(cursor, name), attributes=libpq.SHOWN)
+                    patches.replace(cursor, name, made)
         return patches.undo
 
     def address(self, connection: Any) -> Address:

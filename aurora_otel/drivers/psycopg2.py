@@ -48,7 +48,8 @@ class Adapter:
     ) -> Callable[[], None]:
         """Patch `psycopg2._connect`."""
         patches = Patches()
-        classes = WatchedClasses(hooks, functools.partial(traced, self.system) if traced else None)
+        spanned = functools.partial(traced, self.system, attributes=libpq.SHOWN) if traced else None
+        classes = WatchedClasses(hooks, spanned)
 
         def connect(
             wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
