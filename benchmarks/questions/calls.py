@@ -93,7 +93,7 @@ def _select(
 
 
 # Ours over an empty wrapper in a full run.
-USUAL = {"null method": 0.5, "null psycopg wait": 0.5, "null psycopg2 execute": 0.5}
+USUAL = {"null method": 0.7, "null psycopg wait": 0.6, "null psycopg2 execute": 0.7}
 
 
 def _everybody(bench: Bench, place: Place) -> dict[str, Any]:
