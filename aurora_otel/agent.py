@@ -1,7 +1,7 @@
 """The agent: what happens when. The only place that knows all the others.
 
-It is the `Hooks` of the drivers. Decisions are values that the pure core returns; they are carried
-out here and in what it calls, outside every lock.
+It is the `Hooks` of the drivers and of the pools. Decisions are values that the pure core returns;
+they are carried out here and in what it calls, outside every lock.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from aurora_otel import clusters
 from aurora_otel.arrivals import Arrivals
 from aurora_otel.background import Background
+from aurora_otel.checkouts import Checkouts
 from aurora_otel.clusters import Cluster, Clusters
 from aurora_otel.detector import Detector, Pace
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
@@ -66,6 +67,7 @@ class Agent:
         self._deferred: deque[tuple[Track, Symptom]] = deque()
         self._surroundings = Surroundings(self, self.tracker, self.clusters, _clock)
         self._arrivals = Arrivals(self._surroundings, self.refreshers)
+        self._checkouts = Checkouts(self._surroundings, self.refreshers)
         drivers = self._arrivals.drivers
         self._rounds = Rounds(self._surroundings, self.refreshers, drivers, self._deferred)
         self._background = Background(self._rounds.tick)
@@ -107,6 +109,14 @@ class Agent:
         if not track.closed and self._owns(track):
             track.closed = True
             self.tracker.note(track)
+
+    def is_usable(self, connection: Any) -> bool:
+        """Whether a pool may hand `connection` out; looks at the topology first, if one is due."""
+        return self._checkouts.is_usable(connection)
+
+    def is_invalidated(self, connection: Any) -> bool:
+        """Whether we have taken `connection` out of use; looks at nothing."""
+        return self._checkouts.is_invalidated(connection)
 
     # An error.
 

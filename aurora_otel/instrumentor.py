@@ -24,9 +24,8 @@ import wrapt
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
-from aurora_otel import upstream
+from aurora_otel import drivers, pools, upstream
 from aurora_otel.agent import Agent
-from aurora_otel.drivers import REGISTRY, Registration
 from aurora_otel.drivers.protocol import Traced
 from aurora_otel.query_spans import QueryTracer
 from aurora_otel.settings import QuerySpans, Settings
@@ -34,6 +33,8 @@ from aurora_otel.telemetry.metrics import Instruments, instruments
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.version import __version__
 
+_Registration = drivers.Registration | pools.Registration
+_REGISTRY: tuple[_Registration, ...] = (*drivers.REGISTRY, *pools.REGISTRY)
 # Arguments of OpenTelemetry's own, not settings of ours.
 _UPSTREAM = ("skip_dep_check", "raise_exception_on_conflict")
 
@@ -71,7 +72,7 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
 
 class _Switch:
-    """The one agent of the process, and the drivers that report to it."""
+    """The one agent of the process, and the drivers and pools that report to it."""
 
     def __init__(self) -> None:
         self.agent: Agent | None = None
@@ -104,7 +105,7 @@ class _Switch:
             if settings.query_spans is not QuerySpans.OFF:
                 self._traced = QueryTracer(settings.query_spans, tracer_provider).traced
             self._instruments.source = self.agent.observations
-            for registration in REGISTRY:
+            for registration in _REGISTRY:
                 if module := self._modules.get(registration.name):
                     self._patch(registration, module)
             self._listen()
@@ -125,27 +126,28 @@ class _Switch:
             undo()
 
     def _listen(self) -> None:
-        """Hear of the drivers' imports; there is no way to stop hearing, so once a process."""
+        """Hear of the libraries' imports; there is no way to stop hearing, so once a process."""
         if not self._listening:
             self._listening = True
-            for registration in REGISTRY:
+            for registration in _REGISTRY:
                 hook = functools.partial(self._imported, registration)
                 wrapt.register_post_import_hook(hook, registration.module)
 
-    def _imported(self, registration: Registration, module: ModuleType) -> None:
+    def _imported(self, registration: _Registration, module: ModuleType) -> None:
         with self._lock:
             self._modules[registration.name] = module
             self._patch(registration, module)
 
-    def _patch(self, registration: Registration, module: ModuleType) -> None:
+    def _patch(self, registration: _Registration, module: ModuleType) -> None:
         agent = self.agent
         if agent is None or registration.name in self._undo:
             return
-        chosen = agent.settings.drivers
-        if chosen is not None and registration.name not in chosen:
-            return
         with agent.shield.inside(f"patch {registration.name}"):
-            self._undo[registration.name] = registration.load().install(module, agent, self._traced)
+            if isinstance(registration, pools.Registration):
+                self._undo[registration.name] = registration.load().install(module, agent)
+            elif agent.settings.drivers is None or registration.name in agent.settings.drivers:
+                driver = registration.load()
+                self._undo[registration.name] = driver.install(module, agent, self._traced)
 
 
 _switch = _Switch()
@@ -154,6 +156,11 @@ _switch = _Switch()
 def running_agent() -> Agent | None:
     """Return the agent, if one is running."""
     return _switch.agent
+
+
+def patched() -> frozenset[str]:
+    """Return the names of the drivers and pools that are patched now."""
+    return frozenset(_switch._undo)  # noqa: SLF001 - the module's own
 
 
 def _after_fork_in_child() -> None:

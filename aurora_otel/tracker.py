@@ -81,6 +81,8 @@ class Track(weakref.ref[Any]):
         refused: whether a write on it was refused.
         closed: whether the application closed it.
         lost: whether the driver takes it for gone.
+        hung_up: whether the server was seen to have hung up.
+        spared: whether it was found stale, and could not be shut down.
         state: where it is on its way; only the tracker writes it.
         counted_change: the writer change for which it was last counted without being closed.
     """
@@ -91,6 +93,7 @@ class Track(weakref.ref[Any]):
         "counted_change",
         "endpoint_type",
         "group",
+        "hung_up",
         "in_flight_since",
         "instance",
         "lost",
@@ -99,6 +102,7 @@ class Track(weakref.ref[Any]):
         "refused",
         "role",
         "socket",
+        "spared",
         "state",
     )
 
@@ -136,6 +140,8 @@ class Track(weakref.ref[Any]):
         self.refused = False
         self.closed = False
         self.lost = False
+        self.hung_up = False
+        self.spared = False
         self.state = State.NEW
         self.counted_change = -1
 
@@ -143,6 +149,13 @@ class Track(weakref.ref[Any]):
     def is_tracked(self) -> bool:
         """Whether it is still the tracker's business."""
         return self.state in (State.NEW, State.OPEN)
+
+    @property
+    def is_out_of_use(self) -> bool:
+        """Whether a verdict took it out of use, or is about to, or would if it could."""
+        if self.spared:
+            return self.cluster.detector.staleness(self) is not None
+        return self.state in (State.CLAIMED, State.INVALIDATED)
 
 
 @dataclass(slots=True)
@@ -266,6 +279,7 @@ class Tracker:
                     continue
                 else:
                     track.counted_change = track.cluster.detector.changes
+                    track.spared = outcome is Outcome.FAILED
                     self._reconcile(track)
                 self.books[track.group].invalidations[cause, outcome] += 1
                 counted.append(Invalidation(track, cause, outcome))
@@ -309,7 +323,9 @@ class Tracker:
             self.books[track.group].opens += 1
         if track.state is not State.OPEN:
             return
-        if track.closed:
+        if track.hung_up:
+            self._prune(track, PruneReason.HUNG_UP)
+        elif track.closed:
             self._end(track, State.CLOSED)
             self.books[track.group].closes += 1
         elif track() is None:

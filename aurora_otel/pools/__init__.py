@@ -1,0 +1,37 @@
+"""The pools that are patched, each in a file of its own behind `protocol.Pool`.
+
+Nothing of a pool is imported before the application imports it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple, cast
+
+from aurora_otel.pools.protocol import Pool
+
+
+class Registration(NamedTuple):
+    """Where a pool's code is.
+
+    Attributes:
+        name: what it is called in messages of ours.
+        module: the module whose import by the application brings the pool in.
+        file: our module with a class `Adapter` for it.
+    """
+
+    name: str
+    module: str
+    file: str
+
+    def load(self) -> Pool:
+        """Import our side of the pool, and with it the pool itself."""
+        return cast("Pool", import_module(self.file).Adapter())
+
+
+REGISTRY = (
+    Registration("sqlalchemy", "sqlalchemy", "aurora_otel.pools.sqlalchemy"),
+    Registration("psycopg_pool", "psycopg_pool", "aurora_otel.pools.psycopg_pool"),
+)
+
+__all__ = ["REGISTRY", "Pool", "Registration"]
