@@ -119,10 +119,14 @@ class Arrivals:
             step = pause(step, deadline)
             try:
                 other = opening._replace(connection=opening.reconnect())
-            except Exception:  # noqa: BLE001 - the application has one that works: it keeps that
+            except Exception:
+                if driver.is_closed(opening.connection):
+                    raise
+                # The application has one that works: it keeps that.
                 break
-            with self._around.now.shield.inside("drop a misrouted connection"):
-                driver.discard(opening.connection)
+            if other.connection is not opening.connection:
+                with self._around.now.shield.inside("drop a misrouted connection"):
+                    driver.discard(opening.connection)
             opening, latest = self._identify(driver, other)
         return opening, latest
 
