@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import select
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +21,7 @@ from psycopg2._psycopg import ReplicationConnection
 
 from aurora_otel import cleanup
 from aurora_otel.drivers import libpq
+from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.patching import Patches
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
@@ -100,7 +100,7 @@ class Adapter:
         autocommit = connection.autocommit
         connection.autocommit = True
         try:
-            with _deadline(cleanup.identify(connection.fileno()), timeout):
+            with deadline(cleanup.identify(connection.fileno()), timeout, psycopg2.Error):
                 cursor = extensions.cursor(connection)
                 cursor.execute(statement)
                 return cursor.fetchall()
@@ -164,10 +164,10 @@ class _Monitor:
     def abort(self) -> None:
         cleanup.shut_down(self._socket)
 
-    def _wait(self, deadline: float) -> None:
+    def _wait(self, until: float) -> None:
         events = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
         while (state := self._connection.poll()) != extensions.POLL_OK:
-            left = deadline - time.monotonic()
+            left = until - time.monotonic()
             poll = select.poll()
             poll.register(self._connection.fileno(), events[state])
             if left <= 0 or not poll.poll(left * 1000):
@@ -178,29 +178,3 @@ def _arguments(
     dsn: str, connection_factory: Any = None, **rest: Any
 ) -> tuple[str, Any, dict[str, Any]]:
     return dsn, connection_factory, rest
-
-
-@contextlib.contextmanager
-def _deadline(sock: cleanup.SocketId | None, timeout: float) -> Iterator[None]:
-    """Shut `sock` down after `timeout` seconds, unless the block has ended.
-
-    Raises:
-        TimeoutError: it has come to that.
-    """
-    expired = threading.Event()
-
-    def expire() -> None:
-        expired.set()
-        cleanup.shut_down(sock)
-
-    timer = threading.Timer(timeout, expire)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except psycopg2.Error:
-        if expired.is_set():
-            raise TimeoutError from None
-        raise
-    finally:
-        timer.cancel()

@@ -1,0 +1,58 @@
+"""What the drivers of MySQL and MariaDB have in common."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from aurora_otel import symptoms
+from aurora_otel.drivers.protocol import Failure
+
+# All of them reach MySQL's protocol; a MariaDB behind it is met as a plain MySQL.
+SYSTEM = "mysql"
+DEFAULT_PORT = 3306
+PROGRAM_NAME = "aurora-otel"
+
+# After these there is no connection any more, whether or not the driver has noticed: server gone,
+# lost, lost with a reason; MariaDB's "connection was killed"; MySQL's idle timeout.
+_GONE = frozenset({2006, 2013, 2055, 1927, 4031})
+# Access denied, to a database, to a host; the other access denied; password expired; account
+# locked, on MySQL and on MariaDB.
+_LOGIN_REFUSED = frozenset({1044, 1045, 1130, 1698, 1820, 1862, 3118, 4151})
+
+
+def code_of(error: BaseException) -> tuple[int | None, str]:
+    """Return number and message of an error that carries both as its arguments."""
+    number, *rest = (*error.args, None)
+    return (number if isinstance(number, int) else None), " ".join(map(str, rest))
+
+
+def failure(errno: int | None, message: str, *, lost: bool, may_wait: bool = True) -> Failure:
+    """Return what an error means.
+
+    Args:
+        errno: its number, if it has one.
+        message: its text.
+        lost: whether the driver takes the connection for gone.
+        may_wait: as in `Failure`.
+    """
+    symptom = symptoms.of_mysql(errno, message, lost=lost)
+    return Failure(symptom, lost or errno in _GONE, may_wait)
+
+
+def login_refused(errno: int | None) -> bool:
+    """Whether a connect with this error failed because the login is not valid."""
+    return errno in _LOGIN_REFUSED
+
+
+def whole_seconds(timeout: float) -> int:
+    """Return `timeout` as the C libraries take it: in whole seconds, at least one."""
+    return max(1, math.ceil(timeout))
+
+
+def text(value: Any) -> str | None:
+    """Return a value of an answer as the core takes it, whatever the driver made of it."""
+    if value is None or isinstance(value, str):
+        return value
+    # Latin 1 refuses nothing; what we ask for is ASCII.
+    return bytes(value).decode("latin-1") if isinstance(value, (bytes, bytearray)) else str(value)
