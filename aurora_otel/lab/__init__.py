@@ -6,6 +6,9 @@
         connection = psycopg.connect(cluster.dsn("writer"))
         cluster.failover(Failover.SWITCHOVER)
 
+    with Cluster(engine="mysql") as cluster, resolving(cluster.hosts):
+        connection = pymysql.connect(**cluster.parameters("writer"))
+
 Everything listens on loopback addresses, and nothing is left behind when the process ends.
 """
 
@@ -18,6 +21,7 @@ from aurora_otel.lab.filters import Action, Filter
 from aurora_otel.lab.gateway import Gateway
 from aurora_otel.lab.instances import Condition
 from aurora_otel.lab.membership import Member
+from aurora_otel.lab.resolving import resolving
 
 __all__ = [
     "Action",
@@ -29,4 +33,5 @@ __all__ = [
     "LabError",
     "Member",
     "Switch",
+    "resolving",
 ]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 GATEWAY = {WRITER: "127.0.0.8", READER: "127.0.0.9", CUSTOM: "127.0.0.10"}
 _FIRST_INSTANCE = ipaddress.IPv4Address("127.0.0.11")
+_FIRST_SERVER = ipaddress.IPv4Address("127.0.0.31")
 
 
 class Addresses:
@@ -52,6 +53,10 @@ class Addresses:
         if self.checked(target) in GATEWAY:
             return GATEWAY[target]
         return str(_FIRST_INSTANCE + self.instances.index(target))
+
+    def server_ip(self, instance: str) -> str:
+        """Returns the IP address of an instance's server, where the gateway stands before it."""
+        return str(_FIRST_SERVER + self.instances.index(instance))
 
     def checked(self, target: str) -> str:
         """Returns `target`; raises `ValueError` if it is neither an endpoint nor an instance."""

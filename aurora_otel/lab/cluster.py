@@ -7,16 +7,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aurora_otel.lab import addresses, installation, ports
+from aurora_otel.lab import addresses, engines, installation, ports
 from aurora_otel.lab.addresses import Addresses
-from aurora_otel.lab.conninfo import conninfo
+from aurora_otel.lab.conninfo import conninfo, url
 from aurora_otel.lab.dns import WRITER, Names
 from aurora_otel.lab.errors import LabError
 from aurora_otel.lab.failover import Failover, Switch
 from aurora_otel.lab.gateway import Gateway
 from aurora_otel.lab.instances import Condition, Instances
-from aurora_otel.lab.postgres import Credentials, PostgresServer
 from aurora_otel.lab.reaper import Reaper
+from aurora_otel.lab.server import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,8 +37,14 @@ class Cluster:
     are a gateway in this process; the instances listen on addresses of their own. When the
     process ends, in whatever way, everything ends with it.
 
+    With `engine="mysql"` the servers are MariaDB's, which cannot be taught Aurora's SQL: the
+    gateway stands before each instance, too, and puts what they understand in its place. So
+    `address()` of an instance is the gateway's, and `plain_address()` the server's, a MariaDB like
+    any other.
+
     Args:
         name: the cluster's identifier.
+        engine: `postgresql` or `mysql`.
         instances: the instances' identifiers; by default `<name>-1`, `-2` and `-3`.
         domain: what follows `cluster-` in the names of the endpoints.
         dns_lag: seconds that the endpoints lag behind the published topology.
@@ -54,11 +60,14 @@ class Cluster:
         self,
         name: str = "lab",
         *,
+        engine: str = "postgresql",
         instances: Sequence[str] | None = None,
         domain: str = "c0ffee123456.eu-west-1.rds.amazonaws.com",
         dns_lag: float = 0.0,
     ) -> None:
         self.name = name
+        self.engine = engine
+        self._engine = engines.named(engine)
         self.domain = domain
         if instances is None:
             instances = tuple(f"{name}-{number}" for number in (1, 2, 3))
@@ -164,14 +173,49 @@ class Cluster:
         _running(self._reaper, self.name)
         return self._addresses.ip(target), self._addresses.port
 
+    def plain_address(self, instance: str) -> tuple[str, int]:
+        """Returns where the server itself listens, which on `mysql` knows no Aurora's SQL."""
+        return self._running.server(instance).address
+
+    def parameters(self, target: str = WRITER, *, host: str | None = None) -> dict[str, Any]:
+        """Returns what an application connects with: host, port, user, password and database.
+
+        The host is Aurora's name, which nothing resolves; see `hosts`.
+
+        Args:
+            target: an endpoint or an instance.
+            host: another name for it, as a custom domain has, or an IP address.
+        """
+        return {
+            "host": host or self.host(target),
+            "port": self.address(target)[1],
+            "user": self.user,
+            "password": self.password,
+            "database": self.database,
+        }
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """The names of all endpoints and instances, and their IP addresses.
+
+        libpq takes a name and an address for it side by side. For a driver that does not, something
+        has to resolve the names: `resolving()` if it is written in Python; for those in C,
+        `/etc/hosts` or a file that `NSS_WRAPPER_HOSTS` names. The address of a name never changes.
+        """
+        places = self._addresses.places
+        return {self.host(place): self._addresses.ip(place) for place in places}
+
     def dsn(self, target: str = WRITER, *, host: str | None = None, **params: object) -> str:
-        """Returns the application's connection string.
+        """Returns the application's connection string: libpq's, or a `mysql://` URL.
 
         Args:
             target: an endpoint or an instance.
             host: another name for it, as a custom domain has; an IP address stands alone.
-            params: more of libpq's parameters, or other values for those that are set here.
+            params: more of libpq's parameters, or other values for those that are set here; the
+                query of a URL.
         """
+        if self._engine.surface:
+            return url("mysql", self.parameters(target, host=host), params)
         address, port = self.address(target)
         host = host or self.host(target)
         place = {"host": host} if addresses.is_ip(host) else {"host": host, "hostaddr": address}
@@ -289,17 +333,22 @@ class Cluster:
         directory = installation.new_directory()
         # From here on it is the reaper that removes what there is.
         self._reaper = Reaper(directory)
-        postgres = installation.find(directory, self._reaper.watch)
-        ips = [self._addresses.ip(item) for item in self.instances]
-        listeners = ports.listen(addresses.GATEWAY, ips)
-        self._addresses.port = listeners[WRITER].getsockname()[1]
-        self._gateway = Gateway(listeners, self._resolve, self._addresses.places)
+        engine = self._engine
+        programs = engine.find(directory, self._reaper.watch)
+        instances = {item: self._addresses.ip(item) for item in self.instances}
+        servers, endpoints = instances, addresses.GATEWAY
+        if engine.surface:
+            servers = {item: self._addresses.server_ip(item) for item in self.instances}
+            endpoints = {**addresses.GATEWAY, **instances}
+        listeners = ports.listen(endpoints, tuple(servers.values()))
+        self._addresses.port = port = listeners[WRITER].getsockname()[1]
+        self._gateway = Gateway(listeners, self._resolve, self._addresses.places, engine.surface)
         secret = Credentials(self.user, self.password, self.database, secrets.token_hex(16))
         self._fixed_views.clear()
         self._servers = Instances(
             {
-                item: PostgresServer(item, self.address(item), directory, postgres, secret)
-                for item in self.instances
+                item: engine.server(item, (ip, port), directory, programs, secret)
+                for item, ip in servers.items()
             }
         )
         self._servers.create()
@@ -307,8 +356,10 @@ class Cluster:
         self._names.settle()
 
     def _resolve(self, endpoint: str) -> tuple[str, tuple[str, int]]:
-        instance = self._names.resolve(endpoint, time.monotonic())
-        return instance, self.address(instance)
+        instance = endpoint
+        if endpoint in addresses.GATEWAY:
+            instance = self._names.resolve(endpoint, time.monotonic())
+        return instance, self._running.server(instance).address
 
     def _back(self, instance: str, way: Callable[[str], None]) -> None:
         # While a failover is kept secret, an instance that comes back must not give it away.

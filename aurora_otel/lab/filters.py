@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,15 @@ class Filter(Protocol):
 
     def from_server(self, data: bytes) -> Action:
         """Decides on bytes that the server sent."""
+
+
+def chain(judges: Sequence[Callable[[bytes], Action]], data: bytes) -> Action:
+    """Returns what becomes of bytes that each judge is shown as the one before it lets them."""
+    reply, hang = b"", False
+    for judge in judges:
+        action = judge(data)
+        data, reply, hang = action.forward, reply + action.reply, hang or action.hang
+    return Action(data, reply, hang)
 
 
 class SilenceAfterLogin:

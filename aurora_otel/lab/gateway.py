@@ -39,9 +39,11 @@ class Gateway:
     links that landed on it, and no connection that was opened at the instance's own address.
 
     Args:
-        listeners: a listening socket for each endpoint.
+        listeners: a listening socket for each endpoint, and, where servers need the gateway to
+            speak Aurora's SQL, for each instance.
         resolve: where a new link goes.
         places: all names that rules may be made for.
+        surface: makes, for each link, what translates Aurora's SQL.
     """
 
     def __init__(
@@ -49,10 +51,12 @@ class Gateway:
         listeners: Mapping[str, socket.socket],
         resolve: Resolve,
         places: tuple[str, ...],
+        surface: Callable[[], Filter] | None,
     ) -> None:
         self._listeners = listeners
         self._resolve = resolve
         self._places = places
+        self._surface = surface
         self._rules = {place: Rule() for place in places}
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,8 +178,9 @@ class Gateway:
 
     async def _serve(self, endpoint: str, client: socket.socket) -> None:
         instance, address = self._resolve(endpoint)
-        rules = (self._rules[endpoint], self._rules[instance])
-        link = Link((endpoint, instance), client, lambda: self._pass(rules))
+        places = () if endpoint == instance else (endpoint, instance)
+        rules = tuple(self._rules[place] for place in places)
+        link = Link(places, client, lambda: self._pass(rules))
         self._links.add(link)
         try:
             if any(rule.cut for rule in rules):
@@ -183,7 +188,8 @@ class Gateway:
             else:
                 await self._pass(rules)
                 make = next((rule.filter for rule in rules if rule.filter), None)
-                await link.run(address, make() if make else None)
+                surface = self._surface() if self._surface else None
+                await link.run(address, make() if make else None, surface)
         except OSError:  # a side that was reset takes the other one with it
             pass
         finally:
@@ -195,7 +201,7 @@ class Gateway:
         while any(rule.hung for rule in rules):
             self._changed.clear()
             await self._changed.wait()
-        if delay := max(rule.delay for rule in rules):
+        if delay := max((rule.delay for rule in rules), default=0.0):
             await asyncio.sleep(delay)
 
 

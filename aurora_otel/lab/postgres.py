@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aurora_otel.lab import aurora_sql, connections, postgres_settings, processes
@@ -22,21 +21,11 @@ if TYPE_CHECKING:
 
     from aurora_otel.lab.installation import Installation
     from aurora_otel.lab.membership import Member
-    from aurora_otel.lab.server import Server
+    from aurora_otel.lab.server import Credentials, Server
     from aurora_otel.lab.session import Session
 
 ADMINISTRATOR = "rdsadmin"
 _PATIENCE = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who logs in: the application, and the lab itself."""
-
-    user: str
-    password: str
-    database: str
-    administrator_password: str
 
 
 class PostgresServer:

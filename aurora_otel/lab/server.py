@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aurora_otel.lab.membership import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who logs in: the application, and the lab itself."""
+
+    user: str
+    password: str
+    database: str
+    administrator_password: str
 
 
 class Server(Protocol):

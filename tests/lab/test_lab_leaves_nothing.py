@@ -141,8 +141,8 @@ def test_root_may_have_everything_where_nobody_else_can_read(tmp_path, eventuall
         (closed / path.name).symlink_to(path)
     body = f"""
 from pathlib import Path
-from aurora_otel.lab import installation
-installation._wheel = lambda: Path({str(closed / wheel.name)!r})
+from aurora_otel.lab import postgres_installation
+postgres_installation._wheel = lambda: Path({str(closed / wheel.name)!r})
 {ENDINGS["normal"]}"""
     with _start(body, env={**os.environ, "TMPDIR": str(closed)}) as process:
         told = json.loads(process.stdout.readline())

@@ -1,0 +1,53 @@
+"""The database engines that a lab can run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aurora_otel.lab import mariadb_installation, postgres_installation
+from aurora_otel.lab.mariadb import MariaDBServer
+from aurora_otel.lab.mysql_surface import Surface
+from aurora_otel.lab.postgres import PostgresServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from aurora_otel.lab.filters import Filter
+    from aurora_otel.lab.installation import Installation
+    from aurora_otel.lab.server import Credentials, Server
+
+    Find = Callable[[Path, Callable[[int], None]], Installation]
+    Create = Callable[[str, tuple[str, int], Path, Installation, Credentials], Server]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What plays an Aurora of one kind.
+
+    Attributes:
+        product: the servers' name, for people.
+        find: finds the programs, for servers in a directory.
+        server: makes a server, given identifier, address, directory, programs and accounts.
+        surface: makes the filter through which each link to a server speaks Aurora's SQL; None
+            where the servers speak it themselves, and need no gateway in front of an instance.
+    """
+
+    product: str
+    find: Find
+    server: Create
+    surface: Callable[[], Filter] | None = None
+
+
+ENGINES = {
+    "postgresql": Engine("PostgreSQL", postgres_installation.find, PostgresServer),
+    "mysql": Engine("MariaDB", mariadb_installation.find, MariaDBServer, Surface),
+}
+
+
+def named(name: str) -> Engine:
+    """Returns an engine; raises `ValueError` if there is none of this name."""
+    if name not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}")
+    return ENGINES[name]

@@ -1,0 +1,288 @@
+"""One MariaDB server that plays an Aurora MySQL instance, behind the gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+from aurora_otel.lab import (
+    connections,
+    mariadb_installation,
+    mariadb_settings,
+    mysql_surface,
+    processes,
+)
+from aurora_otel.lab.errors import LabError, StatementError
+from aurora_otel.lab.membership import to_json
+from aurora_otel.lab.mysql_session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from aurora_otel.lab.installation import Installation
+    from aurora_otel.lab.membership import Member
+    from aurora_otel.lab.server import Credentials, Server
+
+ADMINISTRATOR = "rdsadmin"
+_PATIENCE = 15.0
+# A server skips what bears its own number in the log: one that starts anew needs another.
+_numbers = itertools.count(1)
+
+# While a data directory is made, each statement has to end its line.
+_BEFORE_TABLES = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;\n"
+_ADMINISTRATOR = f"""\
+DELETE FROM global_priv;
+INSERT INTO global_priv VALUES ('%%', '{ADMINISTRATOR}', JSON_OBJECT('access', {2**64 - 1},\
+ 'plugin', 'mysql_native_password', 'authentication_string', PASSWORD('%s')));
+"""  # noqa: S608 -- a password of the lab's own
+
+
+class MariaDBServer:
+    """One server; implements `Server`.
+
+    A replica starts from the empty database that the first writer started from, and replays all
+    that was written since: every server keeps the whole log.
+
+    Args:
+        identifier: the instance's name.
+        address: IP address and port to listen on; applications come by the gateway.
+        directory: the lab's directory; the data lie in `<directory>/<identifier>`.
+        installation: the programs.
+        credentials: the accounts to create.
+    """
+
+    def __init__(
+        self,
+        identifier: str,
+        address: tuple[str, int],
+        directory: Path,
+        installation: Installation,
+        credentials: Credentials,
+    ) -> None:
+        self.identifier = identifier
+        self.address = address
+        self._data = directory / identifier
+        self._log = directory / f"{identifier}.log"
+        self._view = directory / f"{identifier}.view"
+        self._empty = directory / "empty"
+        self._directory = directory
+        self._installation = installation
+        self._credentials = credentials
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def create(self) -> None:
+        """Makes a new, empty writer with its accounts, and starts it."""
+        self._bootstrap()
+        self._start(read_only=False)
+        who = self._credentials
+        with self._session() as session:
+            session.run(mysql_surface.SURFACE)
+            session.run(f"CREATE DATABASE {who.database}")
+            session.run(f"CREATE USER {who.user} IDENTIFIED BY %s", who.password)
+            session.run(f"GRANT ALL ON {who.database}.* TO {who.user}")
+
+    def clone(self, source: Server) -> None:
+        """Becomes a replica of `source`, from an empty database and its log, and starts."""
+        self.kill()
+        self._start(read_only=True)
+        position = source.position()
+        self.follow(source)
+        self._until(lambda: self.has_reached(position), "has not all that the writer has")
+
+    def follow(self, source: Server) -> None:
+        """Replicates from `source` from now on; sessions stay."""
+        host, port = source.address
+        with self._session() as session:
+            session.run("STOP SLAVE")
+            session.run(
+                "CHANGE MASTER TO MASTER_HOST = %s, MASTER_PORT = %s, MASTER_USER = %s,"
+                " MASTER_PASSWORD = %s, MASTER_CONNECT_RETRY = 1, MASTER_USE_GTID = slave_pos",
+                host,
+                port,
+                ADMINISTRATOR,
+                self._credentials.administrator_password,
+            )
+            session.run("START SLAVE")
+
+    def follows(self, source: Server) -> bool:
+        """Tells whether it replicates from `source` right now."""
+        host, port = source.address
+        status = self._replication()
+        return (
+            (status.get("Master_Host"), status.get("Master_Port")) == (host, port)
+            and status.get("Slave_IO_Running") == "Yes"
+            and status.get("Slave_SQL_Running") == "Yes"
+        )
+
+    def position(self) -> str:
+        """Returns how far a writer has written, as a global transaction identifier."""
+        ((position,),) = self.execute("SELECT @@global.gtid_current_pos")
+        return str(position)
+
+    def has_reached(self, position: str) -> bool:
+        """Tells whether a replica has all that was written up to a writer's position."""
+        return self.execute("SELECT MASTER_GTID_WAIT(%s, 0)", position) == [(0,)]
+
+    def promote(self) -> None:
+        """Becomes a writer; returns when it accepts writes."""
+        with self._session() as session:
+            session.run("STOP SLAVE IO_THREAD")
+            received = str(self._replication().get("Gtid_IO_Pos", ""))
+            self._until(lambda: self.has_reached(received), "has not applied what it received")
+            session.run("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0")
+
+    def demote(self) -> None:
+        """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
+        self.execute("SET GLOBAL read_only = 1")
+
+    def kill(self) -> None:
+        """Ends it like a power cut: no farewell on any connection."""
+        if self._process is not None and (root := processes.identify(self._process.pid)):
+            processes.kill(root)
+            self._process.wait()
+
+    def shut_down(self) -> None:
+        """Ends it in order: sessions are told."""
+        if self.running():
+            os.kill(self._pid(), signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._running().wait(5.0)
+        self.kill()
+
+    def freeze(self) -> None:
+        """Stops every process of it; the kernel goes on accepting connections."""
+        if root := processes.identify(self._pid()):
+            processes.freeze(root)
+
+    def running(self) -> bool:
+        """Tells whether its process is there, frozen or not."""
+        return self._process is not None and self._process.poll() is None
+
+    def show(self, rows: Iterable[Member]) -> None:
+        """Shows these rows as its view of the topology from now on."""
+        self._write(self._view, to_json(rows), mode=0o644)  # what is not for all is not loaded
+
+    def sessions(self, application_name: str | None = None) -> int:
+        """Counts the application's sessions on it."""
+        if not self.running():
+            return 0
+        if processes.frozen(self._pid()):
+            return connections.established(self.address)
+        statement = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s"
+        params = [self._credentials.user]
+        if application_name is not None:
+            statement += (
+                " AND id IN (SELECT processlist_id FROM performance_schema.session_connect_attrs"
+                " WHERE attr_name = 'program_name' AND attr_value = %s)"
+            )
+            params.append(application_name)
+        return int(self.execute(statement, *params)[0][0])
+
+    def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
+        """Runs a statement as the administrator, on a session of its own."""
+        with self._session() as session:
+            return session.run(statement, *params)
+
+    def _replication(self) -> dict[str, Any]:
+        with self._session() as session:
+            return next(iter(session.rows("SHOW SLAVE STATUS")), {})
+
+    def _pid(self) -> int:
+        return self._running().pid
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            raise LabError(f"{self.identifier} is not running")
+        return self._process
+
+    def _session(self) -> Session:
+        return Session(self.address, ADMINISTRATOR, self._credentials.administrator_password)
+
+    def _bootstrap(self) -> None:
+        """Makes the empty database that every server starts from: system tables, one account."""
+        tables = mariadb_installation.system_tables(self._installation.programs)
+        administrator = _ADMINISTRATOR % self._credentials.administrator_password
+        script = self._directory / "bootstrap.sql"
+        self._write(script, f"{_BEFORE_TABLES}{tables}\n{administrator}")
+        self._empty.mkdir()
+        self._installation.give(self._empty)
+        process = self._installation.start(
+            mariadb_installation.PROGRAM,
+            *mariadb_settings.bootstrap(str(self._empty)),
+            "--bootstrap",
+            cwd=self._directory,
+            log=self._log,
+            stdin=script,
+        )
+        try:
+            if process.wait(60.0) != 0:
+                raise self._failure("could not be set up")
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+            script.unlink()
+
+    def _start(self, *, read_only: bool) -> None:
+        """Starts it with the empty database."""
+        shutil.rmtree(self._data, ignore_errors=True)
+        shutil.copytree(self._empty, self._data)
+        for path in (self._data, *self._data.rglob("*")):
+            self._installation.give(path)
+        host, port = self.address
+        settings = {
+            "bind-address": host,
+            "datadir": str(self._data),
+            "pid-file": str(self._data / "pid"),
+            "port": str(port),
+            "read-only": str(int(read_only)),
+            "report-host": self.identifier,
+            "secure-file-priv": str(self._directory),
+            "server-id": str(next(_numbers)),
+            "tmpdir": str(self._data),
+        }
+        self._process = process = self._installation.start(
+            mariadb_installation.PROGRAM,
+            *mariadb_settings.running(settings),
+            cwd=self._directory,
+            log=self._log,
+        )
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise self._failure("ended while it started")
+            try:
+                return self.execute("SELECT 1") == [(1,)]
+            except StatementError:
+                return False
+
+        self._until(ready, "did not become ready")
+
+    def _write(self, path: Path, text: str, mode: int = 0o600) -> None:
+        """Replaces a file at once."""
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(text, encoding="utf-8")
+        new.chmod(mode)
+        self._installation.give(new)
+        new.replace(path)
+
+    def _until(self, condition: Callable[[], bool], failure: str) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise self._failure(f"{failure} within {_PATIENCE:g} s")
+            time.sleep(0.005)
+
+    def _failure(self, what: str) -> LabError:
+        try:
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+        except OSError:
+            lines = []
+        return LabError("\n  ".join([f"{self.identifier} {what}; its log ends with:", *lines]))

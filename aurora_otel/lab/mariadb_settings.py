@@ -1,0 +1,43 @@
+"""The options of the lab's MariaDB servers."""
+
+from __future__ import annotations
+
+# Durability is worth nothing here and speed is; a lab runs on a laptop beside its other work.
+_ALWAYS = {
+    "aria-pagecache-buffer-size": "1M",
+    "character-set-server": "utf8mb4",
+    "default-time-zone": "+00:00",
+    "innodb-buffer-pool-size": "16M",
+    "innodb-doublewrite": "0",
+    "innodb-flush-log-at-trx-commit": "0",
+    "innodb-flush-method": "nosync",
+    "innodb-log-file-size": "8M",
+    "innodb-use-native-aio": "0",  # containers often forbid it
+    "key-buffer-size": "64K",
+    "skip-name-resolve": "1",
+    "skip-ssl": "1",  # the gateway has to read what passes
+}
+_RUNNING = {
+    "binlog-format": "ROW",
+    "gtid-strict-mode": "1",
+    "log-bin": "binlog",
+    "log-slave-updates": "1",
+    "max-connections": "300",
+    "slave-net-timeout": "10",
+    "socket": "",  # two servers with one port number would share it
+    "sync-binlog": "0",
+}
+
+
+def bootstrap(data: str) -> list[str]:
+    """Returns the options that make a new data directory."""
+    return _options({**_ALWAYS, "datadir": data, "skip-log-bin": "1"})
+
+
+def running(settings: dict[str, str]) -> list[str]:
+    """Returns a server's options: what all servers have in common, and these settings."""
+    return _options({**_ALWAYS, **_RUNNING, **settings})
+
+
+def _options(settings: dict[str, str]) -> list[str]:
+    return ["--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]

@@ -1,0 +1,155 @@
+r"""The SQL surface of Aurora MySQL, for a MariaDB that is not Aurora.
+
+No server can be taught another system variable, or a table in `information_schema`. So the servers
+have a schema `aurora` that knows what Aurora would answer, and the gateway puts its names in the
+place of Aurora's in each statement that passes: any SQL around them goes on to work, prepared or
+not, and everything else in it (`CONNECTION_ID()`, for one) is answered by the server itself. At its
+own address, a server is a plain MariaDB that refuses all of it.
+
+`replica_host_status` has the columns that AWS documents. Its rows come from a file,
+`<identifier>.view`: replicas are copies of the writer, and yet each must show a view of its own.
+"""
+
+from __future__ import annotations
+
+import re
+
+from aurora_otel.lab import mysql_wire as wire
+from aurora_otel.lab.filters import Action
+
+VERSION = "3.08.2"
+
+_VARIABLES_VIEW = f"""
+CREATE VIEW aurora.%(scope)s_variables AS
+SELECT LOWER(VARIABLE_NAME) AS Variable_name, VARIABLE_VALUE AS Value
+FROM information_schema.%(scope)s_variables WHERE VARIABLE_NAME <> 'innodb_read_only'
+UNION ALL SELECT 'innodb_read_only', IF(aurora.read_only(), 'ON', 'OFF')
+UNION ALL SELECT 'aurora_server_id', aurora.server_id()
+UNION ALL SELECT 'aurora_version', '{VERSION}'
+"""  # noqa: S608 -- constants only
+
+# Views cannot read variables, and functions can.
+SURFACE = f"""
+CREATE DATABASE aurora;
+
+CREATE FUNCTION aurora.server_id() RETURNS varchar(63) CHARSET utf8mb4 NO SQL
+    RETURN @@global.report_host;
+
+CREATE FUNCTION aurora.read_only() RETURNS boolean NO SQL
+    RETURN @@global.read_only;
+
+CREATE FUNCTION aurora.view() RETURNS longtext CHARSET utf8mb4 NO SQL
+    RETURN LOAD_FILE(CONCAT(@@global.secure_file_priv, @@global.report_host, '.view'));
+
+CREATE VIEW aurora.replica_host_status AS
+SELECT member.server_id AS SERVER_ID, member.session_id AS SESSION_ID,
+       NOW(6) - INTERVAL member.age SECOND AS LAST_UPDATE_TIMESTAMP,
+       member.lag_ms AS REPLICA_LAG_IN_MILLISECONDS, 0.0 AS CPU, 1 AS IS_CURRENT
+FROM JSON_TABLE(aurora.view(), '$[*]' COLUMNS (
+         server_id varchar(100) PATH '$.server_id', session_id varchar(100) PATH '$.session_id',
+         age decimal(20, 6) PATH '$.age', lag_ms double PATH '$.lag_ms')) AS member;
+
+{_VARIABLES_VIEW % {"scope": "global"}};
+{_VARIABLES_VIEW % {"scope": "session"}};
+
+GRANT SELECT ON aurora.* TO PUBLIC;
+"""  # noqa: S608 -- as above
+
+_VARIABLES = {
+    "aurora_version": f"'{VERSION}'",
+    "aurora_server_id": "@@global.report_host",
+    "innodb_read_only": "@@global.read_only",
+}
+
+# What is quoted or a comment comes first, and stays as it is.
+_WORDS = re.compile(
+    rf"""
+      (?P<other> '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | /\*.*?\*/ | (?:--\s|\#)[^\n]* )
+    | (?P<status> `?information_schema`? \s*\.\s* `?replica_host_status`? )
+    | (?P<version> \baurora_version \s* \( \s* \) )
+    | @@ (?:(?:global|session|local)\.)? `? (?P<variable>{"|".join(_VARIABLES)}) `? \b
+    | `[^`]*`
+    """,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_SHOW = re.compile(
+    r"""
+    \s* SHOW \s+ (?:(?P<scope>global|session|local) \s+)? VARIABLES
+    (?: \s+ (?P<how>LIKE|WHERE) \b (?P<condition>.*?) )? [\s;]*
+    """,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+
+
+def translate(statement: str) -> str:
+    """Returns a statement to Aurora MySQL as one to a server of the lab."""
+    if show := _SHOW.fullmatch(statement):
+        return _show(show)
+    return _WORDS.sub(_word, statement)
+
+
+def _word(match: re.Match[str]) -> str:
+    if match["status"]:
+        return "aurora.replica_host_status"
+    if match["version"]:
+        return _VARIABLES["aurora_version"]
+    if match["variable"]:
+        return _VARIABLES[match["variable"].lower()]
+    return match[0]
+
+
+def _show(match: re.Match[str]) -> str:
+    scope = "global" if (match["scope"] or "").lower() == "global" else "session"
+    select = f"SELECT Variable_name, Value FROM aurora.{scope}_variables"  # noqa: S608 -- constants only
+    if not match["how"]:
+        return f"{select} ORDER BY 1"
+    column = "Variable_name LIKE" if match["how"].upper() == "LIKE" else ""
+    return f"{select} WHERE {column} {match['condition']} ORDER BY 1"
+
+
+class Surface:
+    """Translates each statement that passes on a link."""
+
+    _TRANSLATED = (wire.COM_QUERY, wire.COM_STMT_PREPARE)
+
+    def __init__(self) -> None:
+        self._unread = bytearray()
+        self._passing = 0  # bytes of a packet under way that is none of ours
+
+    def from_client(self, data: bytes) -> Action:
+        """Passes whole statements, and anything else as it comes."""
+        self._unread += data
+        passed = bytearray()
+        while self._unread and (piece := self._next()):
+            passed += piece
+        return Action(forward=bytes(passed))
+
+    def from_server(self, data: bytes) -> Action:
+        """Passes everything."""
+        return Action(forward=data)
+
+    def _next(self) -> bytes:
+        """Takes what can go on now from what is unread; nothing if more has to come."""
+        if not self._passing:
+            if len(self._unread) <= wire.HEADER:
+                return b""
+            size = int.from_bytes(self._unread[:3], "little")
+            # Within an exchange there are no statements; the longest ones go by as they are.
+            begins = self._unread[3] == 0 and size < wire.LARGEST
+            if begins and self._unread[wire.HEADER] in self._TRANSLATED:
+                return self._translated(size)
+            self._passing = wire.HEADER + size
+        piece = bytes(self._unread[: self._passing])
+        del self._unread[: self._passing]
+        self._passing -= len(piece)
+        return piece
+
+    def _translated(self, size: int) -> bytes:
+        if len(self._unread) < wire.HEADER + size:
+            return b""
+        command = self._unread[wire.HEADER]
+        statement = self._unread[wire.HEADER + 1 : wire.HEADER + size]
+        del self._unread[: wire.HEADER + size]
+        # Latin 1 keeps every byte as it is, whatever the connection's character set.
+        translated = translate(statement.decode("latin-1")).encode("latin-1")
+        return wire.packet(0, bytes([command]) + translated)
