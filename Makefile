@@ -24,16 +24,16 @@ lab: $(VENV)/.demo ## start a local cluster to connect to and to fail over
 bench: $(VENV)/.bench ## measure what it costs, side by side with others; QUICK=1: in short
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
-test: $(VENV)/.dev servers ## run the tests
+test: $(VENV)/.dev ## run the tests
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report
 
-test-upstream: $(VENV)/.dev servers ## run the behaviour tests beside OpenTelemetry's own instrumentations
+test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations
 	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
 	TEST_BESIDE_UPSTREAM=after $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
 
-test-all: $(VENV)/.dev servers ## run the tests on every CPython from 3.10 on that is installed
+test-all: $(VENV)/.dev ## run the tests on every CPython from 3.10 on that is installed
 	$(BIN)/nox $(ARGS)
 
 lint: $(VENV)/.dev ## check format, style, types and architecture
@@ -59,7 +59,7 @@ wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and
 	$(BIN)/python -m build --outdir dist .
 	.ci/use-wheel dist/*.whl
 
-servers: ## install the servers that the tests need and that no wheel carries
+servers: ## install what the tests need and no wheel carries: servers, and what drivers are built with
 	@.ci/servers
 
 clean: ## remove what the targets made
@@ -78,6 +78,6 @@ $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group bench
 	touch $@ $(VENV)/.demo
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python servers
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group dev
 	touch $@ $(VENV)/.demo
