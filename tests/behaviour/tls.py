@@ -1,0 +1,106 @@
+"""TLS in front of a PostgreSQL server, for the lab's servers are built without."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import ipaddress
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_SSL_REQUEST = 8  # bytes
+
+
+class Encrypted:
+    """Speaks TLS with clients, and passes on what they say.
+
+    Attributes:
+        address: where it listens.
+        trust: what a client needs to trust it.
+        handshakes: how many clients spoke TLS with it.
+
+    Args:
+        server: the address of the server behind it.
+        directory: for the certificate.
+    """
+
+    def __init__(self, server: tuple[str, int], directory: Path) -> None:
+        certificate, key = _self_signed()
+        (directory / "server.pem").write_text(certificate + key)
+        self.trust = ssl.create_default_context(cadata=certificate)
+        self.handshakes = 0
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(directory / "server.pem")
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._listener.getsockname()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Encrypted]:
+        thread = threading.Thread(target=self._accept, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        with contextlib.suppress(OSError), socket.create_connection(self._server) as server:
+            plain.recv(_SSL_REQUEST, socket.MSG_WAITALL)
+            plain.sendall(b"S")
+            with self._context.wrap_socket(plain, server_side=True) as client:
+                self.handshakes += 1
+                while self._pass_on(client, server):
+                    pass
+
+    def _pass_on(self, client: ssl.SSLSocket, server: socket.socket) -> bool:
+        readable = [client] if client.pending() else select.select([client, server], [], [])[0]
+        for source in readable:
+            data = source.recv(65536)
+            if not data:
+                return False
+            (server if source is client else client).sendall(data)
+        return True
+
+
+def _self_signed() -> tuple[str, str]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.timezone.utc)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return (
+        certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode(),
+    )
