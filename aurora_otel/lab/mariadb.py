@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
 import shutil
 import signal
-import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 from aurora_otel.lab import (
@@ -16,14 +12,14 @@ from aurora_otel.lab import (
     mariadb_installation,
     mariadb_settings,
     mysql_surface,
-    processes,
 )
-from aurora_otel.lab.errors import LabError, StatementError
+from aurora_otel.lab.daemon import Daemon
+from aurora_otel.lab.errors import StatementError
 from aurora_otel.lab.membership import to_json
 from aurora_otel.lab.mysql_session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from aurora_otel.lab.installation import Installation
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from aurora_otel.lab.server import Credentials, Server
 
 ADMINISTRATOR = "rdsadmin"
-_PATIENCE = 15.0
 # A server skips what bears its own number in the log: one that starts anew needs another.
 _numbers = itertools.count(1)
 
@@ -69,13 +64,12 @@ class MariaDBServer:
         self.identifier = identifier
         self.address = address
         self._data = directory / identifier
-        self._log = directory / f"{identifier}.log"
+        self._daemon = Daemon(identifier, directory, installation)
         self._view = directory / f"{identifier}.view"
         self._empty = directory / "empty"
         self._directory = directory
         self._installation = installation
         self._credentials = credentials
-        self._process: subprocess.Popen[bytes] | None = None
 
     def create(self) -> None:
         """Makes a new, empty writer with its accounts, and starts it."""
@@ -94,7 +88,9 @@ class MariaDBServer:
         self._start(read_only=True)
         position = source.position()
         self.follow(source)
-        self._until(lambda: self.has_reached(position), "has not all that the writer has")
+        self._daemon.wait_until(
+            lambda: self.has_reached(position), "has not all that the writer has"
+        )
 
     def follow(self, source: Server) -> None:
         """Replicates from `source` from now on; sessions stay."""
@@ -135,7 +131,9 @@ class MariaDBServer:
         with self._session() as session:
             session.run("STOP SLAVE IO_THREAD")
             received = str(self._replication().get("Gtid_IO_Pos", ""))
-            self._until(lambda: self.has_reached(received), "has not applied what it received")
+            self._daemon.wait_until(
+                lambda: self.has_reached(received), "has not applied what it received"
+            )
             session.run("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0")
 
     def demote(self) -> None:
@@ -144,36 +142,31 @@ class MariaDBServer:
 
     def kill(self) -> None:
         """Ends it like a power cut: no farewell on any connection."""
-        if self._process is not None and (root := processes.identify(self._process.pid)):
-            processes.kill(root)
-            self._process.wait()
+        self._daemon.kill()
 
     def shut_down(self) -> None:
         """Ends it in order: sessions are told."""
-        if self.running():
-            os.kill(self._pid(), signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._running().wait(5.0)
-        self.kill()
+        self._daemon.end(signal.SIGTERM, within=5.0)
 
     def freeze(self) -> None:
         """Stops every process of it; the kernel goes on accepting connections."""
-        if root := processes.identify(self._pid()):
-            processes.freeze(root)
+        self._daemon.freeze()
 
     def running(self) -> bool:
         """Tells whether its process is there, frozen or not."""
-        return self._process is not None and self._process.poll() is None
+        return self._daemon.running()
 
     def show(self, rows: Iterable[Member]) -> None:
         """Shows these rows as its view of the topology from now on."""
-        self._write(self._view, to_json(rows), mode=0o644)  # what is not for all is not loaded
+        self._daemon.write(
+            self._view, to_json(rows), mode=0o644
+        )  # what is not for all is not loaded
 
     def sessions(self, application_name: str | None = None) -> int:
         """Counts the application's sessions on it."""
         if not self.running():
             return 0
-        if processes.frozen(self._pid()):
+        if self._daemon.frozen():
             return connections.established(self.address)
         statement = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s"
         params = [self._credentials.user]
@@ -194,14 +187,6 @@ class MariaDBServer:
         with self._session() as session:
             return next(iter(session.rows("SHOW SLAVE STATUS")), {})
 
-    def _pid(self) -> int:
-        return self._running().pid
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            raise LabError(f"{self.identifier} is not running")
-        return self._process
-
     def _session(self) -> Session:
         return Session(self.address, ADMINISTRATOR, self._credentials.administrator_password)
 
@@ -210,25 +195,16 @@ class MariaDBServer:
         tables = mariadb_installation.system_tables(self._installation.programs)
         administrator = _ADMINISTRATOR % self._credentials.administrator_password
         script = self._directory / "bootstrap.sql"
-        self._write(script, f"{_BEFORE_TABLES}{tables}\n{administrator}")
+        self._daemon.write(script, f"{_BEFORE_TABLES}{tables}\n{administrator}")
         self._empty.mkdir()
         self._installation.give(self._empty)
-        process = self._installation.start(
+        self._daemon.call(
             mariadb_installation.PROGRAM,
             *mariadb_settings.bootstrap(str(self._empty)),
             "--bootstrap",
-            cwd=self._directory,
-            log=self._log,
             stdin=script,
         )
-        try:
-            if process.wait(60.0) != 0:
-                raise self._failure("could not be set up")
-        finally:
-            if process.returncode is None:
-                process.kill()
-                process.wait()
-            script.unlink()
+        script.unlink()
 
     def _start(self, *, read_only: bool) -> None:
         """Starts it with the empty database."""
@@ -248,41 +224,13 @@ class MariaDBServer:
             "server-id": str(next(_numbers)),
             "tmpdir": str(self._data),
         }
-        self._process = process = self._installation.start(
-            mariadb_installation.PROGRAM,
-            *mariadb_settings.running(settings),
-            cwd=self._directory,
-            log=self._log,
-        )
 
         def ready() -> bool:
-            if process.poll() is not None:
-                raise self._failure("ended while it started")
             try:
                 return self.execute("SELECT 1") == [(1,)]
             except StatementError:
                 return False
 
-        self._until(ready, "did not become ready")
-
-    def _write(self, path: Path, text: str, mode: int = 0o600) -> None:
-        """Replaces a file at once."""
-        new = path.with_name(f"{path.name}.new")
-        new.write_text(text, encoding="utf-8")
-        new.chmod(mode)
-        self._installation.give(new)
-        new.replace(path)
-
-    def _until(self, condition: Callable[[], bool], failure: str) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not condition():
-            if time.monotonic() > deadline:
-                raise self._failure(f"{failure} within {_PATIENCE:g} s")
-            time.sleep(0.005)
-
-    def _failure(self, what: str) -> LabError:
-        try:
-            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
-        except OSError:
-            lines = []
-        return LabError("\n  ".join([f"{self.identifier} {what}; its log ends with:", *lines]))
+        self._daemon.start(
+            mariadb_installation.PROGRAM, *mariadb_settings.running(settings), ready=ready
+        )

@@ -17,12 +17,37 @@ _ALWAYS = {
     "skip-name-resolve": "1",
     "skip-ssl": "1",  # the gateway has to read what passes
 }
+# Of the performance schema, the sessions' attributes alone are wanted.
+_PERFORMANCE_SCHEMA = {
+    f"performance-schema-{name}": value
+    for name, value in {
+        "accounts-size": "0",
+        "digests-size": "0",
+        "events-statements-history-long-size": "0",
+        "events-waits-history-long-size": "0",
+        "hosts-size": "0",
+        "max-cond-classes": "0",
+        "max-file-classes": "0",
+        "max-memory-classes": "0",
+        "max-mutex-classes": "0",
+        "max-rwlock-classes": "0",
+        "max-socket-classes": "0",
+        "max-stage-classes": "0",
+        "max-statement-classes": "0",
+        "max-table-instances": "0",
+        "max-thread-instances": "400",
+        "session-connect-attrs-size": "512",
+        "users-size": "0",
+    }.items()
+}
 _RUNNING = {
+    **_PERFORMANCE_SCHEMA,
     "binlog-format": "ROW",
     "gtid-strict-mode": "1",
     "log-bin": "binlog",
     "log-slave-updates": "1",
     "max-connections": "300",
+    "performance-schema": "1",
     "slave-net-timeout": "10",
     "socket": "",  # two servers with one port number would share it
     "sync-binlog": "0",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import signal
-import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 from aurora_otel.lab import aurora_sql, connections, postgres_settings, processes
 from aurora_otel.lab.conninfo import conninfo
-from aurora_otel.lab.errors import LabError, StatementError
+from aurora_otel.lab.daemon import Daemon
+from aurora_otel.lab.errors import StatementError
 from aurora_otel.lab.membership import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from aurora_otel.lab.installation import Installation
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from aurora_otel.lab.session import Session
 
 ADMINISTRATOR = "rdsadmin"
-_PATIENCE = 15.0
 
 
 class PostgresServer:
@@ -50,20 +46,19 @@ class PostgresServer:
         self.identifier = identifier
         self.address = address
         self._data = directory / identifier
-        self._log = directory / f"{identifier}.log"
+        self._daemon = Daemon(identifier, directory, installation)
         self._view = directory / f"{identifier}.view"
         self._configuration = directory / f"{identifier}.conf"
         self._hba = directory / f"{identifier}.hba"
         self._directory = directory
         self._installation = installation
         self._credentials = credentials
-        self._process: subprocess.Popen[bytes] | None = None
 
     def create(self) -> None:
         """Makes a new, empty writer with its accounts, and starts it."""
         secret = self._directory / f"{self.identifier}.secret"
-        self._write(secret, self._credentials.administrator_password)
-        self._call(
+        self._daemon.write(secret, self._credentials.administrator_password)
+        self._daemon.call(
             "initdb",
             *("--pgdata", str(self._data), "--username", ADMINISTRATOR),
             *("--pwfile", str(secret), "--auth", "scram-sha-256"),
@@ -84,7 +79,7 @@ class PostgresServer:
         """Becomes a replica of `source`, from a fresh copy of its data, and starts."""
         self.kill()
         shutil.rmtree(self._data, ignore_errors=True)
-        self._call(
+        self._daemon.call(
             "pg_basebackup",
             *(
                 "--pgdata",
@@ -94,7 +89,7 @@ class PostgresServer:
             ),
             *("--checkpoint", "fast", "--wal-method", "stream", "--no-sync", "--no-manifest"),
         )
-        self._write(self._data / "standby.signal", "")
+        self._daemon.write(self._data / "standby.signal", "")
         self._configure(primary_conninfo=self._primary(source))
         self._start()
 
@@ -145,7 +140,7 @@ class PostgresServer:
             def promoted() -> bool:
                 return session.run(f"SELECT {aurora_sql.IN_RECOVERY}") == [(False,)]
 
-            self._until(promoted, "was not promoted")
+            self._daemon.wait_until(promoted, "was not promoted")
         self._configure()
 
     def demote(self) -> None:
@@ -160,41 +155,35 @@ class PostgresServer:
 
         # A session that is born demoted proves that the older ones have been told: the postmaster
         # signals them before it accepts another connection.
-        self._until(demoted, "was not demoted")
+        self._daemon.wait_until(demoted, "was not demoted")
 
     def kill(self) -> None:
         """Ends it like a power cut: no farewell on any connection."""
-        if self._process is not None and (root := processes.identify(self._process.pid)):
-            processes.kill(root)
-            self._process.wait()
+        self._daemon.kill()
         processes.release_shared_memory(self._data)
 
     def shut_down(self) -> None:
         """Ends it in order: sessions are told."""
-        if self.running():
-            os.kill(self._pid(), signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._running().wait(2.0)
+        self._daemon.end(signal.SIGINT, within=2.0)
         self.kill()
 
     def freeze(self) -> None:
         """Stops every process of it; the kernel goes on accepting connections."""
-        if root := processes.identify(self._pid()):
-            processes.freeze(root)
+        self._daemon.freeze()
 
     def running(self) -> bool:
         """Tells whether its process is there, frozen or not."""
-        return self._process is not None and self._process.poll() is None
+        return self._daemon.running()
 
     def show(self, rows: Iterable[Member]) -> None:
         """Shows these rows as its view of the topology from now on."""
-        self._write(self._view, to_json(rows))
+        self._daemon.write(self._view, to_json(rows))
 
     def sessions(self, application_name: str | None = None) -> int:
         """Counts the application's sessions on it."""
         if not self.running():
             return 0
-        if processes.frozen(self._pid()):
+        if self._daemon.frozen():
             return connections.established(self.address)
         statement = "SELECT count(*)::int FROM pg_stat_activity WHERE usename = %s"
         if application_name is None:
@@ -209,14 +198,6 @@ class PostgresServer:
         """Runs a statement as the administrator, on a session of its own."""
         with self._session() as session:
             return session.run(statement, params)
-
-    def _pid(self) -> int:
-        return self._running().pid
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            raise LabError(f"{self.identifier} is not running")
-        return self._process
 
     def _session(self, database: str | None = None) -> Session:
         from aurora_otel.lab.session import Session  # noqa: PLC0415 -- importing the lab imports no driver
@@ -243,7 +224,7 @@ class PostgresServer:
     def _configure(self, **state: str) -> None:
         """Writes the whole configuration: what never changes, and the state that it is in."""
         host, port = self.address
-        self._write(self._hba, "host all,replication all 127.0.0.0/8 scram-sha-256\n")
+        self._daemon.write(self._hba, "host all,replication all 127.0.0.0/8 scram-sha-256\n")
         settings = {
             "cluster_name": self.identifier,
             "hba_file": str(self._hba),
@@ -251,62 +232,23 @@ class PostgresServer:
             "port": str(port),
             **state,
         }
-        self._write(self._configuration, postgres_settings.render(settings))
-
-    def _write(self, path: Path, text: str) -> None:
-        """Replaces a file at once, readable by the server's account alone."""
-        new = path.with_name(f"{path.name}.new")
-        new.write_text(text, encoding="utf-8")
-        new.chmod(0o600)
-        self._installation.give(new)
-        new.replace(path)
+        self._daemon.write(self._configuration, postgres_settings.render(settings))
 
     def _start(self) -> None:
         note = self._data / "postmaster.pid"
         note.unlink(missing_ok=True)
-        self._process = process = self._installation.start(
-            "postgres",
-            "-D",
-            str(self._data),
-            "-c",
-            f"config_file={self._configuration}",
-            cwd=self._directory,
-            log=self._log,
-        )
 
         def ready() -> bool:
-            if process.poll() is not None:
-                raise self._failure("ended while it started")
             try:
                 return note.read_text(encoding="utf-8").rstrip().endswith("\nready")
             except FileNotFoundError:
                 return False
 
-        self._until(ready, "did not become ready")
+        self._daemon.start(
+            "postgres",
+            *("-D", str(self._data), "-c", f"config_file={self._configuration}"),
+            ready=ready,
+        )
 
     def _reload(self) -> None:
-        os.kill(self._pid(), signal.SIGHUP)
-
-    def _call(self, program: str, *arguments: str) -> None:
-        process = self._installation.start(program, *arguments, cwd=self._directory, log=self._log)
-        try:
-            if process.wait(60.0) != 0:
-                raise self._failure(f"could not be set up: {program} failed")
-        finally:
-            if process.returncode is None:
-                process.kill()
-                process.wait()
-
-    def _until(self, condition: Callable[[], bool], failure: str) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not condition():
-            if time.monotonic() > deadline:
-                raise self._failure(f"{failure} within {_PATIENCE:g} s")
-            time.sleep(0.005)
-
-    def _failure(self, what: str) -> LabError:
-        try:
-            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
-        except OSError:
-            lines = []
-        return LabError("\n  ".join([f"{self.identifier} {what}; its log ends with:", *lines]))
+        self._daemon.send(signal.SIGHUP)
