@@ -15,7 +15,7 @@ from typing import Any
 from aurora_otel.detector import Detector
 from aurora_otel.endpoints import Address, Endpoint, EndpointMap, EndpointType
 from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Role
+from aurora_otel.topology import EventKind, Role
 from aurora_otel.tracker import Group, Track
 
 UNKNOWN = "unknown"
@@ -44,6 +44,8 @@ class Cluster:
         drivers: the drivers that connected, and through which types of endpoint.
         reported: instance, role and driver that a metric ever showed: it goes on showing them.
         failovers: by the symptom that led to it.
+        disagreements: how often the RDS API named another writer than the instances did.
+        events: what the RDS API told of failovers, by kind.
         is_ours: whether it belongs to the running agent of this process: not after a fork.
         successor: the cluster that has taken it over, if it turned out to be one with another.
         absorbed: those that it has taken over: what they reported goes on being reported.
@@ -69,6 +71,8 @@ class Cluster:
         self.drivers: dict[tuple[str, EndpointType], None] = {}
         self.reported: dict[tuple[str, Role, str], None] = {}
         self.failovers: Counter[Symptom] = Counter()
+        self.disagreements = 0
+        self.events: Counter[EventKind] = Counter()
         self._groups: dict[Group, Group] = {}
 
     def learn(self, instances: Iterable[str], now: float, *, by_writer: bool = False) -> None:

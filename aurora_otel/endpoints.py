@@ -90,6 +90,12 @@ _TYPES = {
 }
 
 
+def region(domain: str | None) -> str | None:
+    """Return the AWS region that an RDS domain names."""
+    found = re.search(rf"\.({_REGION})\.", domain or "")
+    return found[1] if found else None
+
+
 def normalise(host: str) -> str:
     """Return `host` in the one spelling that is compared: lower case, no trailing dot."""
     return host.strip().lower().removesuffix(".")

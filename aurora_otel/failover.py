@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from opentelemetry.context import Context
@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanContext
 from aurora_otel import cleanup
 from aurora_otel.cleanup import Shutdown
 from aurora_otel.clusters import Cluster, Clusters
+from aurora_otel.discovery.rds_api import Apis
 from aurora_otel.settings import Mode, Settings
 from aurora_otel.shield import Shield
 from aurora_otel.symptoms import Symptom
@@ -48,12 +49,14 @@ class Surroundings:
         tracker: who is connected where.
         clusters: what is known of each cluster.
         clock: the monotonic clock.
+        apis: the RDS API of each region.
     """
 
     now: Configuration
     tracker: Tracker
     clusters: Clusters
     clock: Callable[[], float]
+    apis: Apis = field(default_factory=Apis)
 
 
 @dataclass(frozen=True, slots=True)

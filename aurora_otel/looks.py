@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from opentelemetry.context import Context
 
+from aurora_otel.topology import Source
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -22,12 +24,14 @@ class Order:
         suspect: the instance that showed a symptom: asked last.
         hint: the instance that somebody names as the writer: asked first.
         stuck: whether a call that does not return is the reason.
+        source: who gave the hint.
     """
 
     context: Context
     suspect: str | None = None
     hint: str | None = None
     stuck: bool = False
+    source: Source = Source.SQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Looks:
         self._until = float("-inf")
         self._answered = float("-inf")
         self._attempts = 0
+        # What the look that is running could not know yet: the next one starts with it.
+        self._news: Order | None = None
 
     def answered_since(self, time: float) -> bool:
         """Whether a reading that began at or after `time` was confirmed."""
@@ -120,6 +126,12 @@ class Looks:
                     break
                 self._changed.wait(left)
 
+    def look_at_news(self, order: Order) -> None:
+        """Look with `order`, after the look that is running if there is one; wait for nothing."""
+        with self._changed:
+            self._news = order
+            self._start(order)
+
     def rest(self) -> None:
         """Let go of what looks keep open, unless one is running."""
         with self._changed:
@@ -153,6 +165,7 @@ class Looks:
     def _run(self, order: Order) -> None:
         try:
             while self._wait_for_turn():
+                order = self._take_news() or order
                 outcome = self._look(order)
                 with self._changed:
                     self._attempts += 1
@@ -176,7 +189,14 @@ class Looks:
         self._changed.notify_all()
         self._rest()
 
+    def _take_news(self) -> Order | None:
+        with self._changed:
+            news, self._news = self._news, None
+            return news
+
     def _is_satisfied(self) -> bool:
+        if self._news is not None:
+            return False
         return self._answered >= self._wanted or self._clock() >= self._until
 
     def _wait_for_turn(self) -> bool:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import random
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.clusters import Cluster
+from aurora_otel.control_plane import ControlPlane
 from aurora_otel.discovery import DIALECTS
-from aurora_otel.discovery.dns import rds_domain
+from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.sql import Connection, Target, Walk
 from aurora_otel.drivers.protocol import Driver, Login
 from aurora_otel.endpoints import Address, Endpoint
 from aurora_otel.failover import Origin, Response, Surroundings
 from aurora_otel.looks import Looks, Order, Outcome
 from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Reading
+from aurora_otel.topology import Reading, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Refresher:
         self._looks = Looks(
             self._look, lambda: cluster.detector.retry_at, self._rest, surroundings.clock
         )
+        self._api = ControlPlane(cluster, surroundings, self._hear)
 
     # What calls and the background loop ask for.
 
@@ -123,11 +125,13 @@ class Refresher:
     def stop(self) -> threading.Thread | None:
         """Look no more; return the thread that may still be at it."""
         self._walk.stop()
+        self._api.stop()
         return self._looks.stop()
 
     def close(self) -> None:
-        """Close the connection of ours, if one is open."""
+        """Close the connection of ours, if one is open, and see the last question answered."""
         self._walk.close()
+        self._api.join()
 
     # One look, on a thread of ours.
 
@@ -146,11 +150,22 @@ class Refresher:
                     suspect=order.suspect,
                 )
                 self.is_blind = reading.login_refused
+                if order.source is Source.RDS_API and _confirms(reading, order.hint):
+                    reading = replace(reading, source=Source.RDS_API)
                 outcome = self._act(order, reading, began_ns)
+                if reading.verdict is None and self.access is not None:
+                    self._api.consult(order, self.access.endpoint)
         finally:
             otel_context.detach(token)
             self._cluster.detector.looked(around.clock(), confirmed=outcome.confirmed)
         return outcome
+
+    def _hear(self, order: Order, reading: Reading, began: int) -> None:
+        """Act on what the RDS API said: look whether the writer that it names is one."""
+        self._act(order, reading, began)
+        if reading.named is not None:
+            news = replace(order, hint=reading.named, source=Source.RDS_API)
+            self._looks.look_at_news(news)
 
     def _targets(self, order: Order) -> list[Target]:
         """Return whom to ask, the most promising first.
@@ -184,7 +199,8 @@ class Refresher:
         if (address := known.address(instance, domain, endpoint.port)) is None:
             if not self._domain_asked:
                 self._domain_asked = True
-                self._domain = rds_domain(endpoint)
+                found = rds_endpoint(endpoint)
+                self._domain = found.domain if found else None
             address = known.address(instance, self._domain, endpoint.port)
         return address
 
@@ -201,8 +217,14 @@ class Refresher:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._around.clock(), by_writer=confirmed)
             self._around.clusters.bind(self._cluster, self.access.endpoint, reading.instances)
+        if reading.verdict is not None:
+            self._api.judged(reading.verdict)
         looked_for = Symptom.STUCK if order.stuck else Symptom.TOPOLOGY
         changed = self._response.to(
             reading, Origin(looked_for, reading.began, began, order.context)
         )
         return Outcome(reading.began, confirmed=reading.verdict is not None, changed=changed)
+
+
+def _confirms(reading: Reading, hint: str | None) -> bool:
+    return reading.verdict is not None and reading.verdict.writer == hint

@@ -24,6 +24,17 @@ class Source(str, Enum):
     """Where a view of the topology came from."""
 
     SQL = "sql"
+    RDS_API = "rds_api"
+
+
+class EventKind(str, Enum):
+    """What an event of the control plane tells of a failover."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    REVERTED = "reverted"
+    OTHER = "other"
 
 
 # Rows of the view older than this are instances that are gone: the view keeps them.

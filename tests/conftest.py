@@ -29,6 +29,9 @@ UPSTREAM = os.environ.get("TEST_BESIDE_UPSTREAM", "")
 if UPSTREAM not in ("", "before", "after"):
     raise pytest.UsageError(f"TEST_BESIDE_UPSTREAM is before or after; got {UPSTREAM!r}")
 
+# Nobody's own credentials are found by accident, and no test asks the network for any.
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Cluster]:

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from aurora_otel.topology import EventKind
+
 
 class Trouble(str, Enum):
     """Why the RDS API gave no answer."""
 
     NOT_INSTALLED = "boto3_missing"
     NO_CREDENTIALS = "no_credentials"
+    BAD_CREDENTIALS = "bad_credentials"
     NO_REGION = "no_region"
     DENIED = "access_denied"
     THROTTLED = "throttled"
@@ -92,6 +95,17 @@ class ClusterDescription:
         return tuple(host for host in (self.endpoint, self.reader_endpoint, *custom) if host)
 
 
+# How the messages of RDS-EVENT-0069 to 0073 begin ("Amazon RDS event categories and event messages
+# for Aurora"); the API tells no event's number.
+_BEGINNINGS = {
+    "Started ": EventKind.STARTED,
+    "Completed failover": EventKind.COMPLETED,
+    "Cluster failover failed": EventKind.FAILED,
+    "Promoting previous primary again": EventKind.REVERTED,
+}
+_LAST = (EventKind.COMPLETED, EventKind.FAILED, EventKind.REVERTED)
+
+
 @dataclass(frozen=True, slots=True)
 class ApiEvent:
     """An event of a cluster, as `DescribeEvents` tells it.
@@ -103,3 +117,16 @@ class ApiEvent:
 
     at: datetime
     message: str
+
+    @property
+    def kind(self) -> EventKind:
+        """What it tells."""
+        for beginning, kind in _BEGINNINGS.items():
+            if self.message.startswith(beginning):
+                return kind
+        return EventKind.OTHER
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the failover is over with it."""
+        return self.kind in _LAST

@@ -11,6 +11,7 @@ seconds, so it only names whom to ask.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -33,17 +34,19 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 2.0
 ATTEMPTS = 2
+# One request, with the pause between two attempts.
+LONGEST = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + 1.0
 # Aurora allows five custom endpoints; an answer that goes on beyond so many items is no use.
 _MOST_ITEMS = 500
 # By the API's error code, or by the name of botocore's exception.
 _KINDS = {
     Trouble.NOT_INSTALLED: {"ImportError", "ModuleNotFoundError"},
-    Trouble.NO_CREDENTIALS: {
+    Trouble.NO_CREDENTIALS: {"NoCredentialsError"},
+    Trouble.BAD_CREDENTIALS: {
         "CredentialRetrievalError",
         "ExpiredToken",
         "ExpiredTokenException",
         "InvalidClientTokenId",
-        "NoCredentialsError",
         "PartialCredentialsError",
         "ProfileNotFound",
         "SignatureDoesNotMatch",
@@ -210,6 +213,25 @@ class RdsApi:
             raise ApiError(_trouble(error), action, _kind(error)) from None
 
 
+class Apis:
+    """The RDS API of every region that this process asks."""
+
+    def __init__(self) -> None:
+        self._by_region: dict[str | None, RdsApi] = {}
+        self._told: set[tuple[Trouble, str]] = set()
+
+    def of(self, region: str | None) -> RdsApi:
+        """Return the API of `region`; `None`: of the region that is configured."""
+        return self._by_region.setdefault(region, RdsApi(region))
+
+    def is_new(self, error: ApiError) -> bool:
+        """Whether this is the first time for this trouble with this action."""
+        kind = (error.trouble, error.action)
+        known = kind in self._told
+        self._told.add(kind)
+        return not known
+
+
 def _connect(region: str | None) -> RDSClient:
     """Make a client; this is what takes time: imports, credentials, a large service model."""
     import boto3  # noqa: PLC0415 - imported only when used
@@ -221,7 +243,8 @@ def _connect(region: str | None) -> RDSClient:
         raise NoCredentialsError
     return session.client(
         "rds",
-        region_name=region,
+        # botocore looks at AWS_DEFAULT_REGION alone; containers are given the other one.
+        region_name=region or session.region_name or os.environ.get("AWS_REGION"),
         config=Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,

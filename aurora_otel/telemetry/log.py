@@ -10,9 +10,21 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
+from aurora_otel.discovery.rds_answers import ApiError, Trouble
 from aurora_otel.telemetry import names
 
 _logger = logging.getLogger(names.LOGGER)
+_REMEDIES = {
+    Trouble.NOT_INSTALLED: "install boto3, or set RDS_API=off",
+    Trouble.NO_CREDENTIALS: "give the process AWS credentials, or set RDS_API=auto",
+    Trouble.BAD_CREDENTIALS: "look at the AWS credentials of the process",
+    Trouble.NO_REGION: "set AWS_REGION",
+    Trouble.DENIED: "allow this IAM action to the role of the process, or set RDS_API=off",
+    Trouble.THROTTLED: "it is asked less often",
+    Trouble.NOT_FOUND: "look at the account and the region of the AWS credentials",
+    Trouble.UNREACHABLE: "open the network's way to the RDS API, or set RDS_API=off",
+    Trouble.FAILED: "it is asked less often",
+}
 
 
 def failover(attributes: Mapping[str, Any], context: Context) -> None:
@@ -35,6 +47,36 @@ def strays(attributes: Mapping[str, Any]) -> None:
     _logger.warning(
         "%d stale connections invalidated", attributes[names.INVALIDATED], extra=dict(attributes)
     )
+
+
+def disagreement(attributes: Mapping[str, Any]) -> None:
+    """Tell that the RDS API names another writer than the instances do."""
+    _logger.warning(
+        "the RDS API names %s as the writer, the instances %s: the instances count",
+        attributes[names.TOPOLOGY_WRITER_ID] or "nobody",
+        attributes[names.NEW_WRITER],
+        extra=dict(attributes),
+    )
+
+
+def api_trouble(error: ApiError) -> None:
+    """Tell why the RDS API gives no answer, and what to do about it."""
+    _logger.warning(
+        "the RDS API gives no answer to %s (%s): %s",
+        error.action,
+        error.kind,
+        _REMEDIES[error.trouble],
+        extra={ERROR_TYPE: error.kind},
+    )
+
+
+def api_event(attributes: Mapping[str, Any], message: str, context: Context) -> None:
+    """Tell an event of RDS's own, in the context of the failover's span."""
+    token = otel_context.attach(context)
+    try:
+        _logger.warning("RDS: %s", message, extra=dict(attributes))
+    finally:
+        otel_context.detach(token)
 
 
 def tracked(attributes: Mapping[str, Any]) -> None:

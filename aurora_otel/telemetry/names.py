@@ -16,7 +16,7 @@ from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, S
 from aurora_otel.detector import Cause
 from aurora_otel.endpoints import EndpointType
 from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Role, Source
+from aurora_otel.topology import EventKind, Role, Source
 from aurora_otel.tracker import Outcome, PruneReason
 
 CLUSTER_ID = "aurora.cluster.id"
@@ -35,6 +35,9 @@ TOPOLOGY_SOURCE = "aurora.topology.source"
 TOPOLOGY_INSTANCES = "aurora.topology.instances"
 TOPOLOGY_WRITER_ID = "aurora.topology.writer_id"
 TOPOLOGY_CONFIRMED = "aurora.topology.confirmed"
+EVENT_KIND = "aurora.failover.event"
+EVENT_TIME = "aurora.failover.event.time"
+EVENT_MESSAGE = "aurora.failover.event.message"
 # Counts on spans, one attribute for each value of the enumeration.
 INVALIDATIONS_PREFIX = "aurora.invalidations."
 PRUNES_PREFIX = "aurora.prunes."
@@ -85,6 +88,9 @@ ATTRIBUTES = (
     Attribute(TOPOLOGY_INSTANCES, "instance identifiers that the topology lists"),
     Attribute(TOPOLOGY_WRITER_ID, "instance identifier of the writer that the topology names"),
     Attribute(TOPOLOGY_CONFIRMED, "whether that instance confirmed it"),
+    Attribute(EVENT_KIND, f"{_values(EventKind)}: what an event of RDS's own tells of a failover"),
+    Attribute(EVENT_TIME, "when that was, by RDS's clock, in ISO 8601"),
+    Attribute(EVENT_MESSAGE, "the event in RDS's words"),
     Attribute(f"{INVALIDATIONS_PREFIX}<outcome>", "number of invalidations with this outcome"),
     Attribute(f"{PRUNES_PREFIX}<reason>", "number of connections pruned for this reason"),
     Attribute(DB_SYSTEM_NAME, "as in the semantic conventions: `postgresql`"),
@@ -243,6 +249,19 @@ WRITER = Metric(
     "1 for the writer, 0 for a reader, from what is younger than the refresh window",
     (INSTANCE_ID,),
 )
+DISAGREEMENTS = Metric(
+    "aurora.topology.disagreements",
+    Kind.COUNTER,
+    "{disagreement}",
+    "How often the RDS API named another writer than the instances did: they count, it lags",
+)
+EVENTS = Metric(
+    "aurora.failover.events",
+    Kind.COUNTER,
+    "{event}",
+    "RDS's own events about failovers that this process saw; every process counts the same one",
+    (EVENT_KIND,),
+)
 METRICS = (
     OPENS,
     COUNT,
@@ -257,6 +276,8 @@ METRICS = (
     CLEANUP,
     REFRESH,
     WRITER,
+    DISAGREEMENTS,
+    EVENTS,
 )
 
 
@@ -326,7 +347,13 @@ INVALIDATE = Span(
     "`failover`; none if a later verdict finds strays",
     "the sampled spans in which the connections were opened, at most 32",
 )
-SPANS = (TRACK, PRUNE, REFRESH_TOPOLOGY, FAILOVER, INVALIDATE)
+CONTROL_PLANE = Span(
+    "control plane failover",
+    "the RDS API told of a failover; from its first event to its last, each an event of the span",
+    (CLUSTER_ID, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER),
+    "`failover`, which is over by then",
+)
+SPANS = (TRACK, PRUNE, REFRESH_TOPOLOGY, FAILOVER, INVALIDATE, CONTROL_PLANE)
 
 INVALIDATION_FAILED = "invalidation failed"
 
@@ -352,6 +379,21 @@ STRAYS_LOG = LogRecord(
     "<n> stale connections invalidated",
     (CLUSTER_ID, DB_SYSTEM_NAME, NEW_WRITER, INVALIDATED),
 )
+DISAGREEMENT_LOG = LogRecord(
+    "WARNING",
+    "the RDS API names <instance> as the writer, the instances <instance>: the instances count",
+    (CLUSTER_ID, DB_SYSTEM_NAME, TOPOLOGY_WRITER_ID, NEW_WRITER),
+)
+API_TROUBLE_LOG = LogRecord(
+    "WARNING",
+    "the RDS API gives no answer to <IAM action> (<error>): <what to do>; once for each",
+    (ERROR_TYPE,),
+)
+API_EVENT_LOG = LogRecord(
+    "WARNING",
+    "RDS: <message>",
+    (CLUSTER_ID, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER, EVENT_KIND, EVENT_TIME),
+)
 TRACKED_LOG = LogRecord(
     "DEBUG",
     "tracked a connection",
@@ -367,4 +409,13 @@ INTERNAL_LOG = LogRecord(
     "internal failure in <where>, once per kind: the exception's type and our own frames",
     (ERROR_TYPE,),
 )
-LOGS = (FAILOVER_LOG, STRAYS_LOG, TRACKED_LOG, PRUNED_LOG, INTERNAL_LOG)
+LOGS = (
+    FAILOVER_LOG,
+    STRAYS_LOG,
+    DISAGREEMENT_LOG,
+    API_TROUBLE_LOG,
+    API_EVENT_LOG,
+    TRACKED_LOG,
+    PRUNED_LOG,
+    INTERNAL_LOG,
+)

@@ -17,10 +17,10 @@ from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 
 from aurora_otel.clusters import UNKNOWN, Cluster
 from aurora_otel.detector import Cause
-from aurora_otel.settings import Mode, Settings
+from aurora_otel.settings import Mode, RdsApiUse, Settings
 from aurora_otel.symptoms import Symptom
 from aurora_otel.telemetry import names
-from aurora_otel.topology import Role
+from aurora_otel.topology import EventKind, Role
 from aurora_otel.tracker import Group, Outcome, PruneReason, Tracker
 
 # Values of a metric's attributes, in the order of its definition, behind cluster and system.
@@ -43,7 +43,7 @@ def observe(
     with tracker.settled():
         for cluster in clusters:
             for each in (cluster, *cluster.absorbed):
-                _zeros(found, each, settings.mode)
+                _zeros(found, each, settings)
             _open_now(found, cluster)
             _writer(found, cluster, now - settings.refresh_window)
         _books(found, tracker)
@@ -92,22 +92,32 @@ def _writer(found: Observations, cluster: Cluster, oldest: float) -> None:
         _add(found, names.WRITER, key, int(instance == cluster.detector.writer))
 
 
+def _failovers(found: Observations, cluster: Cluster, settings: Settings) -> None:
+    base = (cluster.label, cluster.system)
+    for symptom in Symptom:
+        _add(found, names.FAILOVERS, (*base, symptom.value), cluster.failovers[symptom])
+    if settings.rds_api is RdsApiUse.OFF:
+        return
+    _add(found, names.DISAGREEMENTS, base, cluster.disagreements)
+    for kind in EventKind:
+        _add(found, names.EVENTS, (*base, kind.value), cluster.events[kind])
+
+
 def _by_driver(group: Group) -> Key:
     return (group.cluster, group.system, group.instance, group.driver)
 
 
-def _zeros(found: Observations, cluster: Cluster, mode: Mode) -> None:
+def _zeros(found: Observations, cluster: Cluster, settings: Settings) -> None:
     base = (cluster.label, cluster.system)
     if cluster.is_aurora:
-        for symptom in Symptom:
-            _add(found, names.FAILOVERS, (*base, symptom.value), cluster.failovers[symptom])
+        _failovers(found, cluster, settings)
     kinds: dict[str, list[str]] = defaultdict(list)
     for driver, endpoint_type in list(cluster.drivers):
         kinds[driver].append(endpoint_type.value)
     for driver in kinds:
         for instance, role in _instances(cluster):
             cluster.reported.setdefault((instance, role, driver))
-            for metric, values in _occurring(mode):
+            for metric, values in _occurring(settings.mode):
                 _add(found, metric, (*base, instance, driver, *values), 0)
     for instance, role, driver in cluster.reported:
         here = (*base, instance, role.value, driver)

@@ -1,0 +1,249 @@
+"""The RDS API as one cluster's source: when it is asked, and what is made of its answers.
+
+It is asked on a thread of its own, beside the looks and never instead of one: a look's budget is a
+call's time. What it says only names whom to ask; see `docs/design.md`, "The RDS API".
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from aurora_otel import endpoints
+from aurora_otel.clusters import Cluster
+from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription, Trouble
+from aurora_otel.discovery.rds_api import LONGEST, RdsApi
+from aurora_otel.endpoints import Endpoint, EndpointType
+from aurora_otel.failover import Surroundings
+from aurora_otel.looks import Order
+from aurora_otel.settings import RdsApiUse
+from aurora_otel.telemetry import log, names
+from aurora_otel.topology import Reading, Source, Verdict
+
+# Answers that are no more than so many seconds apart tell of the same moment.
+_SIMULTANEOUS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How often the API is asked, in multiples of REFRESH_INTERVAL, by default seconds.
+
+    Attributes:
+        first: the first step to the next question.
+        longest: the longest one; each is half as long again as the one before.
+    """
+
+    first: float
+    longest: float
+
+
+# While looks go on finding no writer.
+_ANSWERED = Steps(2.0, 30.0)
+# It cannot keep up, or does not answer.
+_TROUBLED = Steps(10.0, 300.0)
+# Somebody has to change something first.
+_HOPELESS = Steps(600.0, 600.0)
+_PASSING = (Trouble.THROTTLED, Trouble.UNREACHABLE, Trouble.FAILED)
+_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the API said, and when it was asked, in seconds of the monotonic clock."""
+
+    description: ClusterDescription
+    at: float
+
+
+class ControlPlane:
+    """What the RDS API knows of one cluster.
+
+    Args:
+        cluster: the cluster.
+        surroundings: what it works with.
+        heard: is told of each reading, successful or not, on our thread: the order that led to it,
+            the reading, and when it began, in nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        surroundings: Surroundings,
+        heard: Callable[[Order, Reading, int], None],
+    ) -> None:
+        self._cluster = cluster
+        self._around = surroundings
+        self._heard = heard
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._next = float("-inf")
+        self._steps = _ANSWERED
+        self._step = 0.0
+        self._found: tuple[RdsApi, str] | None = None
+        self._opinion: Opinion | None = None
+        self._endpoints_at = float("-inf")
+        self._verdict: Verdict | None = None
+        self._compared: tuple[str | None, str] | None = None
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the API may be asked at all."""
+        return self._around.now.settings.rds_api is not RdsApiUse.OFF and not self._stopped
+
+    @property
+    def found(self) -> tuple[RdsApi, str] | None:
+        """The API that knows the cluster, and the cluster's identifier there, once it answered."""
+        return self._found if self._opinion else None
+
+    def consult(self, order: Order, endpoint: Endpoint) -> None:
+        """Ask the API, if that is allowed and due; wait for nothing.
+
+        Args:
+            order: of the look that found no writer.
+            endpoint: how the application last connected.
+        """
+        if self.is_allowed and self._around.clock() >= self._next:
+            self.start(lambda: self._ask(order, endpoint))
+
+    def judged(self, verdict: Verdict) -> None:
+        """Take note of what the instances say."""
+        self._verdict = verdict
+        self._compare()
+
+    def start(self, task: Callable[[], None]) -> bool:
+        """Run `task` on a thread of ours, unless another one is running; return whether it does.
+
+        An `ApiError` that it raises is told.
+        """
+        with self._starting:
+            if self._thread is not None or self._stopped:
+                return False
+            self._thread = threading.Thread(
+                target=self._run, args=(task,), name="aurora-otel-rds-api", daemon=True
+            )
+            try:
+                self._thread.start()
+            except RuntimeError:
+                # The interpreter is shutting down.
+                self._thread = None
+        return self._thread is not None
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopped = True
+
+    def join(self) -> None:
+        """Wait for a question under way to end: its time-outs are short."""
+        if (thread := self._thread) is not None:
+            thread.join(LONGEST)
+
+    # On a thread of ours.
+
+    def _run(self, task: Callable[[], None]) -> None:
+        # The thread may have inherited the context of the request that it was started in.
+        otel_context.attach(Context())
+        try:
+            with self._around.now.shield.inside("ask the RDS API"), suppress_instrumentation():
+                try:
+                    task()
+                except ApiError as error:
+                    self._tell(error)
+        finally:
+            self._thread = None
+
+    def _ask(self, order: Order, endpoint: Endpoint) -> None:
+        began, began_ns = self._around.clock(), time.time_ns()
+        try:
+            api, identifier = self._found = self._found or self._find(endpoint)
+            description = self._checked(api.cluster(identifier), endpoint)
+        except ApiError as error:
+            self._pause(_TROUBLED if error.trouble in _PASSING else _HOPELESS)
+            self._hear(order, Reading(Source.RDS_API, began, error=error.kind), began_ns)
+            raise
+        self._pause(_ANSWERED)
+        self._opinion = Opinion(description, began)
+        self._compare()
+        said = Reading(Source.RDS_API, began, description.writer, description.members)
+        self._hear(order, said, began_ns)
+        self._learn_endpoints(api, description)
+
+    def _hear(self, order: Order, reading: Reading, began: int) -> None:
+        if not self._stopped:
+            self._heard(order, reading, began)
+
+    def _find(self, endpoint: Endpoint) -> tuple[RdsApi, str]:
+        """Return the API of the cluster's region, and the cluster's identifier."""
+        named = endpoints.parse(*endpoint.address)
+        if not named.domain:
+            # A private name, a tunnel, or the endpoint of a global cluster.
+            named = rds_endpoint(endpoint.address) or named
+        api = self._around.apis.of(endpoints.region(named.domain or self._cluster.domain))
+        if named.cluster and named.name:
+            return api, named.name
+        if named.type is EndpointType.CUSTOM and named.name:
+            return api, api.cluster_of_custom_endpoint(named.name)
+        for instance in (named.instance, endpoint.instance, *list(self._cluster.members)):
+            if instance:
+                return api, api.cluster_of_instance(instance)
+        raise ApiError(Trouble.NOT_FOUND, "rds:DescribeDBClusters", "UnknownCluster")
+
+    def _checked(self, found: ClusterDescription, endpoint: Endpoint) -> ClusterDescription:
+        """Return `found`, if it is not another account's cluster of the same name."""
+        domain = endpoint.domain or self._cluster.domain
+        named = endpoints.parse(found.endpoint, found.port).domain
+        if domain and named and domain != named:
+            raise ApiError(Trouble.NOT_FOUND, "rds:DescribeDBClusters", "AnotherAccount")
+        return found
+
+    def _learn_endpoints(self, api: RdsApi, description: ClusterDescription) -> None:
+        """Write down which endpoints are the cluster's, once in a refresh window."""
+        now = self._around.clock()
+        if now - self._endpoints_at < self._around.now.settings.refresh_window:
+            return
+        self._endpoints_at = now
+        custom = [endpoint.host for endpoint in api.custom_endpoints(description)]
+        for host in filter(None, (description.endpoint, description.reader_endpoint, *custom)):
+            own = endpoints.parse(host, description.port)
+            self._around.clusters.bind(self._cluster, own, description.members)
+
+    def _pause(self, steps: Steps) -> None:
+        """Decide when to ask again; many processes see the same failover at the same moment."""
+        now, unit = self._around.clock(), self._around.now.settings.refresh_interval
+        if steps is not self._steps or now - self._next > steps.longest * unit:
+            self._steps, self._step = steps, 0.0
+        self._step = min(self._step * _GROWTH or steps.first, steps.longest)
+        self._next = now + self._step * unit * (0.75 + random.random() / 2)  # noqa: S311 - jitter
+
+    # What is told.
+
+    def _compare(self) -> None:
+        """Count and log it where the API and the instances name different writers."""
+        opinion, verdict = self._opinion, self._verdict
+        if opinion is None or verdict is None:
+            return
+        named = opinion.description.writer
+        if abs(opinion.at - verdict.began) > _SIMULTANEOUS or named == verdict.writer:
+            return
+        if (named, verdict.writer) != self._compared:
+            self._compared = (named, verdict.writer)
+            self._cluster.disagreements += 1
+            told = {names.TOPOLOGY_WRITER_ID: named or "", names.NEW_WRITER: verdict.writer}
+            log.disagreement({**self._cluster.attributes, **told})
+
+    def _tell(self, error: ApiError) -> None:
+        """Log what is wrong, once in the process for each thing that is."""
+        if error.trouble is Trouble.NO_CREDENTIALS and (
+            self._around.now.settings.rds_api is RdsApiUse.AUTO
+        ):
+            return  # as good as off
+        if self._around.apis.is_new(error):
+            log.api_trouble(error)

@@ -1,0 +1,63 @@
+"""Where SQL cannot tell the topology, the RDS API names whom to ask."""
+
+from __future__ import annotations
+
+import pytest
+
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import refused_write, serving, write
+from tests.conftest import eventually
+
+PRIVATE = "db.example.com"
+
+
+@pytest.fixture
+def stale_names(muted):
+    """The application's own host goes on leading to the old writer, as a lagging DNS does."""
+    muted.dns_lag = 600
+    return muted
+
+
+def private_dsn(cluster):
+    return cluster.dsn("writer", host=PRIVATE)
+
+
+def test_a_writer_change_that_the_api_alone_tells_leads_to_the_same_cleanup(
+    start, stale_names, plane, connect
+):
+    cluster = stale_names
+    agent = start(writer_endpoints=PRIVATE)
+    held = [connect(private_dsn(cluster)) for _ in range(4)]
+    write(held[0])
+    switch = cluster.failover(Failover.SWITCHOVER)
+    plane.fail_over(cluster, switch.new_writer)
+
+    assert refused_write(held[0]) is not None
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+    eventually(lambda: agent.tracked(switch.old_writer) == 0)
+    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.told.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 4
+    (story,) = agent.told.spans("failover")
+    assert story.attributes["aurora.failover.new_writer"] == switch.new_writer
+    (deciding,) = (
+        span
+        for span in agent.told.spans("refresh topology")
+        if span.context.span_id == story.links[0].context.span_id
+    )
+    assert deciding.attributes["aurora.topology.source"] == "rds_api"
+    for connection in held:
+        connection.close()
+
+
+def test_without_the_api_such_a_change_stays_unknown(start, stale_names, plane, connect):
+    cluster = stale_names
+    agent = start(writer_endpoints=PRIVATE, rds_api="off")
+    connection = connect(private_dsn(cluster))
+    switch = cluster.failover(Failover.SWITCHOVER)
+    plane.fail_over(cluster, switch.new_writer)
+    for _ in range(3):
+        assert refused_write(connection) is not None
+    assert serving(connection) == switch.old_writer
+    assert agent.told.metric("aurora.failovers") == 0
+    assert plane.calls.total() == 0
+    connection.close()
