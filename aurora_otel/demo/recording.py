@@ -9,13 +9,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aurora_otel.collector import LogRecord, MetricPoint, Span
-    from aurora_otel.lab import Switch
 
 
 class Outcome(str, Enum):
@@ -115,6 +114,26 @@ class Telemetry:
     logs: tuple[LogRecord, ...] = ()
 
 
+class Switch(Protocol):
+    """A change of the writer, whoever carried it out; times are monotonic."""
+
+    @property
+    def old_writer(self) -> str:
+        """The instance that was the writer."""
+
+    @property
+    def new_writer(self) -> str:
+        """The instance that is the writer now."""
+
+    @property
+    def began(self) -> float:
+        """When it began."""
+
+    @property
+    def refused(self) -> float | None:
+        """From when on the old writer refused writes, where that is known."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """All that is known of one run.
@@ -123,7 +142,7 @@ class Recording:
         name: `without`, `with` or `with_every_thread_hung`.
         settings: The agent's variables in the application's environment.
         started: When the application had opened its held connections.
-        switch: The failover that the lab carried out.
+        switch: The failover.
         published: When the topology named the new writer.
         used_idle: When the idle connections were to be used.
         ended: When the application was told to stop.
@@ -163,7 +182,7 @@ class Recording:
 class Phase(str, Enum):
     """Where a run is."""
 
-    STARTING = "starting the cluster"
+    STARTING = "starting"
     HEALTHY = "healthy"
     FAILING_OVER = "failing over"
     AFTER = "after the failover"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aurora_otel.collector import Collector
-from aurora_otel.demo.application import Application, ApplicationError
+from aurora_otel.demo.application import Application
 from aurora_otel.demo.recording import (
     ClientKind,
     Clock,
@@ -21,15 +21,15 @@ from aurora_otel.demo.recording import (
     Telemetry,
     Timeline,
 )
+from aurora_otel.demo.waiting import Repeatedly, sleep_until, wait_until_started
 from aurora_otel.lab import Cluster, Failover, Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 APPLICATION_NAME = "demo"
 CONNECT_TIMEOUT = 2
 SAMPLE_EVERY = 0.2
-START_SECONDS = 30.0
 EARLY = 0.5
 """Seconds into the failover at which idle connections are used that are meant to hang."""
 
@@ -83,16 +83,16 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
                 timeline=timeline,
             )
         )
-        timeline.started = started = _wait_until_started(plan, application, timeline)
+        timeline.started = started = wait_until_started(
+            application, timeline, plan.writers + plan.idle
+        )
         clock = Clock.now()
-        with _Repeatedly(lambda: timeline.sampled(_sample(cluster)), SAMPLE_EVERY):
-            used_idle = _fail_over(plan, cluster, application, timeline)
+        with Repeatedly(lambda: timeline.sampled(_sample(cluster)), SAMPLE_EVERY):
+            switch, used_idle = _fail_over(plan, cluster, application, timeline)
         last = _sample(cluster)
         timeline.phase = Phase.STOPPING
         stopped = application.stop()
         timeline.phase = Phase.DONE
-        switch = timeline.switch
-        assert switch is not None  # noqa: S101 - _fail_over() has just set it
         return Recording(
             name=plan.name,
             settings={
@@ -126,7 +126,9 @@ def _environment(plan: Plan, cluster: Cluster, collector: Collector) -> dict[str
     return inherited | cluster.environment() | collector.environment() | dict(plan.settings)
 
 
-def _fail_over(plan: Plan, cluster: Cluster, application: Application, timeline: Timeline) -> float:
+def _fail_over(
+    plan: Plan, cluster: Cluster, application: Application, timeline: Timeline
+) -> tuple[Switch, float]:
     """Let the failover happen to the application; return when its idle connections were used."""
     timeline.phase = Phase.HEALTHY
     time.sleep(plan.before)
@@ -141,11 +143,11 @@ def _fail_over(plan: Plan, cluster: Cluster, application: Application, timeline:
     timeline.switch = switch = cluster.failover(plan.failover)
     timeline.phase = Phase.AFTER
     if plan.idle_after is not None:
-        used_idle = _sleep_until(_published(switch) + plan.idle_after)
+        used_idle = sleep_until(_published(switch) + plan.idle_after)
         application.use_idle()
-    _sleep_until(_published(switch) + plan.after)
+    sleep_until(_published(switch) + plan.after)
     application.check()
-    return used_idle
+    return switch, used_idle
 
 
 def _wait_for_fresh_write(plan: Plan, timeline: Timeline) -> None:
@@ -171,52 +173,9 @@ def _published(switch: Switch) -> float:
     return switch.published
 
 
-def _wait_until_started(plan: Plan, application: Application, timeline: Timeline) -> float:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        connected = [call for call in timeline.calls if call.outcome is Outcome.CONNECTED]
-        if len(connected) >= plan.writers + plan.idle:
-            return time.monotonic()
-        application.check()
-        if time.monotonic() > deadline:
-            raise ApplicationError(
-                f"The sample application opened {len(connected)} of "
-                f"{plan.writers + plan.idle} connections within {START_SECONDS:g} s:\n"
-                f"{application.output}"
-            )
-        time.sleep(0.05)
-
-
 def _sample(cluster: Cluster) -> Sample:
     sessions = {
         instance: cluster.sessions(instance, application_name=APPLICATION_NAME)
         for instance in cluster.instances
     }
     return Sample(time.monotonic(), cluster.writer, sessions)
-
-
-def _sleep_until(moment: float) -> float:
-    time.sleep(max(0.0, moment - time.monotonic()))
-    return time.monotonic()
-
-
-class _Repeatedly:
-    """Calls `task` every `seconds` on a thread while the context lasts."""
-
-    def __init__(self, task: Callable[[], object], seconds: float) -> None:
-        self._task = task
-        self._seconds = seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self._task()
-            self._ended.wait(self._seconds)

@@ -155,6 +155,7 @@ class Report:
         story: What was done to the cluster, in a sentence or two.
         made: When the runs began.
         cluster: How the cluster is called in telemetry.
+        counted: Who counted the connections per instance, and how.
         runs: The runs; all of them share their axis of time.
         figures: What they amount to.
         promises: What was promised, and whether it held.
@@ -166,6 +167,7 @@ class Report:
     story: str
     made: datetime
     cluster: str
+    counted: str
     runs: tuple[Run, ...]
     figures: tuple[Figure, ...]
     promises: tuple[Promise, ...]

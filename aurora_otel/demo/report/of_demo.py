@@ -48,6 +48,7 @@ def of_demo(result: Result) -> Report:
         "it without the agent and with it.",
         made=datetime.fromtimestamp(result.without.clock.unix_ns / 1e9, tz=timezone.utc),
         cluster=_cluster(result),
+        counted="Sessions of the application on each instance, as the servers count them.",
         runs=tuple(map(_run, result.runs)),
         figures=figure_table({run.name: document[run.name] for run in result.runs}),
         promises=result.promises,
