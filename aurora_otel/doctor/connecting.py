@@ -1,0 +1,133 @@
+"""One connection, opened as the application opens its own, and heard of through the hooks."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aurora_otel.doctor.target import Target
+from aurora_otel.drivers import REGISTRY, Registration
+from aurora_otel.drivers.protocol import Driver, Failure, Opening
+from aurora_otel.tracker import Track
+
+SECONDS = 5.0
+"""How long one attempt to connect may take, where the connection string does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """How a driver's `connect` is called.
+
+    Attributes:
+        timeout: its parameter for the seconds that connecting may take.
+        default: those seconds where the application does not say; `None`: as the system pleases.
+        takes_text: whether it takes libpq's connection string.
+        database: its parameter for the database.
+    """
+
+    timeout: str = "connect_timeout"
+    default: float | None = None
+    takes_text: bool = False
+    database: str = "database"
+
+
+DIALLING = {
+    "psycopg": Dialling(takes_text=True),
+    "psycopg2": Dialling(takes_text=True),
+    "pg8000": Dialling(timeout="timeout"),
+    "pymysql": Dialling(default=10.0),
+    "mysqlclient": Dialling(),
+    "mysql-connector": Dialling(timeout="connection_timeout", default=10.0),
+    "mariadb": Dialling(),
+}
+
+
+class NotHookedError(Exception):
+    """The driver connected, and its hook did not tell."""
+
+
+class _Listener:
+    """The hooks of one connect: keeps what was opened."""
+
+    def __init__(self) -> None:
+        self.opening: Opening | None = None
+
+    def opened(self, driver: Driver, opening: Opening) -> Any:
+        """Keep it."""
+        del driver
+        self.opening = opening
+        return opening.connection
+
+    def before_call(self, track: Track) -> None:
+        """Nothing is tracked."""
+
+    def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
+        """Nothing is tracked."""
+
+    def closed(self, track: Track) -> None:
+        """Nothing is tracked."""
+
+
+def registration(name: str) -> Registration:
+    """Return the registered driver of this name."""
+    return next(each for each in REGISTRY if each.name == name)
+
+
+def connect(name: str, target: Target) -> tuple[Driver, Opening]:
+    """Connect with the driver `name`; return it, and what its hook told.
+
+    Raises:
+        NotHookedError: the hook told nothing.
+        Exception: the driver's own, whose message may quote a secret.
+    """
+    known = registration(name)
+    module = importlib.import_module(known.module)
+    driver = known.load()
+    listener = _Listener()
+    undo = driver.install(module, listener, None)
+    try:
+        arguments, keywords = call(DIALLING[name], target)
+        connection = module.connect(*arguments, **keywords)
+    finally:
+        undo()
+    if listener.opening is None:
+        connection.close()
+        raise NotHookedError
+    return driver, listener.opening
+
+
+def call(dialling: Dialling, target: Target) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the arguments of the driver's `connect`."""
+    given = dict(target.parameters)
+    seconds = float(given.get("connect_timeout") or SECONDS)
+    limit = {dialling.timeout: max(1, round(seconds))}
+    if dialling.takes_text:
+        return (target.text,), {} if "connect_timeout" in given else limit
+    names = {"user": "user", "password": "password", "dbname": dialling.database}
+    login = {names[key]: value for key, value in given.items() if key in names}
+    tls = {key: value for key, value in given.items() if key.startswith("ssl_")}
+    place = {"host": target.address or target.host, "port": target.port}
+    return (), {**place, **login, **tls, **limit}
+
+
+def connect_timeout(
+    name: str, target: Target, environ: Mapping[str, str]
+) -> tuple[str, float | None]:
+    """Return the parameter that limits connecting, and its seconds; `None`: there is no limit."""
+    dialling = DIALLING[name]
+    for key in ("connect_timeout", dialling.timeout):
+        if value := target.parameters.get(key):
+            return dialling.timeout, _seconds(value)
+    if dialling.takes_text and (value := environ.get("PGCONNECT_TIMEOUT")):
+        return dialling.timeout, _seconds(value)
+    return dialling.timeout, dialling.default
+
+
+def _seconds(value: str) -> float | None:
+    try:
+        # libpq: zero, negative and nothing mean to wait for ever.
+        return seconds if (seconds := float(value)) > 0 else None
+    except ValueError:
+        return None

@@ -1,0 +1,169 @@
+"""Who answers: the instance, its role, what it lets itself be asked, and its clock."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from aurora_otel.discovery.identify import Kind, Surface, Surfaces
+from aurora_otel.doctor.findings import Findings, failure, ok, warning
+from aurora_otel.doctor.questions import QUESTIONS
+from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.endpoints import EndpointType
+from aurora_otel.opening import DroppedError, Identification, Identity
+from aurora_otel.settings import Settings
+from aurora_otel.topology import Role
+
+SECONDS = 5.0
+"""How long the server may take for an answer that the agent would not wait for."""
+
+_CLOCK_SECONDS = 2.0
+_PROXY = "For the clean-up connect to the cluster past it; otherwise there is nothing to do."
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A connection, and what the agent makes of it.
+
+    Attributes:
+        driver: of the connection.
+        opening: the connection.
+        identity: where it landed.
+        surface: what the server behind the endpoint is, if it was asked.
+        dropped: whether it did not survive the question.
+    """
+
+    driver: Driver
+    opening: Opening
+    identity: Identity
+    surface: Surface | None
+    dropped: bool = False
+
+
+def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
+    """Have the agent identify a connection."""
+    surfaces = Surfaces()
+    identification = Identification(surfaces, time.monotonic)
+    endpoint = settings.endpoints.classify(*driver.address(opening.connection))
+    identity, dropped = Identity(endpoint), False
+    with suppress_instrumentation():
+        try:
+            identity = identification.identify(
+                driver,
+                opening,
+                settings.endpoints,
+                settings.identify_timeout,
+                is_known=lambda _: False,
+            )
+        except DroppedError:
+            dropped = True
+    surface = surfaces.get(endpoint.address, time.monotonic())
+    return Visit(driver, opening, identity, surface, dropped)
+
+
+def findings(visited: Visit, settings: Settings) -> Findings:
+    """Tell what came of a visit."""
+    answer, endpoint = visited.identity.answer, visited.identity.endpoint
+    if answer is not None:
+        yield ok("instance", f"instance {answer.instance} answers; it is the {answer.role.value}")
+        yield from _role(visited.identity)
+    elif visited.dropped:
+        yield failure(
+            "instance",
+            f"the server does not say within {settings.identify_timeout:g} s who it is; the"
+            " application's connections belong to no instance then, and are never closed",
+            "Look why it is slow; if it always is, raise AURORA_OTEL_IDENTIFY_TIMEOUT.",
+        )
+        return
+    elif visited.surface is not None and visited.surface.kind is Kind.POOLER:
+        yield warning(
+            "instance",
+            "a pooler answers: its connections are counted, but belong to no instance, and are"
+            " never closed",
+            _PROXY,
+        )
+        return
+    elif endpoint.type is EndpointType.PROXY:
+        return
+    yield from _privileges(visited)
+    yield from _clock(visited)
+
+
+def _role(identity: Identity) -> Findings:
+    endpoint, answer = identity.endpoint, identity.answer
+    if identity.is_misrouted:
+        yield warning(
+            "instance.role",
+            "the writer endpoint leads to a reader: name servers lag behind a failover",
+            "Run the doctor again in a minute; if that stays, look at the DNS caches in between.",
+        )
+    elif endpoint.type is EndpointType.OTHER and answer and answer.role is Role.WRITER:
+        host = endpoint.address.host
+        yield warning(
+            "instance.private",
+            f"{host} leads to the writer, and no setting says whether it always should:"
+            " connections that land on a reader by it are not noticed",
+            f"If it always should, set AURORA_OTEL_WRITER_ENDPOINTS={host}; if not, connect by one"
+            " of RDS's own endpoints.",
+        )
+
+
+def _privileges(visited: Visit) -> Findings:
+    check = "instance.privileges"
+    questions = QUESTIONS[visited.driver.system]
+    with suppress_instrumentation():
+        rows = visited.driver.ask(visited.opening.connection, questions.privileges, SECONDS)
+    found = questions.parse_privileges(rows)
+    if not found.is_aurora:
+        yield warning(
+            check,
+            "this is no Aurora: its connections are counted, but belong to no instance, and are"
+            " never closed",
+            "Connect to the Aurora cluster; if a plain server is meant, there is nothing to do.",
+        )
+    elif not found.missing:
+        yield ok(check, f"{found.role} may ask for the instance and for the topology")
+    elif visited.identity.answer is None:
+        yield failure(
+            check,
+            f"{found.role} may not ask which instance answers: nothing is ever closed",
+            _grant(found.missing),
+        )
+    else:
+        yield warning(
+            check,
+            f"{found.role} may not ask for the topology: the agent knows instances only once"
+            " the application has met them",
+            _grant(found.missing),
+        )
+
+
+def _grant(missing: tuple[str, ...]) -> str:
+    return f"As an administrator, in the application's database: {' '.join(missing)}"
+
+
+def _clock(visited: Visit) -> Findings:
+    statement = QUESTIONS[visited.driver.system].clock
+    began, before = time.time(), time.monotonic()
+    with suppress_instrumentation():
+        rows = visited.driver.ask(visited.opening.connection, statement, SECONDS)
+    took = time.monotonic() - before
+    ahead = float(rows[0][0] or "nan") - (began + took / 2)
+    told = f"this host's clock and the server's differ by {abs(ahead):.3f} s (±{took / 2:.3f} s)"
+    if abs(ahead) <= _CLOCK_SECONDS + took / 2:
+        yield ok("instance.clock", told)
+        return
+    yield warning(
+        "instance.clock",
+        f"{told}: events of the database and spans of the application do not fit each other",
+        "Have this host's clock set by NTP (169.254.169.123 on AWS).",
+    )
+
+
+def leave(visited: Visit) -> None:
+    """Close the connection."""
+    with contextlib.suppress(Exception):
+        visited.opening.connection.close()

@@ -1,0 +1,175 @@
+"""What can be said of an endpoint without a login: its name, its addresses, its port."""
+
+from __future__ import annotations
+
+import socket
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from threading import Thread
+from typing import Any, NamedTuple
+
+from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
+from aurora_otel.doctor.target import Target
+from aurora_otel.endpoints import Address, Endpoint, EndpointType, normalise, parse
+
+SECONDS = 5.0
+"""How long a name server, and a handshake, may take."""
+
+_KINDS = {
+    EndpointType.WRITER: "the writer endpoint of cluster {name}",
+    EndpointType.READER: "the reader endpoint of cluster {name}",
+    EndpointType.CUSTOM: "the custom endpoint {name}",
+    EndpointType.INSTANCE: "the endpoint of instance {name}",
+}
+
+
+class Names(NamedTuple):
+    """What a name leads to.
+
+    Attributes:
+        aliases: the other names on the way, the canonical one among them.
+        addresses: IP addresses.
+    """
+
+    aliases: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+def describe(endpoint: Endpoint) -> Finding:
+    """Tell what the endpoint's name, or a setting, says of it."""
+    check, host = "endpoint", endpoint.address.host
+    if endpoint.type is EndpointType.PROXY:
+        return warning(
+            check,
+            f"{host} is a proxy: its connections are counted, but belong to no instance, and are"
+            " never closed",
+            "For the clean-up connect to the cluster's writer endpoint; the proxy does its own.",
+        )
+    if endpoint.type is EndpointType.OTHER:
+        return ok(check, f"{host} is no name of RDS's, and no setting explains it")
+    kind = _KINDS[endpoint.type].format(name=endpoint.name or "(a private name)")
+    return ok(check, f"{host} is {kind}")
+
+
+def resolve(host: str) -> Names:
+    """Resolve a name within `SECONDS`.
+
+    Raises:
+        OSError: it does not resolve, or not in time.
+    """
+    found: Future[Names] = Future()
+
+    def ask() -> None:
+        try:
+            found.set_result(_names(host))
+        except (OSError, UnicodeError) as error:
+            found.set_exception(OSError(type(error).__name__))
+
+    # A name server cannot be given a deadline; a thread that nobody waits for can be left.
+    Thread(target=ask, daemon=True).start()
+    try:
+        return found.result(SECONDS)
+    except FutureTimeoutError:
+        raise OSError("timeout") from None
+
+
+def _names(host: str) -> Names:
+    rows: list[Any] = socket.getaddrinfo(
+        host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME
+    )
+    names = {row[3] for row in rows if row[3]}
+    try:
+        # The names between: getaddrinfo tells the last one alone, and this IPv4's alone.
+        canonical, between, _ = socket.gethostbyname_ex(host)
+        names |= {canonical, *between}
+    except OSError:
+        pass
+    aliases = {normalise(name) for name in names} - {normalise(host)}
+    return Names(tuple(sorted(aliases)), tuple(dict.fromkeys(str(row[4][0]) for row in rows)))
+
+
+def names(target: Target) -> tuple[list[Finding], Names | None]:
+    """Tell what the target's name leads to, and return it, if it leads anywhere."""
+    if target.address:
+        told = f"the connection string gives the address {target.address} for {target.host}"
+        return [ok("endpoint.name", told)], Names((), (target.address,))
+    try:
+        found = resolve(target.host)
+    except OSError:
+        return [
+            failure(
+                "endpoint.name",
+                f"this host's name server does not know {target.host}",
+                "Look for a slip in the name; inside a VPC, look for its private DNS.",
+            )
+        ], None
+    if target.host in found.addresses:
+        return [], found
+    led = " and ".join(found.addresses)
+    by = f" by {', '.join(found.aliases)}" if found.aliases else ""
+    return [ok("endpoint.name", f"{target.host} leads to {led}{by}")], found
+
+
+def meaning(endpoint: Endpoint, found: Names) -> Finding | None:
+    """Tell what a private name stands for, if the names on the way show it."""
+    if endpoint.type is not EndpointType.OTHER:
+        return None
+    known = [parse(alias, endpoint.address.port) for alias in found.aliases]
+    if any(each.type is EndpointType.WRITER for each in known):
+        return warning(
+            "endpoint.private",
+            f"{endpoint.address.host} is a private name of a writer endpoint, and no setting says"
+            " so: connections that land on a reader by it are not noticed",
+            f"Set AURORA_OTEL_WRITER_ENDPOINTS={endpoint.address.host}.",
+        )
+    return None
+
+
+def port(target: Target, found: Names) -> Finding:
+    """Tell whether somebody listens."""
+    where = Address(target.host, target.port)
+    error: OSError | None = None
+    for address in found.addresses:
+        began = time.monotonic()
+        try:
+            socket.create_connection((address, target.port), SECONDS).close()
+        except OSError as failed:
+            error = failed
+            continue
+        return ok("endpoint.port", f"{where} is open ({_milliseconds(began)})")
+    if isinstance(error, ConnectionRefusedError):
+        return failure(
+            "endpoint.port",
+            f"nobody listens at {where}",
+            "Look for a slip in the port; if it is right, the server is not running.",
+        )
+    return failure(
+        "endpoint.port",
+        f"{where} cannot be reached ({type(error).__name__})",
+        "Let security groups, network ACLs and routes pass this host to that port.",
+    )
+
+
+def findings(target: Target, endpoint: Endpoint) -> Findings:
+    """Look at all of it; ends with a failure where going on makes no sense."""
+    yield describe(endpoint)
+    if target.several:
+        yield warning(
+            "endpoint.several",
+            "the connection string has several hosts; the doctor looks at the first one alone",
+            "Run it again for each of them, with --host.",
+        )
+    if target.is_local:
+        return
+    told, found = names(target)
+    yield from told
+    if found is None:
+        return
+    if private := meaning(endpoint, found):
+        yield private
+    yield port(target, found)
+
+
+def _milliseconds(began: float) -> str:
+    return f"{(time.monotonic() - began) * 1000:.1f} ms"

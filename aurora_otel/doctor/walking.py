@@ -1,0 +1,130 @@
+"""The way to the writer, as the agent goes it after a symptom: whom it asks, how long it takes."""
+
+from __future__ import annotations
+
+import time
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from aurora_otel.discovery import DIALECTS
+from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.sql import Connection, Target, Walk
+from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
+from aurora_otel.doctor.instance import Visit
+from aurora_otel.endpoints import Address
+from aurora_otel.settings import Settings
+from aurora_otel.topology import Reading
+
+CHECK = "topology"
+_SLOW = 0.5
+"""The part of `REFRESH_TIMEOUT` from which on a look is called slow."""
+
+
+class Way:
+    """The way to the writer of one cluster.
+
+    Args:
+        visited: an instance of it that answered.
+        settings: in force.
+    """
+
+    def __init__(self, visited: Visit, settings: Settings) -> None:
+        self._driver = visited.driver
+        self._login = visited.opening.login
+        self._endpoint = visited.identity.endpoint
+        self._settings = settings
+        self._view = visited.identity.view
+        answer = visited.identity.answer
+        listed = answer.view.instances if answer and answer.view else ()
+        self.members = listed or ((answer.instance,) if answer else ())
+        named = None if self._endpoint.domain else rds_endpoint(self._endpoint.address)
+        self.domain = named.domain if named else self._endpoint.domain
+
+    def locate(self, instance: str) -> Address | None:
+        """Return where an instance is reached, if that is known."""
+        known = self._settings.endpoints
+        return known.address(instance, self.domain, self._endpoint.address.port)
+
+    def read(self, *targets: Target) -> tuple[Reading, float]:
+        """Ask `targets`, and whoever they name; return what that brought, and the seconds."""
+        walk = Walk(
+            DIALECTS[self._driver.system],
+            self._connect,
+            self.locate,
+            self._driver.login_refused,
+            time.monotonic,
+        )
+        began = time.monotonic()
+        try:
+            with suppress_instrumentation():
+                reading = walk.read(targets, self._settings.refresh_timeout, view=self._view)
+        finally:
+            walk.close()
+        return reading, time.monotonic() - began
+
+    def _connect(self, target: Target) -> Connection:
+        timeout = self._settings.refresh_timeout
+        return self._driver.monitor(self._login, target.address, timeout)
+
+
+def findings(visited: Visit, settings: Settings) -> Findings:
+    """Go the way, and to each instance."""
+    way = Way(visited, settings)
+    located = {name: where for name in way.members if (where := way.locate(name))}
+    if visited.identity.view:
+        yield ok(CHECK, f"topology by SQL: {', '.join(way.members)}")
+    if len(located) < len(way.members):
+        yield _unlocated([name for name in way.members if name not in located])
+    for name, where in located.items():
+        yield _instance(name, where, way)
+    targets = [Target(name, where) for name, where in located.items()]
+    yield _look(*way.read(*targets, Target(None, None)), settings)
+
+
+def _unlocated(names: list[str]) -> Finding:
+    return warning(
+        "topology.addresses",
+        f"nothing says where {', '.join(names)} can be reached, which the agent has to know once"
+        " the endpoint leads elsewhere",
+        "Connect by RDS's own names, or set AURORA_OTEL_INSTANCE_HOST_TEMPLATE or"
+        " AURORA_OTEL_INSTANCE_ENDPOINTS.",
+    )
+
+
+def _instance(name: str, where: Address, way: Way) -> Finding:
+    check = "topology.instance"
+    reading, seconds = way.read(Target(name, where))
+    if name in reading.instances:
+        return ok(check, f"{name} answers at {where} ({seconds * 1000:.1f} ms)")
+    if reading.login_refused:
+        return failure(
+            check,
+            f"{name} refuses the login at {where}",
+            "Use a login that is valid on every instance. (An IAM token is valid for one host.)",
+        )
+    return failure(
+        check,
+        f"{name} does not answer at {where} ({reading.error})",
+        "Let security groups and routes pass this host to every instance: any of them may become"
+        " the writer.",
+    )
+
+
+def _look(reading: Reading, seconds: float, settings: Settings) -> Finding:
+    check = "topology.look"
+    took = f"{seconds * 1000:.1f} ms"
+    budget = settings.refresh_timeout
+    if reading.verdict is None:
+        return failure(
+            check,
+            f"no instance confirms that it is the writer ({took})",
+            "Do what the lines above say; while a failover is under way, run the doctor again.",
+        )
+    told = f"one look at the topology takes {took}; {reading.verdict.writer} is the writer"
+    if seconds <= budget * _SLOW:
+        return ok(check, told)
+    return warning(
+        check,
+        f"{told}. A call waits {budget:g} s for a look at most",
+        "Look why connecting is slow; if it always is, raise AURORA_OTEL_REFRESH_TIMEOUT.",
+    )
