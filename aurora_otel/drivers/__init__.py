@@ -33,6 +33,7 @@ REGISTRY = (
     Registration("psycopg", "psycopg", "aurora_otel.drivers.psycopg"),
     Registration("psycopg2", "psycopg2", "aurora_otel.drivers.psycopg2"),
     Registration("pymysql", "pymysql", "aurora_otel.drivers.pymysql"),
+    Registration("mysqlclient", "MySQLdb", "aurora_otel.drivers.mysqlclient"),
     Registration("pg8000", "pg8000", "aurora_otel.drivers.pg8000"),
 )
 NAMES = tuple(registration.name for registration in REGISTRY)

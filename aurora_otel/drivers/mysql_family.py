@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from aurora_otel import symptoms
-from aurora_otel.drivers.protocol import Failure
+from aurora_otel.drivers.protocol import Failure, Hooks, unmark
 
 # All of them reach MySQL's protocol; a MariaDB behind it is met as a plain MySQL.
 SYSTEM = "mysql"
@@ -40,6 +40,22 @@ def failure(errno: int | None, message: str, *, lost: bool, may_wait: bool = Tru
     return Failure(symptom, lost or errno in _GONE, may_wait)
 
 
+def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
+    """Report the end of the session that an object had before it connected anew, if it had one.
+
+    Args:
+        hooks: where to report.
+        connection: the object.
+        lost: whether the driver found it lost, and kept the error to itself.
+    """
+    track = unmark(connection)
+    if track is None:
+        return
+    if lost and not track.closed:
+        hooks.failed(track, lambda: failure(None, "", lost=True))
+    hooks.closed(track)
+
+
 def login_refused(errno: int | None) -> bool:
     """Whether a connect with this error failed because the login is not valid."""
     return errno in _LOGIN_REFUSED
@@ -48,11 +64,3 @@ def login_refused(errno: int | None) -> bool:
 def whole_seconds(timeout: float) -> int:
     """Return `timeout` as the C libraries take it: in whole seconds, at least one."""
     return max(1, math.ceil(timeout))
-
-
-def text(value: Any) -> str | None:
-    """Return a value of an answer as the core takes it, whatever the driver made of it."""
-    if value is None or isinstance(value, str):
-        return value
-    # Latin 1 refuses nothing; what we ask for is ASCII.
-    return bytes(value).decode("latin-1") if isinstance(value, (bytes, bytearray)) else str(value)

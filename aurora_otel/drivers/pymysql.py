@@ -29,7 +29,6 @@ from aurora_otel.drivers.protocol import (
     Opening,
     Rows,
     Traced,
-    unmark,
 )
 from aurora_otel.drivers.watching import watch
 from aurora_otel.endpoints import Address
@@ -91,7 +90,8 @@ class Adapter:
             kwargs: dict[str, Any],
         ) -> None:
             began = time.time_ns()
-            _end(hooks, connection)
+            # A ping finds a connection lost, and keeps the error to itself.
+            mysql_family.end(hooks, connection, lost=self.is_closed(connection))
             wrapped(*args, **kwargs)
             again = functools.partial(_connect_again, connection, wrapped)
             given = (*args, kwargs.get("sock"))[0] is not None
@@ -171,17 +171,6 @@ class Adapter:
 def _settings(connection: Any) -> dict[str, Any]:
     attributes = vars(connection)
     return {name: attributes[name] for name in _SETTINGS if name in attributes}
-
-
-def _end(hooks: Hooks, connection: Any) -> None:
-    """Report the end of the session that the same object had before, if it had one."""
-    track = unmark(connection)
-    if track is None:
-        return
-    if not connection.open and not track.closed:
-        # A ping found it lost, and keeps the error to itself.
-        hooks.failed(track, lambda: mysql_family.failure(None, "", lost=True))
-    hooks.closed(track)
 
 
 def _connect_again(connection: Any, connect: Callable[[], None]) -> Any:

@@ -1,0 +1,290 @@
+"""mysqlclient (`MySQLdb`).
+
+The hook sits in the initialiser of its Python class over a C one, below the module's `connect`,
+which other instrumentations wrap. An object that was closed can be initialised anew: that is how
+a connection is replaced under the same object.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+import weakref
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from MySQLdb import Error, _mysql
+from MySQLdb.connections import Connection
+from MySQLdb.cursors import BaseCursor, CursorUseResultMixIn
+
+from aurora_otel import cleanup
+from aurora_otel.drivers import mysql_family, mysqlclient_session
+from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Failure,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+)
+from aurora_otel.drivers.watching import watch
+from aurora_otel.endpoints import Address
+from aurora_otel.tracker import Track
+
+_TRACED_CALLS = ("callproc", "execute", "executemany")
+_SHOWN = {"database": "database", "host": "host", "port": "port", "user": "user"}
+# Where a connection keeps its login, for when libmariadb connects again by itself.
+_LOGIN = f"{ATTRIBUTE}_login"
+_TCP = " via TCP/IP"
+
+
+class _Parameters(NamedTuple):
+    """What a connection was opened with.
+
+    Attributes:
+        values: the arguments, by name.
+        in_use: whether a result or a transaction of the application's may be open on it.
+    """
+
+    values: dict[str, Any]
+    in_use: bool = False
+
+
+class Adapter:
+    """The `Driver` for mysqlclient."""
+
+    name = "mysqlclient"
+    system = mysql_family.SYSTEM
+
+    def install(
+        self, module: ModuleType, hooks: Hooks, traced: Traced | None
+    ) -> Callable[[], None]:
+        """Patch `MySQLdb.connections.Connection`; for query spans also the cursors."""
+        patches = Patches()
+
+        def initialise(
+            wrapped: Callable[..., Any],
+            connection: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> None:
+            began = time.time_ns()
+            mysql_family.end(hooks, connection, lost=False)
+            wrapped(*args, **kwargs)
+            values = mysqlclient_session.by_name(args, kwargs)
+            setattr(connection, _LOGIN, Login(_Parameters(values)))
+            self._opened(hooks, connection, began)
+
+        patches.wrap(Connection, "__init__", initialise)
+        for names, how in _WATCHED:
+            for name in names:
+                method = watch(hooks, getattr(Connection, name), errors=Error, **how)
+                patches.replace(Connection, name, method)
+        for name in _WATCHED_OF_CURSORS:
+            method = watch(hooks, getattr(BaseCursor, name), errors=Error, **_ON_CURSOR)
+            patches.replace(CursorUseResultMixIn, name, method)
+        patches.replace(Connection, "ping", self._watched_ping(hooks))
+        patches.replace(Connection, "close", _watched_close(hooks))
+        if traced is not None:
+            for name in _TRACED_CALLS:
+                method = getattr(module.cursors.BaseCursor, name)
+                patches.replace(BaseCursor, name, traced(self.system, method, attributes=_SHOWN))
+        return patches.undo
+
+    def _opened(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = False) -> None:
+        login: Login = getattr(connection, _LOGIN)
+        again = functools.partial(_connect_again, connection, login.parameters.values)
+        if in_use:
+            login = Login(login.parameters._replace(in_use=True))
+        hooks.opened(self, Opening(connection, login, again, began))
+
+    # `ping(True)` lets libmariadb connect again by itself: then, and in any later query.
+
+    def _watched_ping(self, hooks: Hooks) -> Callable[..., Any]:
+        watched = watch(hooks, Connection.ping, errors=Error, failure_of=_failure)
+        followed = self._followed(hooks, watched, in_use=False)
+
+        def ping(connection: Any, *reconnect: Any) -> Any:
+            """Stand in for the driver's `ping`."""
+            result = followed(connection, *reconnect)
+            if reconnect and reconnect[0]:
+                self._follow(hooks, connection)
+            return result
+
+        ping.__doc__ = _mysql.connection.ping.__doc__
+        return ping
+
+    def _follow(self, hooks: Hooks, connection: Any) -> None:
+        """Make this one connection's queries notice that it has become another."""
+        followed = self._followed(hooks, type(connection).query, in_use=True)
+        there = weakref.ref(connection)
+        vars(connection)["query"] = lambda query: followed(there(), query)
+
+    def _followed(
+        self, hooks: Hooks, original: Callable[..., Any], *, in_use: bool
+    ) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def call(connection: Any, *args: Any) -> Any:
+            if self.is_closed(connection) or not hasattr(connection, ATTRIBUTE):
+                return original(connection, *args)
+            began, before = time.time_ns(), connection.thread_id()
+            result = original(connection, *args)
+            if connection.thread_id() != before:
+                mysql_family.end(hooks, connection, lost=True)
+                self._opened(hooks, connection, began, in_use=in_use)
+            return result
+
+        return call
+
+    def address(self, connection: Any) -> Address:
+        """Return what libmariadb connected to; an option file may have told it."""
+        host: str = connection.get_host_info()
+        if host.endswith(_TCP):
+            return Address(host[: -len(_TCP)], connection.port or mysql_family.DEFAULT_PORT)
+        path = getattr(connection, _LOGIN).parameters.values.get("unix_socket")
+        return Address(path or "localhost", mysql_family.DEFAULT_PORT)
+
+    def backend_id(self, connection: Any) -> str | None:
+        """Return the thread id of the handshake."""
+        return str(connection.thread_id())
+
+    def fileno(self, connection: Any) -> int:
+        """Return libmariadb's descriptor, -1 once the connection is closed."""
+        return mysqlclient_session.fileno(connection)
+
+    def askable(self, connection: Any, login: Login) -> bool:
+        """Only before the application has it: mysqlclient shows no transaction."""
+        return (
+            not self.is_closed(connection)
+            and not login.parameters.in_use
+            and not hasattr(connection, ATTRIBUTE)
+        )
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run a statement below the cursors."""
+        return mysqlclient_session.ask(connection, statement, timeout)
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether it was closed; a lost one is not, for mysqlclient."""
+        return mysqlclient_session.fileno(connection) < 0
+
+    def discard(self, connection: Any) -> None:
+        """Shut its socket down, so that closing it cannot block, and close it."""
+        cleanup.shut_down(cleanup.identify(self.fileno(connection)))
+        mysqlclient_session.close(connection)
+
+    def mark(self, connection: Any, track: Track) -> None:
+        """Set the attribute."""
+        setattr(connection, ATTRIBUTE, track)
+
+    def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
+        """Connect with the same arguments, below every patch."""
+        return mysqlclient_session.Monitor(login.parameters.values, address, timeout)
+
+    def login_refused(self, error: Exception) -> bool:
+        """Go by the server's error number."""
+        errno, _ = mysql_family.code_of(error)
+        return isinstance(error, Error) and mysql_family.login_refused(errno)
+
+    def password(self, login: Login) -> str | None:
+        """Return it as the application wrote it; one in an option file is not seen."""
+        return login.parameters.values.get("password") or None
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Replace it."""
+        values = {**login.parameters.values, "password": password}
+        return Login(login.parameters._replace(values=values))
+
+
+def _connect_again(connection: Any, values: dict[str, Any]) -> Any:
+    """Connect the same object once more.
+
+    It cannot have two sessions at a time. So that it is not left with none, another object connects
+    first.
+    """
+    if mysqlclient_session.fileno(connection) >= 0:
+        mysqlclient_session.close(mysqlclient_session.Unpatched(**values))
+        mysqlclient_session.close(connection)
+    try:
+        mysqlclient_session.Unpatched.__init__(connection, **values)
+    except BaseException:
+        # A failed initialiser leaves it open for mysqlclient, with nothing behind it.
+        mysqlclient_session.close(connection)
+        raise
+    return connection
+
+
+def _failure(connection: Any, error: Any, _: tuple[Any, ...], *, may_wait: bool = True) -> Failure:
+    errno, message = mysql_family.code_of(error)
+    lost = mysqlclient_session.fileno(connection) < 0
+    return mysql_family.failure(errno, message, lost=lost, may_wait=may_wait)
+
+
+def _cursor_failure(_cursor: Any, error: Any, _: tuple[Any, ...]) -> Failure:
+    errno, message = mysql_family.code_of(error)
+    return mysql_family.failure(errno, message, lost=False)
+
+
+def _never(_: tuple[Any, ...]) -> bool:
+    return False
+
+
+def _no_arguments(_connection: Any) -> None:
+    """Show the parameters of the methods that have none."""
+
+
+def _watched_close(hooks: Hooks) -> Callable[..., Any]:
+    original = Connection.close
+
+    @functools.wraps(original)
+    def close(connection: Any) -> None:
+        try:
+            original(connection)
+        finally:
+            track = getattr(connection, ATTRIBUTE, None)
+            if track is not None and mysqlclient_session.fileno(connection) < 0:
+                hooks.closed(track)
+
+    return close
+
+
+_quiet_failure = functools.partial(_failure, may_wait=False)
+_ON_CONNECTION: dict[str, Any] = {"failure_of": _failure}
+# Within an exchange there is nothing to look for first.
+_WITHIN: dict[str, Any] = {"failure_of": _failure, "may_wait": _never}
+_QUIET: dict[str, Any] = {"failure_of": _quiet_failure, "may_wait": _never}
+# The methods of a connection that go to the network, and how they are watched.
+_WATCHED = (
+    (
+        (
+            "autocommit",
+            "change_user",
+            "kill",
+            "query",
+            "select_db",
+            "send_query",
+            "set_character_set",
+            "set_server_option",
+            "shutdown",
+            "stat",
+        ),
+        _ON_CONNECTION,
+    ),
+    (("commit",), _ON_CONNECTION | {"like": _no_arguments}),
+    (("rollback",), _QUIET | {"like": _no_arguments}),
+    (
+        ("discard_result", "next_result", "read_query_result", "store_result"),
+        _WITHIN | {"like": _no_arguments},
+    ),
+)
+# Of those cursors only whose rows come from the network one by one.
+_WATCHED_OF_CURSORS = ("_fetch_row", "_discard")
+_ON_CURSOR: dict[str, Any] = {
+    "failure_of": _cursor_failure,
+    "may_wait": _never,
+    "path": f"connection.{ATTRIBUTE}",
+}

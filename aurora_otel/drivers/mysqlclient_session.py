@@ -1,0 +1,126 @@
+"""What we ask through mysqlclient, below its cursors and every patch."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from typing import Any
+
+from MySQLdb import Error, _mysql
+from MySQLdb.connections import Connection
+
+from aurora_otel import cleanup
+from aurora_otel.drivers import mysql_family
+from aurora_otel.drivers.deadline import deadline
+from aurora_otel.drivers.protocol import Rows
+from aurora_otel.endpoints import Address
+
+# The parameters that can be given by position without being given twice.
+_POSITIONAL = ("host", "user", "password", "database", "port", "unix_socket")
+_OTHER_NAMES = {"db": "database", "passwd": "password"}
+# What an application wants of its own sessions only.
+_NOT_OURS = ("conv", "cursorclass", "database", "init_command", "local_infile", "sql_mode")
+
+
+class Unpatched(Connection):  # type: ignore[misc]
+    """A connection of ours: its initialiser was there before our patches."""
+
+    __init__ = Connection.__init__
+
+
+class Monitor:
+    """The `Monitor` for mysqlclient.
+
+    Args:
+        values: the arguments of an application's connection, by name.
+        address: where to; `None`: where those lead.
+        timeout: seconds; libmariadb takes whole ones, so that connecting may take longer.
+    """
+
+    def __init__(self, values: dict[str, Any], address: Address | None, timeout: float) -> None:
+        ours = {name: value for name, value in values.items() if name not in _NOT_OURS}
+        if address is not None:
+            ours |= {"host": address.host, "port": address.port}
+            ours.pop("unix_socket", None)
+        seconds = mysql_family.whole_seconds(timeout)
+        for name in ("connect_timeout", "read_timeout", "write_timeout"):
+            ours[name] = seconds
+        until = time.monotonic() + timeout
+        try:
+            self._connection = Unpatched(**ours, autocommit=True)
+        except Error:
+            if time.monotonic() >= until:
+                raise TimeoutError from None
+            raise
+        self._socket = cleanup.identify(self._connection.fileno())
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        """Run one statement."""
+        return ask(self._connection, statement, timeout)
+
+    def close(self) -> None:
+        """Say farewell and close the socket."""
+        close(self._connection)
+
+    def abort(self) -> None:
+        """Shut the socket down."""
+        cleanup.shut_down(self._socket)
+
+
+def by_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a connect by the parameters' names."""
+    named = dict(zip(_POSITIONAL, args, strict=False))
+    return named | {_OTHER_NAMES.get(name, name): value for name, value in kwargs.items()}
+
+
+def ask(connection: Any, statement: str, timeout: float) -> Rows:
+    """Run one statement and leave nothing of it behind.
+
+    Raises:
+        TimeoutError: it took longer than `timeout` seconds.
+        MySQLdb.Error: the driver's own.
+    """
+    until = time.monotonic() + timeout
+    rows: Rows = [
+        [None if value is None else value.decode("latin-1") for value in row]
+        for row in _run(connection, statement, until)
+    ]
+    if not connection.get_autocommit():
+        # The read may have begun a transaction, which mysqlclient does not show; the application
+        # would go on to see the state of now.
+        _run(connection, "ROLLBACK", until)
+    return rows
+
+
+def fileno(connection: Any) -> int:
+    """Return libmariadb's descriptor, -1 once the connection is closed.
+
+    That it is open is not read from `open`: after `ping(True)` that stays true for ever.
+    """
+    try:
+        return int(connection.fileno())
+    except Error:
+        return -1
+
+
+def close(connection: Any) -> None:
+    """Close a connection past the hook on `close`, if it is open."""
+    with contextlib.suppress(Error):
+        _mysql.connection.close(connection)
+
+
+def _run(connection: Any, statement: str, until: float) -> Any:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    _mysql.connection.send_query(connection, statement.encode())
+    # Most of the waiting is done here, where a signal can interrupt it.
+    if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        raise TimeoutError
+    rest = max(0.001, until - time.monotonic())
+    with deadline(cleanup.identify(connection.fileno()), rest, Error):
+        _mysql.connection.read_query_result(connection)
+        if not connection.field_count():
+            return ()
+        # No converters: every value is bytes.
+        return _mysql.result(connection, 0, {}).fetch_row(0, 0)
