@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aurora_otel.lab.cluster import Cluster
 from aurora_otel.lab.display import HELP, Display, JsonDisplay, RichDisplay
+from aurora_otel.lab.engines import ENGINES
 from aurora_otel.lab.errors import LabError
 from aurora_otel.lab.failover import Failover
 from aurora_otel.lab.instances import Condition
@@ -26,6 +27,12 @@ _RESTART_AFTER = 5.0  # seconds until a crashed instance comes back, as Aurora w
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("--name", default="lab", help="the cluster's identifier (default: lab)")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="postgresql",
+        help="what plays Aurora: PostgreSQL (the default), or MariaDB for Aurora MySQL",
+    )
     parser.add_argument(
         "--dns-lag",
         type=_seconds,
@@ -62,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         display: Display = JsonDisplay() if args.json else RichDisplay()
-        cluster = Cluster(args.name, dns_lag=args.dns_lag)
+        cluster = Cluster(args.name, engine=args.engine, dns_lag=args.dns_lag)
         try:
-            with display.starting(args.name):
+            with display.starting(cluster):
                 cluster.start()
             display.ready(cluster)
             _Console(cluster, display).run(args)

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 from aurora_otel.lab.dns import ENDPOINTS
+from aurora_otel.lab.engines import ENGINES
 from aurora_otel.lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ quit                   end it all"""
 class Display(Protocol):
     """Where the command reports to."""
 
-    def starting(self, name: str) -> contextlib.AbstractContextManager[object]:
+    def starting(self, cluster: Cluster) -> contextlib.AbstractContextManager[object]:
         """Shows, until it is left, that the cluster is starting."""
 
     def ready(self, cluster: Cluster) -> None:
@@ -46,7 +47,7 @@ class Display(Protocol):
 class JsonDisplay:
     """One JSON object a line."""
 
-    def starting(self, name: str) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002 -- nobody watches
+    def starting(self, cluster: Cluster) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002 -- nobody watches
         """Shows nothing."""
         return contextlib.nullcontext()
 
@@ -59,6 +60,7 @@ class JsonDisplay:
                 "writer": cluster.writer,
                 "instances": cluster.instances,
                 "dsn": {place: cluster.dsn(place) for place in places},
+                "hosts": cluster.hosts,
                 "environment": cluster.environment(),
             }
         )
@@ -96,9 +98,11 @@ class RichDisplay:
             raise LabError("the lab needs rich: pip install 'aurora-otel[demo]'") from None
         self._console = Console(highlight=False, soft_wrap=True)
 
-    def starting(self, name: str) -> contextlib.AbstractContextManager[object]:
+    def starting(self, cluster: Cluster) -> contextlib.AbstractContextManager[object]:
         """Shows a spinner."""
-        return self._console.status(f"Starting three PostgreSQL servers as cluster {name} …")
+        return self._console.status(
+            f"Starting three {ENGINES[cluster.engine].product} servers as cluster {cluster.name} …"
+        )
 
     def ready(self, cluster: Cluster) -> None:
         """Prints how to connect."""
@@ -107,6 +111,10 @@ class RichDisplay:
         for place in (*ENDPOINTS, *cluster.instances):
             show(f"[bold cyan]{place}[/]")
             show(f"  {cluster.dsn(place)}", markup=False)
+        if cluster.engine == "mysql":
+            show("\nNo name server knows these names; in /etc/hosts they would be:")
+            for host, address in cluster.hosts.items():
+                show(f"  {address} {host}")
         show("\nFor an application that is to know the instances:")
         for name, value in cluster.environment().items():
             show(f"  export {name}={value}", markup=False)
