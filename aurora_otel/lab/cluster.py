@@ -342,7 +342,9 @@ class Cluster:
             endpoints = {**addresses.GATEWAY, **instances}
         listeners = ports.listen(endpoints, tuple(servers.values()))
         self._addresses.port = port = listeners[WRITER].getsockname()[1]
-        self._gateway = Gateway(listeners, self._resolve, self._addresses.places, engine.surface)
+        self._gateway = Gateway(
+            listeners, self._resolve, self._addresses.places, engine.silence, engine.surface
+        )
         secret = Credentials(self.user, self.password, self.database, secrets.token_hex(16))
         self._fixed_views.clear()
         self._servers = Instances(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aurora_otel.lab import mariadb_installation, postgres_installation
+from aurora_otel.lab.filters import SilenceAfterLogin, SilenceAfterMySQLLogin
 from aurora_otel.lab.mariadb import MariaDBServer
 from aurora_otel.lab.mysql_surface import Surface
 from aurora_otel.lab.postgres import PostgresServer
@@ -30,6 +31,7 @@ class Engine:
         product: the servers' name, for people.
         find: finds the programs, for servers in a directory.
         server: makes a server, given identifier, address, directory, programs and accounts.
+        silence: makes the filter that swallows all that follows a login.
         surface: makes the filter through which each link to a server speaks Aurora's SQL; None
             where the servers speak it themselves, and need no gateway in front of an instance.
     """
@@ -37,12 +39,17 @@ class Engine:
     product: str
     find: Find
     server: Create
+    silence: Callable[[], Filter]
     surface: Callable[[], Filter] | None = None
 
 
 ENGINES = {
-    "postgresql": Engine("PostgreSQL", postgres_installation.find, PostgresServer),
-    "mysql": Engine("MariaDB", mariadb_installation.find, MariaDBServer, Surface),
+    "postgresql": Engine(
+        "PostgreSQL", postgres_installation.find, PostgresServer, SilenceAfterLogin
+    ),
+    "mysql": Engine(
+        "MariaDB", mariadb_installation.find, MariaDBServer, SilenceAfterMySQLLogin, Surface
+    ),
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from aurora_otel.lab import mysql_wire as wire
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -87,3 +89,28 @@ class SilenceAfterLogin:
             if len(self._unread) < size:
                 return
             del self._unread[:size]
+
+
+class SilenceAfterMySQLLogin:
+    """Lets a MySQL login pass and swallows all that the client sends from then on.
+
+    Drivers go on with `SET` statements before they hand a connection over: those belong to it.
+    """
+
+    def __init__(self) -> None:
+        self._commands = wire.Commands()
+        self._silent = False
+
+    def from_client(self, data: bytes) -> Action:
+        """Passes what belongs to the login."""
+        passed = bytearray()
+        for piece in self._commands.feed(data):
+            set_up = (piece.statement or b"").lstrip()[:4].upper() == b"SET "
+            self._silent = self._silent or not (piece.command is None or set_up)
+            if not self._silent:
+                passed += piece.data
+        return Action(forward=bytes(passed))
+
+    def from_server(self, data: bytes) -> Action:
+        """Passes everything."""
+        return Action(forward=data)

@@ -9,12 +9,13 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aurora_otel.lab.filters import Filter, SilenceAfterLogin
 from aurora_otel.lab.link import Link
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine, Mapping
+
+    from aurora_otel.lab.filters import Filter
 
     # From an endpoint to the instance that its name leads to now, and that one's address.
     Resolve = Callable[[str], tuple[str, tuple[str, int]]]
@@ -43,7 +44,8 @@ class Gateway:
             speak Aurora's SQL, for each instance.
         resolve: where a new link goes.
         places: all names that rules may be made for.
-        surface: makes, for each link, what translates Aurora's SQL.
+        silence: makes what swallows all that follows a login.
+        surface: makes, for each link, what translates Aurora's SQL, if something has to.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Gateway:
         listeners: Mapping[str, socket.socket],
         resolve: Resolve,
         places: tuple[str, ...],
-        surface: Callable[[], Filter] | None,
+        silence: Callable[[], Filter],
+        surface: Callable[[], Filter] | None = None,
     ) -> None:
         self._listeners = listeners
         self._resolve = resolve
         self._places = places
+        self._silence = silence
         self._surface = surface
         self._rules = {place: Rule() for place in places}
         self._links: set[Link] = set()
@@ -86,8 +90,8 @@ class Gateway:
         self._apply(place, lambda rule: setattr(rule, "filter", make))
 
     def silence_after_login(self, place: str) -> None:
-        """Lets new links of `place` log in to PostgreSQL, and never hear of the server again."""
-        self.filter(place, SilenceAfterLogin)
+        """Lets new links of `place` log in, and never hear of the server again."""
+        self.filter(place, self._silence)
 
     def restore(self) -> None:
         """Lifts every rule. Hung links go on; those whose bytes a filter saw are reset."""

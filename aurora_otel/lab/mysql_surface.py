@@ -110,46 +110,21 @@ def _show(match: re.Match[str]) -> str:
 class Surface:
     """Translates each statement that passes on a link."""
 
-    _TRANSLATED = (wire.COM_QUERY, wire.COM_STMT_PREPARE)
-
     def __init__(self) -> None:
-        self._unread = bytearray()
-        self._passing = 0  # bytes of a packet under way that is none of ours
+        self._commands = wire.Commands()
 
     def from_client(self, data: bytes) -> Action:
         """Passes whole statements, and anything else as it comes."""
-        self._unread += data
-        passed = bytearray()
-        while self._unread and (piece := self._next()):
-            passed += piece
-        return Action(forward=bytes(passed))
+        return Action(forward=b"".join(map(_translated, self._commands.feed(data))))
 
     def from_server(self, data: bytes) -> Action:
         """Passes everything."""
         return Action(forward=data)
 
-    def _next(self) -> bytes:
-        """Takes what can go on now from what is unread; nothing if more has to come."""
-        if not self._passing:
-            if len(self._unread) <= wire.HEADER:
-                return b""
-            size = int.from_bytes(self._unread[:3], "little")
-            # Within an exchange there are no statements; the longest ones go by as they are.
-            begins = self._unread[3] == 0 and size < wire.LARGEST
-            if begins and self._unread[wire.HEADER] in self._TRANSLATED:
-                return self._translated(size)
-            self._passing = wire.HEADER + size
-        piece = bytes(self._unread[: self._passing])
-        del self._unread[: self._passing]
-        self._passing -= len(piece)
-        return piece
 
-    def _translated(self, size: int) -> bytes:
-        if len(self._unread) < wire.HEADER + size:
-            return b""
-        command = self._unread[wire.HEADER]
-        statement = self._unread[wire.HEADER + 1 : wire.HEADER + size]
-        del self._unread[: wire.HEADER + size]
-        # Latin 1 keeps every byte as it is, whatever the connection's character set.
-        translated = translate(statement.decode("latin-1")).encode("latin-1")
-        return wire.packet(0, bytes([command]) + translated)
+def _translated(piece: wire.Piece) -> bytes:
+    if piece.statement is None or piece.command is None:
+        return piece.data
+    # Latin 1 keeps every byte as it is, whatever the connection's character set.
+    statement = translate(piece.statement.decode("latin-1")).encode("latin-1")
+    return wire.packet(0, bytes([piece.command]) + statement)

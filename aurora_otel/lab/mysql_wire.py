@@ -6,6 +6,11 @@ number 0. See "MySQL Client/Server Protocol" in MySQL's internals documentation.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 HEADER = 4
 LARGEST = 0xFFFFFF  # the payload of a packet that another one continues
 
@@ -16,6 +21,7 @@ OK = 0x00
 EOF = 0xFE
 ERROR = 0xFF
 
+_STATEMENTS = (COM_QUERY, COM_STMT_PREPARE)
 _NULL = 0xFB
 _WIDTHS = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
@@ -67,3 +73,56 @@ class Payload:
     def rest(self) -> bytes:
         """Returns all that is left."""
         return self._data[self._at :]
+
+
+class Piece(NamedTuple):
+    """Some of what a client sends.
+
+    Attributes:
+        data: the bytes, headers included.
+        command: which command they begin; None within one, and within the login.
+        statement: its text, if it is a statement; `data` has all of that then.
+    """
+
+    data: bytes
+    command: int | None = None
+    statement: bytes | None = None
+
+
+class Commands:
+    """Tells commands apart in what a client sends, however the bytes are cut."""
+
+    def __init__(self) -> None:
+        self._unread = bytearray()
+        self._under_way = 0  # bytes that still belong to a packet which is no statement
+
+    def feed(self, data: bytes) -> Iterator[Piece]:
+        """Yields what can go on now; the beginning of a statement waits for its end."""
+        self._unread += data
+        while self._unread and (piece := self._next()):
+            yield piece
+
+    def _next(self) -> Piece | None:
+        if self._under_way:
+            return self._pass()
+        if len(self._unread) <= HEADER:
+            return None
+        size = int.from_bytes(self._unread[:3], "little")
+        command = None if self._unread[3] else self._unread[HEADER]
+        if command in _STATEMENTS and size < LARGEST:  # longer ones go by as they are
+            if len(self._unread) < HEADER + size:
+                return None
+            whole = self._take(HEADER + size)
+            return Piece(whole, command, whole[HEADER + 1 :])
+        self._under_way = HEADER + size
+        return self._pass(command)
+
+    def _pass(self, command: int | None = None) -> Piece:
+        piece = self._take(self._under_way)
+        self._under_way -= len(piece)
+        return Piece(piece, command)
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._unread[:size])
+        del self._unread[:size]
+        return taken
