@@ -18,10 +18,10 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel import endpoints
 from aurora_otel.clusters import Cluster
-from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery import rds_clusters
 from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription, Trouble
 from aurora_otel.discovery.rds_api import LONGEST, RdsApi
-from aurora_otel.endpoints import Endpoint, EndpointType
+from aurora_otel.endpoints import Endpoint
 from aurora_otel.failover import Surroundings
 from aurora_otel.looks import Order
 from aurora_otel.settings import RdsApiUse
@@ -163,8 +163,11 @@ class ControlPlane:
     def _ask(self, order: Order, endpoint: Endpoint) -> None:
         began, began_ns = self._around.clock(), time.time_ns()
         try:
-            api, identifier = self._found = self._found or self._find(endpoint)
-            description = self._checked(api.cluster(identifier), endpoint)
+            domain = self._cluster.domain
+            api, identifier = self._found = self._found or rds_clusters.find(
+                self._around.apis, endpoint, domain, list(self._cluster.members)
+            )
+            description = rds_clusters.describe(api, identifier, endpoint.domain or domain)
         except ApiError as error:
             self._pause(_TROUBLED if error.trouble in _PASSING else _HOPELESS)
             self._hear(order, Reading(Source.RDS_API, began, error=error.kind), began_ns)
@@ -179,30 +182,6 @@ class ControlPlane:
     def _hear(self, order: Order, reading: Reading, began: int) -> None:
         if not self._stopped:
             self._heard(order, reading, began)
-
-    def _find(self, endpoint: Endpoint) -> tuple[RdsApi, str]:
-        """Return the API of the cluster's region, and the cluster's identifier."""
-        named = endpoints.parse(*endpoint.address)
-        if not named.domain:
-            # A private name, a tunnel, or the endpoint of a global cluster.
-            named = rds_endpoint(endpoint.address) or named
-        api = self._around.apis.of(endpoints.region(named.domain or self._cluster.domain))
-        if named.cluster and named.name:
-            return api, named.name
-        if named.type is EndpointType.CUSTOM and named.name:
-            return api, api.cluster_of_custom_endpoint(named.name)
-        for instance in (named.instance, endpoint.instance, *list(self._cluster.members)):
-            if instance:
-                return api, api.cluster_of_instance(instance)
-        raise ApiError(Trouble.NOT_FOUND, "rds:DescribeDBClusters", "UnknownCluster")
-
-    def _checked(self, found: ClusterDescription, endpoint: Endpoint) -> ClusterDescription:
-        """Return `found`, if it is not another account's cluster of the same name."""
-        domain = endpoint.domain or self._cluster.domain
-        named = endpoints.parse(found.endpoint, found.port).domain
-        if domain and named and domain != named:
-            raise ApiError(Trouble.NOT_FOUND, "rds:DescribeDBClusters", "AnotherAccount")
-        return found
 
     def _learn_endpoints(self, api: RdsApi, description: ClusterDescription) -> None:
         """Write down which endpoints are the cluster's, once in a refresh window."""
