@@ -123,8 +123,9 @@ class Agent:
     def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
         known_as_lost, track.lost = track.lost, track.lost or failure.lost
         symptom = failure.symptom
-        # What we invalidated, or what is gone already, says nothing new.
-        if symptom is None or known_as_lost or not track.is_tracked or not self._owns(track):
+        # What we invalidated, the application closed, or is gone already, says nothing new.
+        gone = known_as_lost or track.closed or not track.is_tracked
+        if symptom is None or gone or not self._owns(track):
             return
         if symptom is Symptom.READ_ONLY and not track.refused:
             track.refused = True
