@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.doctor import (
+    api,
     configuration,
     exporters,
     host,
@@ -17,7 +20,9 @@ from aurora_otel.doctor import (
 )
 from aurora_otel.doctor.findings import Finding, Findings, Level, failure, ok
 from aurora_otel.doctor.target import Target
-from aurora_otel.settings import Settings
+from aurora_otel.endpoints import Endpoint
+from aurora_otel.settings import RdsApiUse, Settings
+from aurora_otel.topology import Answer
 
 
 def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple[str, Finding]]:
@@ -50,17 +55,25 @@ def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple
             ok("database", "not looked at; --dsn or --host says where it is"),
         )
         return
+    endpoint = settings.endpoints.classify(target.host, target.port)
     reached = True
-    for section, finding in _section("Endpoint", _endpoint(target, settings)):
+    for section, finding in _section("Endpoint", network.findings(target, endpoint)):
         reached = reached and finding.level is not Level.FAILURE
         yield section, finding
+    learnt = _Learnt()
     if reached and target.system is not None:
         installed = trial.drivers if trial else ()
-        yield from _section("Database", _database(target, settings, installed, environ))
+        found = _database(target, settings, installed, environ, learnt)
+        yield from _section("Database", found)
+    yield from _section("RDS API", _api(endpoint, settings, learnt))
 
 
-def _endpoint(target: Target, settings: Settings) -> Findings:
-    return network.findings(target, settings.endpoints.classify(target.host, target.port))
+@dataclass(slots=True)
+class _Learnt:
+    """What the instance that answered said: its answer, and whether it may be asked for a view."""
+
+    answer: Answer | None = None
+    view: bool | None = None
 
 
 def _database(
@@ -68,6 +81,7 @@ def _database(
     settings: Settings,
     installed: tuple[trying.Library, ...],
     environ: Mapping[str, str],
+    learnt: _Learnt,
 ) -> Findings:
     name, missing = login.choose(target, installed)
     if name is None:
@@ -80,12 +94,25 @@ def _database(
     if opened is None:
         return
     visited = instance.visit(*opened, settings)
+    learnt.answer, learnt.view = visited.identity.answer, visited.identity.view
     try:
         yield from instance.findings(visited, settings)
-        if visited.identity.answer is not None:
+        if learnt.answer is not None:
             yield from walking.findings(visited, settings)
     finally:
         instance.leave(visited)
+
+
+def _api(endpoint: Endpoint, settings: Settings, learnt: _Learnt) -> Findings:
+    """Ask the RDS API, unless nothing tells that it knows the server."""
+    answer = learnt.answer
+    view = answer.view if answer else None
+    members = view.instances if view else (answer.instance,) if answer else ()
+    wanted = settings.rds_api is RdsApiUse.ON
+    if not (wanted or members or endpoint.domain or rds_endpoint(endpoint.address)):
+        return
+    writer = view.writer if view else None
+    yield from api.findings(endpoint, members, settings.rds_api, sql=learnt.view, writer=writer)
 
 
 def _section(name: str, findings: Findings) -> Iterator[tuple[str, Finding]]:

@@ -1,0 +1,131 @@
+"""What the RDS API lets itself be asked: credentials, region, and each IAM action that we use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+
+from aurora_otel.discovery import rds_clusters
+from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription, Trouble
+from aurora_otel.discovery.rds_api import Apis, RdsApi
+from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
+from aurora_otel.endpoints import Endpoint
+from aurora_otel.settings import RdsApiUse
+
+CHECK = "rds_api"
+_TROUBLES = {
+    Trouble.NOT_INSTALLED: ("boto3 is not installed", "pip install boto3"),
+    Trouble.NO_CREDENTIALS: (
+        "there are no AWS credentials",
+        "Give this process a role, with the policy that docs/guide.md shows.",
+    ),
+    Trouble.BAD_CREDENTIALS: (
+        "the AWS credentials are not, or no longer, valid",
+        "Renew them; look at AWS_PROFILE and the variables AWS_….",
+    ),
+    Trouble.NO_REGION: ("nothing tells the AWS region", "Set AWS_REGION."),
+    Trouble.DENIED: ("{action} is not allowed", "Allow {action} in the role's IAM policy."),
+    Trouble.THROTTLED: (
+        "the account's API calls are throttled",
+        "Look who calls it so often; the agent asks it less and less often then.",
+    ),
+    Trouble.NOT_FOUND: (
+        "it does not know the cluster",
+        "Look whether account and region of the credentials are those of the cluster.",
+    ),
+    Trouble.UNREACHABLE: (
+        "it cannot be reached",
+        "Let this host reach it, or create a VPC endpoint for RDS.",
+    ),
+    Trouble.FAILED: (
+        "it gives no answer ({kind})",
+        "Try 'aws rds describe-db-clusters' in the same environment.",
+    ),
+}
+
+
+def findings(
+    endpoint: Endpoint,
+    members: Sequence[str],
+    use: RdsApiUse,
+    *,
+    sql: bool | None,
+    writer: str | None,
+) -> Findings:
+    """Ask everything that the agent may ask.
+
+    Args:
+        endpoint: what the application connects to.
+        members: the cluster's instances, as far as they are known.
+        use: whether the API may be asked.
+        sql: whether the topology can be read by SQL; `None` where nobody logged in.
+        writer: the writer by the word of the instances, if it is known.
+    """
+    if use is RdsApiUse.OFF:
+        yield ok(CHECK, "the RDS API is not asked: AURORA_OTEL_RDS_API=off")
+        return
+    try:
+        api, identifier = rds_clusters.find(Apis(), endpoint, endpoint.domain, members)
+        cluster = rds_clusters.describe(api, identifier, endpoint.domain)
+    except ApiError as error:
+        yield _trouble(error, use, sql=sql)
+        return
+    yield ok(
+        CHECK,
+        f"the RDS API in {cluster.region} knows the cluster {cluster.identifier}"
+        f" ({cluster.engine} {cluster.engine_version}, {cluster.status}):"
+        f" {', '.join(cluster.members)}",
+    )
+    yield _writer(cluster, writer)
+    yield from _actions(api, cluster)
+
+
+def _writer(cluster: ClusterDescription, writer: str | None) -> Finding:
+    if writer is None or cluster.writer == writer:
+        return ok("rds_api.writer", f"it takes {cluster.writer} for the writer")
+    return warning(
+        "rds_api.writer",
+        f"it takes {cluster.writer} for the writer, and the instances say {writer}",
+        "Run the doctor again in a minute: the API lags a failover. The instances' word counts.",
+    )
+
+
+def _actions(api: RdsApi, cluster: ClusterDescription) -> Findings:
+    """Try the actions that the agent needs beside `DescribeDBClusters`."""
+    since = datetime.now(timezone.utc) - timedelta(minutes=1)
+    uses: dict[str, Callable[[], object]] = {
+        "finding the cluster of an instance": lambda: api.cluster_of_instance(cluster.members[0]),
+        "custom endpoints": lambda: api.custom_endpoints(cluster),
+        "events of failovers": lambda: api.failover_events(cluster.identifier, since),
+    }
+    for what, ask in uses.items():
+        yield _action(what, ask)
+
+
+def _action(what: str, ask: Callable[[], object]) -> Finding:
+    try:
+        ask()
+    except ApiError as error:
+        told, remedy = _words(error)
+        return warning("rds_api.action", f"{what} cannot be read: {told}", remedy)
+    return ok("rds_api.action", f"{what} can be read")
+
+
+def _trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
+    """Tell of a trouble: it only matters where SQL does not do, or where the API is wanted."""
+    told, remedy = _words(error)
+    if use is RdsApiUse.ON:
+        return failure(
+            CHECK, f"AURORA_OTEL_RDS_API=on, but the RDS API gives no answer: {told}", remedy
+        )
+    if sql is False:
+        return warning(
+            CHECK, f"SQL tells no topology, and neither does the RDS API: {told}", remedy
+        )
+    return ok(CHECK, f"the RDS API gives no answer ({told}); where SQL does, it is not needed")
+
+
+def _words(error: ApiError) -> tuple[str, str]:
+    told, remedy = _TROUBLES[error.trouble]
+    named = {"action": error.action, "kind": error.kind}
+    return told.format(**named), remedy.format(**named)

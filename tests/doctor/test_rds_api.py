@@ -1,0 +1,65 @@
+"""What the doctor tells of the RDS API: a real client, and moto's server."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from aurora_otel.lab import Cluster
+from tests.rds_api.conftest import aws, muted, plane, servers  # noqa: F401 - fixtures
+
+DENIED = {"rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeDBClusterEndpoints"}
+
+
+@pytest.fixture
+def examine(doctor, cluster: Cluster, plane):  # noqa: F811 - the fixture
+    """Examines the writer endpoint, by a login or without one."""
+
+    def examine(*arguments, **environment):
+        arguments = arguments or ("--dsn", cluster.dsn("writer", connect_timeout=5))
+        configured = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        given = {**configured, **cluster.environment(), "AURORA_OTEL_RDS_API": "auto"}
+        return doctor.examine(*arguments, **{**given, **environment})
+
+    return examine
+
+
+def test_a_cluster_that_the_api_knows_has_nothing_to_complain_of(examine, cluster):
+    found = examine()
+    assert found.worse() == set()
+    (api,) = found.of("rds_api")
+    assert all(instance in api["what"] for instance in cluster.instances)
+    assert cluster.writer in found.of("rds_api.writer")[0]["what"]
+    assert "secret-of-tests" not in found.output
+
+
+def test_without_a_login_the_api_tells_the_cluster(examine, cluster):
+    found = examine("--host", f"{cluster.host('writer')}:{cluster.address('writer')[1]}")
+    # The lab's names do not resolve.
+    assert found.worse() == {"endpoint.name"}
+    assert cluster.writer in found.of("rds_api.writer")[0]["what"]
+
+
+def test_a_missing_iam_action_is_named(examine, plane):  # noqa: F811 - the fixture
+    plane.does.allowed = DENIED
+    found = examine()
+    (events,) = found.of("rds_api.action", "warning")
+    assert events["remedy"] == "Allow rds:DescribeEvents in the role's IAM policy."
+    plane.does.allowed = set()
+    assert "rds:DescribeDBClusters is not allowed" in examine().of("rds_api", "ok")[0]["what"]
+    (wanted,) = examine(AURORA_OTEL_RDS_API="on").of("rds_api", "failure")
+    assert "rds:DescribeDBClusters" in wanted["remedy"]
+
+
+def test_neither_sql_nor_api_is_a_warning(examine, muted):  # noqa: F811 - the fixture
+    found = examine(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert found.worse() == {"instance.privileges", "rds_api"}
+    assert "credentials" in found.of("rds_api")[0]["what"]
+
+
+def test_an_api_that_lags_behind_the_instances_is_told(examine, cluster, plane):  # noqa: F811 - the fixture
+    plane.fail_over(cluster, cluster.readers[0])
+    found = examine()
+    assert found.worse() == {"rds_api.writer"}
+    assert found.status == 0
