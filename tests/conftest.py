@@ -42,6 +42,15 @@ def lab() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def mysql_lab() -> Iterator[Cluster]:
+    with Cluster("lab", engine="mysql") as cluster:
+        table = "app.writes (id bigint AUTO_INCREMENT PRIMARY KEY, x text)"
+        cluster.execute(cluster.writer, f"CREATE TABLE {table}")
+        cluster.execute(cluster.writer, "GRANT FILE ON *.* TO app")
+        yield cluster
+
+
 @pytest.fixture
 def cluster(lab: Cluster) -> Cluster:
     """A healthy cluster of three; whichever instance is the writer. It has a table `writes`."""

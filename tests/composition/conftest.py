@@ -2,39 +2,15 @@ import psycopg
 import psycopg2
 import pytest
 from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests import conftest
-from tests.composition import upstream
+from tests.composition.query_spans import Queries
 
 
 @pytest.fixture(autouse=True)
 def _only_without_the_option():
     if conftest.UPSTREAM:
         pytest.skip("these tests load upstream's instrumentations themselves")
-
-
-class Queries:
-    """Upstream's instrumentations, and the spans that they and the application make."""
-
-    def __init__(self):
-        self._exporter = InMemorySpanExporter()
-        self.tracers = TracerProvider()
-        self.tracers.add_span_processor(SimpleSpanProcessor(self._exporter))
-
-    def load(self):
-        upstream.load(self.tracers)
-
-    def unload(self):
-        upstream.unload()
-
-    def take(self):
-        """The spans since the last call."""
-        spans = self._exporter.get_finished_spans()
-        self._exporter.clear()
-        return spans
 
 
 @pytest.fixture

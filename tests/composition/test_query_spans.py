@@ -5,21 +5,7 @@ from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
 from opentelemetry.instrumentation.psycopg2 import Psycopg2Instrumentor
 
 from tests.composition.calls import CALLS
-
-OURS = ("aurora.instance.id", "aurora.instance.role")
-
-
-def told(span):
-    """What a query span tells, without what we add."""
-    attributes = {key: value for key, value in span.attributes.items() if key not in OURS}
-    return (
-        span.name,
-        span.kind,
-        tuple(sorted(attributes.items())),
-        span.status.status_code,
-        tuple(event.name for event in span.events),
-        span.instrumentation_scope.name,
-    )
+from tests.composition.query_spans import OURS, told
 
 
 @pytest.fixture

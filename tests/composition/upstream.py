@@ -1,27 +1,40 @@
 """OpenTelemetry's own instrumentations of the drivers, beside ours."""
 
-import psycopg
-from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
-from opentelemetry.instrumentation.psycopg2 import Psycopg2Instrumentor
+from importlib import import_module
 
-INSTRUMENTORS = (PsycopgInstrumentor, Psycopg2Instrumentor)
+import psycopg
+
+INSTRUMENTORS = {
+    "mysql": "MySQLInstrumentor",
+    "mysqlclient": "MySQLClientInstrumentor",
+    "psycopg": "PsycopgInstrumentor",
+    "psycopg2": "Psycopg2Instrumentor",
+    "pymysql": "PyMySQLInstrumentor",
+}
 # Upstream's `unwrap` leaves a method bound to the base class in the place of each class method, so
 # that `Subclass.connect()` returns no `Subclass` from then on.
 CLASSES = (psycopg.Connection, psycopg.AsyncConnection)
 CONNECT = [vars(each)["connect"] for each in CLASSES]
 
 
+def instrumentors():
+    """Each instrumentation, and with it its driver, is imported when it is used first."""
+    for name, instrumentor in INSTRUMENTORS.items():
+        module = import_module(f"opentelemetry.instrumentation.{name}")
+        yield getattr(module, instrumentor)()
+
+
 def load(tracers=None):
-    """Instrument both drivers, unless they are."""
-    for instrumentor in INSTRUMENTORS:
-        if not instrumentor().is_instrumented_by_opentelemetry:
-            instrumentor().instrument(tracer_provider=tracers)
+    """Instrument the drivers, unless they are."""
+    for instrumentor in instrumentors():
+        if not instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.instrument(tracer_provider=tracers)
 
 
 def unload():
     """Take the instrumentations off, where they are on."""
-    for instrumentor in INSTRUMENTORS:
-        if instrumentor().is_instrumented_by_opentelemetry:
-            instrumentor().uninstrument()
+    for instrumentor in instrumentors():
+        if instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.uninstrument()
     for each, connect in zip(CLASSES, CONNECT, strict=True):
         each.connect = connect

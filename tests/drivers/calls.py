@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pymysql
+
 from tests.behaviour.sql import run
 from tests.drivers.engines import WRITE
 
@@ -42,6 +44,29 @@ def _copy(cursor: Any) -> None:
         list(rows)
 
 
+_MANY_ROWS = "SELECT REPEAT('x', 1000) FROM seq_1_to_50000"
+
+
+def _streamed(*args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+    """Return what opens a cursor whose rows are still on their way."""
+
+    def prepare(connection: Any) -> Any:
+        cursor = connection.cursor(*args, **kwargs)
+        cursor.execute(_MANY_ROWS)
+        cursor.fetchone()
+        return cursor
+
+    return prepare
+
+
+def _itself(connection: Any) -> Any:
+    return connection
+
+
+def _fetch(cursor: Any) -> None:
+    cursor.fetchall()
+
+
 COMMON = {
     "execute": WatchedCall(_cursor, lambda cursor: cursor.execute("SELECT 1")),
     "executemany": WatchedCall(
@@ -54,17 +79,29 @@ COMMON = {
 CALLS = {
     "psycopg": {
         **COMMON,
-        "server-side cursor": WatchedCall(_named, lambda cursor: cursor.fetchall()),
+        "server-side cursor": WatchedCall(_named, _fetch),
         "copy": WatchedCall(_cursor, _copy),
         "stream": WatchedCall(_cursor, lambda cursor: list(cursor.stream("SELECT 1"))),
     },
     "psycopg2": {
         **COMMON,
-        "server-side cursor": WatchedCall(_named, lambda cursor: cursor.fetchall()),
+        "server-side cursor": WatchedCall(_named, _fetch),
         "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("pg_backend_pid")),
         "set_client_encoding": WatchedCall(
-            lambda connection: connection,
-            lambda connection: connection.set_client_encoding("LATIN1"),
+            _itself, lambda connection: connection.set_client_encoding("LATIN1")
         ),
+    },
+    "pg8000": {
+        **COMMON,
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("pg_backend_pid")),
+    },
+    "pymysql": {
+        **COMMON,
+        "autocommit": WatchedCall(_itself, lambda connection: connection.autocommit(value=True)),
+        "begin": WatchedCall(_itself, lambda connection: connection.begin()),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "ping": WatchedCall(_itself, lambda connection: connection.ping(reconnect=False)),
+        "select_db": WatchedCall(_itself, lambda connection: connection.select_db("app")),
+        "server-side cursor": WatchedCall(_streamed(pymysql.cursors.SSCursor), _fetch),
     },
 }

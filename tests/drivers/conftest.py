@@ -14,11 +14,14 @@ from tests.drivers.descriptors import DRIVERS, Descriptor
 from tests.drivers.harmless import HARMLESS
 from tests.drivers.names import _resolved  # noqa: F401 - a fixture
 
+ORDERS = ("upstream before ours", "upstream after ours")
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "way": lambda driver: ((way.name, way) for way in driver.ways),
     "call": lambda driver: driver.calls.items(),
-    "harmless": lambda _: ((each.__name__, each) for each in HARMLESS),
+    "harmless": lambda _: HARMLESS.items(),
+    "reconnect": lambda driver: driver.reconnects.items(),
+    "order": lambda driver: ((order, order) for order in ORDERS if driver.has_upstream),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aurora_otel.lab import Cluster
 from tests.behaviour.sql import run
 from tests.drivers.calls import CALLS, WatchedCall
-from tests.drivers.engines import POSTGRESQL, Engine
+from tests.drivers.engines import MYSQL, POSTGRESQL, Engine
 from tests.drivers.names import ADDRESSES
 
 
@@ -71,10 +71,12 @@ class Descriptor:
         code: the server's code in one of its exceptions.
         variant: of the driver, where it has several.
         module: with `connect` and the exceptions; by default the package.
+        has_upstream: whether OpenTelemetry has an instrumentation of it.
         takes_names: whether the lab's names reach the hook; a C library resolves them itself.
+        lost: what it raises on a lost connection besides its own `Error`.
         is_subclassed: whether its classes become subclasses of the same name.
-        autocommit: switches autocommit.
-        reconnect: makes another connection under the same object, where the driver has that.
+        calls: those that go to the network, each to be watched.
+        reconnects: what makes another connection under the same object, after the loss of one.
     """
 
     name: str
@@ -84,13 +86,12 @@ class Descriptor:
     code: Callable[[Any], Any]
     variant: str = ""
     module: str = ""
+    has_upstream: bool = True
     takes_names: bool = True
+    lost: tuple[type[Exception], ...] = ()
     is_subclassed: bool = False
-    autocommit: Callable[[Any, bool], None] = lambda connection, on: setattr(
-        connection, "autocommit", on
-    )
-    reconnect: Callable[[Any], None] | None = None
     calls: Mapping[str, WatchedCall] = field(default_factory=dict, hash=False)
+    reconnects: Mapping[str, Callable[[Any], object]] = field(default_factory=dict, hash=False)
 
     @property
     def id(self) -> str:
@@ -101,6 +102,11 @@ class Descriptor:
     def dbapi(self) -> ModuleType:
         """The driver's module, which has to be installed."""
         return importlib.import_module(self.module or self.package)
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What it raises when something is wrong with the server or the network."""
+        return (self.dbapi.Error, *self.lost)
 
     @property
     def ways(self) -> tuple[Way, ...]:
@@ -150,6 +156,29 @@ def _libpq(place: Place) -> dict[str, Any]:
     }
 
 
+def _by_parameters(place: Place) -> dict[str, Any]:
+    return {
+        "host": place.host,
+        "port": place.port,
+        "user": place.user,
+        "password": place.password,
+        "database": place.database,
+    }
+
+
+def _mysql(place: Place) -> dict[str, Any]:
+    return {**_by_parameters(place), "connect_timeout": 5}
+
+
+def _first(error: Any) -> Any:
+    return error.args[0] if error.args else None
+
+
+def _pg8000_code(error: Any) -> str | None:
+    fields = error.args[0] if error.args else None
+    return fields.get("C") if isinstance(fields, dict) else None
+
+
 DRIVERS = (
     Descriptor(
         "psycopg",
@@ -167,5 +196,25 @@ DRIVERS = (
         code=lambda error: error.pgcode,
         is_subclassed=True,
         calls=CALLS["psycopg2"],
+    ),
+    Descriptor(
+        "pg8000",
+        POSTGRESQL,
+        "pg8000",
+        _by_parameters,
+        code=_pg8000_code,
+        module="pg8000.dbapi",
+        has_upstream=False,
+        lost=(OSError,),
+        calls=CALLS["pg8000"],
+    ),
+    Descriptor(
+        "pymysql",
+        MYSQL,
+        "pymysql",
+        _mysql,
+        code=_first,
+        calls=CALLS["pymysql"],
+        reconnects={"ping": lambda connection: connection.ping(reconnect=True)},
     ),
 )

@@ -18,7 +18,6 @@ class Engine:
         session: statement; the server's number for the session.
         serving: statement; the instance that serves the session.
         sleep: statement; a long call.
-        many_rows: statement; more rows than any buffer holds.
         is_busy: the administrator's statement; a row while session `%s` is inside a statement.
         is_there: the administrator's statement; a row while session `%s` is there.
         kill: the administrator's statement; ends session `%s`.
@@ -36,7 +35,6 @@ class Engine:
     session: str
     serving: str
     sleep: str
-    many_rows: str
     is_busy: str
     is_there: str
     kill: str
@@ -54,7 +52,6 @@ POSTGRESQL = Engine(
     session="SELECT pg_backend_pid()",
     serving="SELECT current_setting('cluster_name')",
     sleep="SELECT pg_sleep(300)",
-    many_rows="SELECT repeat('x', 1000) FROM generate_series(1, 100000)",
     is_busy="SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'",
     is_there="SELECT 1 FROM pg_stat_activity WHERE pid = %s",
     kill="SELECT pg_terminate_backend(%s::int)",
@@ -69,5 +66,28 @@ POSTGRESQL = Engine(
         "lock": "55P03",
         "deadlock": "40P01",
         "forbidden": "55P02",
+    },
+)
+
+MYSQL = Engine(
+    name="mysql",
+    lab="mysql_lab",
+    session="SELECT CONNECTION_ID()",
+    serving="SELECT @@aurora_server_id",
+    sleep="SELECT SLEEP(300)",
+    is_busy="SELECT 1 FROM information_schema.processlist WHERE id = %s AND state = 'User sleep'",
+    is_there="SELECT 1 FROM information_schema.processlist WHERE id = %s",
+    kill="KILL CONNECTION %s",
+    cancel="KILL QUERY %s",
+    read_only_transaction=("START TRANSACTION READ ONLY",),
+    lock_at_once=("SET innodb_lock_wait_timeout = 0",),
+    idle_timeout=("SET wait_timeout = 1",),
+    forbidden=("SELECT 1 INTO OUTFILE '/forbidden'",),
+    codes={
+        "read_only": 1290,
+        "refused": 1792,
+        "lock": 1205,
+        "deadlock": 1213,
+        "forbidden": 1290,
     },
 )

@@ -63,7 +63,7 @@ def test_instrumenting_again_tracks_again(start, cluster, connect, driver):
     # What was opened under an agent that is gone, or under none, is nobody's business.
     assert agent.tracked() == agent.tracked(cluster.writer) == 1
     for connection in (before, between, after):
-        assert run(connection, "SELECT 1") == [(1,)]
+        assert list(*run(connection, "SELECT 1")) == [1]
         connection.close()
     assert agent.tracked() == 0
     assert agent.told.metric("aurora.connection.opens") == 1

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
+import pytest
+
 import aurora_otel
 from tests.behaviour.sql import attempt, run
 from tests.conftest import eventually
@@ -11,18 +15,25 @@ def window_open() -> bool:
     return aurora_otel.snapshot().clusters[0].window_open
 
 
-def test_an_error_in_a_call_is_noticed(start, cluster, connect, driver, call):
-    # The loop, which would see the hang-up itself, looks once and then no more.
+# PyMySQL's unbuffered result cannot be collected after a loss without a complaint of its own.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_error_in_a_call_is_noticed(start, cluster, driver, call):
+    # The loop would see the hang-up itself: its first round is a long way off.
     start(prune_interval=600, **driver.settings(cluster))
-    connection = connect()
+    lose_and_call(cluster, driver, call)
+    eventually(window_open)
+    gc.collect()
+
+
+def lose_and_call(cluster, driver, call) -> None:
+    connection = driver.connect(cluster)
     number = driver.session(connection)
     prepared = call.prepare(connection)
     cluster.execute(cluster.writer, driver.engine.kill, number)
     eventually(lambda: not cluster.execute(cluster.writer, driver.engine.is_there, number))
     assert not window_open()
 
-    assert isinstance(attempt(lambda: call.act(prepared)), driver.dbapi.Error)
-    eventually(window_open)
+    assert isinstance(attempt(lambda: call.act(prepared)), driver.errors)
     attempt(connection.close)
 
 
