@@ -88,7 +88,8 @@ class Rounds:
     def _respond_to_deferred(self) -> None:
         while self._deferred:
             track, symptom = self._deferred.popleft()
-            if track.cluster.is_ours and track.cluster.is_aurora and track.is_tracked:
+            # Its owner may have closed it meanwhile: a symptom it was all the same.
+            if track.cluster.is_ours and track.cluster.is_aurora and not track.is_out_of_use:
                 refresher = self._refreshers[track.cluster]
                 refresher.symptom(symptom, suspect=track.instance, wait=False)
 
