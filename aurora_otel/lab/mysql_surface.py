@@ -23,7 +23,7 @@ _VARIABLES_VIEW = f"""
 CREATE VIEW aurora.%(scope)s_variables AS
 SELECT LOWER(VARIABLE_NAME) AS Variable_name, VARIABLE_VALUE AS Value
 FROM information_schema.%(scope)s_variables WHERE VARIABLE_NAME <> 'innodb_read_only'
-UNION ALL SELECT 'innodb_read_only', IF(aurora.read_only(), 'ON', 'OFF')
+UNION ALL SELECT 'innodb_read_only', IF(aurora.is_reader(), 'ON', 'OFF')
 UNION ALL SELECT 'aurora_server_id', aurora.server_id()
 UNION ALL SELECT 'aurora_version', '{VERSION}'
 """  # noqa: S608 -- constants only
@@ -35,17 +35,17 @@ CREATE DATABASE aurora;
 CREATE FUNCTION aurora.server_id() RETURNS varchar(63) CHARSET utf8mb4 NO SQL
     RETURN @@global.report_host;
 
-CREATE FUNCTION aurora.read_only() RETURNS boolean NO SQL
+CREATE FUNCTION aurora.is_reader() RETURNS boolean NO SQL
     RETURN @@global.read_only;
 
-CREATE FUNCTION aurora.view() RETURNS longtext CHARSET utf8mb4 NO SQL
+CREATE FUNCTION aurora.seen() RETURNS longtext CHARSET utf8mb4 NO SQL
     RETURN LOAD_FILE(CONCAT(@@global.secure_file_priv, @@global.report_host, '.view'));
 
 CREATE VIEW aurora.replica_host_status AS
 SELECT member.server_id AS SERVER_ID, member.session_id AS SESSION_ID,
        NOW(6) - INTERVAL member.age SECOND AS LAST_UPDATE_TIMESTAMP,
        member.lag_ms AS REPLICA_LAG_IN_MILLISECONDS, 0.0 AS CPU, 1 AS IS_CURRENT
-FROM JSON_TABLE(aurora.view(), '$[*]' COLUMNS (
+FROM JSON_TABLE(aurora.seen(), '$[*]' COLUMNS (
          server_id varchar(100) PATH '$.server_id', session_id varchar(100) PATH '$.session_id',
          age decimal(20, 6) PATH '$.age', lag_ms double PATH '$.lag_ms')) AS member;
 
