@@ -23,11 +23,12 @@ def deadline(
     Raises:
         TimeoutError: it has come to that.
     """
-    expired = threading.Event()
+    # Whoever takes it first, the end of the block or the timer, decides what came of it.
+    decided = threading.Lock()
 
     def expire() -> None:
-        expired.set()
-        cleanup.shut_down(sock)
+        if decided.acquire(blocking=False):
+            cleanup.shut_down(sock)
 
     timer = threading.Timer(timeout, expire)
     timer.daemon = True
@@ -35,8 +36,12 @@ def deadline(
     try:
         yield
     except errors:
-        if expired.is_set():
+        if not decided.acquire(blocking=False):
             raise TimeoutError from None
         raise
+    else:
+        if not decided.acquire(blocking=False):
+            # It came in time, and the socket is gone all the same.
+            raise TimeoutError
     finally:
         timer.cancel()
