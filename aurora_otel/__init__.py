@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 
 from aurora_otel import snapshot as _snapshot
-from aurora_otel.instrumentor import AuroraInstrumentor, running_agent
+from aurora_otel.instrumentor import AuroraInstrumentor, instrument_dbapi, running_agent
 from aurora_otel.snapshot import ClusterSnapshot, InstanceSnapshot, Snapshot
 from aurora_otel.version import __version__
 
@@ -24,6 +24,7 @@ __all__ = [
     "InstanceSnapshot",
     "Snapshot",
     "__version__",
+    "instrument_dbapi",
     "snapshot",
 ]
 

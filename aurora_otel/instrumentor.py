@@ -14,6 +14,7 @@ or, in the application itself::
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import threading
 from collections.abc import Callable, Collection
@@ -26,6 +27,8 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 
 from aurora_otel import drivers, pools, upstream
 from aurora_otel.agent import Agent
+from aurora_otel.drivers import dbapi
+from aurora_otel.drivers.dbapi_traits import Traits, check_module
 from aurora_otel.drivers.protocol import Traced
 from aurora_otel.query_spans import QueryTracer
 from aurora_otel.settings import QuerySpans, Settings
@@ -35,6 +38,7 @@ from aurora_otel.version import __version__
 
 _Registration = drivers.Registration | pools.Registration
 _REGISTRY: tuple[_Registration, ...] = (*drivers.REGISTRY, *pools.REGISTRY)
+_NAMES = tuple(registration.name for registration in _REGISTRY)
 # Arguments of OpenTelemetry's own, not settings of ours.
 _UPSTREAM = ("skip_dep_check", "raise_exception_on_conflict")
 
@@ -80,6 +84,8 @@ class _Switch:
         self._instruments: Instruments | None = None
         self._modules: dict[str, ModuleType] = {}
         self._undo: dict[str, Callable[[], None]] = {}
+        # By name, the modules that somebody has said something of.
+        self._others: dict[str, dbapi.Adapter] = {}
         self._undo_upstream: Callable[[], None] = lambda: None
         self._traced: Traced | None = None
         self._listening = False
@@ -108,6 +114,8 @@ class _Switch:
             for registration in _REGISTRY:
                 if module := self._modules.get(registration.name):
                     self._patch(registration, module)
+            for other in self._others.values():
+                self._patch_other(other)
             self._listen()
 
     def off(self) -> None:
@@ -119,6 +127,18 @@ class _Switch:
             if self.agent is not None:
                 self.agent.stop()
             self.agent = None
+
+    def add(self, driver: dbapi.Adapter) -> None:
+        with self._lock:
+            for name, known in list(self._others.items()):
+                if known.module is driver.module:
+                    # Said anew: what was said last counts.
+                    self._others.pop(name)
+                    self._undo.pop(name, lambda: None)()
+            if driver.name in (*_NAMES, *self._others):
+                raise ValueError(f"name={driver.name!r} is not valid: it is another driver's")
+            self._others[driver.name] = driver
+            self._patch_other(driver)
 
     def _unpatch(self) -> None:
         while self._undo:
@@ -149,8 +169,63 @@ class _Switch:
                 driver = registration.load()
                 self._undo[registration.name] = driver.install(module, agent, self._traced)
 
+    def _patch_other(self, driver: dbapi.Adapter) -> None:
+        agent = self.agent
+        if agent is not None and driver.name not in self._undo:
+            with agent.shield.inside(f"patch {driver.name}"):
+                self._undo[driver.name] = driver.install(driver.module, agent, self._traced)
+
 
 _switch = _Switch()
+
+
+def instrument_dbapi(  # noqa: PLR0913 - all that PEP 249 leaves open
+    module: ModuleType,
+    *,
+    system: str,
+    fileno: Callable[[Any], Any] = operator.methodcaller("fileno"),
+    name: str | None = None,
+    error_code: Callable[[Any], Any] | None = None,
+    backend_id: Callable[[Any], Any] | None = None,
+    host: str = "host",
+    port: str = "port",
+    connect_timeout: str | None = None,
+) -> None:
+    """Instrument a PEP 249 driver that aurora-otel does not know.
+
+    Before or after `instrument()`; from then on, it is switched on and off with all the others,
+    whatever the setting `DRIVERS` says. Its connections and cursors become proxies. See
+    `docs/adding-a-driver.md` for what that means, and how to do better.
+
+    Args:
+        module: the driver's, with `connect` and `Error`.
+        system: `db.system.name`: `postgresql` or `mysql`.
+        fileno: returns the descriptor of a connection's socket, or the socket; by default the
+            connection's own `fileno()`. Without it nothing can be cleaned up.
+        name: what telemetry calls it, `aurora.driver`; by default the module's name.
+        error_code: returns the SQLSTATE (PostgreSQL) or the number (MySQL) of one of the driver's
+            exceptions, if it has one; by default it is `sqlstate` or `pgcode`, or the first
+            argument.
+        backend_id: returns the server's number for the session as the login handed it out, which
+            tells whether a pooler stands in between. Without it, no pooler is noticed.
+        host: the name of connect's argument for the host.
+        port: the name of connect's argument for the port.
+        connect_timeout: the name of connect's argument for a time-out in seconds, if it has one.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: an argument has a value that is not allowed, or the driver is known.
+    """
+    check_module(module)
+    for known in drivers.REGISTRY:
+        if f"{module.__name__}.".startswith(f"{known.module}."):
+            raise ValueError(
+                f"module={module.__name__!r} is not valid: aurora-otel instruments it by itself,"
+                f" as driver {known.name!r}"
+            )
+    name = module.__name__.lower() if name is None else name
+    traits = Traits(name, system, fileno, error_code, backend_id, host, port, connect_timeout)
+    _switch.add(dbapi.Adapter(module, traits))
 
 
 def running_agent() -> Agent | None:

@@ -151,7 +151,7 @@ class Adapter:
             arguments.repeatable
             and connection._transaction_status in (None, core.IDLE)  # noqa: SLF001 - as above
             and not libpq.is_replication(arguments.connect)
-            and not libpq.is_replication(arguments.connect["startup_params"] or {})
+            and not libpq.is_replication(arguments.connect.get("startup_params") or {})
         )
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
@@ -205,8 +205,8 @@ def _arguments(bound: inspect.BoundArguments, connection: Any) -> _Arguments:
 def _overridden(connect: dict[str, Any], address: Address | None) -> dict[str, Any]:
     """Return the arguments of a monitoring connection, all but the time-out."""
     changed: dict[str, Any] = {"application_name": libpq.APPLICATION_NAME, "replication": None}
-    started = connect["startup_params"] or {}
-    changed["startup_params"] = {k: v for k, v in started.items() if k not in changed}
+    if started := connect.get("startup_params"):
+        changed["startup_params"] = {k: v for k, v in started.items() if k not in changed}
     if address is not None:
         changed |= {"host": address.host, "port": address.port, "unix_sock": None}
     return {k: v for k, v in (connect | changed).items() if k != "timeout"}

@@ -183,7 +183,8 @@ def test_a_fresh_connection_is_as_the_driver_made_it(start, cluster, api):
 
 @pytest.mark.parametrize(
     ("api", "name"),
-    [(api, name) for api in APIS for name in FEATURES[api] if name not in OFF_THE_NETWORK],
+    [("dbapi", name) for name in CURSORS if name not in OFF_THE_NETWORK]
+    + [("native", name) for name in RUN],
 )
 def test_every_feature_shows_a_lost_connection(start, cluster, api, name):
     agent = start(prune_interval=60)  # so that no round finds it first
