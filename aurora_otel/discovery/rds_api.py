@@ -81,10 +81,20 @@ class RdsApi:
 
     Args:
         region: its name; `None`: that of the AWS configuration.
+        read_timeout: seconds that it may take for an answer.
+        attempts: how often a request is sent at most.
     """
 
-    def __init__(self, region: str | None = None) -> None:
+    def __init__(
+        self,
+        region: str | None = None,
+        *,
+        read_timeout: float = READ_TIMEOUT,
+        attempts: int = ATTEMPTS,
+    ) -> None:
         self._wanted = region
+        self._read_timeout = read_timeout
+        self._attempts = attempts
         self._lock = threading.Lock()
         self._client: RDSClient | None = None
 
@@ -165,6 +175,21 @@ class RdsApi:
         ]
         return tuple(sorted(events, key=lambda event: event.at))
 
+    def fail_over(self, identifier: str, target: str | None) -> None:
+        """Have a reader become the writer. The agent never does; a drill does.
+
+        Needs `rds:FailoverDBCluster`.
+
+        Args:
+            identifier: the cluster's.
+            target: the reader; `None`: RDS chooses.
+        """
+        wanted = {"TargetDBInstanceIdentifier": target} if target else {}
+        self._ask(
+            "rds:FailoverDBCluster",
+            lambda client: client.failover_db_cluster(DBClusterIdentifier=identifier, **wanted),
+        )
+
     def token(self, host: str, port: int, user: str) -> str:
         """Return a fresh password for IAM database authentication; it is made here, not asked for.
 
@@ -204,7 +229,7 @@ class RdsApi:
         try:
             with self._lock:
                 if self._client is None:
-                    self._client = _connect(self._wanted)
+                    self._client = _connect(self._wanted, self._read_timeout, self._attempts)
             return question(self._client)
         except ApiError:
             raise
@@ -232,7 +257,7 @@ class Apis:
         return not known
 
 
-def _connect(region: str | None) -> RDSClient:
+def _connect(region: str | None, read_timeout: float, attempts: int) -> RDSClient:
     """Make a client; this is what takes time: imports, credentials, a large service model."""
     import boto3  # noqa: PLC0415 - imported only when used
     from botocore.config import Config  # noqa: PLC0415 - as above
@@ -247,8 +272,8 @@ def _connect(region: str | None) -> RDSClient:
         region_name=region or session.region_name or os.environ.get("AWS_REGION"),
         config=Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            read_timeout=read_timeout,
+            retries={"mode": "standard", "total_max_attempts": attempts},
             user_agent_extra=f"aurora-otel/{__version__}",
         ),
     )
