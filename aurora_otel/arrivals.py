@@ -137,7 +137,7 @@ class Arrivals:
         answer = identity.answer
         hint = answer.view.writer if answer and answer.view else None
         refresher = self._refreshers[cluster]
-        refresher.access = Access(driver, opening.login, identity.endpoint)
+        refresher.connected(Access(driver, opening.login, identity.endpoint))
         refresher.symptom(Symptom.MISROUTED, suspect=identity.instance, hint=hint)
         return cluster
 
@@ -176,6 +176,8 @@ class Arrivals:
 
     def _track(self, driver: Driver, opening: Opening, identity: Identity, began: float) -> None:
         cluster = self._cluster_of(driver, identity)
+        refresher = self._refreshers[cluster]
+        refresher.connected(Access(driver, opening.login, identity.endpoint))
         group = self._group(driver, cluster, identity)
         attributes = {
             **cluster.attributes,
@@ -198,8 +200,6 @@ class Arrivals:
         self.drivers[driver.name] = driver
         self._around.tracker.note(track)
         self._around.tracker.drain()
-        refresher = self._refreshers[cluster]
-        refresher.access = Access(driver, opening.login, identity.endpoint)
         log.tracked(attributes)
         self._check(refresher, cluster, identity, began)
 

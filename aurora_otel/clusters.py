@@ -29,7 +29,8 @@ class Cluster:
     """One cluster, as this process knows it.
 
     Attributes:
-        label: its name in telemetry; fixed.
+        label: its name in telemetry; fixed, once it does not await its name.
+        former_label: what it was called until the RDS API named it.
         system: `db.system.name`.
         detector: what is known of its writer.
         domain: the RDS domain of its instances, if that is known.
@@ -46,6 +47,7 @@ class Cluster:
         failovers: by the symptom that led to it.
         disagreements: how often the RDS API named another writer than the instances did.
         events: what the RDS API told of failovers, by kind.
+        awaits_name: whether the RDS API is being asked what it is called: no metric shows it yet.
         is_ours: whether it belongs to the running agent of this process: not after a fork.
         successor: the cluster that has taken it over, if it turned out to be one with another.
         absorbed: those that it has taken over: what they reported goes on being reported.
@@ -54,6 +56,7 @@ class Cluster:
     def __init__(self, label: str, system: str, detector: Detector) -> None:
         self.number = next(_numbers)
         self.label = label
+        self.former_label: str | None = None
         self.system = system
         self.detector = detector
         self.domain: str | None = None
@@ -73,6 +76,7 @@ class Cluster:
         self.failovers: Counter[Symptom] = Counter()
         self.disagreements = 0
         self.events: Counter[EventKind] = Counter()
+        self.awaits_name = False
         self._groups: dict[Group, Group] = {}
 
     def learn(self, instances: Iterable[str], now: float, *, by_writer: bool = False) -> None:
@@ -116,6 +120,18 @@ class Cluster:
         if instance is None or instance not in self.instances:
             return UNKNOWN
         return instance
+
+    def regroup(self, group: Group) -> Group:
+        """Return what connections of `group` are counted by, now that the cluster is named."""
+        if group.cluster != self.former_label:
+            return group
+        group = group._replace(cluster=self.label)
+        return self._groups.setdefault(group, group)
+
+    def rename(self, label: str) -> None:
+        """Be called `label` from now on; only the tracker does that."""
+        self.former_label, self.label = self.label, label
+        self._groups.clear()
 
     @property
     def attributes(self) -> dict[str, str]:

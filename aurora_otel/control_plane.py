@@ -19,9 +19,10 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from aurora_otel import endpoints
 from aurora_otel.clusters import Cluster
 from aurora_otel.discovery import rds_clusters
+from aurora_otel.discovery.iam import Token
 from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription, Trouble
 from aurora_otel.discovery.rds_api import LONGEST, RdsApi
-from aurora_otel.endpoints import Endpoint
+from aurora_otel.endpoints import Address, Endpoint
 from aurora_otel.failover import Surroundings
 from aurora_otel.looks import Order
 from aurora_otel.settings import RdsApiUse
@@ -119,6 +120,55 @@ class ControlPlane:
         self._verdict = verdict
         self._compare()
 
+    def locate(self, endpoint: Endpoint) -> tuple[RdsApi, str]:
+        """Return the API of the cluster's region, and the cluster's identifier; blocks.
+
+        Raises:
+            ApiError: the API did not answer, or nothing tells which cluster it is.
+        """
+        if self._found is None:
+            members = list(self._cluster.members)
+            apis, domain = self._around.apis, self._cluster.domain
+            self._found = rds_clusters.find(apis, endpoint, domain, members)
+        return self._found
+
+    def introduce(self, endpoint: Endpoint, token: Token | None) -> None:
+        """Do beforehand what takes time, after the first connection; wait for nothing.
+
+        With `on`, the API names a cluster that its endpoint does not name. Until it has answered,
+        no metric of the cluster is exported: what a cluster is called does not change.
+
+        Args:
+            endpoint: how the application connected.
+            token: what it logged in with, if that is an IAM token.
+        """
+        settings = self._around.now.settings
+        is_named = endpoint.cluster or settings.cluster_id.of(endpoint.address.host)
+        ask = settings.rds_api is RdsApiUse.ON and not is_named
+        if not self.is_allowed or not (ask or token):
+            return
+
+        def prepare() -> None:
+            if token is not None:
+                self.sign(token, token.door)
+            if ask:
+                try:
+                    self._ask(Order(Context()), endpoint)
+                finally:
+                    self._cluster.awaits_name = False
+
+        self._cluster.awaits_name = ask
+        if not self.start(prepare):
+            self._cluster.awaits_name = False
+
+    def sign(self, token: Token, door: Address) -> str | None:
+        """Return a token like the application's for another door, if that can be signed."""
+        try:
+            return self._around.apis.of(token.region).token(*door, token.user)
+        except ApiError as error:
+            self._tell(error)
+            return None
+
     def start(self, task: Callable[[], None]) -> bool:
         """Run `task` on a thread of ours, unless another one is running; return whether it does.
 
@@ -163,11 +213,9 @@ class ControlPlane:
     def _ask(self, order: Order, endpoint: Endpoint) -> None:
         began, began_ns = self._around.clock(), time.time_ns()
         try:
-            domain = self._cluster.domain
-            api, identifier = self._found = self._found or rds_clusters.find(
-                self._around.apis, endpoint, domain, list(self._cluster.members)
-            )
-            description = rds_clusters.describe(api, identifier, endpoint.domain or domain)
+            api, identifier = self.locate(endpoint)
+            domain = endpoint.domain or self._cluster.domain
+            description = rds_clusters.describe(api, identifier, domain)
         except ApiError as error:
             self._pause(_TROUBLED if error.trouble in _PASSING else _HOPELESS)
             self._hear(order, Reading(Source.RDS_API, began, error=error.kind), began_ns)
@@ -176,8 +224,18 @@ class ControlPlane:
         self._opinion = Opinion(description, began)
         self._compare()
         said = Reading(Source.RDS_API, began, description.writer, description.members)
+        if self._cluster.awaits_name:
+            self._name(description.identifier)
         self._hear(order, said, began_ns)
         self._learn_endpoints(api, description)
+
+    def _name(self, label: str) -> None:
+        """Call the cluster `label`, unless it shares its books with another of the same host."""
+        cluster = self._cluster
+        sharing = [each for each in self._around.clusters if each.label == cluster.label]
+        if sharing == [cluster]:
+            self._around.tracker.rename(cluster, label)
+        cluster.awaits_name = False
 
     def _hear(self, order: Order, reading: Reading, began: int) -> None:
         if not self._stopped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -76,15 +76,32 @@ class Origin:
     context: Context
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A failover that was told.
+
+    Attributes:
+        context: in which its span is the current one.
+        began: when its first symptom was seen, in nanoseconds since the epoch.
+        attributes: its cluster, the old writer and the new one.
+    """
+
+    context: Context
+    began: int
+    attributes: Mapping[str, Any]
+
+
 class Response:
     """Acts on the readings of one cluster's topology.
 
     Attributes:
         origin: the first symptom since the last verdict.
+        told: the last failover.
     """
 
     def __init__(self, cluster: Cluster, surroundings: Surroundings) -> None:
         self.origin: Origin | None = None
+        self.told: Told | None = None
         self._cluster = cluster
         self._around = surroundings
 
@@ -121,7 +138,10 @@ class Response:
         }
         self._measure(origin, decided, ended)
         story = FailoverStory(attributes, origin.context, origin.at_ns, decided, ended, span)
-        log.failover(attributes, self._around.now.spans.failover(story, invalidations))
+        context = self._around.now.spans.failover(story, invalidations)
+        log.failover(attributes, context)
+        about = (*self._cluster.attributes, names.OLD_WRITER, names.NEW_WRITER)
+        self.told = Told(context, origin.at_ns, {name: attributes[name] for name in about})
         return True
 
     def _clean_up(self, began: float) -> list[Invalidation]:

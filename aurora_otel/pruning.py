@@ -58,6 +58,8 @@ class Rounds:
             self._respond_to_deferred()
             self._look_where_due()
             self._look_for_stuck_calls(settings.stuck_after)
+            for refresher in list(self._refreshers.values()):
+                refresher.ask_for_events()
             self.tell_ended()
             # A shorter interval may have been set meanwhile.
             soonest = around.clock() + settings.prune_interval

@@ -15,11 +15,14 @@ from aurora_otel.clusters import Cluster
 from aurora_otel.control_plane import ControlPlane
 from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.iam import Token
 from aurora_otel.discovery.sql import Connection, Target, Walk
 from aurora_otel.drivers.protocol import Driver, Login
 from aurora_otel.endpoints import Address, Endpoint
 from aurora_otel.failover import Origin, Response, Surroundings
+from aurora_otel.failover_events import FailoverEvents
 from aurora_otel.looks import Looks, Order, Outcome
+from aurora_otel.settings import RdsApiUse
 from aurora_otel.symptoms import Symptom
 from aurora_otel.topology import Reading, Source
 
@@ -31,6 +34,11 @@ class Access:
     driver: Driver
     login: Login
     endpoint: Endpoint
+
+    @property
+    def token(self) -> Token | None:
+        """What the application logged in with, if that is an IAM token."""
+        return Token.parse(self.driver.password(self.login))
 
 
 class Refresher:
@@ -66,8 +74,15 @@ class Refresher:
             self._look, lambda: cluster.detector.retry_at, self._rest, surroundings.clock
         )
         self._api = ControlPlane(cluster, surroundings, self._hear)
+        self._events = FailoverEvents(cluster, surroundings, self._api)
 
     # What calls and the background loop ask for.
+
+    def connected(self, access: Access) -> None:
+        """Take note of how the application last connected."""
+        first, self.access = self.access is None, access
+        if first:
+            self._api.introduce(access.endpoint, access.token)
 
     def symptom(
         self, kind: Symptom, *, suspect: str | None, hint: str | None = None, wait: bool = True
@@ -113,6 +128,10 @@ class Refresher:
         if not self._searched:
             self._searched = True
             self._looks.take_one(Order(Context()), 0.0)
+
+    def ask_for_events(self) -> None:
+        """Ask the RDS API for its events of the last failover, if that is due; wait for nothing."""
+        self._events.ask_if_due()
 
     def answered_since(self, moment: float) -> bool:
         """Whether a reading that began at or after `moment` was confirmed."""
@@ -163,7 +182,7 @@ class Refresher:
     def _hear(self, order: Order, reading: Reading, began: int) -> None:
         """Act on what the RDS API said: look whether the writer that it names is one."""
         self._act(order, reading, began)
-        if reading.named is not None:
+        if self._cluster.is_aurora and reading.named not in (None, self._cluster.detector.writer):
             news = replace(order, hint=reading.named, source=Source.RDS_API)
             self._looks.look_at_news(news)
 
@@ -188,7 +207,17 @@ class Refresher:
         if self.access is None:
             raise ConnectionError("nobody has connected yet")
         timeout = self._around.now.settings.refresh_timeout
-        return self.access.driver.monitor(self.access.login, target.address, timeout)
+        login = self._login(self.access, target)
+        return self.access.driver.monitor(login, target.address, timeout)
+
+    def _login(self, access: Access, target: Target) -> Login:
+        """Return the application's login, with a token of its own where an IAM token is used."""
+        token = access.token
+        door = token.door_of(target.instance, target.address) if token else None
+        if not token or not door or not self._api.is_allowed:
+            return access.login
+        signed = self._api.sign(token, door)
+        return access.driver.with_password(access.login, signed) if signed else access.login
 
     def _locate(self, instance: str) -> Address | None:
         if self.access is None:
@@ -223,6 +252,10 @@ class Refresher:
         changed = self._response.to(
             reading, Origin(looked_for, reading.began, began, order.context)
         )
+        if changed and self._response.told and self.access:
+            self._events.follow(self._response.told, self.access.endpoint)
+            if self._around.now.settings.rds_api is RdsApiUse.ON:
+                self._api.consult(order, self.access.endpoint)
         return Outcome(reading.began, confirmed=reading.verdict is not None, changed=changed)
 
 

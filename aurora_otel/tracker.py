@@ -304,6 +304,19 @@ class Tracker:
             loser.stale.clear()
             self._weigh(winner)
 
+    def rename(self, cluster: Cluster, label: str) -> None:
+        """Call `cluster` by another name, in everything that was counted so far."""
+        with self.settled():
+            cluster.rename(label)
+            for group in [group for group in self.books if group.cluster == cluster.former_label]:
+                renamed = cluster.regroup(group)
+                self.books[renamed] = self.books.pop(group)
+            for group, tracks in list(cluster.open.items()):
+                renamed = cluster.regroup(group)
+                for track in tracks:
+                    track.group = renamed
+                cluster.open[renamed] = cluster.open.pop(group)
+
     # Under the lock.
 
     def _work_off(self) -> None:
@@ -319,6 +332,7 @@ class Tracker:
             track.state = State.OPEN
             # It may have been opened while its cluster was absorbed by another.
             track.cluster = track.cluster.current
+            track.group = track.cluster.regroup(track.group)
             track.cluster.open.setdefault(track.group, set()).add(track)
             self.books[track.group].opens += 1
         if track.state is not State.OPEN:

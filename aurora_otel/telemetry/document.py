@@ -64,7 +64,8 @@ _SPANS = f"""\
 All spans are of kind internal. What happens on a thread of ours is a root, unless it is done for a
 call of the application's. At most {MOST_LINKS} links a span. `{names.INVALIDATION_FAILED}` is an
 event on `{names.INVALIDATE.name}`, one for each connection that could not be shut down; it carries
-`{names.DRIVER}`.
+`{names.DRIVER}`. `{names.RDS_EVENT}` is an event on `{names.CONTROL_PLANE.name}`, at the time that
+RDS tells; it carries `{names.EVENT_KIND}` and `{names.EVENT_MESSAGE}`.
 
 Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
 `{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
@@ -41,12 +41,16 @@ def observe(
     """
     found: Observations = defaultdict(lambda: defaultdict(int))
     with tracker.settled():
+        clusters = list(clusters)
+        unnamed = {cluster.label for cluster in clusters if cluster.awaits_name}
         for cluster in clusters:
+            if cluster.awaits_name:
+                continue
             for each in (cluster, *cluster.absorbed):
                 _zeros(found, each, settings)
             _open_now(found, cluster)
             _writer(found, cluster, now - settings.refresh_window)
-        _books(found, tracker)
+        _books(found, tracker, unnamed)
     return found
 
 
@@ -59,8 +63,10 @@ def _add(found: Observations, metric: names.Metric, key: Key, count: int) -> Non
     found[metric.name][key] += count
 
 
-def _books(found: Observations, tracker: Tracker) -> None:
+def _books(found: Observations, tracker: Tracker, unnamed: Collection[str]) -> None:
     for group, book in tracker.books.items():
+        if group.cluster in unnamed:
+            continue
         base = (group.cluster, group.system)
         here = (*base, group.instance)
         opened = (*here, group.role.value, group.driver, group.endpoint_type.value)

@@ -7,7 +7,7 @@ inside a request, and must not inherit its span.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, Tracer
 
 from aurora_otel.detector import Cause
+from aurora_otel.discovery.rds_answers import ApiEvent
 from aurora_otel.telemetry import names
 from aurora_otel.topology import Reading
 from aurora_otel.tracker import Invalidation, Outcome, PruneReason
@@ -120,6 +121,25 @@ class Spans:
         self.invalidate_connections(below, story.decided, story.ended, invalidations)
         span.end(story.ended)
         return below
+
+    def control_plane(
+        self, context: Context, attributes: Mapping[str, Any], events: Sequence[ApiEvent]
+    ) -> None:
+        """Make the span of what RDS told of a failover.
+
+        Args:
+            context: of the failover's span.
+            attributes: of the failover.
+            events: at least one.
+        """
+        times = [int(event.at.timestamp() * 1e9) for event in events]
+        span = self._tracer.start_span(
+            names.CONTROL_PLANE.name, context, start_time=min(times), attributes=attributes
+        )
+        for event, at in zip(events, times, strict=True):
+            told = {names.EVENT_KIND: event.kind.value, names.EVENT_MESSAGE: event.message}
+            span.add_event(names.RDS_EVENT, told, timestamp=at)
+        span.end(max(times))
 
     def invalidate_connections(
         self, context: Context, began: int, ended: int, invalidations: Iterable[Invalidation]
