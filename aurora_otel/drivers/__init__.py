@@ -34,6 +34,7 @@ REGISTRY = (
     Registration("psycopg2", "psycopg2", "aurora_otel.drivers.psycopg2"),
     Registration("pymysql", "pymysql", "aurora_otel.drivers.pymysql"),
     Registration("mysqlclient", "MySQLdb", "aurora_otel.drivers.mysqlclient"),
+    Registration("mysql-connector", "mysql.connector", "aurora_otel.drivers.mysql_connector"),
     Registration("pg8000", "pg8000", "aurora_otel.drivers.pg8000"),
 )
 NAMES = tuple(registration.name for registration in REGISTRY)

@@ -1,0 +1,336 @@
+"""mysql-connector-python: `MySQLConnection`, and `CMySQLConnection` over a C library.
+
+Both inherit `connect`, which is also what connects again: in `reconnect()`, and so in the driver's
+own pool. It lies below the module's `connect`, which other instrumentations wrap. Which methods go
+to the network differs between the two.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from mysql.connector import cursor as pure_cursors
+from mysql.connector import errors
+from mysql.connector.abstracts import MySQLConnectionAbstract
+from mysql.connector.connection import MySQLConnection
+
+from aurora_otel import cleanup
+from aurora_otel.drivers import mysql_connector_sessions as sessions
+from aurora_otel.drivers import mysql_family
+from aurora_otel.drivers.mysql_connector_sessions import ERRORS, CMySQLConnection
+from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Failure,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+    unmark,
+)
+from aurora_otel.drivers.watching import watch
+from aurora_otel.endpoints import Address
+from aurora_otel.tracker import Track
+
+# Leads to the track of a connection with no call in flight.
+_IDLE = f"{ATTRIBUTE}_idle"
+
+_PURE_CALLS = (
+    "cmd_change_user",
+    "cmd_debug",
+    "cmd_init_db",
+    "cmd_ping",
+    "cmd_query",
+    "cmd_refresh",
+    "cmd_reset_connection",
+    "cmd_statistics",
+    "cmd_stmt_close",
+    "cmd_stmt_execute",
+    "cmd_stmt_fetch",
+    "cmd_stmt_prepare",
+    "cmd_stmt_reset",
+    "cmd_stmt_send_long_data",
+)
+_C_CALLS = (
+    "_execute_query",
+    "cmd_change_user",
+    "cmd_init_db",
+    "cmd_query",
+    "cmd_refresh",
+    "cmd_reset_connection",
+    "cmd_shutdown",
+    "cmd_statistics",
+    "cmd_stmt_close",
+    "cmd_stmt_execute",
+    "cmd_stmt_prepare",
+    "cmd_stmt_reset",
+    "commit",
+    "info_query",
+    "set_character_set_name",
+)
+_C_SETTERS = ("autocommit", "database")
+# What reads on in a result: by itself, or inside another call, which is then the one in flight.
+_PURE_READS = ("get_rows",)
+_C_READS = ("consume_results", "free_result", "get_rows", "next_result")
+_TRACED_CALLS = ("callproc", "execute", "executemany")
+_SHOWN = {"database": "_database", "host": "_host", "port": "_port", "user": "_user"}
+# Since 9.2: it was given up after the application's own time-out.
+_TIMED_OUT = tuple(
+    getattr(errors, name)
+    for name in ("ReadTimeoutError", "WriteTimeoutError")
+    if hasattr(errors, name)
+)
+_NO_MORE = object()
+
+
+class Adapter:
+    """The `Driver` for mysql-connector-python."""
+
+    name = "mysql-connector"
+    system = mysql_family.SYSTEM
+
+    def install(
+        self,
+        module: ModuleType,  # noqa: ARG002 - what is patched lies below it
+        hooks: Hooks,
+        traced: Traced | None,
+    ) -> Callable[[], None]:
+        """Patch both classes and what they inherit; for query spans also the cursors."""
+        patches = Patches()
+
+        def connect(
+            wrapped: Callable[..., Any],
+            connection: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> None:
+            began = time.time_ns()
+            mysql_family.end(hooks, connection, lost=False)
+            unix_socket = kwargs.get("unix_socket", connection._unix_socket)  # noqa: SLF001 - public only later
+            first = functools.partial(wrapped, *args, **kwargs)
+            sessions.of(connection).connect(connection, unix_socket, first)
+            again = functools.partial(sessions.connect_again, connection, original)
+            login = Login(sessions.login_of(connection))
+            hooks.opened(self, Opening(connection, login, again, began))
+
+        original = MySQLConnectionAbstract.connect
+        patches.wrap(MySQLConnectionAbstract, "connect", connect)
+        reconnect = _watched_reconnect(hooks, MySQLConnectionAbstract.reconnect)
+        patches.replace(MySQLConnectionAbstract, "reconnect", reconnect)
+        patches.replace(MySQLConnectionAbstract, _IDLE, property(_idle))
+        _watch_pure(patches, hooks)
+        if CMySQLConnection is not None:
+            _watch_c(patches, hooks)
+        if traced is not None:
+            spanned = functools.partial(
+                traced, self.system, attributes=_SHOWN, connection_of=_connection_of
+            )
+            for cursor in _cursors():
+                for name in set(_TRACED_CALLS) & vars(cursor).keys():
+                    patches.replace(cursor, name, spanned(getattr(cursor, name)))
+        return patches.undo
+
+    def address(self, connection: Any) -> Address:
+        """Return what it was told to connect to; for a Unix socket, its path."""
+        host = connection.unix_socket or connection.server_host
+        return Address(host, int(connection.server_port))
+
+    def backend_id(self, connection: Any) -> str | None:
+        """Return the thread id of the handshake."""
+        return str(connection.connection_id)
+
+    def fileno(self, connection: Any) -> int:
+        """Return the socket's descriptor; below 0 if it is closed, or cannot be told."""
+        sock = sessions.of(connection).socket(connection)
+        return -1 if sock is None else sock.fd
+
+    def askable(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """Not in a transaction, nor in a result, nor in the sandbox of an expired password."""
+        return not (
+            self.is_closed(connection)
+            or connection.in_transaction
+            or sessions.of(connection).is_busy(connection)
+            or sessions.is_sandboxed(connection)
+        )
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run a statement below the cursors.
+
+        On a C connection whose socket could not be told, there is nothing to keep the time with.
+        """
+        return sessions.of(connection).ask(connection, statement, timeout)
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether it was closed; a lost one is not, for the driver."""
+        return sessions.of(connection).is_closed(connection)
+
+    def discard(self, connection: Any) -> None:
+        """Shut its socket down, so that closing it cannot block, and close it."""
+        sessions.discard(connection)
+
+    def mark(self, connection: Any, track: Track) -> None:
+        """Set the attribute."""
+        setattr(connection, ATTRIBUTE, track)
+
+    def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
+        """Connect with the same login, below every patch."""
+        return sessions.Monitor(login.parameters, address, timeout)
+
+    def login_refused(self, error: Exception) -> bool:
+        """Go by the server's error number."""
+        return isinstance(error, errors.Error) and mysql_family.login_refused(error.errno)
+
+    def password(self, login: Login) -> str | None:
+        """Return it as the application wrote it."""
+        return login.parameters["_password1"] or login.parameters["_password"] or None
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Replace the first one, under both of its names."""
+        return Login({**login.parameters, "_password": password, "_password1": ""})
+
+
+def _watch_pure(patches: Patches, hooks: Hooks) -> None:
+    watched = functools.partial(watch, hooks, errors=ERRORS)
+    query_iter = _watched_query_iter(hooks, MySQLConnection.cmd_query_iter)
+    for name in _PURE_CALLS:
+        method = watched(getattr(MySQLConnection, name), failure_of=_failure, may_wait=_may_wait)
+        patches.replace(MySQLConnection, name, method)
+    for name in _PURE_READS:
+        patches.replace(MySQLConnection, name, watched(getattr(MySQLConnection, name), **_READING))
+    patches.replace(MySQLConnection, "cmd_query_iter", query_iter)
+    for name in ("close", "disconnect", "shutdown"):
+        close = _watched_close(hooks, getattr(MySQLConnection, name))
+        patches.replace(MySQLConnection, name, close)
+
+
+def _watch_c(patches: Patches, hooks: Hooks) -> None:
+    watched = functools.partial(watch, hooks, errors=ERRORS)
+    for name in _C_CALLS:
+        method = watched(getattr(CMySQLConnection, name), failure_of=_failure, may_wait=_may_wait)
+        patches.replace(CMySQLConnection, name, method)
+    for name in _C_READS:
+        method = watched(getattr(CMySQLConnection, name), **_READING)
+        patches.replace(CMySQLConnection, name, method)
+    for name in _C_SETTERS:
+        attribute = vars(CMySQLConnection)[name]
+        setter = watched(attribute.fset, failure_of=_failure)
+        patches.replace(CMySQLConnection, name, attribute.setter(setter))
+    rollback = watched(CMySQLConnection.rollback, failure_of=_quiet_failure, may_wait=_never)
+    patches.replace(CMySQLConnection, "rollback", rollback)
+    ping = watched(CMySQLConnection.ping, failure_of=_ping_failure)
+    patches.replace(CMySQLConnection, "ping", ping)
+    is_connected = watched(CMySQLConnection.is_connected, failure_of=_failure)
+    patches.replace(CMySQLConnection, "is_connected", _told_if_lost(hooks, is_connected))
+    for name in ("close", "disconnect"):
+        patches.replace(
+            CMySQLConnection, name, _watched_close(hooks, getattr(CMySQLConnection, name))
+        )
+
+
+def _failure(
+    connection: Any, error: Any, args: tuple[Any, ...], *, lost: bool = False, may_wait: bool = True
+) -> Failure:
+    # What the driver raises by itself has -1, and a time-out the number of another error.
+    is_own = isinstance(error, _TIMED_OUT) or getattr(error, "errno", -1) < 0
+    errno = None if is_own else error.errno
+    lost = lost or isinstance(error, _TIMED_OUT) or sessions.of(connection).is_closed(connection)
+    return mysql_family.failure(errno, str(error), lost=lost, may_wait=may_wait and _may_wait(args))
+
+
+_quiet_failure = functools.partial(_failure, may_wait=False)
+# The driver keeps to itself why nobody answers.
+_ping_failure = functools.partial(_failure, lost=True)
+
+
+def _may_wait(args: tuple[Any, ...]) -> bool:
+    return not args or args[0] not in ("ROLLBACK", b"ROLLBACK")
+
+
+def _never(_: tuple[Any, ...]) -> bool:
+    return False
+
+
+# Within an exchange there is nothing to look for first.
+_READING: dict[str, Any] = {"failure_of": _failure, "may_wait": _never, "path": _IDLE}
+
+
+def _idle(connection: Any) -> Track:
+    track: Track = getattr(connection, ATTRIBUTE)
+    if track.in_flight_since:
+        raise AttributeError
+    return track
+
+
+def _told_if_lost(hooks: Hooks, is_connected: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    @functools.wraps(is_connected)
+    def call(connection: Any) -> bool:
+        answered = is_connected(connection)
+        track = getattr(connection, ATTRIBUTE, None)
+        if not answered and track is not None:
+            hooks.failed(track, lambda: mysql_family.failure(None, "", lost=True))
+        return answered
+
+    return call
+
+
+def _watched_reconnect(hooks: Hooks, original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def reconnect(connection: Any, *args: Any, **kwargs: Any) -> None:
+        track = getattr(connection, ATTRIBUTE, None)
+        if track is not None:
+            # A ping may have found it lost, and kept that to itself.
+            lost = track.socket is not None and bool(cleanup.hung_up([(track, track.socket)]))
+            mysql_family.end(hooks, connection, lost=lost)
+        original(connection, *args, **kwargs)
+
+    return reconnect
+
+
+def _watched_query_iter(
+    hooks: Hooks, original: Callable[..., Iterator[Any]]
+) -> Callable[..., Iterator[Any]]:
+    def advance(_connection: Any, results: Iterator[Any]) -> Any:
+        return next(results, _NO_MORE)
+
+    step = watch(hooks, advance, errors=ERRORS, failure_of=_failure)
+
+    @functools.wraps(original)
+    def cmd_query_iter(connection: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        results = original(connection, *args, **kwargs)
+        while (result := step(connection, results)) is not _NO_MORE:
+            yield result
+
+    return cmd_query_iter
+
+
+def _watched_close(hooks: Hooks, original: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(original)
+    def close(connection: Any) -> None:
+        try:
+            original(connection)
+        finally:
+            track = getattr(connection, ATTRIBUTE, None)
+            if track is not None and sessions.of(connection).is_closed(connection):
+                hooks.closed(track)
+                unmark(connection)
+
+    return close
+
+
+def _cursors() -> Iterable[type]:
+    modules = [pure_cursors, *([] if sessions.c_cursors is None else [sessions.c_cursors])]
+    return [each for module in modules for each in vars(module).values() if isinstance(each, type)]
+
+
+def _connection_of(cursor: Any) -> Any:
+    # Some cursors have a weak proxy, and a closed one nothing.
+    try:
+        return cursor._connection.get_self()  # noqa: SLF001 - public on no version
+    except (AttributeError, ReferenceError):
+        return None

@@ -1,0 +1,354 @@
+"""The sessions behind mysql-connector-python's two classes of connections.
+
+`MySQLConnection` speaks the protocol itself; `CMySQLConnection` leaves that to a C library, which
+does not show its socket. What is asked here passes below every patch.
+"""
+
+# ruff: noqa: SLF001 - neither class shows anything of its session
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import ipaddress
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mysql.connector.connection import MySQLConnection
+from mysql.connector.constants import ClientFlag, ServerFlag
+from mysql.connector.errors import Error
+
+from aurora_otel import cleanup
+from aurora_otel.drivers import mysql_family
+from aurora_otel.drivers.deadline import deadline
+from aurora_otel.drivers.hidden_sockets import HiddenSockets, Peer
+from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.endpoints import Address
+
+try:
+    from mysql.connector import cursor_cext as c_cursors
+    from mysql.connector.connection_cext import CMySQLConnection, MySQLInterfaceError
+except ImportError:
+    # Installed without its C library, or with one that does not find its OpenSSL.
+    c_cursors = CMySQLConnection = MySQLInterfaceError = None
+
+__all__ = [
+    "ERRORS",
+    "CMySQLConnection",
+    "Monitor",
+    "c_cursors",
+    "connect_again",
+    "discard",
+    "is_sandboxed",
+    "login_of",
+    "of",
+]
+
+# Everything that either class may raise.
+ERRORS = (Error,) if MySQLInterfaceError is None else (Error, MySQLInterfaceError)
+
+# On a C connection: when its connect began, and, once that was asked for, which socket it has.
+_BEGAN = f"{ATTRIBUTE}_began"
+_SOCKET = f"{ATTRIBUTE}_socket"
+
+# The attributes that make a login, on both classes.
+_LOGIN = (
+    "_auth_plugin",
+    "_auth_plugin_class",
+    "_client_flags",
+    "_conn_attrs",
+    "_force_ipv6",
+    "_host",
+    "_krb_service_principal",
+    "_oci_config_file",
+    "_oci_config_profile",
+    "_openid_token_file",
+    "_password",
+    "_password1",
+    "_password2",
+    "_password3",
+    "_port",
+    "_ssl",
+    "_ssl_disabled",
+    "_unix_socket",
+    "_user",
+    "_webauthn_callback",
+)
+# What an application wants of its own sessions only.
+_NOT_OURS = (
+    ClientFlag.CONNECT_WITH_DB | ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS | ClientFlag.COMPRESS
+)
+
+# Taken before they are patched.
+_pure_query = MySQLConnection.cmd_query
+_pure_rows = MySQLConnection.get_rows
+_pure_close = MySQLConnection.close
+
+_hidden = HiddenSockets()
+
+
+class Session(Protocol):
+    """What differs between the two classes, given a connection of the one."""
+
+    # The attributes that belong to the session that a connection has now.
+    parts: tuple[str, ...]
+
+    def connect(self, connection: Any, unix_socket: Any, connect: Callable[[], None], /) -> None:
+        """Run `connect`, and note what has to be known about it."""
+
+    def socket(self, connection: Any) -> cleanup.SocketId | None:
+        """Return its socket, if that is open and can be told."""
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether the driver has given it up; from any thread."""
+
+    def is_busy(self, connection: Any) -> bool:
+        """Whether a result is being read from it."""
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run one statement and leave nothing of it behind; as `Monitor.ask`."""
+
+    def close(self, parts: dict[str, Any]) -> None:
+        """Close a session that no connection has any more, given its parts."""
+
+
+class Pure:
+    """Of a `MySQLConnection`."""
+
+    parts = ("_handshake", "_protocol", "_socket")
+
+    def connect(self, _connection: Any, _unix_socket: Any, connect: Callable[[], None]) -> None:
+        """Run `connect`."""
+        connect()
+
+    def socket(self, connection: Any) -> cleanup.SocketId | None:
+        """Return the one that it has as an object."""
+        return None if self.is_closed(connection) else cleanup.identify(_fileno(connection))
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether the driver has closed the socket."""
+        return _fileno(connection) < 0
+
+    def is_busy(self, connection: Any) -> bool:
+        """Go by what the driver noted."""
+        return bool(connection.unread_result or connection._have_next_result)
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run it through the connection: what that notes is set by each statement."""
+        with deadline(self.socket(connection), timeout, Error):
+            _pure_query(connection, statement)
+            rows = _pure_rows(connection, raw=True)[0]
+            if connection.in_transaction:
+                # Without autocommit, a read may begin one, and the application would go on to see
+                # the state of now.
+                _pure_query(connection, "ROLLBACK")
+        return _text(rows)
+
+    def close(self, parts: dict[str, Any]) -> None:
+        """Say farewell and close the socket."""
+        last = MySQLConnection()
+        vars(last).update(parts)
+        with contextlib.suppress(Exception):
+            _pure_close(last)
+
+
+class C:
+    """Of a `CMySQLConnection`."""
+
+    parts = ("_cmysql",)
+
+    def connect(self, connection: Any, unix_socket: Any, connect: Callable[[], None]) -> None:
+        """Run `connect`; from its beginning the socket can be told."""
+        vars(connection).pop(_SOCKET, None)
+        if unix_socket:
+            # Of Unix sockets that lead to the same server nothing else can be told.
+            with contextlib.suppress(OSError):
+                _hidden.look_around()
+        setattr(connection, _BEGAN, time.monotonic())
+        connect()
+
+    def socket(self, connection: Any) -> cleanup.SocketId | None:
+        """Find it out, once; from the connection's own thread, which must not be using it."""
+        if self.is_closed(connection):
+            return None
+        if _SOCKET not in vars(connection):
+            setattr(connection, _SOCKET, _find(connection))
+        found: cleanup.SocketId | None = getattr(connection, _SOCKET)
+        return found if found is None or cleanup.identify(found.fd) == found else None
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether it was closed; one that was lost is not, for the driver."""
+        return connection._cmysql is None or not connection._cmysql.connected()
+
+    def is_busy(self, connection: Any) -> bool:
+        """Go by what the C library and the driver know."""
+        session = connection._cmysql
+        return bool(session.have_result_set or session.more_results() or connection._unread_result)
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run it below the connection, which notes nothing of it."""
+        session = connection._cmysql
+        raw, buffered = session.raw(), session.buffered()
+        with deadline(self.socket(connection), timeout, MySQLInterfaceError):
+            session.query(statement.encode(), raw=True, buffered=True)
+            rows = list(iter(session.fetch_row, None))
+            session.free_result()
+            if session.st_server_status() & ServerFlag.STATUS_IN_TRANS:
+                # As above.
+                session.rollback()
+        session.raw(raw)
+        session.buffered(buffered)
+        return _text(rows)
+
+    def close(self, parts: dict[str, Any]) -> None:
+        """Say farewell and close the socket."""
+        with contextlib.suppress(*ERRORS):
+            parts["_cmysql"].close()
+
+
+_PURE: Session = Pure()
+_C: Session = C()
+
+
+def of(connection: Any) -> Session:
+    """Return what is to be known of a connection's class."""
+    return _PURE if isinstance(connection, MySQLConnection) else _C
+
+
+def is_sandboxed(connection: Any) -> bool:
+    """Whether the server may refuse everything but a new password."""
+    return bool(connection._client_flags & ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS)
+
+
+def discard(connection: Any) -> None:
+    """Close a connection's session and leave the connection without one."""
+    session = of(connection)
+    cleanup.shut_down(session.socket(connection))
+    _set_apart(connection, session)
+
+
+def connect_again(connection: Any, connect: Callable[[Any], None]) -> Any:
+    """Connect the same object once more; it keeps the session that it has until that is done."""
+    session = of(connection)
+    before = dict(vars(connection))
+    vars(connection).update(dict.fromkeys(session.parts))
+    try:
+        session.connect(connection, connection._unix_socket, functools.partial(connect, connection))
+    except BaseException:
+        vars(connection).update(before)
+        raise
+    session.close({name: before[name] for name in session.parts})
+    return connection
+
+
+def login_of(connection: Any) -> dict[str, Any]:
+    """Return the attributes that make a connection's login."""
+    return {name: value for name, value in vars(connection).items() if name in _LOGIN}
+
+
+class Monitor:
+    """The `Monitor` for mysql-connector-python, of its class that shows its socket.
+
+    Args:
+        login: the attributes of an application's connection.
+        address: where to; `None`: where those lead.
+        timeout: seconds for each step of connecting.
+    """
+
+    def __init__(self, login: dict[str, Any], address: Address | None, timeout: float) -> None:
+        self._connection: Any = MySQLConnection()
+        vars(self._connection).update(login)
+        self._connection._client_flags &= ~_NOT_OURS
+        self._connection._conn_attrs = {
+            **login["_conn_attrs"],
+            "program_name": mysql_family.PROGRAM_NAME,
+        }
+        self._connection._connection_timeout = timeout
+        if address is not None:
+            self._connection._host, self._connection._port = address
+            self._connection._unix_socket = None
+        try:
+            # Only what logs in: autocommit stays on, as servers have it.
+            self._connection._open_connection()
+        except Error as error:
+            if _timed_out(error):
+                raise TimeoutError from None
+            raise
+        self._socket = _PURE.socket(self._connection)
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        """Run one statement."""
+        return _PURE.ask(self._connection, statement, timeout)
+
+    def close(self) -> None:
+        """Say farewell and close the socket."""
+        with contextlib.suppress(Exception):
+            _pure_close(self._connection)
+
+    def abort(self) -> None:
+        """Shut the socket down."""
+        cleanup.shut_down(self._socket)
+
+
+def _set_apart(connection: Any, session: Session) -> None:
+    parts = {name: getattr(connection, name) for name in session.parts}
+    vars(connection).update(dict.fromkeys(session.parts))
+    if not all(part is None for part in parts.values()):
+        session.close(parts)
+
+
+def _fileno(connection: Any) -> int:
+    sock = getattr(connection._socket, "sock", None)
+    return -1 if sock is None else int(sock.fileno())
+
+
+def _find(connection: Any) -> cleanup.SocketId | None:
+    session = connection._cmysql
+    began = vars(connection).get(_BEGAN)
+    if began is None:
+        return None
+    is_local = "socket" in session.get_host_info().lower()
+    leads_there = _is_unix if is_local else _leads_to(connection._host, connection._port)
+    with contextlib.suppress(OSError):
+        return _hidden.find(began, leads_there, session.ping)
+    return None
+
+
+def _is_unix(peer: Peer) -> bool:
+    # One half of a pair of sockets has no name.
+    return peer.family == socket.AF_UNIX and bool(peer.address.strip(b"\0"))
+
+
+def _leads_to(host: str, port: int) -> Callable[[Peer], bool]:
+    # A name is not resolved once more: the answer may be another one.
+    try:
+        wanted = ipaddress.ip_address(host)
+    except ValueError:
+        wanted = None
+
+    def leads_there(peer: Peer) -> bool:
+        if peer.family not in (socket.AF_INET, socket.AF_INET6) or peer.port != port:
+            return False
+        return wanted is None or _plain(ipaddress.ip_address(peer.address)) == _plain(wanted)
+
+    return leads_there
+
+
+def _plain(address: Any) -> Any:
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _text(rows: Any) -> Rows:
+    # Latin 1 refuses nothing; what we ask for is ASCII.
+    return [
+        [None if value is None else bytes(value).decode("latin-1") for value in row] for row in rows
+    ]
+
+
+def _timed_out(error: BaseException | None) -> bool:
+    """Whether it comes from a socket's time-out, which each version wraps in another way."""
+    while error is not None and not isinstance(error, TimeoutError):
+        error = error.__context__
+    return error is not None
