@@ -119,12 +119,12 @@ class MariaDBServer:
 
     def position(self) -> str:
         """Returns how far a writer has written, as a global transaction identifier."""
-        ((position,),) = self.execute("SELECT @@global.gtid_current_pos")
+        ((position,),) = self._ask("SELECT @@global.gtid_current_pos")
         return str(position)
 
     def has_reached(self, position: str) -> bool:
         """Tells whether a replica has all that was written up to a writer's position."""
-        return self.execute("SELECT MASTER_GTID_WAIT(%s, 0)", position) == [(0,)]
+        return self._ask("SELECT MASTER_GTID_WAIT(%s, 0)", position) == [(0,)]
 
     def promote(self) -> None:
         """Becomes a writer; returns when it accepts writes."""
@@ -138,7 +138,7 @@ class MariaDBServer:
 
     def demote(self) -> None:
         """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
-        self.execute("SET GLOBAL read_only = 1")
+        self._ask("SET GLOBAL read_only = 1")
 
     def kill(self) -> None:
         """Ends it like a power cut: no farewell on any connection."""
@@ -176,10 +176,15 @@ class MariaDBServer:
                 " WHERE attr_name = 'program_name' AND attr_value = %s)"
             )
             params.append(application_name)
-        return int(self.execute(statement, *params)[0][0])
+        return int(self._ask(statement, *params)[0][0])
 
     def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
         """Runs a statement as the administrator, on a session of its own."""
+        with self._session(self._credentials.database) as session:
+            return session.run(statement, *params)
+
+    def _ask(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
+        """Does the same where the application's database may not be there yet."""
         with self._session() as session:
             return session.run(statement, *params)
 
@@ -187,8 +192,9 @@ class MariaDBServer:
         with self._session() as session:
             return next(iter(session.rows("SHOW SLAVE STATUS")), {})
 
-    def _session(self) -> Session:
-        return Session(self.address, ADMINISTRATOR, self._credentials.administrator_password)
+    def _session(self, database: str = "") -> Session:
+        password = self._credentials.administrator_password
+        return Session(self.address, ADMINISTRATOR, password, database)
 
     def _bootstrap(self) -> None:
         """Makes the empty database that every server starts from: system tables, one account."""
@@ -227,7 +233,7 @@ class MariaDBServer:
 
         def ready() -> bool:
             try:
-                return self.execute("SELECT 1") == [(1,)]
+                return self._ask("SELECT 1") == [(1,)]
             except StatementError:
                 return False
 

@@ -21,8 +21,9 @@ _Self = TypeVar("_Self", bound="Session")
 
 _PROTOCOL_10 = 10
 _UTF8MB4 = 45
-# Long passwords, 4.1's protocol and passwords, transactions, many statements and results, plugins.
-_CAPABILITIES = 0x1 | 0x200 | 0x2000 | 0x8000 | 0x10000 | 0x20000 | 0x80000
+# Long passwords, a database, 4.1's protocol, transactions, 4.1's passwords, many statements and
+# results, plugins.
+_CAPABILITIES = 0x1 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x10000 | 0x20000 | 0x80000
 _MORE_RESULTS = 0x8
 _PLUGIN = b"mysql_native_password"
 
@@ -37,6 +38,7 @@ class Session:
         address: IP address and port.
         user: who logs in.
         password: with `mysql_native_password`.
+        database: where unqualified names are looked for; none if empty.
         timeout: seconds that connecting, and each statement, may take.
 
     Raises:
@@ -45,7 +47,13 @@ class Session:
     """
 
     def __init__(
-        self, address: tuple[str, int], user: str, password: str, *, timeout: float = 10.0
+        self,
+        address: tuple[str, int],
+        user: str,
+        password: str,
+        database: str = "",
+        *,
+        timeout: float = 10.0,
     ) -> None:
         self._timeout = timeout
         try:
@@ -54,7 +62,7 @@ class Session:
             raise StatementError(f"no connection to {address[0]}:{address[1]}: {error}") from error
         self._stream = self._socket.makefile("rb")
         try:
-            self._login(user, password)
+            self._login(user, password, database)
         except BaseException:
             self._close()
             raise
@@ -89,7 +97,7 @@ class Session:
             rows, more = self._result()
         return rows
 
-    def _login(self, user: str, password: str) -> None:
+    def _login(self, user: str, password: str, database: str) -> None:
         greeting = self._receive()
         if greeting.number(1) != _PROTOCOL_10:
             raise StatementError("the server does not speak MySQL's protocol")
@@ -109,6 +117,8 @@ class Session:
             + b"\0"
             + bytes([len(answer)])
             + answer
+            + database.encode()
+            + b"\0"
             + _PLUGIN
             + b"\0",
         )

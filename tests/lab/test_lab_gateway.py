@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from aurora_otel.lab import Action
+from tests.conftest import eventually
 
 
 def _answer(connection, query=None):
@@ -39,7 +40,7 @@ def _silent(connection, seconds=0.3, query=b"SELECT 1"):
     return False
 
 
-def test_a_client_that_shuts_down_ends_its_session_at_once(cluster, connect, eventually):
+def test_a_client_that_shuts_down_ends_its_session_at_once(cluster, connect):
     connection = connect("writer")
     assert cluster.sessions(cluster.writer) == 1
     with socket.socket(fileno=os.dup(connection.fileno())) as wire:
@@ -48,7 +49,7 @@ def test_a_client_that_shuts_down_ends_its_session_at_once(cluster, connect, eve
     assert cluster.gateway.links("writer") == 0
 
 
-def test_a_server_that_ends_a_session_ends_its_link(cluster, connect, eventually):
+def test_a_server_that_ends_a_session_ends_its_link(cluster, connect):
     connection = connect("writer")
     cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
     eventually(lambda: cluster.gateway.links(cluster.writer) == 0)
@@ -62,7 +63,7 @@ def test_the_backend_id_passes_unchanged(cluster, connect):
     assert connection.info.backend_pid == pid
 
 
-def test_a_cut_endpoint_resets_its_links_and_refuses_new_ones(cluster, connect, eventually):
+def test_a_cut_endpoint_resets_its_links_and_refuses_new_ones(cluster, connect):
     cut, other = connect("writer"), connect("reader")
     cluster.gateway.cut("writer")
     with pytest.raises(psycopg.OperationalError):
@@ -83,7 +84,7 @@ def test_a_cut_instance_takes_only_the_links_that_landed_on_it(cluster, connect,
     second.execute("SELECT 1")
 
 
-def test_a_hung_endpoint_passes_nothing_and_goes_on_afterwards(cluster, connect, eventually):
+def test_a_hung_endpoint_passes_nothing_and_goes_on_afterwards(cluster, connect):
     held, leaving = connect("writer"), connect("writer")
     cluster.gateway.hang("writer")
     assert _silent(held)

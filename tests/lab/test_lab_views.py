@@ -1,31 +1,27 @@
-import psycopg
+from urllib.parse import urlsplit
+
 import pytest
 
 from aurora_otel.lab import Failover, Member
-
-
-def _rows(connection):
-    return connection.execute(
-        "SELECT server_id, session_id, extract(epoch FROM now() - last_update_timestamp)::float,"
-        " replica_lag_in_msec FROM aurora_replica_status() ORDER BY server_id"
-    ).fetchall()
+from tests.conftest import eventually
+from tests.lab.sessions import instance, named_writer, view
 
 
 def test_the_view_names_the_writer_and_the_readers(cluster, connect):
-    rows = _rows(connect("writer"))
+    rows = view(connect("writer"))
     assert [row[0] for row in rows] == sorted(cluster.instances)
     assert {row[0] for row in rows if row[1] == "MASTER_SESSION_ID"} == {cluster.writer}
     # Since Aurora PostgreSQL 13.9 the instance that is asked shows no time stamp in its own row.
     assert {row[0] for row in rows if row[2] is None} == {cluster.writer}
 
 
-def test_every_view_changes_with_the_published_topology(cluster, connect, named_writer):
+def test_every_view_changes_with_the_published_topology(cluster, connect):
     switch = cluster.failover(Failover.SWITCHOVER)
     for name in cluster.instances:
         assert named_writer(connect(name)) == [switch.new_writer]
 
 
-def test_an_unpublished_failover_shows_nowhere(cluster, connect, named_writer, instance):
+def test_an_unpublished_failover_shows_nowhere(cluster, connect):
     old = cluster.writer
     switch = cluster.failover(Failover.SWITCHOVER, publish=False)
     assert switch.published is None
@@ -41,18 +37,18 @@ def test_an_unpublished_failover_shows_nowhere(cluster, connect, named_writer, i
     assert instance(connect("writer")) == switch.new_writer
 
 
-def test_a_frozen_view_lags_with_fresh_time_stamps(cluster, connect, named_writer):
+def test_a_frozen_view_lags_with_fresh_time_stamps(cluster, connect):
     old, lagging = cluster.writer, cluster.readers[-1]
     cluster.freeze_view(lagging)
     cluster.failover(Failover.CRASH, target=cluster.readers[0])
     assert named_writer(connect(lagging)) == [old]
-    ages = [age for *_, age, _ in _rows(connect(lagging)) if age is not None]
+    ages = [age for *_, age, _ in view(connect(lagging)) if age is not None]
     assert max(ages) < 1
     cluster.heal()
     assert named_writer(connect(lagging)) == [cluster.writer]
 
 
-def test_a_view_can_say_anything(cluster, connect, named_writer):
+def test_a_view_can_say_anything(cluster, connect):
     target = cluster.readers[0]
     connection = connect(target)
     nonsense = [
@@ -61,7 +57,7 @@ def test_a_view_can_say_anything(cluster, connect, named_writer):
         Member(None, None, age=-5.0),
     ]
     cluster.set_view(target, nonsense)
-    rows = _rows(connection)
+    rows = view(connection)
     assert [row[:2] for row in rows] == [
         ("a", "MASTER_SESSION_ID"),
         ("b", "MASTER_SESSION_ID"),
@@ -71,22 +67,35 @@ def test_a_view_can_say_anything(cluster, connect, named_writer):
     assert rows[1][2:] == (None, 3.5)
     cluster.set_view(target, [])
     cluster.publish()  # changes nothing here
-    assert _rows(connection) == []
+    assert view(connection) == []
     cluster.set_view(target, None)
     assert named_writer(connection) == [cluster.writer]
 
 
-def test_the_functions_can_be_revoked(cluster, connect):
-    writer = cluster.writer
-    cluster.execute(writer, "REVOKE EXECUTE ON FUNCTION aurora_replica_status() FROM public")
+REVOKED = {
+    "postgresql": (
+        "REVOKE EXECUTE ON FUNCTION aurora_replica_status() FROM public",
+        "GRANT EXECUTE ON FUNCTION aurora_replica_status() TO public",
+    ),
+    "mysql": (
+        "REVOKE SELECT ON aurora.* FROM PUBLIC",
+        "GRANT SELECT ON aurora.* TO PUBLIC",
+    ),
+}
+
+
+def test_the_view_can_be_forbidden(cluster, connect):
+    revoke, grant = REVOKED[cluster.engine]
+    cluster.execute(cluster.writer, revoke)
     try:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            _rows(connect("writer"))
+        connection = connect("writer")
+        with pytest.raises(Exception, match="denied"):
+            view(connection)
     finally:
-        cluster.execute(writer, "GRANT EXECUTE ON FUNCTION aurora_replica_status() TO public")
+        cluster.execute(cluster.writer, grant)
 
 
-def test_the_endpoints_lead_where_they_say(cluster, connect, instance):
+def test_the_endpoints_lead_where_they_say(cluster, connect):
     assert {instance(connect("writer")) for _ in range(4)} == {cluster.writer}
     assert {instance(connect("reader")) for _ in range(4)} == set(cluster.readers)
     assert {instance(connect("custom")) for _ in range(4)} == set(cluster.instances[-2:])
@@ -94,7 +103,7 @@ def test_the_endpoints_lead_where_they_say(cluster, connect, instance):
     assert {instance(connect("custom")) for _ in range(4)} == {cluster.writer}
 
 
-def test_names_lag_behind_the_topology(cluster, connect, instance, named_writer, eventually):
+def test_names_lag_behind_the_topology(cluster, connect):
     old = cluster.writer
     cluster.dns_lag = 3600
     switch = cluster.failover(Failover.SWITCHOVER)
@@ -108,22 +117,51 @@ def test_names_lag_behind_the_topology(cluster, connect, instance, named_writer,
     assert cluster.dns_lag == 0
 
 
-def test_the_connection_string_plays_aurora_names(cluster, connect):
+def test_endpoints_and_instances_have_aurora_names(cluster):
     domain = cluster.domain
-    assert cluster.host("writer") == f"lab.cluster-{domain}"
-    assert cluster.host("reader") == f"lab.cluster-ro-{domain}"
-    assert cluster.host("custom") == f"lab-custom.cluster-custom-{domain}"
-    assert cluster.host("lab-2") == f"lab-2.{domain}"
-    info = connect("writer").info
-    assert (info.host, info.hostaddr, info.port) == (
-        f"lab.cluster-{domain}",
-        *cluster.address("writer"),
-    )
-    assert connect("writer", host="db.example.com").info.host == "db.example.com"
+    assert cluster.hosts == {
+        f"lab.cluster-{domain}": "127.0.0.8",
+        f"lab.cluster-ro-{domain}": "127.0.0.9",
+        f"lab-custom.cluster-custom-{domain}": "127.0.0.10",
+        f"lab-1.{domain}": "127.0.0.11",
+        f"lab-2.{domain}": "127.0.0.12",
+        f"lab-3.{domain}": "127.0.0.13",
+    }
+    assert {cluster.hosts[cluster.host(place)] for place in ("writer", "lab-2")} == {
+        cluster.address("writer")[0],
+        cluster.address("lab-2")[0],
+    }
+    assert cluster.parameters("reader")["host"] == f"lab.cluster-ro-{domain}"
+    assert cluster.parameters("reader", host="db.example.com")["host"] == "db.example.com"
     address, port = cluster.address("lab-1")
-    plain = connect("lab-1", host=address, application_name="it's mine").info
-    assert plain.get_parameters()["application_name"] == "it's mine"
-    assert "hostaddr" not in cluster.dsn("lab-1", host=address)
     assert cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"].startswith(
         f"lab-1={address}:{port},lab-2="
+    )
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_libpq_takes_the_name_and_the_address(cluster, connect):
+    info = connect("writer").connection.info
+    assert (info.host, info.hostaddr, info.port) == (
+        cluster.host("writer"),
+        *cluster.address("writer"),
+    )
+    named = connect("writer", host="db.example.com").connection
+    assert named.info.host == "db.example.com"
+    address, _ = cluster.address("lab-1")
+    plain = connect("lab-1", host=address, application_name="it's mine").connection.info
+    assert plain.get_parameters()["application_name"] == "it's mine"
+    assert "hostaddr" not in cluster.dsn("lab-1", host=address)
+
+
+@pytest.mark.parametrize("engine", ["mysql"])
+def test_a_mysql_url_names_login_and_place(cluster):
+    url = urlsplit(cluster.dsn("lab-2", charset="utf8mb4"))
+    login = cluster.parameters("lab-2")
+    assert (url.scheme, url.query) == ("mysql", "charset=utf8mb4")
+    assert (url.username, url.password) == (login["user"], login["password"])
+    assert (url.hostname, url.port, url.path[1:]) == (
+        login["host"],
+        login["port"],
+        login["database"],
     )
