@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from aurora_otel.demo import metrics
@@ -47,6 +48,7 @@ class Figures:
         seconds_to_published: Until the topology named the new writer.
         seconds_to_first_clean_write: Until the new writer took a write of such a thread.
         seconds_to_no_stale_connection: Until no session was left on the old writer.
+        seconds_without_a_write: The longest time in which no write at all was accepted.
     """
 
     writes: int
@@ -63,6 +65,7 @@ class Figures:
     seconds_to_published: float
     seconds_to_first_clean_write: float | None
     seconds_to_no_stale_connection: float | None
+    seconds_without_a_write: float
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ def figures(run: Recording) -> Figures:
         seconds_to_published=run.published - switch.began,
         seconds_to_first_clean_write=min((call.end - switch.began for call in clean), default=None),
         seconds_to_no_stale_connection=seconds_to_no_stale_connection(run),
+        seconds_without_a_write=seconds_without_a_write(run),
     )
 
 
@@ -157,6 +161,12 @@ def seconds_to_no_stale_connection(run: Recording) -> float | None:
         elif gone is None:
             gone = sample.at
     return None if gone is None else gone - run.switch.began
+
+
+def seconds_without_a_write(run: Recording) -> float:
+    """Return the longest time of `run` in which no write was accepted: the unavailability."""
+    accepted = sorted(call.end for call in run.writes if call.outcome is Outcome.OK)
+    return max(later - at for at, later in pairwise([run.started, *accepted, run.ended]))
 
 
 def agent_figures(run: Recording) -> AgentFigures:

@@ -51,7 +51,7 @@ def show(result: Result, console: Console, *, metrics: bool = True) -> None:
     console.print(side_by_side(result))
     for run in result.runs:
         if run is not result.without:
-            _show_telemetry(run, console, metrics=metrics)
+            show_telemetry(run, console, metrics=metrics)
     console.print()
     for promise in result.promises:
         console.print(promise_line(promise))
@@ -61,7 +61,8 @@ def show(result: Result, console: Console, *, metrics: bool = True) -> None:
             console.print(Text("\n".join(run.output.splitlines()[-OUTPUT_LINES:]), "dim"))
 
 
-def _show_telemetry(run: Recording, console: Console, *, metrics: bool) -> None:
+def show_telemetry(run: Recording, console: Console, *, metrics: bool) -> None:
+    """Print what the agent exported about `run`."""
     console.print(f"What the agent exported ({TITLES[run.name]})", style="bold")
     traces = failovers(run.telemetry.spans)
     for trace in traces:
@@ -80,13 +81,14 @@ def side_by_side(result: Result) -> Table:
     table.add_column("")
     for run in result.runs:
         table.add_column(TITLES[run.name], justify="right")
-    columns = [dict(_rows(figures(run))) for run in result.runs]
+    columns = [dict(rows(figures(run))) for run in result.runs]
     for label in columns[0]:
         table.add_row(label, *(column[label] for column in columns))
     return table
 
 
-def _rows(run: Figures) -> Iterator[tuple[str, str]]:
+def rows(run: Figures) -> Iterator[tuple[str, str]]:
+    """Yield the figures of a run, each with what it is."""
     yield "writes", str(run.writes)
     yield "failed writes", str(run.failed_writes)
     yield f"  of them in the last {LAST_SECONDS:g} s", str(run.failed_writes_in_the_end)
@@ -100,6 +102,7 @@ def _rows(run: Figures) -> Iterator[tuple[str, str]]:
     yield "topology names the new writer after", seconds(run.seconds_to_published)
     yield "first clean write after", seconds(run.seconds_to_first_clean_write)
     yield "no stale connection left after", seconds(run.seconds_to_no_stale_connection)
+    yield "longest without an accepted write", seconds(run.seconds_without_a_write)
 
 
 def seconds(value: float | None) -> str:

@@ -172,3 +172,12 @@ def test_a_call_that_stayed_stuck_counts_to_the_end():
         )
     )
     assert told.stuck_seconds_after_verdict == pytest.approx(ENDED - 12)
+
+
+def test_the_longest_time_without_an_accepted_write_includes_both_ends():
+    accepted = [write("writer-1", at, at) for at in (3.0, 9.0)]
+    refused = write("writer-1", 14, 14, Outcome.REFUSED)
+    assert figures(recording(*accepted, refused)).seconds_without_a_write == ENDED - 9
+    late = write("fresh", 19, 19)
+    assert figures(recording(*accepted, refused, late)).seconds_without_a_write == 10
+    assert figures(recording(refused)).seconds_without_a_write == ENDED

@@ -52,6 +52,7 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     "seconds_to_published": ("Until the topology named the new writer", "s", _NEVER),
     "seconds_to_first_clean_write": ("Until a writing thread wrote to the new writer", "s", _NEVER),
     "seconds_to_no_stale_connection": ("Until no stale connection was left", "s", _NEVER),
+    "seconds_without_a_write": ("The longest time without an accepted write", "s", _NEVER),
     "verdict_seconds": ("Until the agent had its verdict", "s", _NEVER),
     "detection_seconds": ("Detection: from the symptom to the verdict", "s", _UNKNOWN),
     "cleanup_seconds": (
@@ -77,6 +78,7 @@ MAIN = (
     "sessions_on_old_writer",
     "seconds_to_first_clean_write",
     "seconds_to_no_stale_connection",
+    "seconds_without_a_write",
 )
 
 
