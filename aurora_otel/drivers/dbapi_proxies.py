@@ -172,7 +172,13 @@ class Proxies:
         self, original: type, base: type, members: Callable[[type], dict[str, Any]]
     ) -> Callable[..., Any]:
         if original not in self._classes:
-            self._classes[original] = type(original.__name__, (base,), members(original))
+            names = {
+                "__module__": original.__module__,
+                "__qualname__": original.__qualname__,
+                "__doc__": original.__doc__,
+            }
+            made = type(original.__name__, (base,), names | members(original))
+            self._classes[original] = made
         return self._classes[original]
 
     def _connection_members(self, original: type) -> dict[str, Any]:

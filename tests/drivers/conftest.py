@@ -10,11 +10,14 @@ import pytest
 
 from aurora_otel.lab import Cluster
 from tests.conftest import Agent
-from tests.drivers.descriptors import DRIVERS, Descriptor
+from tests.drivers.descriptors import DRIVERS as KNOWN
+from tests.drivers.descriptors import Descriptor
 from tests.drivers.harmless import HARMLESS
 from tests.drivers.names import _resolved  # noqa: F401 - a fixture
+from tests.drivers.unknown import UNKNOWN
 
 ORDERS = ("upstream before ours", "upstream after ours")
+DRIVERS = (*KNOWN, *UNKNOWN)
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "way": lambda driver: ((way.name, way) for way in driver.ways),

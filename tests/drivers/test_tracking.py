@@ -18,7 +18,7 @@ def test_a_connection_is_tracked_under_the_instance_that_it_landed_on(
     if way.is_writer_endpoint:
         host = cluster.address(target)[0] if way.host == "address" else way.host
         settings = {"writer_endpoints": host}
-    agent = start(**settings)
+    agent = start(**driver.settings(cluster) | settings)
     connection = connect(target, way.host)
 
     instance = driver.serving(connection)

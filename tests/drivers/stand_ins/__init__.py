@@ -1,0 +1,1 @@
+"""Drivers that aurora-otel knows, under names that it does not know."""

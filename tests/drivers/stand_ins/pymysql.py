@@ -1,0 +1,5 @@
+"""PyMySQL's DB-API."""
+
+from pymysql import Error, connect
+
+__all__ = ["Error", "connect"]
