@@ -1,0 +1,94 @@
+"""What applications do with the DB-API drivers of MySQL, PyMySQL and mysqlclient alike."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aurora_otel.lab import Cluster
+
+ITEMS = "CREATE TEMPORARY TABLE items (id int AUTO_INCREMENT PRIMARY KEY, x varchar(20) UNIQUE)"
+
+
+def arguments(cluster: Cluster, target: str = "writer") -> dict[str, Any]:
+    """Return what to call `connect` with."""
+    host, port = cluster.address(target)
+    login = {"user": cluster.user, "password": cluster.password, "database": cluster.database}
+    return {"host": host, "port": port, **login}
+
+
+def writer_endpoint(cluster: Cluster) -> str:
+    """Return the setting `WRITER_ENDPOINTS` that tells what the writer endpoint's address is."""
+    return ":".join(map(str, cluster.address("writer")))
+
+
+def end(cluster: Cluster, connection: Any, instance: str | None = None) -> None:
+    """Make the server end a connection's session; wait until it is gone."""
+    session, instance = connection.thread_id(), instance or cluster.writer
+    cluster.execute(instance, f"KILL CONNECTION {session}")
+    there = f"SELECT 1 FROM information_schema.processlist WHERE id = {session}"
+    while cluster.execute(instance, there):
+        pass
+
+
+def executed(connection: Any, statement: str, *args: Any, cursor: Any = None) -> tuple[Any, ...]:
+    """Run a statement; return all that the cursor shows of it."""
+    cursor = connection.cursor(cursor)
+    returned = cursor.execute(statement, *args)
+    rows = cursor.fetchall() if cursor.description else None
+    return returned, cursor.description, cursor.rowcount, cursor.lastrowid, rows
+
+
+def executemany(connection: Any) -> tuple[Any, ...]:
+    """Insert several rows by one statement."""
+    cursor = connection.cursor()
+    returned = cursor.executemany("INSERT INTO items (x) VALUES (%s)", [["a"], ["b"]])
+    return returned, cursor.rowcount, connection.insert_id(), connection.affected_rows()
+
+
+def several_results(connection: Any) -> list[Any]:
+    """Call a procedure that returns two results."""
+    cursor = connection.cursor()
+    cursor.callproc("two_results", (1,))
+    found = [cursor.fetchall()]
+    while cursor.nextset():
+        found.append(cursor.fetchall())
+    return found
+
+
+def autocommitted(connection: Any) -> tuple[Any, ...]:
+    """Switch autocommit on and off."""
+    connection.autocommit(1)
+    on = connection.get_autocommit()
+    connection.autocommit(0)
+    return on, connection.get_autocommit()
+
+
+def warned(connection: Any) -> tuple[Any, ...]:
+    """Read the server's warnings."""
+    executed(connection, "SELECT 1 + 'x'")
+    return connection.show_warnings()
+
+
+COMMON = {
+    "execute": lambda c: executed(c, "SELECT 1, 'x', NULL"),
+    "parameters": lambda c: executed(c, "SELECT %s, %s", (1, "it's")),
+    "executemany": executemany,
+    "several results": several_results,
+    "autocommit": autocommitted,
+    "begin": lambda c: (c.begin(), executed(c, "SELECT @@in_transaction"))[1],
+    "commit": lambda c: (executed(c, "INSERT INTO items (x) VALUES ('c')"), c.commit())[1],
+    "rollback": lambda c: (executed(c, "INSERT INTO items (x) VALUES ('r')"), c.rollback())[1],
+    "warnings": warned,
+    "database": lambda c: (c.select_db("information_schema"), executed(c, "SELECT DATABASE()")),
+    "character set": lambda c: (c.set_character_set("latin1"), executed(c, "SELECT 'é'")),
+    "ping": lambda c: c.ping(),
+    "syntax error": lambda c: executed(c, "SELEC"),
+    "unique violation": lambda c: executed(c, "INSERT INTO items (x) VALUES ('u'), ('u')"),
+    "block": lambda c: c.__enter__() is c,
+}
+
+
+def seen(outcome: tuple[Any, ...]) -> str:
+    """Return an outcome as text that can be compared: no addresses, no session numbers."""
+    return re.sub(r"0x[0-9a-f]+|connection \d+", "…", repr(outcome))
