@@ -32,9 +32,9 @@ _MYSQL_READ_ONLY = frozenset({1792, 1836, 1874})
 # ER_OPTION_PREVENTS_STATEMENT, of whichever option the message names.
 _MYSQL_OPTION = 1290
 _READ_ONLY_OPTION = re.compile(r"--[a-z_-]*read[_-]only\b", re.IGNORECASE)
-# CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_SERVER_LOST_EXTENDED; ER_SERVER_SHUTDOWN; MariaDB's
-# ER_CONNECTION_KILLED
-_MYSQL_LOST = frozenset({2006, 2013, 2055, 1053, 1927})
+# CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_SERVER_LOST_EXTENDED; MariaDB's CR_ERR_NET_READ and
+# CR_ERR_NET_WRITE; ER_SERVER_SHUTDOWN; MariaDB's ER_CONNECTION_KILLED
+_MYSQL_LOST = frozenset({2006, 2013, 2055, 5013, 5014, 1053, 1927})
 
 
 def of_postgresql(sqlstate: str | None, *, lost: bool) -> Symptom | None:

@@ -14,8 +14,9 @@ DEFAULT_PORT = 3306
 PROGRAM_NAME = "aurora-otel"
 
 # After these there is no connection any more, whether or not the driver has noticed: server gone,
-# lost, lost with a reason; MariaDB's "connection was killed"; MySQL's idle timeout.
-_GONE = frozenset({2006, 2013, 2055, 1927, 4031})
+# lost, lost with a reason, neither to be read from nor to be written to; MariaDB's "connection was
+# killed"; MySQL's idle timeout.
+_GONE = frozenset({2006, 2013, 2055, 5013, 5014, 1927, 4031})
 # Access denied, to a database, to a host; the other access denied; password expired; account
 # locked, on MySQL and on MariaDB.
 _LOGIN_REFUSED = frozenset({1044, 1045, 1130, 1698, 1820, 1862, 3118, 4151})

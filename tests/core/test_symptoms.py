@@ -92,7 +92,7 @@ def test_a_write_refused_by_mysql_is_a_symptom(errno, lost):
 
 
 @pytest.mark.parametrize("lost", [True, False])
-@pytest.mark.parametrize("errno", [2006, 2013, 2055, 1053, 1927])
+@pytest.mark.parametrize("errno", [2006, 2013, 2055, 5013, 5014, 1053, 1927])
 def test_a_connection_lost_and_a_mysql_that_shuts_down_are_symptoms(errno, lost):
     assert of_mysql(errno, "", lost=lost) is Symptom.CONNECTION_LOST
 
