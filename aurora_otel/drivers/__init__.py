@@ -35,6 +35,7 @@ REGISTRY = (
     Registration("pymysql", "pymysql", "aurora_otel.drivers.pymysql"),
     Registration("mysqlclient", "MySQLdb", "aurora_otel.drivers.mysqlclient"),
     Registration("mysql-connector", "mysql.connector", "aurora_otel.drivers.mysql_connector"),
+    Registration("mariadb", "mariadb", "aurora_otel.drivers.mariadb"),
     Registration("pg8000", "pg8000", "aurora_otel.drivers.pg8000"),
 )
 NAMES = tuple(registration.name for registration in REGISTRY)
