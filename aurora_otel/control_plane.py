@@ -218,6 +218,8 @@ class ControlPlane:
             description = rds_clusters.describe(api, identifier, domain)
         except ApiError as error:
             self._pause(_TROUBLED if error.trouble in _PASSING else _HOPELESS)
+            if self._is_as_good_as_off(error):
+                return
             self._hear(order, Reading(Source.RDS_API, began, error=error.kind), began_ns)
             raise
         self._pause(_ANSWERED)
@@ -278,9 +280,10 @@ class ControlPlane:
 
     def _tell(self, error: ApiError) -> None:
         """Log what is wrong, once in the process for each thing that is."""
-        if error.trouble is Trouble.NO_CREDENTIALS and (
-            self._around.now.settings.rds_api is RdsApiUse.AUTO
-        ):
-            return  # as good as off
-        if self._around.apis.is_new(error):
+        if not self._is_as_good_as_off(error) and self._around.apis.is_new(error):
             log.api_trouble(error)
+
+    def _is_as_good_as_off(self, error: ApiError) -> bool:
+        """Whether nobody expects an answer: `auto`, and no credentials."""
+        auto = self._around.now.settings.rds_api is RdsApiUse.AUTO
+        return auto and error.trouble is Trouble.NO_CREDENTIALS
