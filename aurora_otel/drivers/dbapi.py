@@ -18,11 +18,20 @@ import wrapt
 
 from aurora_otel import cleanup
 from aurora_otel.drivers import libpq, mysql_family
-from aurora_otel.drivers.dbapi_proxies import Proxies, Shown, is_gone
+from aurora_otel.drivers.dbapi_proxies import Proxies, Shown, has_left, is_gone
 from aurora_otel.drivers.dbapi_traits import PORTS, Traits
 from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.patching import Patches
-from aurora_otel.drivers.protocol import Failure, Hooks, Login, Monitor, Opening, Rows, Traced
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Failure,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+)
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
@@ -123,7 +132,7 @@ class Adapter:
 
     def is_closed(self, connection: Any) -> bool:
         """Whether its socket is gone."""
-        if connection._self_is_closed:  # noqa: SLF001 - our own proxy
+        if hasattr(connection, ATTRIBUTE) and has_left(connection):
             return True
         try:
             return self.socket(connection.__wrapped__) is None

@@ -15,7 +15,7 @@ import wrapt
 
 from aurora_otel import cleanup
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.watching import watch, watch_close
 from aurora_otel.endpoints import Address
 
 # What of PEP 249 goes to the network, and what drivers often add to it.
@@ -82,7 +82,6 @@ class ConnectionProxy(_Proxy):
         self._self_cursor_proxy = cursor_proxy
         # Until the application has it: then it may be inside anything.
         self._self_is_fresh = True
-        self._self_is_closed = False
 
     @property
     def _self_address(self) -> Address:
@@ -195,7 +194,7 @@ class Proxies:
         for name in ("__exit__", "close"):
             if hasattr(original, name):
                 inner = members.get(name) or _forwarding(original, name)
-                members[name] = _watched_close(self._hooks, inner)
+                members[name] = watch_close(self._hooks, inner, has_left)
         return {**members, ATTRIBUTE: property(attrgetter("_self_track"))}
 
     def _cursor_members(self, original: type) -> dict[str, Any]:
@@ -232,20 +231,9 @@ def _forwarding(original: type, name: str) -> Callable[..., Any]:
     return functools.update_wrapper(call, getattr(original, name))
 
 
-def _watched_close(hooks: Hooks, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that tells if the connection is closed after it."""
-
-    @functools.wraps(method)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        finally:
-            track = getattr(self, ATTRIBUTE, None)
-            if track is not None and is_gone(track.socket):
-                self._self_is_closed = True
-                hooks.closed(track)
-
-    return call
+def has_left(connection: ConnectionProxy) -> bool:
+    """Whether a connection has let go of the socket under which it is tracked."""
+    return is_gone(connection._self_track.socket)  # noqa: SLF001 - our own
 
 
 def is_gone(sock: cleanup.SocketId | None) -> bool:

@@ -32,7 +32,7 @@ from aurora_otel.drivers.protocol import (
     Rows,
     Traced,
 )
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.watching import watch, watch_close
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
@@ -120,7 +120,7 @@ class Adapter:
                 hooks, original, errors=_ERRORS, failure_of=_failure, may_wait=_may_wait
             )
             patches.replace(connection, name, watched)
-        patches.replace(connection, "close", _watched_close(hooks, connection.close))
+        patches.replace(connection, "close", watch_close(hooks, connection.close, self.is_closed))
         remembering = _remembering(connection.handle_ERROR_RESPONSE)
         patches.replace(connection, "handle_ERROR_RESPONSE", remembering)
         if traced is not None:
@@ -239,19 +239,6 @@ def _remembering(original: Callable[..., Any]) -> Callable[..., Any]:
             setattr(self, _FAREWELL, fields.get(core.RESPONSE_CODE))
 
     return handle
-
-
-def _watched_close(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def close(self: Any) -> None:
-        try:
-            original(self)
-        finally:
-            track = getattr(self, ATTRIBUTE, None)
-            if track is not None and self._usock is None:
-                hooks.closed(track)
-
-    return close
 
 
 def _trace(patches: Patches, traced: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Generator
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,7 @@ from aurora_otel.drivers.protocol import (
     Rows,
     Traced,
 )
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.watching import watch, watch_close
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
@@ -69,7 +70,9 @@ class Adapter:
                 may_wait=_may_wait,
             ),
         )
-        patches.replace(connection, "close", _watched_close(hooks, connection.close))
+        patches.replace(
+            connection, "close", watch_close(hooks, connection.close, attrgetter("closed"))
+        )
         if traced is not None:
             for cursor in (module.Cursor, module.ServerCursor):
                 for name in ("execute", "executemany"):
@@ -216,17 +219,3 @@ def _may_wait(args: tuple[Any, ...]) -> bool:
 def _failure(connection: Any, error: Any, args: tuple[Any, ...]) -> Failure:
     lost = connection.pgconn.status == pq.ConnStatus.BAD
     return libpq.failure(error.sqlstate, lost=lost, may_wait=_may_wait(args))
-
-
-def _watched_close(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            track = getattr(self, ATTRIBUTE, None)
-            # A pool's connection may only have been returned to it.
-            if track is not None and self.closed:
-                hooks.closed(track)
-
-    return close

@@ -1,4 +1,4 @@
-"""The one wrapper of every watched call: the hot path.
+"""The wrapper of every watched call, which is the hot path; and that of `close`.
 
 A call on a healthy connection pays a mark that it is in flight and one attribute check. What a
 wrapper costs beyond that is mostly `*args, **kwargs`: the tuple and the dictionary are made and
@@ -102,6 +102,29 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     exec(compile(source, place, "exec"), scope)  # noqa: S102 - the template above, and parameters
     wrapped: Callable[..., Any] = functools.wraps(original)(scope["call"])
     return wrapped
+
+
+def watch_close(
+    hooks: Hooks, original: Callable[..., Any], is_closed: Callable[[Any], bool]
+) -> Callable[..., Any]:
+    """Return `original`, a connection's method, as one that tells if it has closed the connection.
+
+    Args:
+        hooks: where to report.
+        original: the method.
+        is_closed: whether a connection is closed: a pool's may only have been returned to it.
+    """
+
+    @functools.wraps(original)
+    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            track = getattr(self, ATTRIBUTE, None)
+            if track is not None and is_closed(self):
+                hooks.closed(track)
+
+    return close
 
 
 def _parameters(function: Callable[..., Any], taken: set[str]) -> _Parameters:
