@@ -5,9 +5,7 @@ What a session does not tell apart is in `connection`, the driver's own.
 
 from __future__ import annotations
 
-import os
 import select
-import socket
 from typing import Any
 
 import psycopg
@@ -95,6 +93,8 @@ class MySQLSession:
     def __init__(self, cluster, target, *, host=None, application_name=None, **params):
         if application_name is not None:
             params["program_name"] = application_name
+        # PyMySQL's own connect timeout ends with TCP's part of connecting.
+        params.setdefault("read_timeout", params.get("connect_timeout"))
         with resolving(cluster.hosts):
             self.connection: Any = pymysql.connect(
                 **{**cluster.parameters(target, host=host), **params}, autocommit=True
@@ -162,10 +162,4 @@ def exists(session, table):
 
 def is_silent(session, seconds=0.3):
     """Tells that no answer comes to what was sent."""
-    with socket.socket(fileno=os.dup(session.fileno())) as wire:
-        wire.settimeout(seconds)
-        try:
-            wire.recv(1, socket.MSG_PEEK)
-        except TimeoutError:
-            return True
-    return False
+    return not select.select([session], [], [], seconds)[0]
