@@ -17,7 +17,7 @@ from operator import attrgetter
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from pg8000 import core, dbapi, legacy, native
+from pg8000 import core, dbapi, legacy
 from pg8000.exceptions import DatabaseError, Error
 
 from aurora_otel.drivers import libpq, pg8000_session
@@ -243,6 +243,9 @@ def _remembering(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _trace(patches: Patches, traced: Callable[..., Any]) -> None:
     """Have the cursors of both DB-APIs, and the native connection, make query spans."""
+    # The one module that `import pg8000` does not bring.
+    from pg8000 import native  # noqa: PLC0415 - else it would be loaded for nothing
+
     for cursor in (dbapi.Cursor, legacy.Cursor):
         for name in ("callproc", "execute", "executemany"):
             if original := vars(cursor).get(name):
