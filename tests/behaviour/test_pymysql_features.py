@@ -27,7 +27,6 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}
-PROCEDURE = "CREATE PROCEDURE two_results (n int) BEGIN SELECT n; SELECT n + 1, 'x'; END"
 # Converters of an application that fail on whatever is read.
 FAILING = {
     **conversions,
@@ -37,23 +36,9 @@ ROWS = "SELECT seq FROM seq_1_to_5"
 MANY_ROWS = "SELECT seq, REPEAT('x', 1000) FROM seq_1_to_20000"
 
 
-@pytest.fixture(scope="module")
-def with_procedure(mysql_lab):
-    mysql_lab.heal()
-    mysql_lab.execute(
-        mysql_lab.writer, f"DROP PROCEDURE IF EXISTS {mysql_lab.database}.two_results"
-    )
-    mysql_lab.execute(
-        mysql_lab.writer,
-        PROCEDURE.replace("two_results", f"{mysql_lab.database}.two_results", 1),
-    )
-    return mysql_lab
-
-
 @pytest.fixture
-def cluster(with_procedure):
-    with_procedure.heal()
-    return with_procedure
+def cluster(mysql_cluster):
+    return mysql_cluster
 
 
 @pytest.fixture(autouse=True)
