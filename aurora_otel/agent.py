@@ -21,6 +21,8 @@ from aurora_otel.detector import Detector, Pace
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
 from aurora_otel.endpoints import Endpoint
 from aurora_otel.failover import Surroundings
+from aurora_otel.meters import Meter, Meters
+from aurora_otel.pools.protocol import Description
 from aurora_otel.pruning import Rounds
 from aurora_otel.refresh import Refresher
 from aurora_otel.settings import Settings
@@ -68,6 +70,7 @@ class Agent:
         self._surroundings = Surroundings(self, self.tracker, self.clusters, _clock)
         self._arrivals = Arrivals(self._surroundings, self.refreshers)
         self._checkouts = Checkouts(self._surroundings, self.refreshers)
+        self._meters = Meters(self)
         drivers = self._arrivals.drivers
         self._rounds = Rounds(self._surroundings, self.refreshers, drivers, self._deferred)
         self._background = Background(self._rounds.tick)
@@ -118,6 +121,10 @@ class Agent:
         """Whether we have taken `connection` out of use; looks at nothing."""
         return self._checkouts.is_invalidated(connection)
 
+    def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        """Return what measures `pool`."""
+        return self._meters.of(pool, describe)
+
     # An error.
 
     def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
@@ -160,6 +167,7 @@ class Agent:
         found: Observations = {}
         with self.shield.inside("observe metrics"):
             found = observe(self.tracker, self.clusters, self.settings, _clock())
+            found |= self._meters.observations()
             self._rounds.tell_ended()
         return found
 

@@ -357,6 +357,7 @@ class Tracker:
         }
 
     def _prune(self, track: Track, reason: PruneReason) -> None:
+        track.hung_up = reason is PruneReason.HUNG_UP
         self._end(track, State.PRUNED, reason)
         self.books[track.group].prunes[reason] += 1
 

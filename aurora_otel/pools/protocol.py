@@ -7,12 +7,65 @@ See `docs/design.md`, "Pools".
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+
+class Gauges(NamedTuple):
+    """What a pool tells of itself; `None` where it cannot: then `used` is what was handed out.
+
+    Attributes:
+        idle: connections that wait to be handed out.
+        used: connections that are handed out.
+        max: connections that it allows.
+        idle_max: idle connections that it allows.
+        idle_min: idle connections that it keeps at least.
+    """
+
+    idle: int | None = None
+    used: int | None = None
+    max: int | None = None
+    idle_max: int | None = None
+    idle_min: int | None = None
+
+
+class Description(NamedTuple):
+    """What is to be known of a pool.
+
+    Attributes:
+        name: its name in telemetry; a number is added where another pool has that one.
+        owner: what keeps the name when it replaces its pool; the pool itself, where nothing does.
+        read: asks a pool of this kind what it tells of itself; waits for nothing.
+    """
+
+    name: str
+    owner: Any
+    read: Callable[[Any], Gauges]
+
+
+class Meter(Protocol):
+    """Measures one pool."""
+
+    def waiting(self, timed_out: type[Exception]) -> AbstractContextManager[None]:
+        """Measure a checkout: a caller waits for a connection while the block lasts.
+
+        Args:
+            timed_out: what the block raises when the caller has waited in vain.
+        """
+
+    def creating(self) -> AbstractContextManager[None]:
+        """Measure the block, which opens a connection."""
+
+    def lent(self, connection: Any) -> None:
+        """Take note that a connection was handed out."""
+
+    def returned(self, connection: Any) -> None:
+        """Take note that a connection is back."""
 
 
 class Hooks(Protocol):
-    """What a pool's file asks. None of these raises.
+    """What a pool's file asks and reports. None of these raises.
 
     A connection is the driver's own object, or a proxy that passes attributes on.
     """
@@ -28,6 +81,14 @@ class Hooks(Protocol):
     def is_invalidated(self, connection: Any) -> bool:
         """Whether we have taken a connection out of use; looks at nothing."""
 
+    def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        """Return what measures `pool`.
+
+        Args:
+            pool: the pool.
+            describe: returns what is to be known of it; called when it is met first.
+        """
+
 
 class Pool(Protocol):
     """One library's pools."""
@@ -37,7 +98,7 @@ class Pool(Protocol):
 
         Args:
             module: the library's.
-            hooks: whom to ask.
+            hooks: whom to ask, and where to report.
 
         Returns:
             what undoes it.

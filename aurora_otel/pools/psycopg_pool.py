@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from aurora_otel.drivers.patching import Patches
-from aurora_otel.pools.protocol import Hooks
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
 
 
 class Adapter:
@@ -24,8 +24,15 @@ class Adapter:
         """Patch `ConnectionPool`, from which `NullConnectionPool` inherits."""
         pool = module.ConnectionPool
         patches = Patches()
-        checking = _checking(hooks, pool._getconn_unchecked)  # noqa: SLF001 - see above
-        patches.replace(pool, "_getconn_unchecked", checking)
+
+        def meter(of: Any) -> Meter:
+            return hooks.meter(of, lambda: Description(of.name, of, _gauges))
+
+        unchecked, connect = pool._getconn_unchecked, pool._connect  # noqa: SLF001 - see above
+        patches.replace(pool, "_getconn_unchecked", _checking(hooks, unchecked))
+        patches.replace(pool, "_connect", _creating(meter, connect))
+        patches.replace(pool, "getconn", _lending(meter, pool.getconn, module.PoolTimeout))
+        patches.replace(pool, "putconn", _returning(meter, pool.putconn))
         return patches.undo
 
 
@@ -44,3 +51,47 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
             self._putconn(connection, from_getconn=True)
 
     return _getconn_unchecked
+
+
+def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def _connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with meter(self).creating():
+            return original(self, *args, **kwargs)
+
+    return _connect
+
+
+def _lending(
+    meter: Callable[[Any], Meter], original: Callable[..., Any], timed_out: type[Exception]
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def getconn(self: Any, *args: Any, **kwargs: Any) -> Any:
+        pool = meter(self)
+        with pool.waiting(timed_out):
+            connection = original(self, *args, **kwargs)
+        pool.lent(connection)
+        return connection
+
+    return getconn
+
+
+def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def putconn(self: Any, conn: Any) -> Any:
+        meter(self).returned(conn)
+        return original(self, conn)
+
+    return putconn
+
+
+def _gauges(pool: Any) -> Gauges:
+    stats = pool.get_stats()
+    size, idle = stats["pool_size"], stats["pool_available"]
+    return Gauges(
+        idle=idle,
+        used=size - idle,
+        max=stats["pool_max"] or None,
+        idle_max=stats["pool_max"] or None,
+        idle_min=stats["pool_min"],
+    )

@@ -9,34 +9,65 @@ replace the whole pool.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
-from sqlalchemy.pool import base
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool, base
 
 from aurora_otel.drivers.patching import Patches
-from aurora_otel.pools.protocol import Hooks
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+
+# What `Engine` called its database, by its dialect: that stays when it replaces its pool.
+_names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 class Adapter:
     """The `Pool` for SQLAlchemy."""
 
     def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:  # noqa: ARG002 - has parts of its own
-        """Patch the records of all pools, and listen to the errors of all engines."""
-        record = base._ConnectionRecord  # noqa: SLF001 - no public event comes early enough
+        """Patch all pools and their records, and listen to all engines and pools."""
         patches = Patches()
+        record = base._ConnectionRecord  # noqa: SLF001 - no public event comes early enough
+
+        def meter(pool: Any) -> Meter:
+            return hooks.meter(pool, functools.partial(_describe, pool))
+
+        def on_return(_: Any, record: Any) -> None:
+            meter(_pool_of(record)).returned(record)
+
         patches.replace(record, "get_connection", _checking(hooks, record.get_connection))
-        on_error = functools.partial(_on_error, hooks)
-        event.listen(Engine, "handle_error", on_error)
+        connect = getattr(record, _CONNECT)
+        patches.replace(record, _CONNECT, _creating(meter, connect))
+        for pool in (Pool, SingletonThreadPool):
+            patches.replace(pool, "connect", _lending(meter, pool.connect))
+        patches.replace(Engine, "__init__", _naming(Engine.__init__))
+        listeners = (
+            (Engine, "handle_error", functools.partial(_on_error, hooks)),
+            (Pool, "checkin", on_return),
+            (Pool, "detach", on_return),
+        )
+        for listener in listeners:
+            event.listen(*listener)
 
         def undo() -> None:
-            event.remove(Engine, "handle_error", on_error)
+            for listener in listeners:
+                event.remove(*listener)
             patches.undo()
 
         return undo
+
+
+# Private names, the same since 1.0.
+_CONNECT = "_ConnectionRecord__connect"
+_POOL = "_ConnectionRecord__pool"
+
+
+def _pool_of(record: Any) -> Any:
+    return getattr(record, _POOL)
 
 
 def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,3 +94,61 @@ def _on_error(hooks: Hooks, context: Any) -> None:
     if hooks.is_invalidated(connection.connection.dbapi_connection):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
+
+
+def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with meter(_pool_of(self)).creating():
+            return original(self, *args, **kwargs)
+
+    return connect
+
+
+def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def connect(self: Any) -> Any:
+        pool = meter(self)
+        with pool.waiting(exc.TimeoutError):
+            fairy = original(self)
+        pool.lent(fairy._connection_record)  # noqa: SLF001 - what `checkin` will be told
+        return fairy
+
+    return connect
+
+
+def _naming(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def __init__(self: Any, pool: Any, dialect: Any, url: URL, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it stands for it
+        original(self, pool, dialect, url, *args, **kwargs)
+        _names[dialect] = _name(url)
+
+    return __init__
+
+
+def _name(url: URL) -> str:
+    """Return what the semantic conventions make of a pool without a name."""
+    if not url.host:
+        return url.drivername
+    port = f":{url.port}" if url.port else ""
+    database = f"/{url.database}" if url.database else ""
+    return f"{url.host}{port}{database}"
+
+
+def _describe(pool: Any) -> Description:
+    dialect = pool._dialect  # noqa: SLF001 - shown nowhere else
+    name = pool._orig_logging_name or _names.get(dialect, "sqlalchemy")  # noqa: SLF001 - as above
+    owner = dialect if dialect in _names else pool
+    return Description(name, owner, _gauges)
+
+
+def _gauges(pool: Any) -> Gauges:
+    if not isinstance(pool, QueuePool):
+        return Gauges()
+    size, overflow = pool.size(), pool._max_overflow  # noqa: SLF001 - shown nowhere else
+    return Gauges(
+        idle=pool.checkedin(),
+        used=pool.checkedout(),
+        max=size + overflow if overflow >= 0 else None,
+        idle_max=size or None,
+    )

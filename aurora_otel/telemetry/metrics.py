@@ -13,8 +13,8 @@ from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
-from aurora_otel.telemetry import names
-from aurora_otel.telemetry.observations import Observations, attributes
+from aurora_otel.telemetry import names, observations, pool_metrics
+from aurora_otel.telemetry.observations import Observations
 from aurora_otel.version import __version__
 
 
@@ -32,7 +32,7 @@ class Instruments:
         self._collection = threading.local()
         meter = provider.get_meter("aurora_otel", __version__)
         self._histograms = {}
-        for metric in names.METRICS:
+        for metric in (*names.METRICS, *pool_metrics.METRICS):
             if metric.kind is names.Kind.HISTOGRAM:
                 self._histograms[metric.name] = meter.create_histogram(
                     metric.name,
@@ -54,6 +54,8 @@ class Instruments:
             names.Kind.GAUGE: meter.create_observable_gauge,
         }[metric.kind]
         leads = metric is names.METRICS[0]
+        of_pool = metric in pool_metrics.METRICS
+        attributes = pool_metrics.attributes if of_pool else observations.attributes
 
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             found = self._collect(leads=leads).get(metric.name, {})

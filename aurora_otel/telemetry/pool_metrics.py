@@ -5,6 +5,8 @@ https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#connectio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aurora_otel.telemetry.names import DURATIONS, Kind, Metric
 
 POOL_NAME = "db.client.connection.pool.name"
@@ -80,3 +82,8 @@ USE_TIME = Metric(
     DURATIONS,
 )
 METRICS = (COUNT, MAX, IDLE_MAX, IDLE_MIN, PENDING, TIMEOUTS, CREATE_TIME, WAIT_TIME, USE_TIME)
+
+
+def attributes(metric: Metric, key: Sequence[str]) -> dict[str, str]:
+    """Return the attributes of one observation: a pool knows no cluster, it may lead anywhere."""
+    return dict(zip(metric.attributes, key, strict=True))

@@ -1,0 +1,175 @@
+"""What is known of each pool of the application, for the metrics of pools."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from aurora_otel.failover import Configuration
+from aurora_otel.pools.protocol import Description, Gauges
+from aurora_otel.telemetry import pool_metrics
+from aurora_otel.telemetry.names import Metric
+from aurora_otel.telemetry.observations import Observations
+
+
+class Meter:
+    """Measures one pool, and whatever takes its place under the same name.
+
+    Args:
+        name: the pool's name in telemetry.
+        now: what is in force at the moment.
+    """
+
+    def __init__(self, name: str, now: Configuration) -> None:
+        self._attributes = {pool_metrics.POOL_NAME: name}
+        self._now = now
+        self._owner: Callable[[], Any] = lambda: None
+        self._read: Callable[[Any], Gauges] = lambda _: Gauges()
+        self._pools: dict[int, weakref.ref[Any]] = {}
+        # Of one thread's own doing, and reentered where a collected connection is returned.
+        self._lock = threading.RLock()
+        self._pending = 0
+        self._timeouts = 0
+        self._lent: dict[int, float] = {}
+
+    @contextlib.contextmanager
+    def waiting(self, timed_out: type[Exception]) -> Iterator[None]:
+        """Measure a checkout: a caller waits for a connection while the block lasts.
+
+        Args:
+            timed_out: what the block raises when the caller has waited in vain.
+        """
+        began = time.monotonic()
+        self._count_pending(1)
+        try:
+            yield
+        except timed_out:
+            with self._lock:
+                self._timeouts += 1
+            raise
+        finally:
+            self._count_pending(-1)
+        self._record(pool_metrics.WAIT_TIME, began)
+
+    @contextlib.contextmanager
+    def creating(self) -> Iterator[None]:
+        """Measure the block, which opens a connection."""
+        began = time.monotonic()
+        yield
+        self._record(pool_metrics.CREATE_TIME, began)
+
+    def lent(self, connection: Any) -> None:
+        """Take note that a connection was handed out."""
+        self._lent[id(connection)] = time.monotonic()
+
+    def returned(self, connection: Any) -> None:
+        """Take note that a connection is back."""
+        began = self._lent.pop(id(connection), None)
+        if began is not None:
+            self._record(pool_metrics.USE_TIME, began)
+
+    def adopt(self, pool: Any, description: Description) -> bool:
+        """Measure `pool`, too, if it has the same owner, or there is no other one."""
+        owner = self._owner()
+        if owner is not description.owner and (owner is not None or self._pools):
+            return False
+        if owner is None:
+            self._owner = weakref.ref(description.owner)
+            self._read = description.read
+        key, pools = id(pool), self._pools
+        pools[key] = weakref.ref(pool, lambda _: pools.pop(key, None))
+        return True
+
+    def gauges(self) -> Gauges:
+        """Return what the pool tells of itself now."""
+        pools = filter(None, [pool() for pool in list(self._pools.values())])
+        read = [self._read(pool) for pool in pools]
+        sums = (_sum(values) for values in zip(*read, strict=True)) if read else ()
+        found = Gauges(*sums)
+        return found if found.used is not None else found._replace(used=len(self._lent))
+
+    @property
+    def pending(self) -> int:
+        """How many callers wait now. Pools that count them go on counting who has given up."""
+        return self._pending
+
+    @property
+    def timeouts(self) -> int:
+        """How many callers waited in vain so far."""
+        return self._timeouts
+
+    def _count_pending(self, change: int) -> None:
+        with self._lock:
+            self._pending += change
+
+    def _record(self, metric: Metric, began: float) -> None:
+        seconds = time.monotonic() - began
+        self._now.instruments.record(metric, seconds, self._attributes)
+
+
+class Meters:
+    """The meters of all pools, by their names.
+
+    Args:
+        now: what is in force at the moment.
+    """
+
+    def __init__(self, now: Configuration) -> None:
+        self._now = now
+        self._by_name: dict[str, Meter] = {}
+        self._by_pool: dict[int, tuple[weakref.ref[Any], Meter]] = {}
+
+    def of(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        """Return the meter of `pool`.
+
+        Args:
+            pool: the pool.
+            describe: returns what is to be known of it; called when it is met first.
+        """
+        found = self._by_pool.get(id(pool))
+        return found[1] if found is not None else self._meet(pool, describe)
+
+    def observations(self) -> Observations:
+        """Return what the observable metrics of pools read. A name that was shown stays."""
+        found: Observations = defaultdict(dict)
+        for name, meter in list(self._by_name.items()):
+            gauges = meter.gauges()
+            values = (
+                (pool_metrics.COUNT, (name, pool_metrics.IDLE), gauges.idle),
+                (pool_metrics.COUNT, (name, pool_metrics.USED), gauges.used),
+                (pool_metrics.MAX, (name,), gauges.max),
+                (pool_metrics.IDLE_MAX, (name,), gauges.idle_max),
+                (pool_metrics.IDLE_MIN, (name,), gauges.idle_min),
+                (pool_metrics.PENDING, (name,), meter.pending),
+                (pool_metrics.TIMEOUTS, (name,), meter.timeouts),
+            )
+            for metric, key, value in values:
+                if value is not None:
+                    found[metric.name][key] = value
+        return found
+
+    def _meet(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        meter = Meter("", self._now)
+        with self._now.shield.inside("meet a pool"):
+            meter = self._named(pool, describe())
+            pools, key = self._by_pool, id(pool)
+            pools[key] = weakref.ref(pool, lambda _: pools.pop(key, None)), meter
+        return meter
+
+    def _named(self, pool: Any, description: Description) -> Meter:
+        """Return the meter under the first name of `name`, `name-2`, … that `pool` may have."""
+        number, name = 1, description.name
+        while not self._by_name.setdefault(name, Meter(name, self._now)).adopt(pool, description):
+            number += 1
+            name = f"{description.name}-{number}"
+        return self._by_name[name]
+
+
+def _sum(values: tuple[int | None, ...]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

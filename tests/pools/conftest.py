@@ -1,0 +1,33 @@
+"""Pools on real clusters."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from aurora_otel.lab import Cluster
+from tests.drivers.names import _resolved  # noqa: F401 - a fixture
+from tests.pools.kinds import Case, PoolUnderTest
+
+
+@pytest.fixture
+def cluster(case: Case, request: pytest.FixtureRequest) -> Cluster:
+    """A healthy cluster of the driver's engine."""
+    lab: Cluster = request.getfixturevalue(case.driver.engine.lab)
+    lab.heal()
+    return lab
+
+
+@pytest.fixture
+def open_pool(case: Case, cluster: Cluster) -> Iterator[Callable[[], PoolUnderTest]]:
+    """Opens a pool that is closed after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def open_pool() -> PoolUnderTest:
+            pool = case.kind.open(case.driver, cluster)
+            stack.callback(pool.close)
+            return pool
+
+        yield open_pool

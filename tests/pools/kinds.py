@@ -1,0 +1,225 @@
+"""The pools under test: what an application does with each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import psycopg_pool
+import sqlalchemy
+from sqlalchemy import pool as sqlalchemy_pools
+
+from aurora_otel.lab import Cluster
+from tests.drivers.descriptors import DRIVERS, Descriptor
+
+SIZE = 20
+WRITE = "INSERT INTO writes (x) VALUES ('pools')"
+DIALECTS = {
+    "psycopg": "postgresql+psycopg",
+    "psycopg2": "postgresql+psycopg2",
+    "pg8000": "postgresql+pg8000",
+    "pymysql": "mysql+pymysql",
+    "mysqlclient": "mysql+mysqldb",
+    "mysql-connector": "mysql+mysqlconnector",
+    "mariadb": "mariadb+mariadbconnector",
+}
+
+
+class PoolUnderTest(Protocol):
+    """A pool as an application uses it."""
+
+    def checkout(self) -> AbstractContextManager[Any]:
+        """Hold one connection; yields what `run` takes."""
+
+    def write(self) -> None:
+        """Do one unit of work: check out, write, commit, return."""
+
+    def size(self) -> int | None:
+        """Return how many connections the pool has by its own count, if it counts them."""
+
+    def statistics(self) -> Mapping[str, Any]:
+        """Return what the pool tells of itself, times left out."""
+
+    def close(self) -> None:
+        """Close the pool."""
+
+
+class SQLAlchemyPool:
+    """An engine on one of SQLAlchemy's pools."""
+
+    def __init__(self, driver: Descriptor, cluster: Cluster, **options: Any) -> None:
+        self.opened = 0
+
+        def connect() -> Any:
+            self.opened += 1
+            return driver.connect(cluster)
+
+        url = f"{DIALECTS[driver.name]}://"
+        self.engine = sqlalchemy.create_engine(url, creator=connect, **options)
+
+    @contextlib.contextmanager
+    def checkout(self) -> Iterator[Any]:
+        with self.engine.connect() as connection:
+            yield connection
+
+    def write(self) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(sqlalchemy.text(WRITE))
+
+    def size(self) -> int | None:
+        pool: Any = self.engine.pool
+        if not isinstance(pool, sqlalchemy_pools.QueuePool):
+            return None
+        return pool.checkedin() + pool.checkedout()
+
+    def statistics(self) -> Mapping[str, Any]:
+        status = self.engine.pool.status()
+        # Some show where they are in memory.
+        return {"status": status.partition(" id:")[0], "opened": self.opened}
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class StaticPool(SQLAlchemyPool):
+    """One connection for all threads: the application lets one at a time use it."""
+
+    def __init__(self, driver: Descriptor, cluster: Cluster) -> None:
+        super().__init__(driver, cluster, poolclass=sqlalchemy_pools.StaticPool)
+        self._one_at_a_time = threading.Lock()
+
+    def write(self) -> None:
+        with self._one_at_a_time:
+            super().write()
+
+
+class PsycopgPool:
+    """One of psycopg_pool's."""
+
+    def __init__(self, driver: Descriptor, cluster: Cluster, **options: Any) -> None:
+        null = options.pop("null", False)
+        cls = psycopg_pool.NullConnectionPool if null else psycopg_pool.ConnectionPool
+        sizes = {"min_size": 0 if null else SIZE, "max_size": SIZE}
+        self.pool: Any = cls(cluster.dsn(), open=True, **{**sizes, **options})
+        self.pool.wait(15)
+
+    @contextlib.contextmanager
+    def checkout(self) -> Iterator[Any]:
+        with self.pool.connection() as connection:
+            yield connection
+
+    def write(self) -> None:
+        with self.pool.connection() as connection:
+            connection.execute(WRITE)
+
+    def size(self) -> int:
+        return self.pool.get_stats()["pool_size"]
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {
+            name: value for name, value in self.pool.get_stats().items() if not name.endswith("_ms")
+        }
+
+    def close(self) -> None:
+        self.pool.close()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of pool.
+
+    Attributes:
+        name: of the kind.
+        library: that it comes from.
+        drivers: that it works with.
+        open: opens one.
+        idle: how many idle connections it holds; 0: it keeps none, or one for each thread.
+        units: of work to do; fewer where each opens a connection.
+    """
+
+    name: str
+    library: str
+    drivers: tuple[str, ...]
+    open: Callable[[Descriptor, Cluster], PoolUnderTest]
+    idle: int = SIZE
+    units: int = 1000
+
+
+def _sqlalchemy(**options: Any) -> Callable[[Descriptor, Cluster], PoolUnderTest]:
+    return lambda driver, cluster: SQLAlchemyPool(driver, cluster, **options)
+
+
+_ANY = tuple(DIALECTS)
+KINDS = (
+    Kind("QueuePool", "sqlalchemy", _ANY, _sqlalchemy(pool_size=SIZE, max_overflow=0)),
+    Kind(
+        "QueuePool-pre-ping",
+        "sqlalchemy",
+        _ANY,
+        _sqlalchemy(pool_size=SIZE, max_overflow=0, pool_pre_ping=True),
+    ),
+    Kind(
+        "NullPool",
+        "sqlalchemy",
+        _ANY,
+        _sqlalchemy(poolclass=sqlalchemy_pools.NullPool),
+        idle=0,
+        units=200,
+    ),
+    Kind("StaticPool", "sqlalchemy", _ANY, StaticPool, idle=1),
+    Kind(
+        "SingletonThreadPool",
+        "sqlalchemy",
+        _ANY,
+        _sqlalchemy(poolclass=sqlalchemy_pools.SingletonThreadPool, pool_size=SIZE),
+        idle=0,
+    ),
+    Kind("ConnectionPool", "psycopg_pool", ("psycopg",), PsycopgPool),
+    Kind(
+        "ConnectionPool-check",
+        "psycopg_pool",
+        ("psycopg",),
+        lambda driver, cluster: PsycopgPool(
+            driver, cluster, check=psycopg_pool.ConnectionPool.check_connection
+        ),
+    ),
+    Kind(
+        "NullConnectionPool",
+        "psycopg_pool",
+        ("psycopg",),
+        lambda driver, cluster: PsycopgPool(driver, cluster, null=True),
+        idle=0,
+        units=200,
+    ),
+)
+
+
+class Case(NamedTuple):
+    """A kind of pool, and the driver that it connects with."""
+
+    kind: Kind
+    driver: Descriptor
+
+    def __str__(self) -> str:
+        return f"{self.kind.name}-{self.driver.id}"
+
+
+# Every kind with the first driver that it works with, and QueuePool with all of them: beyond the
+# connect, no pool knows which driver it is.
+CASES = tuple(
+    Case(kind, driver)
+    for kind in KINDS
+    for place, driver in enumerate(each for each in DRIVERS if each.name in kind.drivers)
+    if place == 0 or kind is KINDS[0]
+)
+
+
+def fill(pool: PoolUnderTest, number: int) -> None:
+    """Have `number` connections open at the same time, and all of them idle afterwards."""
+    with ExitStack() as stack:
+        for _ in range(number):
+            stack.enter_context(pool.checkout())

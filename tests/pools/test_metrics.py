@@ -1,0 +1,162 @@
+"""The pool metrics against each pool's own counters."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psycopg_pool
+import pytest
+from sqlalchemy import exc
+
+from aurora_otel.telemetry.names import DURATIONS
+from tests.behaviour.sql import Call, attempt
+from tests.conftest import eventually
+from tests.drivers.descriptors import DRIVERS
+from tests.pools.kinds import CASES, Case, Kind, PsycopgPool, SQLAlchemyPool, fill
+
+DRIVER = {driver.name: driver for driver in DRIVERS}
+PREFIX = "db.client.connection."
+SQLALCHEMY = Case(
+    Kind(
+        "QueuePool",
+        "sqlalchemy",
+        (),
+        lambda driver, cluster: SQLAlchemyPool(
+            driver,
+            cluster,
+            pool_size=2,
+            max_overflow=1,
+            pool_timeout=0.5,
+            pool_logging_name="orders",
+        ),
+    ),
+    DRIVER["psycopg2"],
+)
+PSYCOPG = Case(
+    Kind(
+        "ConnectionPool",
+        "psycopg_pool",
+        (),
+        lambda driver, cluster: PsycopgPool(
+            driver, cluster, min_size=2, max_size=3, timeout=0.5, name="orders"
+        ),
+    ),
+    DRIVER["psycopg"],
+)
+
+
+@pytest.fixture
+def figures(start):
+    """Starts the agent; returns what the metrics of the pool `orders` say now."""
+    agent = start()
+
+    def figures(name="orders"):
+        found = {}
+        for metric in ("count", "max", "idle.max", "idle.min", "pending_requests", "timeouts"):
+            for point in agent.told.points(PREFIX + metric):
+                if point.attributes[PREFIX + "pool.name"] == name:
+                    state = point.attributes.get(PREFIX + "state")
+                    found[state or metric] = point.value
+        return found
+
+    figures.histogram = lambda metric: {
+        point.attributes[PREFIX + "pool.name"]: point
+        for point in agent.told.points(PREFIX + metric)
+    }
+    return figures
+
+
+@pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
+def test_a_queue_pool_with_waits_timeouts_and_overflow(figures, open_pool, case):
+    pool = open_pool()
+    own = pool.engine.pool
+    with contextlib.ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(pool.checkout())
+        assert own.overflow() == 1
+        assert figures() == {
+            "idle": own.checkedin(),
+            "used": own.checkedout(),
+            "max": 3,
+            "idle.max": own.size(),
+            "pending_requests": 0,
+            "timeouts": 0,
+        }
+        waiting = Call(pool.write)
+        eventually(lambda: figures()["pending_requests"] == 1)
+        assert isinstance(waiting.outcome(), exc.TimeoutError)
+        assert (figures()["pending_requests"], figures()["timeouts"]) == (0, 1)
+    # The connection beyond the size is closed when it is returned.
+    assert (figures()["idle"], figures()["used"]) == (own.checkedin(), own.checkedout()) == (2, 0)
+    pool.write()
+    counts = {name: figures.histogram(name)["orders"].count for name in TIMES}
+    assert counts == {"create_time": 3, "wait_time": 4, "use_time": 4}
+
+
+@pytest.mark.parametrize("case", [PSYCOPG], ids=str)
+def test_a_connection_pool_with_waits_and_timeouts(figures, open_pool, case):
+    pool = open_pool()
+    with contextlib.ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(pool.checkout())
+        own = pool.pool.get_stats()
+        assert figures() == {
+            "idle": own["pool_available"],
+            "used": own["pool_size"],
+            "max": own["pool_max"],
+            "idle.max": own["pool_max"],
+            "idle.min": own["pool_min"],
+            "pending_requests": 0,
+            "timeouts": 0,
+        }
+        waiting = Call(pool.write)
+        eventually(
+            lambda: figures()["pending_requests"] == pool.pool.get_stats()["requests_waiting"] == 1
+        )
+        assert isinstance(waiting.outcome(), psycopg_pool.PoolTimeout)
+        own = pool.pool.get_stats()
+        assert (figures()["pending_requests"], figures()["timeouts"]) == (0, own["requests_errors"])
+    pool.write()
+    own = pool.pool.get_stats()
+    eventually(lambda: figures.histogram("create_time")["orders"].count == own["connections_num"])
+    counts = {name: figures.histogram(name)["orders"].count for name in TIMES}
+    assert counts == {
+        "create_time": own["connections_num"],
+        "wait_time": own["requests_num"] - own["requests_errors"],
+        "use_time": own["requests_num"] - own["requests_errors"],
+    }
+
+
+TIMES = ("create_time", "wait_time", "use_time")
+
+
+@pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
+def test_the_histograms_have_boundaries_that_tell_milliseconds_apart(figures, open_pool, case):
+    open_pool().write()
+    for metric in TIMES:
+        assert figures.histogram(metric)["orders"].explicit_bounds == DURATIONS
+
+
+@pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
+def test_two_pools_of_one_name_are_told_apart_and_a_disposed_one_keeps_its_name(
+    figures, open_pool, case
+):
+    first, second = open_pool(), open_pool()
+    fill(first, 2)
+    fill(second, 1)
+    assert (figures("orders")["idle"], figures("orders-2")["idle"]) == (2, 1)
+    # The engine replaces its pool; its series goes on.
+    first.engine.dispose()
+    first.write()
+    assert figures("orders")["idle"] == 1
+    assert figures("orders-3") == {}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_pool_tells_what_it_can(figures, open_pool, case):
+    pool = open_pool()
+    fill(pool, case.kind.idle)
+    assert attempt(pool.write) is None
+    (name,) = figures.histogram("wait_time")
+    assert figures(name)["used"] == 0
+    assert figures(name).get("idle", 0) == case.kind.idle or case.kind.idle == 1
