@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "mariadbd"
 # Where distributions put servers, which are nothing for a user's own path.
-_PLACES = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/libexec")
+PLACES = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/libexec")
 _SCRIPTS = ("system_tables", "performance_tables", "system_tables_data")
 _SHARES = ("share/mysql", "share/mariadb", "share")
 
@@ -30,7 +30,7 @@ def find(directory: Path, watch: Callable[[int], None]) -> Installation:  # noqa
     Raises:
         LabError: it is not installed.
     """
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_PLACES))
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *PLACES))
     found = shutil.which(PROGRAM, path=path)
     if found is None:
         raise LabError(

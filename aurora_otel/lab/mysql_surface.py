@@ -64,10 +64,10 @@ _VARIABLES = {
 # What is quoted or a comment comes first, and stays as it is.
 _WORDS = re.compile(
     rf"""
-      (?P<other> '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | /\*.*?\*/ | (?:--\s|\#)[^\n]* )
+      (?: '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | /\*.*?\*/ | (?:--\s|\#)[^\n]* )
     | (?P<status> `?information_schema`? \s*\.\s* `?replica_host_status`? )
     | (?P<version> \baurora_version \s* \( \s* \) )
-    | @@ (?:(?:global|session|local)\.)? `? (?P<variable>{"|".join(_VARIABLES)}) `? \b
+    | @@ (?:(?:global|session|local)\.)? (?P<tick>`?)(?P<variable>{"|".join(_VARIABLES)})(?P=tick) (?!\w)
     | `[^`]*`
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
@@ -103,8 +103,8 @@ def _show(match: re.Match[str]) -> str:
     select = f"SELECT Variable_name, Value FROM aurora.{scope}_variables"  # noqa: S608 -- constants only
     if not match["how"]:
         return f"{select} ORDER BY 1"
-    column = "Variable_name LIKE" if match["how"].upper() == "LIKE" else ""
-    return f"{select} WHERE {column} {match['condition']} ORDER BY 1"
+    column = " Variable_name LIKE" if match["how"].upper() == "LIKE" else ""
+    return f"{select} WHERE{column}{match['condition']} ORDER BY 1"
 
 
 class Surface:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,9 @@ sys.exit(command.run(parser.parse_args()))
 """
 
 
-def _run(*arguments, typed="", **options):
+def _run(*arguments, typed="", before="", **options):
     return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
+        [sys.executable, "-c", before + RUN, *arguments],
         input=typed,
         capture_output=True,
         text=True,
@@ -28,10 +29,18 @@ def _run(*arguments, typed="", **options):
     )
 
 
-def test_commands_are_read_until_the_end_of_the_input():
-    result = _run("--name", "mine", typed="status\nswitchover\nhang mine-9\nnonsense\nstatus\n")
+PLACES = {
+    "postgresql": r"host=mine\.cluster-\S+ hostaddr=127\.0\.0\.8 ",
+    "mysql": r"mysql://app:\w+@mine\.cluster-[\s\S]* 127\.0\.0\.8 mine\.cluster-",
+}
+
+
+@pytest.mark.parametrize("engine", PLACES)
+def test_commands_are_read_until_the_end_of_the_input(engine):
+    typed = "status\nswitchover\nhang mine-9\nnonsense\nstatus\n"
+    result = _run("--name", "mine", "--engine", engine, typed=typed)
     assert result.returncode == 0, result.stderr
-    assert "host=mine.cluster-" in result.stdout
+    assert re.search(PLACES[engine], result.stdout)
     assert "export AURORA_OTEL_INSTANCE_ENDPOINTS=mine-1=127.0.0.11:" in result.stdout
     assert "switchover: mine-2 is the writer now, mine-1 was" in result.stdout
     assert "got 'mine-9'" in result.stdout
@@ -64,6 +73,16 @@ def test_a_script_connects_and_watches_a_crash_and_its_recovery():
     assert process.returncode == 0
 
 
+def test_a_missing_mariadb_is_one_line_that_says_how_to_get_it():
+    nowhere = "from aurora_otel.lab import mariadb_installation; mariadb_installation.PLACES = ()\n"
+    result = _run("--engine", "mysql", before=nowhere, env={"PATH": ""})
+    assert result.returncode == 1
+    assert result.stderr == (
+        "aurora-otel lab: the lab needs MariaDB's server, mariadbd: on Debian and Ubuntu,"
+        " apt-get install mariadb-server-core\n"
+    )
+
+
 def test_it_ends_when_its_time_is_over():
     result = _run("--json", "--for", "0")
     assert result.returncode == 0, result.stderr
@@ -75,6 +94,7 @@ def test_it_ends_when_its_time_is_over():
     [
         (["--name", "a b"], "name must be letters, digits and hyphens; got 'a b'"),
         (["--dns-lag", "-1"], "must be seconds, 0 or more; got -1"),
+        (["--engine", "oracle"], "invalid choice: 'oracle'"),
         (["--failover", "flood"], "invalid choice: 'flood'"),
     ],
 )

@@ -14,10 +14,11 @@ import pytest
 from tests.conftest import eventually
 
 START = """
-import contextlib, json, os, sys, time
+import contextlib, functools, json, os, sys, time
 import psutil
-from aurora_otel.lab import Cluster, Failover
-from tests.conftest import eventually
+from aurora_otel import lab
+from aurora_otel.lab import Failover
+Cluster = functools.partial(lab.Cluster, engine="{engine}")
 
 def tell(cluster):
     # A server's own children come and go.
@@ -32,6 +33,9 @@ def tell(cluster):
           flush=True)
 """
 
+# Of the endpoints, the instances, and the servers that the gateway stands before.
+ADDRESSES = (*range(8, 14), *range(31, 34))
+
 ENDINGS = {
     "normal": "with Cluster() as cluster: tell(cluster)",
     "exception": "with Cluster() as cluster:\n tell(cluster)\n raise RuntimeError",
@@ -45,9 +49,9 @@ ENDINGS = {
 }
 
 
-def _start(body, **options):
+def _start(body, engine="postgresql", **options):
     return subprocess.Popen(
-        [sys.executable, "-c", START + body],
+        [sys.executable, "-c", START.replace("{engine}", engine) + body],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -59,7 +63,7 @@ def _nothing_is_left(told):
     segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
     creators = {int(row.split()[4]) for row in segments}
     alive = [pid for pid in told["pids"] if _alive(pid)]
-    taken = [address for address in range(8, 14) if not _free(f"127.0.0.{address}", told["port"])]
+    taken = [address for address in ADDRESSES if not _free(f"127.0.0.{address}", told["port"])]
     left = (alive, Path(told["directory"]).exists(), taken, creators & set(told["pids"]))
     return left == ([], False, [], set())
 
@@ -81,18 +85,33 @@ def _free(address, port):
     return True
 
 
-@pytest.mark.parametrize("ending", ["normal", "exception", "forgotten", "exit", "crashed and hung"])
-def test_nothing_is_left_after_the_end(ending):
-    with _start(ENDINGS[ending]) as process:
+@pytest.mark.parametrize(
+    ("engine", "ending"),
+    [
+        *(("postgresql", ending) for ending in ENDINGS if ending != "waiting"),
+        ("mysql", "exit"),
+        ("mysql", "crashed and hung"),
+    ],
+)
+def test_nothing_is_left_after_the_end(engine, ending):
+    with _start(ENDINGS[ending], engine) as process:
         told = json.loads(process.stdout.readline())
         process.wait(30)
     assert len(told["pids"]) > 3
     eventually(lambda: _nothing_is_left(told))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
-def test_nothing_is_left_after_a_signal(number):
-    with _start(ENDINGS["waiting"], start_new_session=True) as process:
+@pytest.mark.parametrize(
+    ("engine", "number"),
+    [
+        ("postgresql", signal.SIGINT),
+        ("postgresql", signal.SIGKILL),
+        ("postgresql", signal.SIGTERM),
+        ("mysql", signal.SIGKILL),
+    ],
+)
+def test_nothing_is_left_after_a_signal(engine, number):
+    with _start(ENDINGS["waiting"], engine, start_new_session=True) as process:
         told = json.loads(process.stdout.readline())
         os.killpg(process.pid, number)
         process.wait(30)
@@ -127,8 +146,8 @@ with Cluster() as cluster:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
-def test_root_runs_its_servers_as_somebody_else():
-    with _start(ENDINGS["normal"]) as process:
+def test_root_runs_its_servers_as_somebody_else(engine):
+    with _start(ENDINGS["normal"], engine) as process:
         told = json.loads(process.stdout.readline())
     assert told["users"] == ["nobody", "root"]  # root is the reaper
 
@@ -154,13 +173,13 @@ postgres_installation._wheel = lambda: Path({str(closed / wheel.name)!r})
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests show it")
-def test_an_unprivileged_user_runs_them_itself():
+def test_an_unprivileged_user_runs_them_itself(engine):
     options = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
     try:
         subprocess.run([sys.executable, "-c", "import psycopg"], check=True, **options)
     except OSError:
         pytest.skip("this interpreter is closed to other users")
-    with _start(ENDINGS["normal"], **options) as process:
+    with _start(ENDINGS["normal"], engine, **options) as process:
         told = json.loads(process.stdout.readline())
     assert told["users"] == ["nobody"]
     eventually(lambda: _nothing_is_left(told))
