@@ -67,7 +67,8 @@ _WORDS = re.compile(
       (?: '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | /\*.*?\*/ | (?:--\s|\#)[^\n]* )
     | (?P<status> `?information_schema`? \s*\.\s* `?replica_host_status`? )
     | (?P<version> \baurora_version \s* \( \s* \) )
-    | @@ (?:(?:global|session|local)\.)? (?P<tick>`?)(?P<variable>{"|".join(_VARIABLES)})(?P=tick) (?!\w)
+    | @@ (?:(?:global|session|local)\.)?
+      (?P<tick>`?) (?P<variable>{"|".join(_VARIABLES)}) (?P=tick) (?!\w)
     | `[^`]*`
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
