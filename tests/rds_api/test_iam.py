@@ -1,0 +1,125 @@
+"""IAM authentication: a token opens one host for fifteen minutes, and we ask others, later."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from aurora_otel.drivers import REGISTRY
+from aurora_otel.drivers.protocol import Login
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import refused_write, serving, write
+from tests.conftest import eventually
+from tests.rds_api.control_plane import REGION
+from tests.rds_api.doors import Doors
+
+
+@pytest.fixture
+def doors(cluster, plane):
+    with Doors(cluster, "secret-of-tests") as doors:
+        yield doors
+
+
+@pytest.fixture
+def token(cluster, doors):
+    """Signs as applications do, for the writer endpoint."""
+    client = boto3.client("rds", region_name=REGION)
+    place = (cluster.host("writer"), cluster.address("writer")[1])
+
+    def signed_anew():
+        # Of one second, all are the same.
+        token = client.generate_db_auth_token(*place, cluster.user)
+        return None if token in doors.expired else token
+
+    return lambda: eventually(signed_anew)
+
+
+def test_whom_we_ask_is_shown_a_token_of_its_own(start, cluster, doors, connect, token):
+    agent = start(instance_endpoints=doors.instance_endpoints(), refresh_timeout=5)
+    held = [connect(doors.dsn(token())) for _ in range(3)]
+    write(held[0])
+    doors.expire()  # an hour later
+    switch = cluster.failover(Failover.SWITCHOVER)
+    assert refused_write(held[0]) is not None
+    eventually(lambda: agent.tracked(switch.old_writer) == 0)
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+
+    asked = [target for target, _ in doors.tokens[3:]]
+    assert switch.new_writer in asked
+    assert "writer" not in asked  # each was signed for an instance, by its own name
+    for connection in held:
+        connection.close()
+
+
+def blind_until_the_next_connection(agent, cluster, doors, connect, token):
+    first = connect(doors.dsn(token()))
+    write(first)
+    doors.expire()
+    switch = cluster.failover(Failover.SWITCHOVER)
+    assert refused_write(first) is not None
+    refresher = next(iter(agent.internals.refreshers.values()))
+    eventually(lambda: refresher.is_blind)
+    assert agent.tracked(switch.old_writer) == 1
+    assert len(doors.tokens) == 1
+
+    second = connect(doors.dsn(token()))
+    assert serving(second) == switch.new_writer
+    assert agent.tracked(switch.old_writer) == 0
+    assert agent.told.metric("aurora.failovers") == 1
+    write(second)
+    first.close()
+    second.close()
+
+
+def test_where_no_token_may_be_signed_the_next_connection_of_the_application_tells(
+    start, cluster, doors, connect, token
+):
+    agent = start(instance_endpoints=doors.instance_endpoints(), rds_api="off")
+    blind_until_the_next_connection(agent, cluster, doors, connect, token)
+
+
+@pytest.fixture
+def no_credentials(token, monkeypatch):
+    """The application has found its own elsewhere."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_where_no_token_can_be_signed_the_next_connection_of_the_application_tells(
+    start, cluster, doors, connect, token
+):
+    agent = start(instance_endpoints=doors.instance_endpoints())
+    blind_until_the_next_connection(agent, cluster, doors, connect, token)
+
+
+def test_a_rotated_password_is_taken_from_the_next_connection(start, cluster, connect):
+    agent = start()
+    first = connect(cluster.dsn("writer"))
+    write(first)
+    rotate = f"ALTER ROLE {cluster.user} PASSWORD '{{}}'"
+    cluster.execute(cluster.writer, rotate.format("another"))
+    try:
+        switch = cluster.failover(Failover.SWITCHOVER)
+        assert refused_write(first) is not None
+        refresher = next(iter(agent.internals.refreshers.values()))
+        eventually(lambda: refresher.is_blind)
+        second = connect(cluster.dsn("writer", password="another"))
+        assert serving(second) == switch.new_writer
+        assert agent.tracked(switch.old_writer) == 0
+    finally:
+        cluster.execute(cluster.writer, rotate.format(cluster.password))
+    first.close()
+    second.close()
+
+
+def test_a_driver_gives_a_login_another_password(driver, monkeypatch):
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    adapter = next(each for each in REGISTRY if each.name == driver).load()
+    signed = "lab-1.c0ffee.eu-west-1.rds.amazonaws.com:5432/?Action=connect&X=a%2Fb '\\"
+    login = Login("host=lab user=app password='an old one'")
+    assert adapter.password(login) == "an old one"
+    assert adapter.password(adapter.with_password(login, signed)) == signed
+    assert adapter.password(Login("host=lab user=app")) is None
+    assert "old" not in repr(adapter.with_password(login, signed))
+    monkeypatch.setenv("PGPASSWORD", signed)
+    assert adapter.password(Login("host=lab user=app")) == signed
