@@ -89,6 +89,11 @@ COMMON = {
 }
 
 
+def bare(connection: Any) -> Any:
+    """Return the driver's own object, if another instrumentation has a proxy around it."""
+    return getattr(connection, "__wrapped__", connection)
+
+
 def seen(outcome: tuple[Any, ...]) -> str:
     """Return an outcome as text that can be compared: no addresses, no session numbers."""
     return re.sub(r"0x[0-9a-f]+|connection \d+", "…", repr(outcome))

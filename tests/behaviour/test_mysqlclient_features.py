@@ -13,7 +13,16 @@ import aurora_otel
 from aurora_otel.drivers.mysqlclient import Adapter
 from aurora_otel.lab import Action
 from aurora_otel.lab.filters import SilenceAfterMySQLLogin
-from tests.behaviour.mysql import COMMON, ITEMS, arguments, end, executed, seen, writer_endpoint
+from tests.behaviour.mysql import (
+    COMMON,
+    ITEMS,
+    arguments,
+    bare,
+    end,
+    executed,
+    seen,
+    writer_endpoint,
+)
 from tests.behaviour.sql import attempt
 from tests.behaviour.test_silent_servers import Transparent
 from tests.conftest import UPSTREAM, eventually
@@ -124,9 +133,9 @@ def test_a_fresh_connection_is_as_the_driver_made_it(start, cluster, autocommit)
         statement = "SELECT @@in_transaction, @@warning_count, LAST_INSERT_ID()"
         return attributes, of_statement, executed(connection, statement)[-1]
 
-    plain = connect(cluster, autocommit=autocommit)
+    plain = bare(connect(cluster, autocommit=autocommit))
     agent = start(writer_endpoints=writer_endpoint(cluster))
-    ours = connect(cluster, autocommit=autocommit)
+    ours = bare(connect(cluster, autocommit=autocommit))
     assert agent.tracked(cluster.writer) == 1
     assert type(ours) is type(plain)
     assert state(ours) == state(plain)
