@@ -153,7 +153,7 @@ class Adapter:
         return str(connection.thread_id())
 
     def fileno(self, connection: Any) -> int:
-        """Return libmariadb's descriptor, -1 once the connection is closed."""
+        """Return libmariadb's descriptor, -1 if it cannot be had now."""
         return mysqlclient_session.fileno(connection)
 
     def askable(self, connection: Any, login: Login) -> bool:
@@ -170,7 +170,7 @@ class Adapter:
 
     def is_closed(self, connection: Any) -> bool:
         """Whether it was closed; a lost one is not, for mysqlclient."""
-        return mysqlclient_session.fileno(connection) < 0
+        return mysqlclient_session.is_closed(connection)
 
     def discard(self, connection: Any) -> None:
         """Shut its socket down, so that closing it cannot block, and close it."""
@@ -206,7 +206,7 @@ def _connect_again(connection: Any, values: dict[str, Any]) -> Any:
     It cannot have two sessions at a time. So that it is not left with none, another object connects
     first.
     """
-    if mysqlclient_session.fileno(connection) >= 0:
+    if not mysqlclient_session.is_closed(connection):
         mysqlclient_session.close(mysqlclient_session.Unpatched(**values))
         mysqlclient_session.close(connection)
     try:
@@ -220,7 +220,7 @@ def _connect_again(connection: Any, values: dict[str, Any]) -> Any:
 
 def _failure(connection: Any, error: Any, _: tuple[Any, ...], *, may_wait: bool = True) -> Failure:
     errno, message = mysql_family.code_of(error)
-    lost = mysqlclient_session.fileno(connection) < 0
+    lost = mysqlclient_session.is_closed(connection)
     return mysql_family.failure(errno, message, lost=lost, may_wait=may_wait)
 
 
@@ -246,7 +246,7 @@ def _watched_close(hooks: Hooks) -> Callable[..., Any]:
             original(connection)
         finally:
             track = getattr(connection, ATTRIBUTE, None)
-            if track is not None and mysqlclient_session.fileno(connection) < 0:
+            if track is not None and mysqlclient_session.is_closed(connection):
                 hooks.closed(track)
 
     return close

@@ -7,7 +7,7 @@ import select
 import time
 from typing import Any
 
-from MySQLdb import Error, _mysql
+from MySQLdb import Error, ProgrammingError, _mysql
 from MySQLdb.connections import Connection
 
 from aurora_otel import cleanup
@@ -94,14 +94,26 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
 
 
 def fileno(connection: Any) -> int:
-    """Return libmariadb's descriptor, -1 once the connection is closed.
-
-    That it is open is not read from `open`: after `ping(True)` that stays true for ever.
-    """
+    """Return libmariadb's descriptor, -1 if it cannot be had now."""
     try:
         return int(connection.fileno())
     except Error:
         return -1
+
+
+def is_closed(connection: Any) -> bool:
+    """Return whether it was closed; a lost connection is not.
+
+    This is not read from `open`: after `ping(True)` that stays true for ever.
+    """
+    try:
+        connection.fileno()
+    except ProgrammingError:
+        # A call of another thread is in flight on it: mysqlclient lets nobody else near.
+        return False
+    except Error:
+        return True
+    return False
 
 
 def close(connection: Any) -> None:
