@@ -152,7 +152,14 @@ class Rounds:
     def _is_closed(self, track: Track) -> bool:
         connection = track()
         driver = self._drivers[track.group.driver]
-        return connection is not None and driver.is_closed(connection)
+        # Some drivers let go of a lost connection's socket, and take it for open all the same.
+        return connection is not None and (driver.is_closed(connection) or _has_no_socket(track))
+
+
+def _has_no_socket(track: Track) -> bool:
+    """Whether its socket is gone; a call in flight finds out itself."""
+    sock = track.socket
+    return sock is not None and not track.in_flight_since and cleanup.identify(sock.fd) != sock
 
 
 def _hung_up(tracks: Iterable[Track]) -> list[Track]:
