@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, ItemsView
 from typing import Any
 
 from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
@@ -25,11 +26,26 @@ def install() -> Callable[[], None]:
     ) -> Any:
         result = wrapped(*args, **kwargs)
         connection = args[0] if args else kwargs.get("connection")
-        track = getattr(connection, ATTRIBUTE, None)
-        if track is not None:
-            integration.span_attributes[names.INSTANCE_ID] = track.group.instance
-            integration.span_attributes[names.INSTANCE_ROLE] = track.group.role.value
+        if hasattr(connection, ATTRIBUTE):
+            integration.span_attributes = _Attributes(integration.span_attributes, connection)
         return result
 
     patches.wrap(DatabaseApiIntegration, "get_connection_attributes", read_attributes)
     return patches.undo
+
+
+class _Attributes(dict[str, Any]):
+    """What the query spans of one connection tell, whichever instance its object is on by now."""
+
+    def __init__(self, attributes: dict[str, Any], connection: Any) -> None:
+        super().__init__(attributes)
+        self._connection = weakref.ref(connection)
+        self._track: Any = None
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        track = getattr(self._connection(), ATTRIBUTE, None)
+        if track is not self._track and track is not None:
+            self._track = track
+            self[names.INSTANCE_ID] = track.group.instance
+            self[names.INSTANCE_ROLE] = track.group.role.value
+        return super().items()

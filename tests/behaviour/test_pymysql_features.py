@@ -214,6 +214,22 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, again):
     assert agent.tracked() == 0
 
 
+@pytest.mark.skipif(bool(UPSTREAM), reason="upstream makes its own")
+def test_query_spans_tell_the_instance_that_a_connection_is_on_by_now(start, cluster):
+    agent = start(query_spans="summary", writer_endpoints=writer_endpoint(cluster))
+    connection = connect(cluster)
+    executed(connection, "SELECT 1")
+    before = cluster.writer
+    cluster.failover("crash")
+    attempt(connection.ping)
+    eventually(lambda: attempt(connection.connect) is None)
+    executed(connection, "SELECT 1")
+    spans = agent.told.spans("SELECT")
+    told = [span.attributes["aurora.instance.id"] for span in spans]
+    assert told == [before, cluster.writer]
+    connection.close()
+
+
 def test_a_misrouted_connection_is_replaced_under_its_object(start, cluster):
     agent = start(writer_endpoints=writer_endpoint(cluster))
     held = connect(cluster)
