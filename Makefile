@@ -10,7 +10,7 @@ ARGS ?=
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-upstream test-all lint format docs picture wheel servers clean
+.PHONY: help demo lab test test-upstream test-all compat lint format docs picture wheel servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +32,9 @@ test: $(VENV)/.dev ## run the tests
 test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations
 	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
 	TEST_BESIDE_UPSTREAM=after $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
+
+compat: $(VENV)/.compat servers ## run the drivers' and frameworks' own tests, without us and with us
+	$(BIN)/python -m tests.compat $(ARGS)
 
 test-all: $(VENV)/.dev ## run the tests on every CPython from 3.10 on that is installed
 	$(BIN)/nox $(ARGS)
@@ -63,7 +66,7 @@ servers: ## install what the tests need and no wheel carries: servers, and what 
 	@.ci/servers
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist .bench .coverage* .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist .bench .compat .coverage* .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || \
@@ -76,6 +79,10 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group bench
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.compat: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group compat
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python servers

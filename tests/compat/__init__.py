@@ -1,0 +1,1 @@
+"""The drivers' and frameworks' own test suites, without us and with us: `make compat`."""
