@@ -130,13 +130,13 @@ class _Switch:
 
     def add(self, driver: dbapi.Adapter) -> None:
         with self._lock:
-            for name, known in list(self._others.items()):
-                if known.module is driver.module:
-                    # Said anew: what was said last counts.
-                    self._others.pop(name)
-                    self._undo.pop(name, lambda: None)()
-            if driver.name in (*_NAMES, *self._others):
+            # Of what is said of one module, the last counts.
+            others = [name for name, one in self._others.items() if one.module is driver.module]
+            if driver.name in {*_NAMES, *self._others} - {*others}:
                 raise ValueError(f"name={driver.name!r} is not valid: it is another driver's")
+            for name in others:
+                del self._others[name]
+                self._undo.pop(name, lambda: None)()
             self._others[driver.name] = driver
             self._patch_other(driver)
 
@@ -154,6 +154,9 @@ class _Switch:
                 wrapt.register_post_import_hook(hook, registration.module)
 
     def _imported(self, registration: _Registration, module: ModuleType) -> None:
+        # `pymysql.install_as_MySQLdb()` puts itself in the other's place.
+        if module.__name__ != registration.module:
+            return
         with self._lock:
             self._modules[registration.name] = module
             self._patch(registration, module)

@@ -44,6 +44,18 @@ def test_neither_importing_nor_instrumenting_imports_a_driver_or_anything_heavy(
     assert run(program + LOADED).split() == []
 
 
+def test_a_driver_in_the_place_of_another_is_itself():
+    program = """
+import pymysql, aurora_otel
+pymysql.install_as_MySQLdb()
+aurora_otel.AuroraInstrumentor().instrument()
+import MySQLdb
+print(MySQLdb is pymysql, hasattr(MySQLdb.connections.Connection.connect, "__wrapped__"))
+print(aurora_otel.snapshot().internal_failures)
+"""
+    assert run(program).splitlines() == ["True True", "{}"]
+
+
 @pytest.mark.parametrize("chosen", ["psycopg", "psycopg2"])
 @pytest.mark.parametrize("first", ["driver", "agent"])
 def test_a_driver_is_watched_whichever_comes_first_and_the_other_is_not_imported(
