@@ -63,7 +63,6 @@ _C_CALLS = (
     "cmd_init_db",
     "cmd_query",
     "cmd_refresh",
-    "cmd_reset_connection",
     "cmd_shutdown",
     "cmd_statistics",
     "cmd_stmt_close",
@@ -211,22 +210,25 @@ def _watch_pure(patches: Patches, hooks: Hooks) -> None:
 
 def _watch_c(patches: Patches, hooks: Hooks) -> None:
     watched = functools.partial(watch, hooks, errors=ERRORS)
+    told = functools.partial(_told_if_lost, hooks)
     for name in _C_CALLS:
         method = watched(getattr(CMySQLConnection, name), failure_of=_failure, may_wait=_may_wait)
         patches.replace(CMySQLConnection, name, method)
+    reset = watched(CMySQLConnection.cmd_reset_connection, failure_of=_failure)
+    patches.replace(CMySQLConnection, "cmd_reset_connection", told(reset, _is_gone))
     for name in _C_READS:
         method = watched(getattr(CMySQLConnection, name), **_READING)
         patches.replace(CMySQLConnection, name, method)
     for name in _C_SETTERS:
         attribute = vars(CMySQLConnection)[name]
-        setter = watched(attribute.fset, failure_of=_failure)
+        setter = told(watched(attribute.fset, failure_of=_failure), _is_gone)
         patches.replace(CMySQLConnection, name, attribute.setter(setter))
     rollback = watched(CMySQLConnection.rollback, failure_of=_quiet_failure, may_wait=_never)
     patches.replace(CMySQLConnection, "rollback", rollback)
     ping = watched(CMySQLConnection.ping, failure_of=_ping_failure)
     patches.replace(CMySQLConnection, "ping", ping)
     is_connected = watched(CMySQLConnection.is_connected, failure_of=_failure)
-    patches.replace(CMySQLConnection, "is_connected", _told_if_lost(hooks, is_connected))
+    patches.replace(CMySQLConnection, "is_connected", told(is_connected, _has_no_answer))
     for name in ("close", "disconnect"):
         patches.replace(
             CMySQLConnection, name, _watched_close(hooks, getattr(CMySQLConnection, name))
@@ -236,10 +238,12 @@ def _watch_c(patches: Patches, hooks: Hooks) -> None:
 def _failure(
     connection: Any, error: Any, args: tuple[Any, ...], *, lost: bool = False, may_wait: bool = True
 ) -> Failure:
-    # What the driver raises by itself has -1, and a time-out the number of another error.
-    is_own = isinstance(error, _TIMED_OUT) or getattr(error, "errno", -1) < 0
-    errno = None if is_own else error.errno
-    lost = lost or isinstance(error, _TIMED_OUT) or sessions.of(connection).is_closed(connection)
+    errno = getattr(error, "errno", -1)
+    if errno < 0 or isinstance(error, _TIMED_OUT):
+        # The driver's own words for it, or a time-out, which has another error's number.
+        errno = None
+        lost = lost or isinstance(error, _TIMED_OUT) or _is_gone(connection)
+    lost = lost or sessions.of(connection).is_closed(connection)
     return mysql_family.failure(errno, str(error), lost=lost, may_wait=may_wait and _may_wait(args))
 
 
@@ -267,26 +271,46 @@ def _idle(connection: Any) -> Track:
     return track
 
 
-def _told_if_lost(hooks: Hooks, is_connected: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    @functools.wraps(is_connected)
-    def call(connection: Any) -> bool:
-        answered = is_connected(connection)
+def _told_if_lost(
+    hooks: Hooks, method: Callable[..., Any], is_lost: Callable[[Any, Any], bool]
+) -> Callable[..., Any]:
+    """Return `method` as one that tells of a loss that the driver keeps to itself.
+
+    Args:
+        hooks: where to report.
+        method: of a connection.
+        is_lost: whether it was lost, given the connection and what `method` returned.
+    """
+
+    @functools.wraps(method)
+    def call(connection: Any, *args: Any) -> Any:
+        result = method(connection, *args)
         track = getattr(connection, ATTRIBUTE, None)
-        if not answered and track is not None:
+        if track is not None and is_lost(connection, result):
             hooks.failed(track, lambda: mysql_family.failure(None, "", lost=True))
-        return answered
+        return result
 
     return call
+
+
+def _has_no_answer(_: Any, result: Any) -> bool:
+    return not result
+
+
+def _is_gone(connection: Any, _: Any = None) -> bool:
+    track = getattr(connection, ATTRIBUTE, None)
+    if track is None or track.socket is None:
+        return False
+    # The C library closes a socket that failed.
+    is_open = cleanup.identify(track.socket.fd) == track.socket
+    return not is_open or bool(cleanup.hung_up([(track, track.socket)]))
 
 
 def _watched_reconnect(hooks: Hooks, original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def reconnect(connection: Any, *args: Any, **kwargs: Any) -> None:
-        track = getattr(connection, ATTRIBUTE, None)
-        if track is not None:
-            # A ping may have found it lost, and kept that to itself.
-            lost = track.socket is not None and bool(cleanup.hung_up([(track, track.socket)]))
-            mysql_family.end(hooks, connection, lost=lost)
+        # A ping may have found it lost, and kept that to itself.
+        mysql_family.end(hooks, connection, lost=_is_gone(connection))
         original(connection, *args, **kwargs)
 
     return reconnect
