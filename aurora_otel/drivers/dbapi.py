@@ -122,8 +122,9 @@ class Adapter:
 
     def askable(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - the protocol's
         """Whether it is fresh: nothing in PEP 249 tells whether a transaction is open."""
-        fresh: bool = connection._self_is_fresh  # noqa: SLF001 - our own proxy
-        return fresh
+        # Without its socket there is no deadline: a mistake in `fileno` ends it here.
+        reachable = self.socket(connection.__wrapped__) is not None
+        return reachable and bool(connection._self_is_fresh)  # noqa: SLF001 - our own proxy
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement through a cursor, and roll back what that may have begun."""

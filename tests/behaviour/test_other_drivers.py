@@ -1,0 +1,324 @@
+"""A driver that aurora-otel is told of by one call, and the proxies that it gets."""
+
+from __future__ import annotations
+
+import types
+import weakref
+
+import pg8000.dbapi
+import pgdb
+import psycopg2
+import pymysql
+import pytest
+
+import aurora_otel
+from aurora_otel import AuroraInstrumentor
+from aurora_otel.instrumentor import running_agent
+from tests.behaviour.pgbouncer import pgbouncer
+from tests.behaviour.sql import attempt
+from tests.conftest import UPSTREAM, eventually
+from tests.drivers.stand_ins import pg8000 as unknown_pg8000
+
+OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}
+PLAIN = pgdb.connect
+
+
+def fileno(connection) -> int:
+    return connection._cnx.fileno()
+
+
+def backend_id(connection) -> int:
+    return connection._cnx.backend_pid
+
+
+def tell(**traits) -> None:
+    others = {"system": "postgresql", "fileno": fileno, "backend_id": backend_id}
+    aurora_otel.instrument_dbapi(pgdb, **(others | traits))
+
+
+@pytest.fixture(autouse=True)
+def _told():
+    """Each test begins with the same thing said, whatever the one before has said."""
+    tell(name="pgdb")
+
+
+def connect(cluster, **others):
+    host, port = cluster.address("writer")
+    login = {"user": cluster.user, "password": cluster.password, "database": cluster.database}
+    return pgdb.connect(**{"host": host, "port": port, **login, **others})
+
+
+def end(cluster, connection) -> None:
+    session = backend_id(connection)
+    cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int, 10000)", session)
+
+
+# What can be said of it.
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "kind", "allowed"),
+    [
+        ("module", object(), TypeError, "a module with PEP 249's connect and Error"),
+        ("module", types, TypeError, "a module with PEP 249's connect and Error"),
+        ("system", "oracle", ValueError, "'postgresql' or 'mysql'"),
+        ("system", 5, TypeError, "a string"),
+        ("system", None, TypeError, "a string"),
+        ("fileno", 7, TypeError, "a function of a connection"),
+        ("fileno", None, TypeError, "a function of a connection"),
+        ("error_code", "sqlstate", TypeError, "a function of an exception"),
+        ("backend_id", 0, TypeError, "a function of a connection"),
+        ("name", "No Name", ValueError, "up to 64 of a-z, 0-9, '.', '_' and '-'"),
+        ("name", "x" * 65, ValueError, "up to 64"),
+        ("name", b"x", TypeError, "a string"),
+        ("host", "", ValueError, "the name of an argument of connect"),
+        ("port", 5432, TypeError, "a string"),
+        ("connect_timeout", 5, TypeError, "a string"),
+        ("connect_timeout", "5 s", ValueError, "the name of an argument of connect"),
+    ],
+)
+def test_a_bad_argument_is_an_error_that_says_what_is_allowed(argument, value, kind, allowed):
+    arguments = {"module": pgdb, "system": "postgresql", argument: value}
+    with pytest.raises(kind) as raised:
+        aurora_otel.instrument_dbapi(**arguments)
+    assert str(raised.value).startswith(f"{argument}={value!r} is not valid: allowed is {allowed}")
+
+
+@pytest.mark.parametrize("module", [pg8000, pg8000.dbapi, psycopg2, pymysql])
+def test_a_driver_that_is_known_is_an_error_that_says_so(module):
+    known = module.__name__.partition(".")[0]
+    with pytest.raises(ValueError, match=f"by itself, as driver '{known}'"):
+        aurora_otel.instrument_dbapi(module, system="postgresql")
+
+
+@pytest.mark.parametrize("name", ["psycopg", "sqlalchemy"])
+def test_the_name_of_another_is_an_error(name):
+    with pytest.raises(ValueError, match=f"name='{name}' is not valid: it is another"):
+        tell(name=name)
+    with pytest.raises(ValueError, match="name='pgdb' is not valid: it is another"):
+        aurora_otel.instrument_dbapi(unknown_pg8000, system="postgresql", name="pgdb")
+
+
+# When it is said.
+
+
+def test_it_can_be_said_before_and_after_the_agent_starts(start, cluster):
+    agent = start(drivers="psycopg")  # which chooses among those that are known
+    before = connect(cluster)
+    tell(name="said-again")
+    after = connect(cluster)
+    (known,) = aurora_otel.snapshot().clusters
+    (writer,) = [each for each in known.instances if each.connections]
+    assert (writer.id, writer.connections) == (cluster.writer, {"pgdb": 1, "said-again": 1})
+    before.close()
+    after.close()
+    assert agent.tracked() == 0
+
+
+def test_saying_it_twice_does_no_harm(agent, cluster):
+    for _ in range(2):
+        tell(name="pgdb")
+    connection = connect(cluster)
+    assert type(connection.__wrapped__) is pgdb.Connection
+    assert agent.tracked() == agent.told.metric("aurora.connection.opens") == 1
+    connection.close()
+
+
+def test_it_is_taken_back_and_applied_again_with_all_the_others(start, cluster):
+    assert pgdb.connect is PLAIN
+    start()
+    assert pgdb.connect is not PLAIN
+    held = connect(cluster)
+    AuroraInstrumentor().uninstrument()
+    assert pgdb.connect is PLAIN
+    assert held.cursor().execute("SELECT 1").fetchone() == (1,)
+    held.close()
+    agent = start()
+    again = connect(cluster)
+    assert agent.tracked() == 1
+    again.close()
+
+
+def test_a_socket_that_cannot_be_found_leaves_the_application_alone(agent, cluster):
+    tell(fileno=lambda connection: connection.no_such_thing)
+    connection = connect(cluster)
+    assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
+    connection.close()
+    assert agent.tracked() == 0
+    failures = running_agent().shield.failures
+    assert list(failures) == ["identify a connection: AttributeError"]
+    failures.clear()  # else the fixture complains
+
+
+# What it finds.
+
+
+def test_a_pooler_is_noticed_where_the_sessions_number_is_known(start, cluster):
+    agent = start()
+    with pgbouncer(cluster) as pooler:
+        connection = connect(cluster, host="127.0.0.1", port=pooler.port)
+        assert agent.tracked("unknown") == agent.tracked() == 1
+        connection.close()
+
+
+def test_positional_arguments_are_understood(agent, cluster):
+    host, port = cluster.address("writer")
+    connection = pgdb.connect(
+        None, cluster.user, cluster.password, host, cluster.database, port=port
+    )
+    (span,) = agent.told.spans("track connection")
+    assert (span.attributes["server.address"], span.attributes["server.port"]) == (host, port)
+    end(cluster, connection)
+    assert attempt(lambda: executed(connection, "SELECT 1")) is not None
+    looked = agent.told.spans("refresh topology")[-1]
+    assert looked.attributes["aurora.topology.confirmed"]
+    attempt(connection.close)
+
+
+# What its proxies are.
+
+
+def executed(connection, statement, *args):
+    cursor = connection.cursor()
+    cursor.execute(statement, *args)
+    return cursor.rowcount, cursor.fetchall() if cursor.description else None
+
+
+def executemany(connection):
+    cursor = connection.cursor()
+    cursor.executemany("INSERT INTO items VALUES (%s)", [["a"], ["b"]])
+    return cursor.rowcount, executed(connection, "SELECT x FROM items")
+
+
+def fetches(connection):
+    cursor = connection.cursor()
+    cursor.execute("SELECT generate_series(1, 9)")
+    cursor.arraysize = 2
+    return (
+        cursor.fetchone(),
+        cursor.fetchmany(),
+        cursor.fetchmany(1),
+        next(cursor),
+        [row for row, _ in zip(cursor, range(2), strict=False)],
+        cursor.fetchall(),
+        cursor.fetchone(),
+        list(cursor),
+    )
+
+
+def blocks(connection):
+    with connection as entered, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return entered is connection, cursor.connection is connection, cursor.fetchone()
+
+
+def failing_block(connection):
+    with connection:
+        executed(connection, "INSERT INTO items VALUES ('x')")
+        raise KeyError
+
+
+def copied(connection):
+    connection.cursor().copy_from(["a", "b"], "items")
+    return list(connection.cursor().copy_to(None, "items"))
+
+
+def attributes(connection):
+    before = connection.autocommit
+    connection.autocommit = True
+    connection.own = "value"
+    after = connection.autocommit, connection.own, vars(connection)["own"]
+    del connection.own
+    connection.autocommit = before
+    offered = [name for name in dir(connection) if not name.startswith("_")]
+    return before, after, offered, hasattr(connection, "tpc_begin"), hasattr(connection, "ping")
+
+
+FEATURES = {
+    "execute": lambda c: executed(c, "SELECT 1, %s", ["x"]),
+    "chained": lambda c: c.cursor().execute("SELECT 1").fetchone(),
+    "executemany": executemany,
+    "callproc": lambda c: c.cursor().callproc("upper", ["x"]),
+    "fetches": fetches,
+    "blocks": blocks,
+    "failing block": failing_block,
+    "copy": copied,
+    "attributes": attributes,
+    "nextset": lambda c: c.cursor().nextset(),
+    "commit": lambda c: (executed(c, "SELECT 1"), c.commit())[1],
+    "exceptions": lambda c: (c.Error, c.cursor().connection.DatabaseError),
+    "syntax error": lambda c: executed(c, "SELEC"),
+    "no result": lambda c: c.cursor().fetchone(),
+    "closed cursor": lambda c: (cursor := c.cursor(), cursor.close(), cursor.execute("SELECT 1")),
+}
+
+
+def outcome(connection, feature):
+    executed(connection, "CREATE TEMPORARY TABLE IF NOT EXISTS items (x text)")
+    connection.commit()
+    results = []
+    error = attempt(lambda: results.append(feature(connection)))
+    connection.rollback()
+    return results, type(error), str(error)
+
+
+def test_every_feature_does_what_it_does_without_us(start, cluster):
+    plain = connect(cluster)
+    start()
+    ours = connect(cluster)
+    for name, feature in FEATURES.items():
+        assert outcome(ours, feature) == outcome(plain, feature), name
+    for connection in (plain, ours):
+        connection.close()
+        assert "closed" in str(attempt(connection.close))
+
+
+def test_a_proxy_passes_for_what_it_stands_for(agent, cluster):
+    connection = connect(cluster)
+    cursor = connection.cursor()
+    assert isinstance(connection, pgdb.Connection)
+    assert isinstance(cursor, pgdb.Cursor)
+    assert type(connection).__qualname__ == "Connection"
+    assert repr(connection) == repr(connection.__wrapped__)
+    assert weakref.ref(connection)() is connection
+    assert {connection: 1}[connection] == 1
+    connection.close()
+
+
+def test_a_cursor_keeps_its_connection(agent, cluster):
+    cursor = connect(cluster).cursor()
+    assert cursor.execute("SELECT 1").fetchone() == (1,)
+    assert agent.tracked() == 1
+    cursor.connection.close()
+    assert agent.tracked() == agent.told.metric("aurora.connection.prunes") == 0
+    assert agent.told.metric("aurora.connection.closes") == 1
+
+
+def test_a_leaked_connection_is_pruned(agent, cluster):
+    connect(cluster)
+    eventually(lambda: agent.told.metric("aurora.connection.prunes") == 1)
+
+
+@pytest.mark.parametrize("name", ["execute", "executemany", "callproc", "blocks", "commit"])
+def test_every_feature_shows_a_lost_connection(start, cluster, name):
+    start(prune_interval=60)  # so that no round finds it first
+    connection = connect(cluster)
+    if name == "commit":
+        executed(connection, "SELECT 1")
+    end(cluster, connection)
+    assert isinstance(attempt(lambda: FEATURES[name](connection)), pgdb.Error)
+    assert aurora_otel.snapshot().clusters[0].window_open
+    attempt(connection.close)
+
+
+@pytest.mark.skipif(bool(UPSTREAM), reason="upstream makes them already")
+def test_query_spans_are_one_a_call(start, cluster):
+    agent = start(query_spans="summary")
+    connection = connect(cluster)
+    executed(connection, "CREATE TEMPORARY TABLE items (x text)")
+    executemany(connection)
+    spans = [span for span in agent.told.spans() if span.name not in OURS]
+    assert [span.name for span in spans] == ["CREATE", "INSERT", "SELECT"]
+    assert {span.attributes["aurora.instance.id"] for span in spans} == {cluster.writer}
+    assert {span.attributes["db.name"] for span in spans} == {"app"}
+    connection.close()
