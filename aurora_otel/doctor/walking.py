@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -21,7 +22,7 @@ _SLOW = 0.5
 
 
 class Way:
-    """The way to the writer of one cluster.
+    """The way to the writer of one cluster. A connection of ours stays open until `close()`.
 
     Args:
         visited: an instance of it that answered.
@@ -38,29 +39,34 @@ class Way:
         listed = answer.view.instances if answer and answer.view else ()
         self.members = listed or ((answer.instance,) if answer else ())
         named = None if self._endpoint.domain else rds_endpoint(self._endpoint.address)
-        self.domain = named.domain if named else self._endpoint.domain
-
-    def locate(self, instance: str) -> Address | None:
-        """Return where an instance is reached, if that is known."""
-        known = self._settings.endpoints
-        return known.address(instance, self.domain, self._endpoint.address.port)
-
-    def read(self, *targets: Target) -> tuple[Reading, float]:
-        """Ask `targets`, and whoever they name; return what that brought, and the seconds."""
-        walk = Walk(
+        self._domain = named.domain if named else self._endpoint.domain
+        self._walk = Walk(
             DIALECTS[self._driver.system],
             self._connect,
             self.locate,
             self._driver.login_refused,
             time.monotonic,
         )
-        began = time.monotonic()
-        try:
-            with suppress_instrumentation():
-                reading = walk.read(targets, self._settings.refresh_timeout, view=self._view)
-        finally:
-            walk.close()
-        return reading, time.monotonic() - began
+
+    def locate(self, instance: str) -> Address | None:
+        """Return where an instance is reached, if that is known."""
+        known = self._settings.endpoints
+        return known.address(instance, self._domain, self._endpoint.address.port)
+
+    @property
+    def targets(self) -> list[Target]:
+        """Every instance that can be reached by itself, and the application's own host."""
+        located = [(name, self.locate(name)) for name in self.members]
+        return [*(Target(name, where) for name, where in located if where), Target(None, None)]
+
+    def read(self, targets: Iterable[Target]) -> Reading:
+        """Ask `targets` in turn, and whoever they name, until a writer confirms."""
+        with suppress_instrumentation():
+            return self._walk.read(targets, self._settings.refresh_timeout, view=self._view)
+
+    def close(self) -> None:
+        """Close the connection of ours."""
+        self._walk.close()
 
     def _connect(self, target: Target) -> Connection:
         timeout = self._settings.refresh_timeout
@@ -70,15 +76,26 @@ class Way:
 def findings(visited: Visit, settings: Settings) -> Findings:
     """Go the way, and to each instance."""
     way = Way(visited, settings)
-    located = {name: where for name in way.members if (where := way.locate(name))}
     if visited.identity.view:
         yield ok(CHECK, f"topology by SQL: {', '.join(way.members)}")
-    if len(located) < len(way.members):
-        yield _unlocated([name for name in way.members if name not in located])
-    for name, where in located.items():
-        yield _instance(name, where, way)
-    targets = [Target(name, where) for name, where in located.items()]
-    yield _look(*way.read(*targets, Target(None, None)), settings)
+    located = {target.instance for target in way.targets}
+    if unlocated := [name for name in way.members if name not in located]:
+        yield _unlocated(unlocated)
+    for target in way.targets:
+        if target.instance and target.address:
+            yield _instance(target.instance, target.address, way)
+    reading, seconds = _timed(way, way.targets)
+    yield _look(reading, seconds, settings)
+
+
+def _timed(way: Way, targets: Iterable[Target]) -> tuple[Reading, float]:
+    """Read over connections of this reading's own; return the seconds that it took, too."""
+    began = time.monotonic()
+    try:
+        reading = way.read(targets)
+    finally:
+        way.close()
+    return reading, time.monotonic() - began
 
 
 def _unlocated(names: list[str]) -> Finding:
@@ -93,7 +110,7 @@ def _unlocated(names: list[str]) -> Finding:
 
 def _instance(name: str, where: Address, way: Way) -> Finding:
     check = "topology.instance"
-    reading, seconds = way.read(Target(name, where))
+    reading, seconds = _timed(way, [Target(name, where)])
     if name in reading.instances:
         return ok(check, f"{name} answers at {where} ({seconds * 1000:.1f} ms)")
     if reading.login_refused:

@@ -1,0 +1,1 @@
+"""The drill: a failover of a real cluster, rehearsed and watched from the client's side."""

@@ -1,0 +1,199 @@
+"""`aurora-otel drill`: fail a real cluster over, and see what it does to an application."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from aurora_otel.demo.application import ApplicationError
+from aurora_otel.demo.live import watching
+from aurora_otel.demo.recording import Timeline
+from aurora_otel.demo.report import page
+from aurora_otel.demo.view import promise_line, rows, show_telemetry
+from aurora_otel.doctor.target import Target, TargetError, of_dsn
+from aurora_otel.drill.errors import NoFailoverError, RefusedError
+from aurora_otel.drill.intent import Intent, intend
+from aurora_otel.drill.outcome import Outcome
+from aurora_otel.drill.place import Place
+from aurora_otel.drill.rehearsal import IDLE, WRITE_EVERY, WRITERS, Course, rehearse
+from aurora_otel.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAILED = 1
+REFUSED = 2
+LINE_WIDTH = 140
+_COURSE = Course()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `aurora-otel drill`."""
+    parser.add_argument("--cluster", required=True, metavar="ID", help="the cluster's identifier")
+    parser.add_argument(
+        "--target",
+        metavar="INSTANCE",
+        help="the reader that is to become the writer (default: RDS chooses)",
+    )
+    parser.add_argument(
+        "--region", help="the cluster's region (default: that of the AWS configuration)"
+    )
+    parser.add_argument(
+        "--dsn",
+        metavar="DSN",
+        help="how the workload connects through the writer endpoint, as libpq takes it (default:"
+        " the cluster's own endpoint, with PGUSER, PGPASSWORD, PGDATABASE)",
+    )
+    parser.add_argument(
+        "--before",
+        type=_seconds,
+        default=_COURSE.before,
+        metavar="SECONDS",
+        help="how long to watch the healthy cluster first (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=_COURSE.timeout,
+        metavar="SECONDS",
+        help="how long the cluster may take to get another writer (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--after",
+        type=_seconds,
+        default=_COURSE.after,
+        metavar="SECONDS",
+        help="how long to go on watching then (default: %(default)g)",
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask before failing over")
+    parser.add_argument("--report", metavar="FILE", help="write a page about it into FILE")
+    parser.add_argument(
+        "--json", action="store_true", help="print the figures as JSON, all else on standard error"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Drill, and return the exit status.
+
+    It is 1 when there was no failover or a promise did not hold, 2 when none was asked for.
+    """
+    console = Console(stderr=args.json)
+    if not console.is_terminal:
+        console.width = LINE_WIDTH
+    logging.getLogger("aurora_otel").addHandler(logging.NullHandler())
+    try:
+        if args.report is not None:
+            Path(args.report).touch()  # what cannot be written is better known now than afterwards
+        outcome = _drill(args, console)
+    except NoFailoverError as error:
+        _say(console, str(error))
+        if args.json:
+            _print_json({"cluster": args.cluster, "took_place": False, "error": str(error)})
+        return FAILED
+    except (RefusedError, TargetError, ApplicationError, OSError) as error:
+        _say(console, str(error))
+        return REFUSED
+    _show(outcome, console)
+    if args.report is not None:
+        Path(args.report).write_text(page(outcome.as_report()), encoding="utf-8")
+    if args.json:
+        _print_json(outcome.as_json())
+    return 0 if outcome.kept else FAILED
+
+
+def _drill(args: argparse.Namespace, console: Console) -> Outcome:
+    settings = Settings.resolve({})
+    intent = intend(args.cluster, args.target, args.region)
+    place = Place(_target(args.dsn, intent, os.environ), settings)
+    _check_endpoint(place, intent)
+    _confirm(intent, place, console, asked=not args.yes)
+    course = Course(args.before, args.timeout, args.after)
+    timeline = Timeline("drill")
+    try:
+        with place, watching(timeline, f"drill on {args.cluster}", console):
+            return Outcome(intent, rehearse(intent, place, settings, course, timeline))
+    finally:
+        if place.left_behind:
+            _say(console, f"The workload's schema is still there. Drop it: {place.statement};")
+
+
+def _target(dsn: str | None, intent: Intent, environ: Mapping[str, str]) -> Target:
+    cluster = intent.cluster
+    target = of_dsn(dsn or f"host={cluster.endpoint} port={cluster.port}", environ)
+    if not (target.parameters.get("user") or environ.get("PGUSER")):
+        raise RefusedError(
+            "Nothing says as whom the workload logs in: give --dsn, or PGUSER and PGPASSWORD."
+        )
+    if target.system != "postgresql":
+        raise RefusedError("--dsn must be PostgreSQL's, as the cluster is.")
+    return target
+
+
+def _check_endpoint(place: Place, intent: Intent) -> None:
+    """Refuse to fail over another cluster than the one that the workload writes to."""
+    answer = place.visited.identity.answer
+    landed = answer.instance if answer else None
+    if landed != intent.writer:
+        raise RefusedError(
+            f"The workload's endpoint leads to {landed}, and the writer of cluster"
+            f" {intent.cluster.identifier} is {intent.writer}: give its writer endpoint."
+        )
+
+
+def _confirm(intent: Intent, place: Place, console: Console, *, asked: bool) -> None:
+    cluster = intent.cluster
+    chosen = intent.target or f"one of {', '.join(intent.readers)}, as RDS chooses,"
+    rate = WRITERS / WRITE_EVERY
+    console.print(
+        f"This fails over the cluster {cluster.identifier} in {cluster.region}"
+        f" ({cluster.engine} {cluster.engine_version}):\n"
+        f"  {intent.writer}, the writer, restarts as a reader; {chosen} becomes the writer.\n"
+        "  Every application of this cluster loses its connections, and cannot write for a while.\n"
+        f"  A workload opens {WRITERS + IDLE + 1} connections and writes about {rate:g} rows a"
+        f" second into the schema {place.schema}, which is dropped in the end.",
+        markup=False,
+        highlight=False,
+    )
+    if not asked:
+        return
+    if not sys.stdin.isatty():
+        raise RefusedError("Nobody is there to confirm that; --yes does.")
+    if console.input(f"Type {cluster.identifier} to go on: ").strip() != cluster.identifier:
+        raise RefusedError("Not confirmed; nothing was done.")
+
+
+def _show(outcome: Outcome, console: Console) -> None:
+    console.print()
+    console.print(outcome.headline, style="bold", highlight=False)
+    table = Table(box=None, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for label, value in rows(outcome.figures):
+        table.add_row(label, value)
+    console.print(table)
+    show_telemetry(outcome.rehearsal.recording, "the workload", console, metrics=False)
+    for promise in outcome.promises:
+        console.print(promise_line(promise))
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(f"aurora-otel drill: {text}", style="red", markup=False, highlight=False)
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more; got {text}")
+    return value

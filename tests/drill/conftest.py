@@ -1,0 +1,68 @@
+"""A drill as a process, on a lab's cluster that moto's RDS API shows and fails over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from aurora_otel.lab import Cluster, Failover
+from tests.rds_api.conftest import aws, plane, servers  # noqa: F401 - fixtures
+
+COMMAND = str(Path(sysconfig.get_path("scripts"), "aurora-otel"))
+
+
+class Drill:
+    """Runs `aurora-otel drill`; asking the RDS API for a failover makes the lab fail over."""
+
+    def __init__(self, cluster: Cluster, plane) -> None:  # noqa: F811 - the fixture
+        self.cluster = cluster
+        self.plane = plane
+        self.switches = []
+        plane.hooks["FailoverDBCluster"] = self.fail_over
+        self.target = cluster.readers[-1]
+        self.messages = [
+            f"Started cross AZ failover to DB instance: {self.target}",
+            f"Completed failover to DB instance: {self.target}",
+        ]
+
+    def fail_over(self) -> None:
+        self.switches.append(self.cluster.failover(Failover.SWITCHOVER, target=self.target))
+
+    def fail_over_and_tell(self) -> None:
+        self.plane.tell(self.messages[0])
+        self.fail_over()
+        self.plane.tell(self.messages[1])
+
+    def schemas(self) -> list[str]:
+        """What a drill left behind."""
+        statement = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'aurora_otel_drill%'"
+        return [name for (name,) in self.cluster.execute(self.cluster.writer, statement)]
+
+    def run(self, *arguments: str, dsn: str | None = None, **environment: str):
+        """Run it to its end; what it must never do is looked at here."""
+        given = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        dsn = dsn or self.cluster.dsn("writer")
+        command = [sys.executable, COMMAND, "drill", "--cluster", self.cluster.name, "--dsn", dsn]
+        done = subprocess.run(
+            [*command, *arguments],
+            capture_output=True,
+            check=False,
+            env={**given, **self.cluster.environment(), **environment},
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.cluster.password not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        assert self.schemas() == []
+        assert self.cluster.sessions(self.cluster.writer, application_name="aurora-otel drill") == 0
+        return done
+
+
+@pytest.fixture
+def drill(cluster: Cluster, plane) -> Drill:  # noqa: F811 - the fixture
+    return Drill(cluster, plane)
