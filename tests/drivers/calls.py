@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import MySQLdb.cursors
 import pymysql
 
 from tests.behaviour.sql import run
@@ -17,10 +18,12 @@ class WatchedCall(NamedTuple):
     Attributes:
         prepare: brings a connection to where the call can be made; returns what `act` needs.
         act: the call; the session is gone when it is made.
+        is_silent: whether the driver keeps that to itself.
     """
 
     prepare: Callable[[Any], Any]
     act: Callable[[Any], Any]
+    is_silent: bool = False
 
 
 def _in_transaction(connection: Any) -> Any:
@@ -67,6 +70,18 @@ def _fetch(cursor: Any) -> None:
     cursor.fetchall()
 
 
+def _prepared_cursor(connection: Any) -> Any:
+    return connection.cursor(prepared=True)
+
+
+def _prepared(connection: Any) -> Any:
+    """Prepare and execute once: the next execution goes to the network by another way."""
+    cursor = _prepared_cursor(connection)
+    cursor.execute("SELECT ?", (1,))
+    cursor.fetchall()
+    return cursor
+
+
 COMMON = {
     "execute": WatchedCall(_cursor, lambda cursor: cursor.execute("SELECT 1")),
     "executemany": WatchedCall(
@@ -104,4 +119,48 @@ CALLS = {
         "select_db": WatchedCall(_itself, lambda connection: connection.select_db("app")),
         "server-side cursor": WatchedCall(_streamed(pymysql.cursors.SSCursor), _fetch),
     },
+    "mysqlclient": {
+        **COMMON,
+        "autocommit": WatchedCall(_itself, lambda connection: connection.autocommit(on=True)),
+        "begin": WatchedCall(_itself, lambda connection: connection.begin()),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "ping": WatchedCall(_itself, lambda connection: connection.ping()),
+        "select_db": WatchedCall(_itself, lambda connection: connection.select_db("app")),
+        "server-side cursor": WatchedCall(_streamed(MySQLdb.cursors.SSCursor), _fetch),
+    },
+    "mysql-connector": {
+        **COMMON,
+        "autocommit": WatchedCall(
+            _itself, lambda connection: setattr(connection, "autocommit", True)
+        ),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "start_transaction": WatchedCall(
+            _itself, lambda connection: connection.start_transaction()
+        ),
+        "prepare": WatchedCall(_prepared_cursor, lambda cursor: cursor.execute("SELECT ?", (1,))),
+        "prepared": WatchedCall(_prepared, lambda cursor: cursor.execute("SELECT ?", (2,))),
+        "reading on": WatchedCall(_streamed(buffered=False), _fetch),
+        "reset_session": WatchedCall(_itself, lambda connection: connection.cmd_reset_connection()),
+    },
+    "mariadb": {
+        **COMMON,
+        "autocommit": WatchedCall(
+            _itself, lambda connection: setattr(connection, "autocommit", True)
+        ),
+        "begin": WatchedCall(_itself, lambda connection: connection.begin()),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "change_user": WatchedCall(
+            _itself, lambda connection: connection.change_user("app", "", "app")
+        ),
+        "ping": WatchedCall(_itself, lambda connection: connection.ping()),
+        "prepared": WatchedCall(_prepared, lambda cursor: cursor.execute("SELECT ?", (2,))),
+        # The driver takes the loss for the end of the result.
+        "reading on": WatchedCall(_streamed(buffered=False), _fetch, is_silent=True),
+        "select_db": WatchedCall(_itself, lambda connection: connection.select_db("app")),
+    },
+}
+# Neither the setter nor the reset looks at what the C library returns.
+CALLS["mysql-connector-C"] = CALLS["mysql-connector"] | {
+    name: CALLS["mysql-connector"][name]._replace(is_silent=True)
+    for name in ("autocommit", "reset_session")
 }

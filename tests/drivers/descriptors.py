@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, NamedTuple
+
+from _mysql_connector import MySQLInterfaceError
 
 from aurora_otel.lab import Cluster
 from tests.behaviour.sql import run
@@ -170,6 +173,10 @@ def _mysql(place: Place) -> dict[str, Any]:
     return {**_by_parameters(place), "connect_timeout": 5}
 
 
+def _mysql_connector(place: Place, *, use_pure: bool) -> dict[str, Any]:
+    return {**_by_parameters(place), "connection_timeout": 5, "use_pure": use_pure}
+
+
 def _first(error: Any) -> Any:
     return error.args[0] if error.args else None
 
@@ -216,5 +223,42 @@ DRIVERS = (
         code=_first,
         calls=CALLS["pymysql"],
         reconnects={"ping": lambda connection: connection.ping(reconnect=True)},
+    ),
+    Descriptor(
+        "mysqlclient",
+        MYSQL,
+        "MySQLdb",
+        _mysql,
+        code=_first,
+        takes_names=False,
+        calls=CALLS["mysqlclient"],
+    ),
+    *(
+        Descriptor(
+            "mysql-connector",
+            MYSQL,
+            "mysql",
+            functools.partial(_mysql_connector, use_pure=variant == "pure"),
+            code=lambda error: error.errno,
+            variant=variant,
+            module="mysql.connector",
+            takes_names=variant == "pure",
+            # What its commit and rollback raise is no `mysql.connector.Error`.
+            lost=() if variant == "pure" else (MySQLInterfaceError,),
+            calls=CALLS["mysql-connector" if variant == "pure" else "mysql-connector-C"],
+            reconnects={"reconnect": lambda connection: connection.reconnect()},
+        )
+        for variant in ("pure", "C")
+    ),
+    Descriptor(
+        "mariadb",
+        MYSQL,
+        "mariadb",
+        _mysql,
+        code=lambda error: getattr(error, "errno", None),
+        has_upstream=False,
+        takes_names=False,
+        calls=CALLS["mariadb"],
+        reconnects={"reconnect": lambda connection: connection.reconnect()},
     ),
 )

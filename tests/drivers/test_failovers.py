@@ -7,22 +7,10 @@ import functools
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import Call, attempt, run, write
+from tests.behaviour.sql import attempt, run, write
 from tests.conftest import eventually
 from tests.drivers.engines import WRITE
-
-
-def in_long_call(cluster, driver, connection, number) -> Call:
-    """Put a connection inside a long call, in another thread."""
-    call = Call(lambda: run(connection, driver.engine.sleep))
-    eventually(lambda: cluster.execute(cluster.writer, driver.engine.is_busy, number))
-    return call
-
-
-def end_the_statement(cluster, driver, instance, number) -> None:
-    """Have the server look at its socket."""
-    if cluster.condition(instance) not in ("down", "hung"):
-        cluster.execute(instance, driver.engine.cancel, number)
+from tests.drivers.long_calls import LongCall
 
 
 @pytest.mark.parametrize("kind", list(Failover), ids=lambda kind: kind.value)
@@ -33,8 +21,7 @@ def test_no_stale_session_is_left_whatever_its_owner_is_doing(
     untouched = [driver.session(connection) for connection in readers]
     idle, in_transaction, busy = stale = [connect() for _ in range(3)]
     run(in_transaction, WRITE)
-    busy_session = driver.session(busy)
-    call = in_long_call(cluster, driver, busy, busy_session)
+    call = LongCall(cluster, driver, busy)
 
     switch = cluster.failover(kind)
     if kind is not Failover.HANG:
@@ -46,7 +33,7 @@ def test_no_stale_session_is_left_whatever_its_owner_is_doing(
 
     # At once, but for the one inside a statement.
     eventually(lambda: cluster.sessions(switch.old_writer) <= 1)
-    end_the_statement(cluster, driver, switch.old_writer, busy_session)
+    call.cancel()
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
     errors = [call.outcome()]
     errors += [attempt(functools.partial(run, each, "SELECT 1")) for each in stale]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 
+from tests.behaviour.sql import attempt
 from tests.conftest import eventually
+from tests.drivers.long_calls import LongCall
 
 OPENS = "aurora.connection.opens"
 PRUNES = "aurora.connection.prunes"
@@ -48,3 +50,18 @@ def test_a_leaked_connection_is_pruned(agent, connect):
     assert agent.tracked() == 0
     (span,) = eventually(lambda: agent.told.spans("prune connections"))
     assert span.attributes["aurora.prunes.garbage_collected"] == 1
+
+
+def test_a_connection_in_a_long_call_stays_tracked(agent, cluster, connect, driver):
+    connection, leaked = connect(), connect()
+    call = LongCall(cluster, driver, connection)
+    del leaked
+    gc.collect()
+    # A round of the loop has passed, and looked at both of them.
+    eventually(lambda: agent.told.metric(PRUNES) == 1)
+    assert agent.tracked() == 1
+    call.cancel()
+    call.outcome()
+    attempt(connection.rollback)
+    connection.close()
+    assert agent.told.metric("aurora.connection.closes") == 1
