@@ -1,4 +1,4 @@
-"""TLS in front of a PostgreSQL server, for the lab's servers are built without."""
+"""TLS: certificates, and what speaks it in front of PostgreSQL, for the lab's is built without."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryptography import x509
@@ -34,7 +34,7 @@ class Encrypted:
     """
 
     def __init__(self, server: tuple[str, int], directory: Path) -> None:
-        certificate, key = _self_signed()
+        certificate, key = self_signed()
         (directory / "server.pem").write_text(certificate + key)
         self.trust = ssl.create_default_context(cadata=certificate)
         self.handshakes = 0
@@ -80,11 +80,12 @@ class Encrypted:
         return True
 
 
-def _self_signed() -> tuple[str, str]:
+def self_signed(addresses: Iterable[str] = ("127.0.0.1",)) -> tuple[str, str]:
+    """Return a certificate for a server at any of `addresses`, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
     now = dt.datetime.now(dt.timezone.utc)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -93,7 +94,7 @@ def _self_signed() -> tuple[str, str]:
         .serial_number(1)
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(address, critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )
     return (

@@ -1,0 +1,118 @@
+"""Our own connections to MySQL use the application's TLS settings and login."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+import MySQLdb
+import pymysql
+import pytest
+
+from aurora_otel.lab import Cluster, mariadb_settings
+from tests.behaviour.mysql import arguments, executed
+from tests.behaviour.tls import self_signed
+from tests.conftest import eventually
+
+CIPHER = "SHOW STATUS LIKE 'Ssl_cipher'"
+MODULES = {"pymysql": pymysql, "mysqlclient": MySQLdb}
+# How an application asks for TLS, and for the server's certificate to be checked.
+WAYS = {
+    "pymysql": {"ssl_verify_cert": True, "ssl_verify_identity": True},
+    "mysqlclient": {"ssl_mode": "VERIFY_IDENTITY"},
+}
+
+
+@pytest.fixture(scope="module")
+def encrypted():
+    """A cluster of one whose server has a certificate, and that certificate."""
+    # The server runs as another user, which pytest's own directories keep out.
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        certificate_file, key_file = directory / "certificate", directory / "key"
+        texts = self_signed(f"127.0.0.{number}" for number in range(1, 255))
+        for file, text in zip((certificate_file, key_file), texts, strict=True):
+            file.write_text(text)
+        patch.delitem(mariadb_settings._ALWAYS, "skip-ssl")
+        patch.setitem(mariadb_settings._ALWAYS, "ssl-cert", str(certificate_file))
+        patch.setitem(mariadb_settings._ALWAYS, "ssl-key", str(key_file))
+        with Cluster("tls", engine="mysql", instances=["tls-1"]) as cluster:
+            require = f"ALTER USER {cluster.user} REQUIRE SSL"
+            cluster.execute(cluster.writer, require)
+            yield cluster, certificate_file
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def cluster(encrypted):
+    return encrypted[0]
+
+
+@pytest.fixture(params=MODULES)
+def opened(request, start, encrypted):
+    """A connection of the application's, and how it was opened."""
+    cluster, certificate_file = encrypted
+    host, port = cluster.plain_address(cluster.writer)
+    agent = start(instance_endpoints="")
+    ssl = {"ca": str(certificate_file)}
+    ways = {"ssl_ca": ssl["ca"]} if request.param == "pymysql" else {"ssl": ssl}
+    login = {**arguments(cluster), "host": host, "port": port, **ways, **WAYS[request.param]}
+    connection = MODULES[request.param].connect(**login)
+    (refresher,) = agent.internals.refreshers.values()
+    yield connection, refresher.access
+    connection.close()
+
+
+def test_our_own_connection_is_encrypted_like_the_applications(opened):
+    connection, access = opened
+    assert executed(connection, CIPHER)[-1][0][1]
+    for address in (None, access.endpoint.address):
+        monitor = access.driver.monitor(access.login, address, 5.0)
+        ((_, cipher),) = monitor.ask(CIPHER, 5.0)
+        assert cipher
+        assert [list(row) for row in monitor.ask("SELECT @@autocommit, DATABASE()", 5.0)] == [
+            ["1", None]
+        ]
+        monitor.close()
+
+
+def test_our_own_connection_can_be_given_up_and_aborted(opened):
+    _, access = opened
+    monitor = access.driver.monitor(access.login, None, 5.0)
+    with pytest.raises(TimeoutError):
+        monitor.ask("SELECT SLEEP(30)", 0.1)
+    monitor.close()
+
+    monitor = access.driver.monitor(access.login, None, 5.0)
+    asked = threading.Event()
+    failed = []
+
+    def ask():
+        asked.set()
+        try:
+            monitor.ask("SELECT SLEEP(30)", 60.0)
+        except Exception as error:  # noqa: BLE001 - compared below
+            failed.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.wait()
+    eventually(lambda: (monitor.abort(), failed)[1])
+    thread.join()
+    assert not isinstance(failed[0], TimeoutError)
+    monitor.close()
+
+
+def test_a_login_that_is_not_valid_is_told_from_other_errors(opened):
+    _, access = opened
+    driver = access.driver
+    with pytest.raises(Exception, match="Access denied") as refused:
+        driver.monitor(driver.with_password(access.login, "another"), None, 5.0)
+    assert driver.login_refused(refused.value)
+    with pytest.raises(Exception, match="connect") as unreachable:
+        driver.monitor(access.login, access.endpoint.address._replace(port=1), 5.0)
+    assert not driver.login_refused(unreachable.value)
+    assert "secret" not in repr(access.login)
