@@ -179,7 +179,7 @@ class Adapter:
             sock = mariadb_session.socket_of(connection)
             lost = sock is None or bool(cleanup.hung_up([(sock, sock)]))
             original(connection)
-            if mariadb_session.is_another_session(connection):
+            if hasattr(connection, _LOGIN):
                 mysql_family.end(hooks, connection, lost=lost)
                 self._opened(hooks, connection, began)
 

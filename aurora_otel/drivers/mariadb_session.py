@@ -120,7 +120,12 @@ def note_session(connection: Any) -> None:
 def is_another_session(connection: Any) -> bool:
     """Whether it has connected again since that was written down; from its own thread."""
     noted = vars(connection).get(_SESSION)
-    return noted is not None and not connection._closed and connection.connection_id != noted
+    if noted is None or connection._closed:
+        return False
+    # Each server numbers its own sessions: on another one, this may have the same number.
+    return connection.connection_id != noted or bool(
+        connection.auto_reconnect and not is_lost(connection) and socket_of(connection) is None
+    )
 
 
 def is_lost(connection: Any) -> bool:

@@ -131,9 +131,9 @@ class Adapter:
         def call(connection: Any, *args: Any) -> Any:
             if self.is_closed(connection) or not hasattr(connection, ATTRIBUTE):
                 return original(connection, *args)
-            began, before = time.time_ns(), connection.thread_id()
+            began, before = time.time_ns(), mysqlclient_session.session(connection)
             result = original(connection, *args)
-            if connection.thread_id() != before:
+            if mysqlclient_session.session(connection) != before:
                 mysql_family.end(hooks, connection, lost=True)
                 self._opened(hooks, connection, began, in_use=in_use)
             return result

@@ -101,6 +101,14 @@ def fileno(connection: Any) -> int:
         return -1
 
 
+def session(connection: Any) -> tuple[int, cleanup.SocketId | None]:
+    """Return what tells a connection's session from another one under the same object.
+
+    The server's number alone does not: each server numbers its own sessions.
+    """
+    return connection.thread_id(), cleanup.identify(fileno(connection))
+
+
 def is_closed(connection: Any) -> bool:
     """Return whether it was closed; a lost connection is not.
 
