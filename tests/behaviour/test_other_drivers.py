@@ -175,6 +175,13 @@ def test_positional_arguments_are_understood(agent, cluster):
     attempt(connection.close)
 
 
+def test_a_new_connection_is_in_no_transaction(agent, cluster):
+    connection = connect(cluster)
+    assert agent.tracked(cluster.writer) == 1
+    assert (connection._tnx, connection._cnx.transaction()) == (False, 0)
+    connection.close()
+
+
 # What its proxies are.
 
 
