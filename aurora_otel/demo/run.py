@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 APPLICATION_NAME = "demo"
 CONNECT_TIMEOUT = 2
+NAMED_BY = {"postgresql": "application_name", "mysql": "program_name"}
+"""The driver's argument for the application's name."""
 SAMPLE_EVERY = 0.2
 EARLY = 0.5
 """Seconds into the failover at which idle connections are used that are meant to hang."""
@@ -40,6 +42,7 @@ class Plan:
 
     Args:
         name: `without`, `with` or `with_every_thread_hung`.
+        engine: What the cluster runs: `postgresql` or `mysql`.
         failover: What happens to the writer.
         instrumented: Whether the agent is loaded.
         settings: Environment variables for the agent.
@@ -53,6 +56,7 @@ class Plan:
     """
 
     name: str
+    engine: str
     failover: Failover
     instrumented: bool
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -67,16 +71,18 @@ class Plan:
 def record(plan: Plan, timeline: Timeline) -> Recording:
     """Carry out `plan` and return what happened; `timeline` shows it while it does."""
     with ExitStack() as stack:
-        cluster = stack.enter_context(Cluster())
+        cluster = stack.enter_context(Cluster(engine=plan.engine))
         collector = stack.enter_context(Collector())
         environment = _environment(plan, cluster, collector)
         application = stack.enter_context(
             Application(
                 [
-                    cluster.dsn(application_name=APPLICATION_NAME, connect_timeout=CONNECT_TIMEOUT),
+                    _dsn(cluster),
                     f"--writers={plan.writers}",
                     f"--idle={plan.idle}",
                     f"--fresh-every={plan.fresh_every}",
+                    "--resolve",
+                    *(f"{name}={address}" for name, address in cluster.hosts.items()),
                 ],
                 environment=environment,
                 instrumented=plan.instrumented,
@@ -118,6 +124,11 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
                 logs=tuple(collector.logs),
             ),
         )
+
+
+def _dsn(cluster: Cluster) -> str:
+    named = {NAMED_BY[cluster.engine]: APPLICATION_NAME}
+    return cluster.dsn(**named, connect_timeout=CONNECT_TIMEOUT)
 
 
 def _environment(plan: Plan, cluster: Cluster, collector: Collector) -> dict[str, str]:

@@ -150,4 +150,4 @@ def hung(*, symptom="stuck"):
 
 def result(failover=Failover.SWITCHOVER, **runs):
     runs = {"without": without(), "with_agent": with_agent(), "every_thread_hung": None, **runs}
-    return Result(failover=failover, versions={}, **runs)
+    return Result(engine="postgresql", failover=failover, versions={}, **runs)

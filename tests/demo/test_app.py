@@ -5,19 +5,19 @@ import subprocess
 import sys
 import time
 
-import psycopg
 import pytest
 
 from aurora_otel.demo.application import APP, Application, ApplicationError
 from aurora_otel.demo.recording import ClientKind, Operation, Outcome, Timeline
+from aurora_otel.demo.run import NAMED_BY
 from aurora_otel.lab import Cluster, Failover
 
 PATIENCE = 20
 
 
-@pytest.fixture
-def cluster():
-    with Cluster() as cluster:
+@pytest.fixture(params=["postgresql", "mysql"])
+def cluster(request):
+    with Cluster(engine=request.param) as cluster:
         yield cluster
 
 
@@ -28,9 +28,11 @@ def timeline():
 
 @pytest.fixture
 def application(cluster, timeline):
-    dsn = cluster.dsn(application_name="demo", connect_timeout=2)
+    named = {NAMED_BY[cluster.engine]: "demo"}
+    dsn = cluster.dsn(**named, connect_timeout=2)
+    hosts = [f"{name}={address}" for name, address in cluster.hosts.items()]
     with Application(
-        [dsn, "--writers=2", "--idle=3", "--fresh-every=0.2"],
+        [dsn, "--writers=2", "--idle=3", "--fresh-every=0.2", "--resolve", *hosts],
         environment={},
         instrumented=False,
         timeline=timeline,
@@ -55,8 +57,7 @@ def test_it_holds_its_connections_and_only_the_writers_write(cluster, applicatio
     assert count(timeline, Outcome.OK, ClientKind.WRITER) > 0
     assert count(timeline, Outcome.OK, ClientKind.IDLE) == 0
     assert application.stop()
-    with psycopg.connect(cluster.dsn()) as connection:
-        (written,) = connection.execute("SELECT sum(writes)::int FROM tallies").fetchone()
+    ((written,),) = cluster.execute("lab-1", "SELECT CAST(sum(writes) AS decimal) FROM tallies")
     assert written == count(timeline, Outcome.OK)
     assert application.output == ""
 
@@ -69,7 +70,8 @@ def test_a_refused_write_leaves_the_connection_in_use(cluster, application, time
     assert cluster.sessions("lab-1", application_name="demo") == 5
     assert application.stop()
     refused = [call for call in timeline.calls if call.outcome is Outcome.REFUSED]
-    assert all("25006" in call.error for call in refused)
+    number = {"postgresql": "25006", "mysql": "1290"}[cluster.engine]
+    assert all(number in call.error for call in refused)
     held = [call for call in timeline.calls if call.kind is not ClientKind.FRESH]
     assert sum(call.operation is Operation.CONNECT for call in held) == 5
 
@@ -111,8 +113,9 @@ def test_an_application_that_ended_is_an_error_that_says_why(timeline):
 
 
 def test_it_ends_when_whoever_started_it_is_gone(cluster):
+    address, _ = cluster.address("writer")
     process = subprocess.Popen(
-        [sys.executable, APP, cluster.dsn(), "--writers=1", "--idle=0"],
+        [sys.executable, APP, cluster.dsn(host=address), "--writers=1", "--idle=0"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -5,7 +5,8 @@ import pytest
 from aurora_otel.cli import main
 from aurora_otel.demo import command
 from aurora_otel.demo.application import ApplicationError
-from aurora_otel.lab import Failover, LabError
+from aurora_otel.demo.run import Plan
+from aurora_otel.lab import Failover, LabError, mariadb_installation
 from tests.demo.runs import recording, with_agent, without
 
 
@@ -62,16 +63,26 @@ def test_what_could_not_run_says_why_with_exit_status_2(error, monkeypatch, caps
     assert f"aurora-otel demo: {error}" in capsys.readouterr().out
 
 
+def test_a_missing_mariadb_is_one_line_that_says_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(mariadb_installation, "PLACES", ())
+    assert main(["demo", "--engine", "mysql"]) == 2
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "mariadbd" in line]
+    assert line.startswith("aurora-otel demo: the lab needs MariaDB's server")
+    assert line.endswith("apt-get install mariadb-server-core")
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
 @pytest.mark.parametrize("failover", Failover)
-def test_both_halves_differ_in_the_agent_alone(failover):
-    first, second, *_ = command.plans(failover)
+def test_both_halves_differ_in_the_agent_alone(engine, failover):
+    first, second, *_ = command.plans(engine, failover)
     assert (first.instrumented, second.instrumented) == (False, True)
-    for attribute in ("failover", "settings", "writers", "idle", "fresh_every", "before", "after"):
+    for attribute in set(Plan.__dataclass_fields__) - {"name", "instrumented"}:
         assert getattr(first, attribute) == getattr(second, attribute)
 
 
 def test_a_hang_has_a_third_run_in_which_nothing_is_opened_afresh():
-    *_, third = command.plans(Failover.HANG)
+    *_, third = command.plans("mysql", Failover.HANG)
     assert third.name == "with_every_thread_hung"
     assert (third.fresh_every, third.idle_after) == (0, None)
     assert third.settings == {"AURORA_OTEL_STUCK_AFTER": "2"}

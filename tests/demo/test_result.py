@@ -81,4 +81,4 @@ def test_a_run_that_was_not_made_is_not_in_the_json():
 
 
 def test_the_versions_are_those_that_are_installed():
-    assert installed_versions()["psycopg"].startswith("3.")
+    assert installed_versions(["psycopg"])["psycopg"].startswith("3.")

@@ -46,7 +46,8 @@ def of_demo(result: Result) -> Report:
             Fact("Workload", workload(result.with_agent)),
             *(Fact(name, version) for name, version in result.versions.items()),
         ),
-        command=f"aurora-otel demo --failover {result.failover.value} --report FILE.html",
+        command=f"aurora-otel demo --engine {result.engine} --failover {result.failover.value}"
+        " --report FILE.html",
     )
 
 
