@@ -24,13 +24,13 @@ class Dialling:
         timeout: its parameter for the seconds that connecting may take.
         default: those seconds where the application does not say; `None`: as the system pleases.
         takes_text: whether it takes libpq's connection string.
-        database: its parameter for the database.
+        nested_tls: whether it takes TLS settings as one argument `ssl`.
     """
 
     timeout: str = "connect_timeout"
     default: float | None = None
     takes_text: bool = False
-    database: str = "database"
+    nested_tls: bool = False
 
 
 DIALLING = {
@@ -38,7 +38,7 @@ DIALLING = {
     "psycopg2": Dialling(takes_text=True),
     "pg8000": Dialling(timeout="timeout"),
     "pymysql": Dialling(default=10.0),
-    "mysqlclient": Dialling(),
+    "mysqlclient": Dialling(nested_tls=True),
     "mysql-connector": Dialling(timeout="connection_timeout", default=10.0),
     "mariadb": Dialling(),
 }
@@ -105,9 +105,11 @@ def call(dialling: Dialling, target: Target) -> tuple[tuple[str, ...], dict[str,
     limit = {dialling.timeout: max(1, round(seconds))}
     if dialling.takes_text:
         return (target.text,), {} if "connect_timeout" in given else limit
-    names = {"user": "user", "password": "password", "dbname": dialling.database}
+    names = {"user": "user", "password": "password", "dbname": "database"}
     login = {names[key]: value for key, value in given.items() if key in names}
-    tls = {key: value for key, value in given.items() if key.startswith("ssl_")}
+    tls: dict[str, Any] = {key: value for key, value in given.items() if key.startswith("ssl_")}
+    if dialling.nested_tls and tls:
+        tls = {"ssl": {key.removeprefix("ssl_"): value for key, value in tls.items()}}
     place = {"host": target.address or target.host, "port": target.port}
     return (), {**place, **login, **tls, **limit}
 

@@ -124,8 +124,16 @@ def _privileges(visited: Visit) -> Findings:
             " never closed",
             "Connect to the Aurora cluster; if a plain server is meant, there is nothing to do.",
         )
-    elif not found.missing:
+    elif not found.missing and visited.identity.answer is not None:
         yield ok(check, f"{found.role} may ask for the instance and for the topology")
+    elif not found.missing:
+        yield failure(
+            check,
+            f"{found.role} may ask which instance answers, and is told nothing of use: nothing is"
+            " ever closed",
+            "Take another user, or another version of the driver; if that does not help, please"
+            " report it.",
+        )
     elif visited.identity.answer is None:
         yield failure(
             check,

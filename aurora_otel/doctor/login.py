@@ -49,9 +49,7 @@ def choose(target: Target, installed: Sequence[Library]) -> tuple[str | None, Fi
     """Return the name of the driver to connect with, or the finding that there is none."""
     fitting = [each.name for each in installed if each.usable and each.system == target.system]
     if target.module is not None:
-        named = [
-            name for name in fitting if target.module in (name, registration(name).module.lower())
-        ]
+        named = [name for name in fitting if target.module in _spellings(name)]
         if not named:
             return None, failure(
                 CHECK,
@@ -68,6 +66,12 @@ def choose(target: Target, installed: Sequence[Library]) -> tuple[str | None, Fi
             f"Run the doctor in the application's environment, or {_INSTALL[target.system or '']}.",
         )
     return fitting[0], None
+
+
+def _spellings(name: str) -> set[str]:
+    """Return what a driver is called in SQLAlchemy's URLs."""
+    module = registration(name).module.lower()
+    return {name, name.replace("-", ""), module, f"{name}connector"}
 
 
 def timeout(name: str, target: Target, environ: Mapping[str, str]) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from aurora_otel.drivers.protocol import Rows
 
@@ -27,6 +28,19 @@ class Privileges:
     missing: tuple[str, ...]
 
 
+class Questions(Protocol):
+    """One database system's."""
+
+    clock: str
+    """A statement that returns the server's time, in seconds since the epoch."""
+
+    privileges: str
+    """A statement about what the role may ask; no server refuses it."""
+
+    def parse_privileges(self, rows: Rows) -> Privileges:
+        """Read the rows of `privileges`."""
+
+
 class PostgreSQLQuestions:
     """Of PostgreSQL. All values are text, as in the agent's own questions."""
 
@@ -49,5 +63,16 @@ class PostgreSQLQuestions:
         return Privileges(role or "", may[0] is not None, tuple(missing))
 
 
-QUESTIONS = {"postgresql": PostgreSQLQuestions()}
+class MySQLQuestions:
+    """Of MySQL, where any user may ask all that Aurora tells."""
+
+    clock = "SELECT UNIX_TIMESTAMP(NOW(6))"
+    privileges = "SHOW VARIABLES LIKE 'aurora_server_id'"
+
+    def parse_privileges(self, rows: Rows) -> Privileges:
+        """Read whether Aurora's variable is there."""
+        return Privileges("the user", is_aurora=bool(rows), missing=())
+
+
+QUESTIONS: dict[str, Questions] = {"mysql": MySQLQuestions(), "postgresql": PostgreSQLQuestions()}
 """By `db.system.name`."""

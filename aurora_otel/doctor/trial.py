@@ -9,13 +9,14 @@ out.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions, version
 from typing import Any
 
 from opentelemetry.environment_variables import (
@@ -100,9 +101,17 @@ def _imported(name: str, module: str) -> tuple[Any, dict[str, Any]]:
         return None, {"name": name, "installed": not missing, "error": error.name}
     except Exception as error:  # noqa: BLE001 - a broken library raises what it likes
         return None, {"name": name, "installed": True, "error": type(error).__qualname__}
-    version = str(getattr(imported, "__version__", "")).split(" ")[0]
-    found = {"version": version, "patched": name in patched()}
+    found = {"version": _version(module), "patched": name in patched()}
     return imported, {"name": name, "installed": True, **found}
+
+
+_distributions = functools.cache(packages_distributions)
+
+
+def _version(module: str) -> str:
+    """Return a library's version; what modules say of themselves is not always true."""
+    distributions = _distributions().get(module.partition(".")[0], ())
+    return ", ".join(sorted({version(each) for each in distributions}))
 
 
 def _wrappers(function: Callable[..., Any], driver: str) -> Iterator[str]:
