@@ -9,6 +9,7 @@ from aurora_otel.endpoints import (
     HostTemplate,
     normalise,
     parse,
+    region,
 )
 
 HASH = "cn1abcdefghi"
@@ -231,3 +232,18 @@ def test_an_instance_is_reached_in_the_domain_of_its_cluster():
 def test_a_template_without_a_port_takes_that_of_the_application():
     known = EndpointMap(template=HostTemplate("?.db.example.com"))
     assert known.address("orders-2", None, 5433) == Address("orders-2.db.example.com", 5433)
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        ("c0ffee.eu-west-1.rds.amazonaws.com", "eu-west-1"),
+        ("c0ffee.us-gov-west-1.rds.amazonaws.com", "us-gov-west-1"),
+        ("c0ffee.cn-north-1.rds.amazonaws.com.cn", "cn-north-1"),
+        ("c0ffee.rds.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("db.example.com", None),
+        (None, None),
+    ],
+)
+def test_an_rds_domain_tells_the_region(domain, expected):
+    assert region(domain) == expected

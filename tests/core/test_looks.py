@@ -222,6 +222,25 @@ def test_a_call_that_saw_a_symptom_joins_a_look_that_was_due(cluster):
     assert returned(symptom)
 
 
+def test_news_that_come_while_a_look_is_running_are_looked_at_next(cluster):
+    cluster.call(budget=0.0)
+    cluster.looking(1)
+    cluster.looks.look_at_news(Order(Context(), hint="b"))
+    cluster.look_ends()
+    cluster.looking(2)
+    cluster.look_ends(confirmed=False)
+    eventually(lambda: cluster.is_idle)
+    assert [order.hint for order in cluster.orders] == [None, "b"]
+
+
+def test_news_are_looked_at_though_nobody_looks_and_nobody_waits(cluster):
+    cluster.looks.look_at_news(Order(Context(), hint="b"))
+    cluster.looking(1)
+    cluster.look_ends()
+    eventually(lambda: cluster.is_idle)
+    assert [order.hint for order in cluster.orders] == ["b"]
+
+
 def test_stop_wakes_everybody(cluster):
     callers = [cluster.call(), cluster.call(), cluster.call()]
     cluster.looking(1)
