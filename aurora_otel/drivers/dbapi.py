@@ -21,7 +21,7 @@ from aurora_otel.drivers import libpq, mysql_family
 from aurora_otel.drivers.dbapi_proxies import Proxies, Shown, has_left, is_gone
 from aurora_otel.drivers.dbapi_traits import PORTS, Traits
 from aurora_otel.drivers.deadline import deadline
-from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.patching import wrap_innermost
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
     Failure,
@@ -76,8 +76,7 @@ class Adapter:
     def install(
         self, module: ModuleType, hooks: Hooks, traced: Traced | None
     ) -> Callable[[], None]:
-        """Patch the module's `connect`."""
-        patches = Patches()
+        """Patch the module's `connect`, below other instrumentations."""
         spanned = functools.partial(traced, self.system) if traced else None
         proxies = Proxies(hooks, self._errors, self._failure, spanned)
 
@@ -97,8 +96,7 @@ class Adapter:
             connection._self_is_fresh = False  # noqa: SLF001 - our own proxy
             return connection
 
-        patches.wrap(module, "connect", connect)
-        return patches.undo
+        return wrap_innermost(module, "connect", connect)
 
     def address(self, connection: Any) -> Address:
         """Return what the arguments say."""

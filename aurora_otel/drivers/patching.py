@@ -10,6 +10,37 @@ import wrapt
 _MISSING = object()
 
 
+def wrap_innermost(owner: Any, name: str, wrapper: Callable[..., Any]) -> Callable[[], None]:
+    """Wrap `owner.name` below all that others have wrapped around it with wrapt.
+
+    Returns:
+        what takes the wrapper out again, wherever it is by then: whoever takes theirs off may have
+        brought it to the top.
+    """
+    outer, plain = None, getattr(owner, name)
+    while isinstance(plain, wrapt.FunctionWrapper):
+        outer, plain = plain, plain.__wrapped__
+    ours = wrapt.FunctionWrapper(plain, wrapper)
+
+    def undo() -> None:
+        above, found = None, getattr(owner, name)
+        while found is not ours and isinstance(found, wrapt.FunctionWrapper):
+            above, found = found, found.__wrapped__
+        if found is ours:
+            _put(owner, name, above, plain)
+
+    _put(owner, name, outer, ours)
+    return undo
+
+
+def _put(owner: Any, name: str, above: Any, function: Any) -> None:
+    """Put `function` below the wrapper `above`, or at the top."""
+    if above is None:
+        setattr(owner, name, function)
+    else:
+        above.__wrapped__ = function
+
+
 class Patches:
     """Attributes of modules and classes that we replaced, and what was there before."""
 

@@ -10,6 +10,10 @@ import pgdb
 import psycopg2
 import pymysql
 import pytest
+from opentelemetry.instrumentation.dbapi import trace_integration, unwrap_connect
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
@@ -329,3 +333,63 @@ def test_query_spans_are_one_a_call(start, cluster):
     assert {span.attributes["aurora.instance.id"] for span in spans} == {cluster.writer}
     assert {span.attributes["db.name"] for span in spans} == {"app"}
     connection.close()
+
+
+# Beside other instrumentations of `connect`.
+
+
+class Upstream:
+    """OpenTelemetry's own DB-API instrumentation of it."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self._provider = TracerProvider()
+        self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    def load(self) -> None:
+        trace_integration(pgdb, "connect", "postgresql", tracer_provider=self._provider)
+
+    def unload(self) -> None:
+        unwrap_connect(pgdb, "connect")
+
+
+ORDERS = [
+    ("load", "instrument", "unload", "uninstrument"),
+    ("load", "instrument", "uninstrument", "unload"),
+    ("instrument", "load", "unload", "uninstrument"),
+    ("instrument", "load", "uninstrument", "unload"),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=" ".join)
+def test_beside_another_instrumentation_each_does_its_job(start, cluster, order):
+    upstream = Upstream()
+    agents = []
+    steps = {
+        "load": upstream.load,
+        "unload": upstream.unload,
+        "instrument": lambda: agents.append(start()),
+        "uninstrument": lambda: AuroraInstrumentor().uninstrument(),
+    }
+    for step in order[:2]:
+        steps[step]()
+    connection = connect(cluster)
+    executed(connection, "SELECT 1")
+    (span,) = upstream.exporter.get_finished_spans()
+    assert span.attributes["aurora.instance.id"] == cluster.writer
+    assert agents[0].tracked() == 1
+    connection.close()
+    assert agents[0].tracked() == 0
+
+    upstream.exporter.clear()
+    steps[order[2]]()
+    connection = connect(cluster)
+    executed(connection, "SELECT 1")
+    is_ours = order[2] == "unload"
+    assert aurora_otel.snapshot().active == is_ours
+    assert len(upstream.exporter.get_finished_spans()) == (not is_ours)
+    assert not is_ours or agents[0].tracked() == 1
+    connection.close()
+
+    steps[order[3]]()
+    assert pgdb.connect is PLAIN
