@@ -21,11 +21,9 @@ from mysql.connector.constants import ClientFlag, ServerFlag
 from mysql.connector.errors import Error
 
 from aurora_otel import cleanup
-from aurora_otel.drivers import mysql_family
 from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.hidden_sockets import HiddenSockets, Peer
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
-from aurora_otel.endpoints import Address
 
 try:
     from mysql.connector import cursor_cext as c_cursors
@@ -36,14 +34,14 @@ except ImportError:
 
 __all__ = [
     "ERRORS",
+    "PURE",
     "CMySQLConnection",
-    "Monitor",
     "c_cursors",
     "connect_again",
     "discard",
     "is_sandboxed",
-    "login_of",
     "of",
+    "pure_close",
 ]
 
 # Everything that either class may raise.
@@ -53,38 +51,12 @@ ERRORS = (Error,) if MySQLInterfaceError is None else (Error, MySQLInterfaceErro
 _BEGAN = f"{ATTRIBUTE}_began"
 _SOCKET = f"{ATTRIBUTE}_socket"
 
-# The attributes that make a login, on both classes.
-_LOGIN = (
-    "_auth_plugin",
-    "_auth_plugin_class",
-    "_client_flags",
-    "_conn_attrs",
-    "_force_ipv6",
-    "_host",
-    "_krb_service_principal",
-    "_oci_config_file",
-    "_oci_config_profile",
-    "_openid_token_file",
-    "_password",
-    "_password1",
-    "_password2",
-    "_password3",
-    "_port",
-    "_ssl",
-    "_ssl_disabled",
-    "_unix_socket",
-    "_user",
-    "_webauthn_callback",
-)
-# What an application wants of its own sessions only.
-_NOT_OURS = (
-    ClientFlag.CONNECT_WITH_DB | ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS | ClientFlag.COMPRESS
-)
-
+# The attributes in which a connection keeps what was asked last.
+_NOTES = ("_columns_desc", "_query")
 # Taken before they are patched.
 _pure_query = MySQLConnection.cmd_query
 _pure_rows = MySQLConnection.get_rows
-_pure_close = MySQLConnection.close
+pure_close = MySQLConnection.close
 
 _hidden = HiddenSockets()
 
@@ -136,7 +108,8 @@ class Pure:
         return bool(connection.unread_result or connection._have_next_result)
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
-        """Run it through the connection: what that notes is set by each statement."""
+        """Run it through the connection, which notes some of it."""
+        notes = {name: vars(connection)[name] for name in _NOTES if name in vars(connection)}
         with deadline(self.socket(connection), timeout, Error):
             _pure_query(connection, statement)
             rows = _pure_rows(connection, raw=True)[0]
@@ -144,6 +117,7 @@ class Pure:
                 # Without autocommit, a read may begin one, and the application would go on to see
                 # the state of now.
                 _pure_query(connection, "ROLLBACK")
+        vars(connection).update(notes)
         return _text(rows)
 
     def close(self, parts: dict[str, Any]) -> None:
@@ -151,7 +125,7 @@ class Pure:
         last = MySQLConnection()
         vars(last).update(parts)
         with contextlib.suppress(Exception):
-            _pure_close(last)
+            pure_close(last)
 
 
 class C:
@@ -208,13 +182,13 @@ class C:
             parts["_cmysql"].close()
 
 
-_PURE: Session = Pure()
+PURE: Session = Pure()
 _C: Session = C()
 
 
 def of(connection: Any) -> Session:
     """Return what is to be known of a connection's class."""
-    return _PURE if isinstance(connection, MySQLConnection) else _C
+    return PURE if isinstance(connection, MySQLConnection) else _C
 
 
 def is_sandboxed(connection: Any) -> bool:
@@ -226,7 +200,9 @@ def discard(connection: Any) -> None:
     """Close a connection's session and leave the connection without one."""
     session = of(connection)
     cleanup.shut_down(session.socket(connection))
-    _set_apart(connection, session)
+    attributes = dict(vars(connection))
+    vars(connection).update(dict.fromkeys(session.parts))
+    _close(session, attributes)
 
 
 def connect_again(connection: Any, connect: Callable[[Any], None]) -> Any:
@@ -239,63 +215,14 @@ def connect_again(connection: Any, connect: Callable[[Any], None]) -> Any:
     except BaseException:
         vars(connection).update(before)
         raise
-    session.close({name: before[name] for name in session.parts})
+    _close(session, before)
     return connection
 
 
-def login_of(connection: Any) -> dict[str, Any]:
-    """Return the attributes that make a connection's login."""
-    return {name: value for name, value in vars(connection).items() if name in _LOGIN}
-
-
-class Monitor:
-    """The `Monitor` for mysql-connector-python, of its class that shows its socket.
-
-    Args:
-        login: the attributes of an application's connection.
-        address: where to; `None`: where those lead.
-        timeout: seconds for each step of connecting.
-    """
-
-    def __init__(self, login: dict[str, Any], address: Address | None, timeout: float) -> None:
-        self._connection: Any = MySQLConnection()
-        vars(self._connection).update(login)
-        self._connection._client_flags &= ~_NOT_OURS
-        self._connection._conn_attrs = {
-            **login["_conn_attrs"],
-            "program_name": mysql_family.PROGRAM_NAME,
-        }
-        self._connection._connection_timeout = timeout
-        if address is not None:
-            self._connection._host, self._connection._port = address
-            self._connection._unix_socket = None
-        try:
-            # Only what logs in: autocommit stays on, as servers have it.
-            self._connection._open_connection()
-        except Error as error:
-            if _timed_out(error):
-                raise TimeoutError from None
-            raise
-        self._socket = _PURE.socket(self._connection)
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement."""
-        return _PURE.ask(self._connection, statement, timeout)
-
-    def close(self) -> None:
-        """Say farewell and close the socket."""
-        with contextlib.suppress(Exception):
-            _pure_close(self._connection)
-
-    def abort(self) -> None:
-        """Shut the socket down."""
-        cleanup.shut_down(self._socket)
-
-
-def _set_apart(connection: Any, session: Session) -> None:
-    parts = {name: getattr(connection, name) for name in session.parts}
-    vars(connection).update(dict.fromkeys(session.parts))
-    if not all(part is None for part in parts.values()):
+def _close(session: Session, attributes: dict[str, Any]) -> None:
+    """Close the session that a connection with these attributes had, if it had one."""
+    parts = {name: attributes[name] for name in session.parts}
+    if any(part is not None for part in parts.values()):
         session.close(parts)
 
 
@@ -345,10 +272,3 @@ def _text(rows: Any) -> Rows:
     return [
         [None if value is None else bytes(value).decode("latin-1") for value in row] for row in rows
     ]
-
-
-def _timed_out(error: BaseException | None) -> bool:
-    """Whether it comes from a socket's time-out, which each version wraps in another way."""
-    while error is not None and not isinstance(error, TimeoutError):
-        error = error.__context__
-    return error is not None

@@ -24,7 +24,12 @@ def writer_endpoint(cluster: Cluster) -> str:
 
 def end(cluster: Cluster, connection: Any, instance: str | None = None) -> None:
     """Make the server end a connection's session; wait until it is gone."""
-    session, instance = connection.thread_id(), instance or cluster.writer
+    end_session(cluster, connection.thread_id(), instance)
+
+
+def end_session(cluster: Cluster, session: int, instance: str | None = None) -> None:
+    """Make the server end a session by its number; wait until it is gone."""
+    instance = instance or cluster.writer
     cluster.execute(instance, f"KILL CONNECTION {session}")
     there = f"SELECT 1 FROM information_schema.processlist WHERE id = {session}"
     while cluster.execute(instance, there):
