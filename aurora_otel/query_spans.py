@@ -7,6 +7,7 @@ C-level type checks.
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
@@ -32,8 +33,8 @@ class QueryTracer:
         self._detail = detail
         self._provider = provider
         self._tracers: weakref.WeakKeyDictionary[Any, _Tracer] = weakref.WeakKeyDictionary()
-        # Cursors inside a call that has its span.
-        self._running: set[int] = set()
+        # Connections inside a call that has its span, and the threads that make it.
+        self._running: set[tuple[int, int]] = set()
 
     def traced(
         self,
@@ -48,16 +49,18 @@ class QueryTracer:
         @functools.wraps(original)
         def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
             connection = connection_of(cursor)
-            # Some drivers' `executemany` is a loop over `execute`: it is one call all the same.
-            if not hasattr(connection, ATTRIBUTE) or id(cursor) in self._running:
+            running = id(connection), threading.get_ident()
+            # Some drivers' `executemany` is a loop over `execute`, and some ask something of their
+            # own with another cursor: it is one call all the same.
+            if not hasattr(connection, ATTRIBUTE) or running in self._running:
                 return original(cursor, *args, **kwargs)
             method = functools.partial(original, cursor)
             tracer = self._tracer(system, connection, attributes)
-            self._running.add(id(cursor))
+            self._running.add(running)
             try:
                 return tracer.traced_execution(cursor, method, *args, **kwargs)
             finally:
-                self._running.discard(id(cursor))
+                self._running.discard(running)
 
         return call
 
