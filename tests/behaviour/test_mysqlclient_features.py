@@ -23,7 +23,7 @@ from tests.behaviour.mysql import (
     seen,
     writer_endpoint,
 )
-from tests.behaviour.sql import attempt
+from tests.behaviour.sql import Call, attempt
 from tests.behaviour.test_silent_servers import Transparent
 from tests.conftest import UPSTREAM, eventually
 
@@ -208,6 +208,19 @@ def test_a_connection_that_libmariadb_may_make_anew_can_be_forgotten(agent, clus
         eventually(lambda: agent.tracked() == 0)
     finally:
         gc.enable()
+
+
+def test_a_connection_that_is_inside_a_call_is_not_taken_for_closed(start, cluster):
+    agent = start(prune_interval=0.05)
+    connection = connect(cluster)
+    # From another thread, mysqlclient answers no question about it now.
+    call = Call(lambda: executed(connection, "SELECT SLEEP(1)"))
+    while not call.is_over:
+        assert agent.tracked() == 1
+    assert call.outcome() is None
+    connection.close()
+    assert agent.told.metric("aurora.connection.prunes") == 0
+    assert agent.told.metric("aurora.connection.closes") == 1
 
 
 def test_a_misrouted_connection_is_replaced_under_its_object(start, cluster):
