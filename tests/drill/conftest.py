@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,17 @@ class Drill:
         assert self.schemas() == []
         assert self.cluster.sessions(self.cluster.writer, application_name="aurora-otel drill") == 0
         return done
+
+
+@pytest.fixture
+def modest(cluster: Cluster) -> Iterator[str]:
+    """The connection string of a role that may do what the guide asks for, and nothing else."""
+    password = secrets.token_hex(8)
+    cluster.execute(cluster.writer, f"CREATE ROLE drill LOGIN PASSWORD '{password}'")
+    cluster.execute(cluster.writer, "GRANT CREATE ON DATABASE app TO drill")
+    yield cluster.dsn("writer", user="drill", password=password)
+    cluster.execute(cluster.writer, "DROP OWNED BY drill")
+    cluster.execute(cluster.writer, "DROP ROLE drill")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from moto.backends import get_backend
@@ -12,16 +13,23 @@ from aurora_otel.drill.rehearsal import IDLE, WRITERS
 from tests.rds_api.control_plane import ACCOUNT, REGION
 
 SHORT = ("--yes", "--before", "2", "--after", "5")
-# What docs/guide.md asks for.
-ACTIONS = {"rds:DescribeDBClusters", "rds:FailoverDBCluster", "rds:DescribeEvents"}
+GUIDE = Path(__file__).parents[2] / "docs/guide.md"
 
 
-def test_a_drill_fails_the_cluster_over_and_reports_what_the_lab_did(drill, tmp_path):
+def actions_of_the_guide() -> set[str]:
+    """The IAM actions that the guide asks for."""
+    policies = re.findall(r"^```json\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    statements = [each for policy in policies for each in json.loads(policy)["Statement"]]
+    (statement,) = [each for each in statements if each["Sid"] == "AuroraOtelDrill"]
+    return set(statement["Action"])
+
+
+def test_a_drill_fails_the_cluster_over_and_reports_what_the_lab_did(drill, modest, tmp_path):
     page = tmp_path / "report.html"
     old = drill.cluster.writer
-    drill.plane.does.allowed = ACTIONS
+    drill.plane.does.allowed = actions_of_the_guide()
     drill.plane.hooks["FailoverDBCluster"] = drill.fail_over_and_tell
-    done = drill.run(*SHORT, "--target", drill.target, "--report", str(page), "--json")
+    done = drill.run(*SHORT, "--target", drill.target, "--report", str(page), "--json", dsn=modest)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     (switch,) = drill.switches
