@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import signal
 import socket
@@ -11,9 +12,11 @@ import pg8000
 import pg8000.dbapi
 import pg8000.native
 import pytest
+import sqlalchemy
 
 import aurora_otel
 from aurora_otel.drivers.pg8000 import Adapter
+from aurora_otel.lab import Failover
 from aurora_otel.lab.filters import SilenceAfterLogin
 from tests.behaviour.sql import attempt
 from tests.behaviour.test_silent_servers import Transparent
@@ -302,6 +305,47 @@ def test_our_own_connection_uses_the_applications_tls(start, cluster, tmp_path):
         assert looked.attributes["aurora.topology.confirmed"]
         assert proxy.handshakes == 2
         attempt(connection.close)
+
+
+@pytest.fixture
+def engine(cluster):
+    """SQLAlchemy's, with its own way of using pg8000."""
+    made = sqlalchemy.create_engine(
+        "postgresql+pg8000://", creator=lambda: connect(cluster, "legacy"), pool_pre_ping=True
+    )
+    yield made
+    made.dispose()
+
+
+def test_sqlalchemys_pool_writes_to_the_new_writer(agent, cluster, engine):
+    def write() -> None:
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("INSERT INTO writes (x) VALUES ('pg8000')"))
+
+    write()
+    switch = cluster.failover(Failover.SWITCHOVER)
+    assert attempt(write) is not None
+    write()
+    assert agent.tracked(switch.old_writer) == 0
+    assert agent.tracked(switch.new_writer) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*garbage collector is trying to clean up")
+def test_a_rollback_in_a_weakref_callback_waits_for_nothing(start, cluster, engine):
+    agent = start(prune_interval=60)
+    connection = engine.connect()
+    connection.execute(sqlalchemy.text("SELECT 1"))
+    end(cluster, connection.connection.dbapi_connection)
+    gc.disable()
+    try:
+        with agent.internals.tracker.settled():
+            del connection
+            gc.collect()
+    finally:
+        gc.enable()
+    # The loop has looked instead.
+    eventually(lambda: agent.told.spans("refresh topology"))
+    assert aurora_otel.snapshot().clusters[0].window_open
 
 
 def test_query_spans_are_one_a_call(start, cluster, recwarn):
