@@ -30,6 +30,7 @@ class Registration(NamedTuple):
 
 
 REGISTRY = (
+    Registration("django", "django.db.backends.base.base", "aurora_otel.pools.django"),
     Registration("sqlalchemy", "sqlalchemy", "aurora_otel.pools.sqlalchemy"),
     Registration("psycopg_pool", "psycopg_pool", "aurora_otel.pools.psycopg_pool"),
 )

@@ -87,10 +87,9 @@ def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> C
 
 def _gauges(pool: Any) -> Gauges:
     stats = pool.get_stats()
-    size, idle = stats["pool_size"], stats["pool_available"]
+    # What is neither idle nor used is being opened: the pool does not tell these two apart.
     return Gauges(
-        idle=idle,
-        used=size - idle,
+        idle=stats["pool_available"],
         max=stats["pool_max"] or None,
         idle_max=stats["pool_max"] or None,
         idle_min=stats["pool_min"],

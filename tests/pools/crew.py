@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.behaviour.sql import attempt
 
-PATIENCE = 60.0
+PATIENCE = 45.0
 
 
 class Crew:
@@ -16,13 +16,15 @@ class Crew:
     Args:
         threads: how many.
         unit: does one unit of work.
+        leave: what each thread does in the end.
 
     Attributes:
         failures: of each thread.
     """
 
-    def __init__(self, threads: int, unit: Callable[[], None]) -> None:
+    def __init__(self, threads: int, unit: Callable[[], None], leave: Callable[[], None]) -> None:
         self._unit = unit
+        self._leave = leave
         self._units = 0
         self._told = threading.Event()
         self._ready = threading.Barrier(threads + 1)
@@ -52,3 +54,4 @@ class Crew:
         self._told.wait(PATIENCE)
         errors = (attempt(self._unit) for _ in range(self._units))
         failures += [error for error in errors if error is not None]
+        self._leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -11,12 +12,15 @@ from typing import Any, NamedTuple, Protocol
 
 import psycopg_pool
 import sqlalchemy
+from django.conf import settings
+from django.db.utils import ConnectionHandler
 from sqlalchemy import pool as sqlalchemy_pools
 
 from aurora_otel.lab import Cluster
 from tests.drivers.descriptors import DRIVERS, Descriptor
 
 SIZE = 20
+_numbers = itertools.count()
 WRITE = "INSERT INTO writes (x) VALUES ('pools')"
 DIALECTS = {
     "psycopg": "postgresql+psycopg",
@@ -37,6 +41,9 @@ class PoolUnderTest(Protocol):
 
     def write(self) -> None:
         """Do one unit of work: check out, write, commit, return."""
+
+    def leave(self) -> None:
+        """End a thread that has used the pool."""
 
     def size(self) -> int | None:
         """Return how many connections the pool has by its own count, if it counts them."""
@@ -69,6 +76,9 @@ class SQLAlchemyPool:
     def write(self) -> None:
         with self.engine.begin() as connection:
             connection.execute(sqlalchemy.text(WRITE))
+
+    def leave(self) -> None:
+        """It has nothing of its own."""
 
     def size(self) -> int | None:
         pool: Any = self.engine.pool
@@ -116,6 +126,9 @@ class PsycopgPool:
         with self.pool.connection() as connection:
             connection.execute(WRITE)
 
+    def leave(self) -> None:
+        """It has nothing of its own."""
+
     def size(self) -> int:
         return self.pool.get_stats()["pool_size"]
 
@@ -126,6 +139,75 @@ class PsycopgPool:
 
     def close(self) -> None:
         self.pool.close()
+
+
+class Django:
+    """Django's persistent connections, each thread's own, or its psycopg pool."""
+
+    def __init__(self, driver: Descriptor, cluster: Cluster, *, pool: bool = False) -> None:
+        if not settings.configured:
+            settings.configure(USE_TZ=False)
+        self._has_pool = pool
+        # Pools are kept by alias, in the process.
+        self._alias = f"database-{next(_numbers)}"
+        ip, port = cluster.address("writer")
+        options = (
+            {"sslmode": "disable", "hostaddr": ip} if driver.engine.name == "postgresql" else {}
+        )
+        if pool:
+            options["pool"] = {"min_size": SIZE, "max_size": SIZE}
+        self.connections = ConnectionHandler(
+            {
+                "default": {},
+                self._alias: {
+                    "ENGINE": f"django.db.backends.{driver.engine.name}",
+                    "HOST": cluster.host("writer") if "hostaddr" in options else ip,
+                    "PORT": str(port),
+                    "NAME": cluster.database,
+                    "USER": cluster.user,
+                    "PASSWORD": cluster.password,
+                    "CONN_MAX_AGE": 0 if pool else None,
+                    "OPTIONS": options,
+                },
+            }
+        )
+        if pool:
+            self._request().pool.open(wait=True)
+
+    @contextlib.contextmanager
+    def checkout(self) -> Iterator[Any]:
+        wrapper = self._request()
+        yield wrapper
+        self._request()
+
+    def write(self) -> None:
+        # As the signals at the beginning and the end of a request do.
+        wrapper = self._request()
+        try:
+            with wrapper.cursor() as cursor:
+                cursor.execute(WRITE)
+        finally:
+            self._request()
+
+    def leave(self) -> None:
+        self.connections[self._alias].close()
+
+    def size(self) -> int | None:
+        return None
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        wrapper: Any = self.connections[self._alias]
+        wrapper.close()
+        if self._has_pool:
+            wrapper.close_pool()
+
+    def _request(self) -> Any:
+        wrapper = self.connections[self._alias]
+        wrapper.close_if_unusable_or_obsolete()
+        return wrapper
 
 
 @dataclass(frozen=True)
@@ -194,6 +276,14 @@ KINDS = (
         lambda driver, cluster: PsycopgPool(driver, cluster, null=True),
         idle=0,
         units=200,
+    ),
+    Kind("Django", "django", ("psycopg", "mysqlclient"), Django, idle=0),
+    Kind(
+        "Django-pool",
+        "django",
+        ("psycopg",),
+        lambda driver, cluster: Django(driver, cluster, pool=True),
+        idle=0,
     ),
 )
 

@@ -24,7 +24,7 @@ def test_at_most_one_unit_a_thread_fails_and_none_where_the_failover_is_known(
 ):
     agent = start(stuck_after=0.5, **case.driver.settings(cluster))
     unaware, aware = open_pool(), open_pool()
-    crews = [Crew(THREADS, pool.write) for pool in (unaware, aware)]
+    crews = [Crew(THREADS, pool.write, pool.leave) for pool in (unaware, aware)]
     for pool in (unaware, aware):
         fill(pool, case.kind.idle)
     switch = cluster.failover(how)
@@ -48,7 +48,7 @@ def test_at_most_one_unit_a_thread_fails_and_none_where_the_failover_is_known(
 def test_at_most_one_unit_fails_where_one_thread_works(start, cluster, open_pool, case, how):
     start(stuck_after=0.5, **case.driver.settings(cluster))
     pool = open_pool()
-    crew = Crew(1, pool.write)
+    crew = Crew(1, pool.write, pool.leave)
     fill(pool, case.kind.idle)
     switch = cluster.failover(how)
     assert len(crew.work(100)) <= 1

@@ -11,7 +11,7 @@ from tests.pools.kinds import CASES, fill
 
 def statistics(pool, case):
     """Return what a pool tells of itself after some work."""
-    crew = Crew(4, pool.write)
+    crew = Crew(4, pool.write, pool.leave)
     fill(pool, case.kind.idle)
     assert crew.work(100) == []
     return pool.statistics()
