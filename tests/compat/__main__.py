@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from aurora_otel.lab import Cluster
 from tests.compat import servers
 from tests.compat.comparison import Comparison
 from tests.compat.runs import run
@@ -50,19 +49,18 @@ def _arguments() -> argparse.Namespace:
 
 
 def _compare(console: Console, engine: str, suites: list[Suite]) -> Iterable[Comparison]:
-    with Cluster("compat") as cluster:
-        place = servers.prepare(cluster, engine)
+    with servers.prepared(engine) as place:
         for suite in suites:
             began = time.monotonic()
-            yield _one(suite, place, cluster.environment())
+            yield _one(suite, place)
             console.print(f"{suite.name}: {time.monotonic() - began:.0f} s")
 
 
-def _one(suite: Suite, place: servers.Place, environment: dict[str, str]) -> Comparison:
+def _one(suite: Suite, place: servers.Place) -> Comparison:
     directory = PLACE / "runs" / suite.name
     shutil.rmtree(directory, ignore_errors=True)
     suite.unpack(directory)
-    settings = {**environment, **suite.settings(place)}
+    settings = {**place.environment, **suite.settings(place)}
     without = run(suite, directory, settings, with_us=False)
     with_us = run(suite, directory, settings, with_us=True)
     compared = Comparison(

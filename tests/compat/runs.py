@@ -71,9 +71,7 @@ def run(
             timeout=_LIMIT,
             check=False,
         )
-    if not results.exists():
-        raise SystemExit(f"{suite.name} wrote no results; see {output.name}")
-    text = results.read_text()
+    text = results.read_text() if results.exists() else ""
     outcomes = _junit(text, directory) if text.startswith("<?xml") else _lines(text)
     return Run(outcomes, *_agent(Path(f"{results}.agent")))
 
