@@ -38,7 +38,7 @@ def failure(errno: int | None, message: str, *, lost: bool, may_wait: bool = Tru
         may_wait: as in `Failure`.
     """
     symptom = symptoms.of_mysql(errno, message, lost=lost)
-    return Failure(symptom, lost or errno in _GONE, may_wait)
+    return Failure(symptom, lost or is_gone(errno), may_wait)
 
 
 def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
@@ -55,6 +55,11 @@ def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
     if lost and not track.closed:
         hooks.failed(track, lambda: failure(None, "", lost=True))
     hooks.closed(track)
+
+
+def is_gone(errno: int | None) -> bool:
+    """Whether this error leaves no connection, whatever the driver takes it for."""
+    return errno in _GONE
 
 
 def login_refused(errno: int | None) -> bool:

@@ -82,15 +82,19 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
         MySQLdb.Error: the driver's own.
     """
     until = time.monotonic() + timeout
-    rows: Rows = [
-        [None if value is None else value.decode("latin-1") for value in row]
-        for row in _run(connection, statement, until)
-    ]
-    if not connection.get_autocommit():
-        # The read may have begun a transaction, which mysqlclient does not show; the application
-        # would go on to see the state of now.
-        _run(connection, "ROLLBACK", until)
-    return rows
+    try:
+        with deadline(cleanup.identify(connection.fileno()), timeout, Error):
+            rows = _run(connection, statement, until)
+            if not connection.get_autocommit():
+                # The read may have begun a transaction, which mysqlclient does not show; the
+                # application would go on to see the state of now.
+                _run(connection, "ROLLBACK", until)
+    except Error as error:
+        if mysql_family.is_gone(mysql_family.code_of(error)[0]):
+            # mysqlclient goes on taking it for open.
+            close(connection)
+        raise
+    return [[None if value is None else value.decode("latin-1") for value in row] for row in rows]
 
 
 def fileno(connection: Any) -> int:
@@ -137,10 +141,8 @@ def _run(connection: Any, statement: str, until: float) -> Any:
     # Most of the waiting is done here, where a signal can interrupt it.
     if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
         raise TimeoutError
-    rest = max(0.001, until - time.monotonic())
-    with deadline(cleanup.identify(connection.fileno()), rest, Error):
-        _mysql.connection.read_query_result(connection)
-        if not connection.field_count():
-            return ()
-        # No converters: every value is bytes.
-        return _mysql.result(connection, 0, {}).fetch_row(0, 0)
+    _mysql.connection.read_query_result(connection)
+    if not connection.field_count():
+        return ()
+    # No converters: every value is bytes.
+    return _mysql.result(connection, 0, {}).fetch_row(0, 0)

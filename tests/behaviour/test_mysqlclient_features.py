@@ -336,6 +336,14 @@ def test_what_is_asked_is_text_whatever_the_application_converts(cluster):
         connection.close()
 
 
+def test_a_connection_that_dies_of_what_is_asked_is_not_handed_over(cluster):
+    driver = Adapter()
+    connection = connect(cluster)
+    end(cluster, connection)
+    assert isinstance(attempt(lambda: driver.ask(connection, "SELECT 1", 5.0)), MySQLdb.Error)
+    assert driver.is_closed(connection)
+
+
 def test_a_read_of_ours_leaves_no_transaction_behind(cluster):
     driver = Adapter()
     connection = connect(cluster)
