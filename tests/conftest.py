@@ -158,7 +158,8 @@ def connect(driver: str) -> Callable[..., Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, where tests run side by side, what shares a long story."""
     for item in items:
-        place = item.path if item.path.parent.name == "behaviour" else item.path.parent
+        alone = item.path.parent.name in {"behaviour", "demo"}
+        place = item.path if alone else item.path.parent
         if place.name == "drivers":
             # One engine's drivers share its lab.
             place /= item.callspec.params["driver"].engine.name
