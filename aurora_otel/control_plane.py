@@ -54,6 +54,8 @@ _TROUBLED = Steps(10.0, 300.0)
 _HOPELESS = Steps(600.0, 600.0)
 _PASSING = (Trouble.THROTTLED, Trouble.UNREACHABLE, Trouble.FAILED)
 _GROWTH = 1.5
+# Where SQL usually tells the topology, it is given so long.
+_PATIENCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class ControlPlane:
         self._opinion: Opinion | None = None
         self._endpoints_at = float("-inf")
         self._verdict: Verdict | None = None
+        self._in_vain_since = float("inf")
         self._compared: tuple[str | None, str] | None = None
 
     @property
@@ -112,12 +115,15 @@ class ControlPlane:
             order: of the look that found no writer.
             endpoint: how the application last connected.
         """
-        if self.is_allowed and self._around.clock() >= self._next:
+        now = self._around.clock()
+        self._in_vain_since = min(self._in_vain_since, now)
+        if self.is_allowed and now >= max(self._next, self._in_vain_since + self._patience()):
             self.start(lambda: self._ask(order, endpoint))
 
     def judged(self, verdict: Verdict) -> None:
         """Take note of what the instances say."""
         self._verdict = verdict
+        self._in_vain_since = float("inf")
         self._compare()
 
     def locate(self, endpoint: Endpoint) -> tuple[RdsApi, str]:
@@ -195,6 +201,17 @@ class ControlPlane:
         """Wait for a question under way to end: its time-outs are short."""
         if (thread := self._thread) is not None:
             thread.join(LONGEST)
+
+    def _patience(self) -> float:
+        """Return for how long looks are in vain before the API is asked, in seconds.
+
+        Where instances tell the topology, they do so again when there is a writer again, and
+        sooner than the API; meanwhile, every process of every application would ask it.
+        """
+        settings = self._around.now.settings
+        if not self._cluster.view or settings.rds_api is RdsApiUse.ON:
+            return 0.0
+        return _PATIENCE * settings.refresh_interval
 
     # On a thread of ours.
 
