@@ -13,9 +13,10 @@ from tests.pools.kinds import Case, PoolUnderTest
 
 
 @pytest.fixture
-def cluster(case: Case, request: pytest.FixtureRequest) -> Cluster:
-    """A healthy cluster of the driver's engine."""
-    lab: Cluster = request.getfixturevalue(case.driver.engine.lab)
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """A healthy cluster of the driver's engine; of PostgreSQL where there is no case."""
+    case = request.getfixturevalue("case") if "case" in request.fixturenames else None
+    lab: Cluster = request.getfixturevalue(case.driver.engine.lab if case else "lab")
     lab.heal()
     return lab
 

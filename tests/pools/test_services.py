@@ -1,0 +1,118 @@
+"""Services in processes of their own, started with `opentelemetry-instrument`, under load."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from aurora_otel.lab import Failover
+from tests.conftest import eventually
+
+THREADS = 4
+ROOT = Path(__file__).parents[2]
+
+
+class Service:
+    """A service that writes once a request, and the requests of its clients."""
+
+    def __init__(self, name, cluster):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        ip, port = cluster.address("writer")
+        place = {
+            "host": cluster.host("writer"),
+            "ip": ip,
+            "port": port,
+            "user": cluster.user,
+            "password": cluster.password,
+            "database": cluster.database,
+        }
+        signals = {f"OTEL_{name}_EXPORTER": "none" for name in ("TRACES", "METRICS", "LOGS")}
+        self._process = subprocess.Popen(
+            [
+                str(Path(sysconfig.get_path("scripts"), "opentelemetry-instrument")),
+                *(sys.executable, "-m", "gunicorn", f"tests.pools.services.{name}"),
+                *("--bind", f"127.0.0.1:{self._port}", "--threads", str(THREADS)),
+                *("--worker-class", "gthread", "--graceful-timeout", "1", "--log-level", "error"),
+            ],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **cluster.environment(),
+                **signals,
+                "AURORA_OTEL_STUCK_AFTER": "0.5",
+                "SERVICE_DATABASE": json.dumps(place),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.requests = []
+        self._stopped = threading.Event()
+        self._clients = []
+
+    def __enter__(self):
+        eventually(lambda: self._process.poll() is None and self._answers(), within=40)
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        for client in self._clients:
+            client.join()
+        self._process.terminate()
+        self._process.wait(15)
+
+    def load(self):
+        """Have as many clients as the service has threads, all the time from here on."""
+        self._clients = [threading.Thread(target=self._request_on) for _ in range(THREADS)]
+        for client in self._clients:
+            client.start()
+
+    def since(self, moment):
+        """Return whether each request of after `moment` was answered with success."""
+        return [ok for began, ok in list(self.requests) if began >= moment]
+
+    def write(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            connection.request("GET", "/write")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        finally:
+            connection.close()
+
+    def _answers(self):
+        try:
+            return self.write()
+        except OSError:
+            return False
+
+    def _request_on(self):
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            self.requests.append((began, self.write()))
+
+
+@pytest.mark.parametrize("name", ["django_service", "flask_service"])
+def test_a_service_keeps_serving_through_each_failover(cluster, name):
+    with Service(name, cluster) as service:
+        service.load()
+        for how in Failover:
+            cluster.heal()
+            healthy = time.monotonic()
+            eventually(lambda: len(service.since(healthy)) >= 100)  # noqa: B023 - called at once
+            assert all(service.since(healthy)[-50:])
+            switch = cluster.failover(how)
+            eventually(lambda: len(service.since(switch.published)) >= 300, within=40)  # noqa: B023 - as above
+            served = service.since(switch.published)
+            assert served.count(False) <= THREADS, how
+            assert all(served[-100:])
+            eventually(lambda: cluster.sessions(switch.old_writer) == 0)  # noqa: B023 - as above
