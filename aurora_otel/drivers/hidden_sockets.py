@@ -27,7 +27,7 @@ from aurora_otel.cleanup import SocketId, identify
 
 _DESCRIPTORS = "/proc/self/fd"
 # To stay in the running, a stranger would have to receive something during each round trip, and
-# nothing during each rest, of so many seconds.
+# nothing during each rest; each is longer by so many seconds than the one before.
 _ROUND_TRIPS = 16
 _REST = 0.001
 # What is remembered of sockets that are gone, before it is dropped.
@@ -100,7 +100,7 @@ class HiddenSockets:
     def _put_to_the_test(
         self, candidates: list[SocketId], began: float, round_trip: Callable[[], bool]
     ) -> list[SocketId]:
-        for _ in range(_ROUND_TRIPS):
+        for number in range(_ROUND_TRIPS):
             before = [_received(sock) for sock in candidates]
             if not round_trip():
                 return []
@@ -114,7 +114,7 @@ class HiddenSockets:
                 break
             # A server says nothing unasked, but to end a session: the next round trip shows that.
             before = [_received(sock) for sock in candidates]
-            time.sleep(_REST)
+            time.sleep(_REST * (number + 1))
             candidates = [
                 sock
                 for sock, then in zip(candidates, before, strict=True)
