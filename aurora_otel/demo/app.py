@@ -88,7 +88,7 @@ class MySQL:
             "host": url.hostname,
             "port": url.port or 3306,
             "user": unquote(url.username or ""),
-            "password": unquote(url.password or ""),
+            "password": unquote(url.password or os.environ.get("MYSQL_PWD", "")),
             "database": url.path.lstrip("/"),
             **more,
         }

@@ -19,6 +19,7 @@ from aurora_otel.demo.recording import Timeline
 from aurora_otel.demo.report import page
 from aurora_otel.demo.view import promise_line, rows, show_telemetry
 from aurora_otel.doctor.target import Target, TargetError, of_dsn
+from aurora_otel.drill.engines import default_dsn
 from aurora_otel.drill.errors import NoFailoverError, RefusedError
 from aurora_otel.drill.intent import Intent, intend
 from aurora_otel.drill.outcome import Outcome
@@ -49,8 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dsn",
         metavar="DSN",
-        help="how the workload connects through the writer endpoint, as libpq takes it (default:"
-        " the cluster's own endpoint, with PGUSER, PGPASSWORD, PGDATABASE)",
+        help="how the workload connects through the writer endpoint: a connection string as libpq"
+        " takes it, or a URL (default: the cluster's own endpoint, with PGUSER, PGPASSWORD and"
+        " PGDATABASE)",
     )
     parser.add_argument(
         "--before",
@@ -112,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 def _drill(args: argparse.Namespace, console: Console) -> Outcome:
     settings = Settings.resolve({})
     intent = intend(args.cluster, args.target, args.region)
-    place = Place(_target(args.dsn, intent, os.environ), settings)
+    place = Place(_target(args.dsn, intent), intent.engine, settings)
     _check_endpoint(place, intent)
     _confirm(intent, place, console, asked=not args.yes)
     course = Course(args.before, args.timeout, args.after)
@@ -122,18 +124,15 @@ def _drill(args: argparse.Namespace, console: Console) -> Outcome:
             return Outcome(intent, rehearse(intent, place, settings, course, timeline))
     finally:
         if place.left_behind:
-            _say(console, f"The workload's schema is still there. Drop it: {place.statement};")
+            _say(console, f"{place.name} is still there. Drop it: {place.statement};")
 
 
-def _target(dsn: str | None, intent: Intent, environ: Mapping[str, str]) -> Target:
-    cluster = intent.cluster
-    target = of_dsn(dsn or f"host={cluster.endpoint} port={cluster.port}", environ)
-    if not (target.parameters.get("user") or environ.get("PGUSER")):
-        raise RefusedError(
-            "Nothing says as whom the workload logs in: give --dsn, or PGUSER and PGPASSWORD."
-        )
-    if target.system != "postgresql":
-        raise RefusedError("--dsn must be PostgreSQL's, as the cluster is.")
+def _target(dsn: str | None, intent: Intent) -> Target:
+    cluster, engine = intent.cluster, intent.engine
+    dsn = dsn or default_dsn(engine, cluster.endpoint, cluster.port)
+    target = of_dsn(dsn, os.environ)
+    if target.system != engine.system:
+        raise RefusedError(f"--dsn leads to {target.system}, and the cluster is {cluster.engine}.")
     return target
 
 
@@ -158,7 +157,7 @@ def _confirm(intent: Intent, place: Place, console: Console, *, asked: bool) -> 
         f"  {intent.writer}, the writer, restarts as a reader; {chosen} becomes the writer.\n"
         "  Every application of this cluster loses its connections, and cannot write for a while.\n"
         f"  A workload opens {WRITERS + IDLE + 1} connections and writes about {rate:g} rows a"
-        f" second into the schema {place.schema}, which is dropped in the end.",
+        f" second into the {place.engine.place} {place.name}, which is dropped in the end.",
         markup=False,
         highlight=False,
     )

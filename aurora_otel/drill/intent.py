@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription
 from aurora_otel.discovery.rds_api import RdsApi
 from aurora_otel.doctor.api import words
+from aurora_otel.drill.engines import ENGINES, Engine
 from aurora_otel.drill.errors import RefusedError
 
 AVAILABLE = "available"
-_ENGINE = "aurora-postgresql"
 _READ_SECONDS = 60.0
 
 
@@ -29,6 +29,11 @@ class Intent:
     cluster: ClusterDescription
     writer: str
     target: str | None
+
+    @property
+    def engine(self) -> Engine:
+        """What the workload has to know of the cluster's engine."""
+        return ENGINES[self.cluster.engine]
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -61,10 +66,10 @@ def intend(identifier: str, target: str | None, region: str | None) -> Intent:
             f"Cluster {identifier} is {cluster.status or 'in no known state'}, not {AVAILABLE}:"
             " wait until it is."
         )
-    if cluster.engine != _ENGINE:
+    if cluster.engine not in ENGINES:
         raise RefusedError(
             f"Cluster {identifier} runs {cluster.engine}; the drill's workload speaks to"
-            f" {_ENGINE} alone."
+            f" {' and '.join(ENGINES)} alone."
         )
     if cluster.writer is None:
         raise RefusedError(f"The RDS API names no writer of cluster {identifier}.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aurora_otel.drill.intent import Intent
     from aurora_otel.drill.rehearsal import Rehearsal
 
-_DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-instrumentation", "psycopg", "boto3")
+_DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-instrumentation", "boto3")
 _COUNTED = (
     "Connections of the workload on each instance, as its agent counts them; an export each"
     " quarter of a second."
@@ -84,7 +84,7 @@ class Outcome:
                 {"at": event.at.isoformat(), "message": event.message}
                 for event in self.rehearsal.events
             ],
-            "versions": installed_versions(_DISTRIBUTIONS),
+            "versions": installed_versions((*_DISTRIBUTIONS, self.intent.engine.driver)),
         }
 
     def as_report(self) -> Report:
@@ -112,7 +112,9 @@ class Outcome:
                 Fact("Workload", workload(recording)),
                 *(
                     Fact(name, version)
-                    for name, version in installed_versions(_DISTRIBUTIONS).items()
+                    for name, version in installed_versions(
+                        (*_DISTRIBUTIONS, self.intent.engine.driver)
+                    ).items()
                 ),
             ),
             command=self._command(),

@@ -1,4 +1,4 @@
-"""Where the workload writes: a schema of its own, made before and dropped after.
+"""Where the workload writes: a schema or database of its own, made before and dropped after.
 
 with Place(target, environ) as place:
     Application([place.dsn, ...], environment={**os.environ, **place.environment})
@@ -11,9 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-from psycopg import conninfo
+from typing import TYPE_CHECKING
 
 from aurora_otel.doctor.connecting import connect
 from aurora_otel.doctor.instance import Visit, leave, visit
@@ -24,29 +22,30 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from aurora_otel.doctor.target import Target
+    from aurora_otel.drill.engines import Engine
     from aurora_otel.settings import Settings
 
-DRIVER = "psycopg"
-APPLICATION_NAME = "aurora-otel drill"
-_CONNECT_SECONDS = 2
 _DROP_SECONDS = 30.0
 
 
 class Place:
-    """A schema in the application's database.
+    """A schema or database.
 
     Attributes:
-        schema: its name.
+        engine: the cluster's.
+        name: its name.
         visited: the instance behind the endpoint, as the agent identified it.
         left_behind: whether it could not be dropped.
 
     Args:
         target: the writer endpoint, with the application's login.
+        engine: the cluster's.
         settings: the agent's.
     """
 
-    def __init__(self, target: Target, settings: Settings) -> None:
-        self.schema = f"aurora_otel_drill_{secrets.token_hex(4)}"
+    def __init__(self, target: Target, engine: Engine, settings: Settings) -> None:
+        self.engine = engine
+        self.name = f"aurora_otel_drill_{secrets.token_hex(4)}"
         self.left_behind = False
         self._target = target
         self._made = False
@@ -54,11 +53,11 @@ class Place:
 
     def __enter__(self) -> Self:
         try:
-            self._execute(f"CREATE SCHEMA {self.schema}")
+            self._execute(self.engine.create.format(self.name))
         except Exception as error:  # noqa: BLE001 - the driver's own, which may quote anything
             raise RefusedError(
-                f"The schema that the workload writes to cannot be made ({type(error).__name__}):"
-                " take a user that may create one (GRANT CREATE ON DATABASE … TO …)."
+                f"The {self.engine.place} that the workload writes to cannot be made"
+                f" ({type(error).__name__}): take a user that may make one ({self.engine.grant})."
             ) from None
         self._made = True
         return self
@@ -73,30 +72,24 @@ class Place:
 
     @property
     def dsn(self) -> str:
-        """What the workload connects with; no password is in it: others see a command line."""
-        given: dict[str, Any] = dict(conninfo.conninfo_to_dict(self._target.text))
-        given.pop("password", None)
-        given.setdefault("connect_timeout", _CONNECT_SECONDS)
-        given["application_name"] = APPLICATION_NAME
-        given["options"] = f"{given.get('options', '')} -c search_path={self.schema}".strip()
-        return conninfo.make_conninfo(**given)
+        """What the workload connects with; no password is in it."""
+        return self.engine.dsn(self._target, self.name)
 
     @property
     def environment(self) -> Mapping[str, str]:
         """What the workload needs in its environment."""
-        password = conninfo.conninfo_to_dict(self._target.text).get("password")
-        return {"PGPASSWORD": str(password)} if password else {}
+        return self.engine.environment(self._target)
 
     @property
     def statement(self) -> str:
         """What drops it."""
-        return f"DROP SCHEMA IF EXISTS {self.schema} CASCADE"
+        return self.engine.drop.format(self.name)
 
     def _visit(self, settings: Settings) -> Visit:
         try:
-            visited = visit(*connect(DRIVER, self._target), settings)
+            visited = visit(*connect(self.engine.driver, self._target), settings)
         except Exception as error:  # noqa: BLE001 - the driver's own, which may quote anything
-            finding = refused(DRIVER, error)
+            finding = refused(self.engine.driver, error)
             raise RefusedError(f"{finding.what}. {finding.remedy}") from None
         leave(visited)
         if visited.identity.answer is None:
@@ -118,7 +111,7 @@ class Place:
             time.sleep(0.5)
 
     def _execute(self, statement: str) -> None:
-        _, opening = connect(DRIVER, self._target)
+        _, opening = connect(self.engine.driver, self._target)
         with contextlib.closing(opening.connection) as connection:
-            connection.autocommit = True
-            connection.execute(statement)
+            connection.cursor().execute(statement)
+            connection.commit()

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto.backends import get_backend
 
 from aurora_otel.lab import Cluster, Failover
 from tests.rds_api.conftest import aws, plane, servers  # noqa: F401 - fixtures
+from tests.rds_api.control_plane import ACCOUNT, REGION
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "aurora-otel"))
 
@@ -42,13 +44,14 @@ class Drill:
 
     def schemas(self) -> list[str]:
         """What a drill left behind."""
-        statement = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'aurora_otel_drill%'"
-        return [name for (name,) in self.cluster.execute(self.cluster.writer, statement)]
+        statement = "SELECT schema_name FROM information_schema.schemata"
+        names = [name for (name,) in self.cluster.execute(self.cluster.writer, statement)]
+        return [name for name in names if name.startswith("aurora_otel_drill")]
 
     def run(self, *arguments: str, dsn: str | None = None, **environment: str):
         """Run it to its end; what it must never do is looked at here."""
         given = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        dsn = dsn or self.cluster.dsn("writer")
+        dsn = dsn or self.cluster.dsn("writer", host=self.cluster.address("writer")[0])
         command = [sys.executable, COMMAND, "drill", "--cluster", self.cluster.name, "--dsn", dsn]
         done = subprocess.run(
             [*command, *arguments],
@@ -79,3 +82,17 @@ def modest(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture
 def drill(cluster: Cluster, plane) -> Drill:  # noqa: F811 - the fixture
     return Drill(cluster, plane)
+
+
+@pytest.fixture
+def mysql_drill(mysql_lab: Cluster, plane, monkeypatch) -> Drill:  # noqa: F811 - the fixture
+    """The same on MySQL, by a user who may do what the guide asks for."""
+    mysql_lab.heal()
+    mysql_lab.execute(
+        mysql_lab.writer,
+        rf"GRANT ALL ON `aurora\_otel\_drill\_%`.* TO {mysql_lab.user}",
+    )
+    shown = get_backend("rds")[ACCOUNT][REGION].clusters[mysql_lab.name]
+    monkeypatch.setattr(shown, "engine", "aurora-mysql")
+    plane.fail_over(mysql_lab, mysql_lab.writer)
+    return Drill(mysql_lab, plane)
