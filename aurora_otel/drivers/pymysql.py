@@ -220,6 +220,7 @@ _WATCHED = (
             "_send_autocommit_mode",
             "begin",
             "commit",
+            "kill",
             "ping",
             "query",
             "select_db",
