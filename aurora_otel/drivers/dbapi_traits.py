@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +14,8 @@ from aurora_otel.drivers import libpq, mysql_family
 PORTS = {"postgresql": libpq.DEFAULT_PORT, "mysql": mysql_family.DEFAULT_PORT}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-_FUNCTIONS = {"fileno": "a connection", "error_code": "an exception", "backend_id": "a connection"}
-_ARGUMENTS = ("host", "port", "connect_timeout")
+_NAMES = "up to 64 of a-z, 0-9, '.', '_' and '-'"
+_ARGUMENT = "the name of an argument of connect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,17 @@ class Traits:
     connect_timeout: str | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.default is None:
-                continue
-            if field.name in _FUNCTIONS:
-                _check(callable(value), TypeError, field.name, value, self._allowed(field.name))
-            else:
-                _check(isinstance(value, str), TypeError, field.name, value, "a string")
-        _check(
-            self.system in PORTS, ValueError, "system", self.system, " or ".join(map(repr, PORTS))
-        )
-        allowed = "up to 64 of a-z, 0-9, '.', '_' and '-'"
-        _check(bool(_NAME.fullmatch(self.name)), ValueError, "name", self.name, allowed)
-        for name in _ARGUMENTS:
-            value = getattr(self, name)
-            allowed = "the name of an argument of connect"
-            _check(value is None or value.isidentifier(), ValueError, name, value, allowed)
-
-    @staticmethod
-    def _allowed(name: str) -> str:
-        return f"a function of {_FUNCTIONS[name]}"
+        _check_function("fileno", self.fileno, "a connection")
+        if self.error_code is not None:
+            _check_function("error_code", self.error_code, "an exception")
+        if self.backend_id is not None:
+            _check_function("backend_id", self.backend_id, "a connection")
+        _check_string("system", self.system, PORTS.__contains__, " or ".join(map(repr, PORTS)))
+        _check_string("name", self.name, _NAME.fullmatch, _NAMES)
+        _check_string("host", self.host, str.isidentifier, _ARGUMENT)
+        _check_string("port", self.port, str.isidentifier, _ARGUMENT)
+        if self.connect_timeout is not None:
+            _check_string("connect_timeout", self.connect_timeout, str.isidentifier, _ARGUMENT)
 
 
 def check_module(module: Any) -> None:
@@ -84,10 +74,21 @@ def check_module(module: Any) -> None:
         and isinstance(error, type)
         and issubclass(error, Exception)
     )
-    allowed = "a module with PEP 249's connect and Error"
-    _check(fits, TypeError, "module", module, allowed)
-
-
-def _check(fits: bool, kind: type[Exception], name: str, value: Any, allowed: str) -> None:  # noqa: FBT001
     if not fits:
-        raise kind(f"{name}={value!r} is not valid: allowed is {allowed}")
+        raise TypeError(_message("module", module, "a module with PEP 249's connect and Error"))
+
+
+def _check_function(name: str, value: Any, argument: str) -> None:
+    if not callable(value):
+        raise TypeError(_message(name, value, f"a function of {argument}"))
+
+
+def _check_string(name: str, value: Any, fits: Callable[[str], Any], allowed: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(_message(name, value, "a string"))
+    if not fits(value):
+        raise ValueError(_message(name, value, allowed))
+
+
+def _message(name: str, value: Any, allowed: str) -> str:
+    return f"{name}={value!r} is not valid: allowed is {allowed}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import types
 import weakref
 
@@ -20,7 +21,7 @@ from aurora_otel import AuroraInstrumentor
 from aurora_otel.instrumentor import running_agent
 from tests.behaviour.pgbouncer import pgbouncer
 from tests.behaviour.sql import attempt
-from tests.conftest import UPSTREAM, eventually
+from tests.conftest import eventually
 from tests.drivers.stand_ins import pg8000 as unknown_pg8000
 
 OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}
@@ -186,6 +187,23 @@ def test_a_new_connection_is_in_no_transaction(agent, cluster):
     connection.close()
 
 
+def test_a_driver_without_a_time_out_holds_nobody_up(start, cluster):
+    # Where nobody accepts a connection, and nobody refuses it either.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        endpoints = ",".join(f"{instance}={host}:{port}" for instance in cluster.instances)
+        agent = start(instance_endpoints=endpoints, refresh_timeout=0.2)
+        connection = connect(cluster)
+        assert agent.tracked(cluster.writer) == 1
+        end(cluster, connection)
+        assert isinstance(attempt(lambda: executed(connection, "SELECT 1")), pgdb.Error)
+        other = connect(cluster)
+        assert executed(other, "SELECT 1") == (1, [(1,)])
+        other.close()
+        AuroraInstrumentor().uninstrument()
+        attempt(connection.close)
+
+
 # What its proxies are.
 
 
@@ -322,7 +340,6 @@ def test_every_feature_shows_a_lost_connection(start, cluster, name):
     attempt(connection.close)
 
 
-@pytest.mark.skipif(bool(UPSTREAM), reason="upstream makes them already")
 def test_query_spans_are_one_a_call(start, cluster):
     agent = start(query_spans="summary")
     connection = connect(cluster)
