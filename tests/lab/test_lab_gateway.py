@@ -2,9 +2,11 @@ import os
 import socket
 import threading
 
+import mysql.connector
+import pymysql
 import pytest
 
-from aurora_otel.lab import Action, Failover
+from aurora_otel.lab import Action, Failover, resolving
 from tests.conftest import eventually
 from tests.lab.sessions import SESSIONS, instance, is_silent
 
@@ -142,6 +144,32 @@ def test_a_filter_sees_what_the_client_sent(cluster, connect):
     cluster.gateway.filter("writer", Listener)
     assert connect("writer").run("SELECT @@aurora_server_id") == [(cluster.writer,)]
     assert b"@@aurora_server_id" in b"".join(heard)
+
+
+@pytest.mark.parametrize("engine", ["mysql"])
+def test_aurora_sql_can_be_prepared(cluster):
+    with resolving(cluster.hosts):
+        login = cluster.parameters("lab-2")
+        connection = mysql.connector.connect(**login, use_pure=True)
+    with connection.cursor(prepared=True) as cursor:
+        cursor.execute(
+            "SELECT @@aurora_server_id, COUNT(*) FROM information_schema.replica_host_status"
+            " WHERE SERVER_ID <> %s",
+            ["lab-1"],
+        )
+        assert cursor.fetchall() == [("lab-2", 2)]
+    connection.close()
+
+
+@pytest.mark.parametrize("engine", ["mysql"])
+def test_past_the_gateway_there_is_a_plain_server(cluster, connect):
+    address, port = cluster.plain_address("lab-2")
+    connection = connect("lab-2", host=address, port=port)
+    for refused in (connection.identity, connection.version, connection.status):
+        with pytest.raises(pymysql.Error, match=r"(?i)unknown"):
+            connection.run(refused)
+    names = "SHOW VARIABLES WHERE Variable_name IN ('aurora_server_id', 'pseudo_thread_id')"
+    assert [name for name, _ in connection.run(names)] == ["pseudo_thread_id"]
 
 
 @pytest.mark.parametrize("engine", ["mysql"])
