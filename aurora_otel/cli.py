@@ -81,7 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             prog=f"aurora-otel {options.command}", description=COMMANDS[options.command]
         )
         command.add_arguments(parser)
-        return command.run(parser.parse_args(options.arguments))
+        arguments, unknown = parser.parse_known_args(options.arguments)
+        if unknown:
+            # Names alone: the values may be connection strings.
+            names = [text.partition("=")[0] for text in unknown if text.startswith("--")]
+            parser.error(f"unknown arguments{': ' if names else ''}{', '.join(names)}")
+        return command.run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
 

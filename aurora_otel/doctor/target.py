@@ -109,7 +109,9 @@ def _parts(rest: str) -> tuple[dict[str, str], str]:
         parts = urlsplit(f"//{rest}")
     except ValueError:
         raise TargetError("the URL of --dsn cannot be read") from None
-    login, _, place = parts.netloc.rpartition("@")
+    login, at, place = parts.netloc.rpartition("@")
+    if not at and "@" in rest:
+        raise TargetError("in the URL of --dsn, write @, /, ? and # of a password as %40, %2F, …")
     user, _, password = login.partition(":")
     given = {
         "user": unquote(user),

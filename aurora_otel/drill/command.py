@@ -17,6 +17,7 @@ from aurora_otel.demo.application import ApplicationError
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.recording import Timeline
 from aurora_otel.demo.report import page
+from aurora_otel.demo.report.words import duration
 from aurora_otel.demo.view import promise_line, rows, show_telemetry
 from aurora_otel.doctor.target import Target, TargetError, of_dsn
 from aurora_otel.drill.engines import default_dsn
@@ -106,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
     _show(outcome, console)
     if args.report is not None:
         Path(args.report).write_text(page(outcome.as_report()), encoding="utf-8")
+        console.print(f"The report is in {args.report}", markup=False, highlight=False)
     if args.json:
         _print_json(outcome.as_json())
     return 0 if outcome.kept else FAILED
@@ -170,6 +172,7 @@ def _confirm(intent: Intent, place: Place, console: Console, *, asked: bool) -> 
 
 
 def _show(outcome: Outcome, console: Console) -> None:
+    agent = outcome.agent
     console.print()
     console.print(outcome.headline, style="bold", highlight=False)
     table = Table(box=None, show_header=False)
@@ -177,10 +180,16 @@ def _show(outcome: Outcome, console: Console) -> None:
     table.add_column(justify="right")
     for label, value in rows(outcome.figures):
         table.add_row(label, value)
+    table.add_row("detection, from the symptom to the verdict", _duration(agent.detection_seconds))
+    table.add_row("cleanup, from the verdict on", _duration(agent.cleanup_seconds))
     console.print(table)
     show_telemetry(outcome.rehearsal.recording, "the workload", console, metrics=False)
     for promise in outcome.promises:
         console.print(promise_line(promise))
+
+
+def _duration(value: float | None) -> str:
+    return "not measured" if value is None else duration(value)
 
 
 def _say(console: Console, text: str) -> None:

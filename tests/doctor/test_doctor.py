@@ -245,6 +245,10 @@ def test_an_agent_that_is_switched_off_is_told(doctor):
         ["--dsn", ""],
         ["--host", f"app:{CANARY}@db"],
         ["--host", "db", "--dsn", "host=db"],
+        [f"postgresql://app:{CANARY}@db"],
+        ["--dns", f"host=db password={CANARY}"],
+        [f"--dns=host=db password={CANARY}"],
+        ["--dsn", f"postgresql://app:12/{CANARY}@db"],
     ],
 )
 def test_bad_usage_is_exit_status_2_and_repeats_nothing(doctor, arguments):
