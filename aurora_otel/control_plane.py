@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from opentelemetry import context as otel_context
@@ -245,8 +245,12 @@ class ControlPlane:
         said = Reading(Source.RDS_API, began, description.writer, description.members)
         if self._cluster.awaits_name:
             self._name(description.identifier)
+        self._bind(description, (description.endpoint, description.reader_endpoint))
         self._hear(order, said, began_ns)
-        self._learn_endpoints(api, description)
+        if began - self._endpoints_at >= self._around.now.settings.refresh_window:
+            self._endpoints_at = began
+            custom = api.custom_endpoints(description)
+            self._bind(description, [endpoint.host for endpoint in custom])
 
     def _name(self, label: str) -> None:
         """Call the cluster `label`, unless it shares its books with another of the same host."""
@@ -260,14 +264,9 @@ class ControlPlane:
         if not self._stopped:
             self._heard(order, reading, began)
 
-    def _learn_endpoints(self, api: RdsApi, description: ClusterDescription) -> None:
-        """Write down which endpoints are the cluster's, once in a refresh window."""
-        now = self._around.clock()
-        if now - self._endpoints_at < self._around.now.settings.refresh_window:
-            return
-        self._endpoints_at = now
-        custom = [endpoint.host for endpoint in api.custom_endpoints(description)]
-        for host in filter(None, (description.endpoint, description.reader_endpoint, *custom)):
+    def _bind(self, description: ClusterDescription, hosts: Iterable[str]) -> None:
+        """Write down that the endpoints `hosts` are the cluster's."""
+        for host in filter(None, hosts):
             own = endpoints.parse(host, description.port)
             self._around.clusters.bind(self._cluster, own, description.members)
 

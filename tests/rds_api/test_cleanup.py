@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+import aurora_otel
 from aurora_otel.lab import Failover
 from tests.behaviour.sql import refused_write, serving, write
 from tests.conftest import eventually
+from tests.rds_api.control_plane import Endpoint
 
 PRIVATE = "db.example.com"
 
@@ -61,3 +65,53 @@ def test_without_the_api_such_a_change_stays_unknown(start, stale_names, plane, 
     assert agent.told.metric("aurora.failovers") == 0
     assert plane.calls.total() == 0
     connection.close()
+
+
+@pytest.fixture
+def resolved(cluster, monkeypatch):
+    """RDS's own names of the lab's instances lead to them, as DNS does it elsewhere."""
+    own = {cluster.host(each): cluster.address(each)[0] for each in cluster.instances}
+    resolve = socket.getaddrinfo
+
+    def by_name(host, *args, **kwargs):
+        return resolve(own.get(host, host), *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", by_name)
+
+
+def test_the_api_tells_where_the_instances_behind_a_private_name_are(
+    start, stale_names, plane, connect, resolved
+):
+    cluster = stale_names
+    agent = start(writer_endpoints=PRIVATE, instance_endpoints="")
+    connection = connect(private_dsn(cluster))
+    write(connection)
+    switch = cluster.failover(Failover.SWITCHOVER)
+    plane.fail_over(cluster, switch.new_writer)
+    assert refused_write(connection) is not None
+    eventually(lambda: agent.tracked(switch.old_writer) == 0)
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+    connection.close()
+
+
+def test_connections_through_a_custom_endpoint_are_the_cluster_s(
+    start, stale_names, plane, connect
+):
+    cluster = stale_names
+    cluster.custom = (cluster.writer,)
+    plane.does.endpoints = [Endpoint("lab-custom", cluster.host("custom"), cluster.custom)]
+    agent = start()
+    # Nothing that SQL tells here says that the two are one cluster.
+    custom = connect(cluster.dsn("custom"))
+    reader = connect(cluster.dsn("reader"))
+    assert {each.id for each in aurora_otel.snapshot().clusters} >= {"lab"}
+    switch = cluster.failover(Failover.SWITCHOVER)
+    plane.fail_over(cluster, switch.new_writer)
+    assert refused_write(custom) is not None
+    eventually(lambda: agent.tracked(switch.old_writer) == 0)
+    eventually(lambda: len(aurora_otel.snapshot().clusters) == 1)
+    write_refused = refused_write(reader)
+    assert write_refused is not None  # a reader it was, and stays open
+    assert agent.tracked(serving(reader)) == 1
+    custom.close()
+    reader.close()
