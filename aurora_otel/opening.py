@@ -120,7 +120,12 @@ class Identification:
                 driver.discard(connection)
                 self._surfaces.learn(address, Surface(Kind.SILENT, until=forgotten))
                 raise DroppedError from error
-            # Refused, but alive: no PostgreSQL at all, or a privilege that was taken away.
+            if statement == dialect.question(view=True):
+                # Not every server tells beforehand that its view may not be read.
+                viewless = Surface(Kind.AURORA, until=forgotten)
+                left = deadline - self._clock()
+                return self._ask(driver, connection, silent, viewless, left)
+            # Refused, but alive: another system, or a privilege that was taken away.
             refused = Surface(Kind.PLAIN)
             if statement != dialect.probe:
                 refused = Surface(Kind.SILENT, until=forgotten)

@@ -293,6 +293,23 @@ def test_a_connection_whose_question_is_not_answered_connects_again_as_the_same_
     connection.close()
 
 
+def test_an_instance_whose_view_may_not_be_read_is_known_by_its_own_word(start, cluster):
+    view, hidden = "aurora.replica_host_status", "aurora.hidden"
+    cluster.execute(cluster.writer, f"RENAME TABLE {view} TO {hidden}")
+    try:
+        agent = start(writer_endpoints=writer_endpoint(cluster))
+        held = [connect(cluster) for _ in range(2)]
+        assert agent.tracked(cluster.writer) == 2
+        end(cluster, held[0])
+        assert attempt(lambda: executed(held[0], "SELECT 1")) is not None
+        (looked,) = agent.told.spans("refresh topology")
+        assert looked.attributes["aurora.topology.confirmed"]
+        for connection in held:
+            connection.close()
+    finally:
+        cluster.execute(cluster.writer, f"RENAME TABLE {hidden} TO {view}")
+
+
 class Own(pymysql.connections.Connection):
     """An application's own class."""
 
