@@ -22,6 +22,7 @@ from aurora_otel.discovery import rds_clusters
 from aurora_otel.discovery.iam import Token
 from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription, Trouble
 from aurora_otel.discovery.rds_api import LONGEST, RdsApi
+from aurora_otel.discovery.rds_pace import Pace
 from aurora_otel.endpoints import Address, Endpoint
 from aurora_otel.failover import Surroundings
 from aurora_otel.looks import Order
@@ -33,27 +34,6 @@ from aurora_otel.topology import Reading, Source, Verdict
 _SIMULTANEOUS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """How often the API is asked, in multiples of REFRESH_INTERVAL, by default seconds.
-
-    Attributes:
-        first: the first step to the next question.
-        longest: the longest one; each is half as long again as the one before.
-    """
-
-    first: float
-    longest: float
-
-
-# While looks go on finding no writer.
-_ANSWERED = Steps(2.0, 30.0)
-# It cannot keep up, or does not answer.
-_TROUBLED = Steps(10.0, 300.0)
-# Somebody has to change something first.
-_HOPELESS = Steps(600.0, 600.0)
-_PASSING = (Trouble.THROTTLED, Trouble.UNREACHABLE, Trouble.FAILED)
-_GROWTH = 1.5
 # Where SQL usually tells the topology, it is given so long.
 _PATIENCE = 3.0
 
@@ -88,9 +68,7 @@ class ControlPlane:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self._next = float("-inf")
-        self._steps = _ANSWERED
-        self._step = 0.0
+        self._pace = Pace(random.random)
         self._found: tuple[RdsApi, str] | None = None
         self._opinion: Opinion | None = None
         self._endpoints_at = float("-inf")
@@ -117,7 +95,7 @@ class ControlPlane:
         """
         now = self._around.clock()
         self._in_vain_since = min(self._in_vain_since, now)
-        if self.is_allowed and now >= max(self._next, self._in_vain_since + self._patience()):
+        if self.is_allowed and now >= max(self._pace.next, self._in_vain_since + self._patience()):
             self.start(lambda: self._ask(order, endpoint))
 
     def judged(self, verdict: Verdict) -> None:
@@ -234,12 +212,12 @@ class ControlPlane:
             domain = endpoint.domain or self._cluster.domain
             description = rds_clusters.describe(api, identifier, domain)
         except ApiError as error:
-            self._pause(_TROUBLED if error.trouble in _PASSING else _HOPELESS)
+            self._paced(error.trouble)
             if self._is_as_good_as_off(error):
                 return
             self._hear(order, Reading(Source.RDS_API, began, error=error.kind), began_ns)
             raise
-        self._pause(_ANSWERED)
+        self._paced(None)
         self._opinion = Opinion(description, began)
         self._compare()
         said = Reading(Source.RDS_API, began, description.writer, description.members)
@@ -270,13 +248,9 @@ class ControlPlane:
             own = endpoints.parse(host, description.port)
             self._around.clusters.bind(self._cluster, own, description.members)
 
-    def _pause(self, steps: Steps) -> None:
-        """Decide when to ask again; many processes see the same failover at the same moment."""
-        now, unit = self._around.clock(), self._around.now.settings.refresh_interval
-        if steps is not self._steps or now - self._next > steps.longest * unit:
-            self._steps, self._step = steps, 0.0
-        self._step = min(self._step * _GROWTH or steps.first, steps.longest)
-        self._next = now + self._step * unit * (0.75 + random.random() / 2)  # noqa: S311 - jitter
+    def _paced(self, trouble: Trouble | None) -> None:
+        interval = self._around.now.settings.refresh_interval
+        self._pace.asked(trouble, self._around.clock(), interval)
 
     # What is told.
 

@@ -158,7 +158,7 @@ def durations_without():
 def asked(agent):
     """Whether the API was asked, and the question is over."""
     (refresher,) = agent.internals.refreshers.values()
-    return refresher._api._next > float("-inf") and refresher._api._thread is None
+    return refresher._api._pace.next > float("-inf") and refresher._api._thread is None
 
 
 @pytest.mark.parametrize("name", TROUBLES)
