@@ -38,7 +38,7 @@ class Meter:
         self._lent: dict[int, float] = {}
 
     @contextlib.contextmanager
-    def waiting(self, timed_out: type[Exception]) -> Iterator[None]:
+    def waiting(self, timed_out: type[Exception] | tuple[type[Exception], ...]) -> Iterator[None]:
         """Measure a checkout: a caller waits for a connection while the block lasts.
 
         Args:

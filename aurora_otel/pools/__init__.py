@@ -30,9 +30,14 @@ class Registration(NamedTuple):
 
 
 REGISTRY = (
-    Registration("django", "django.db.backends.base.base", "aurora_otel.pools.django"),
     Registration("sqlalchemy", "sqlalchemy", "aurora_otel.pools.sqlalchemy"),
     Registration("psycopg_pool", "psycopg_pool", "aurora_otel.pools.psycopg_pool"),
+    Registration("django", "django.db.backends.base.base", "aurora_otel.pools.django"),
+    Registration(
+        "mysql-connector's pool", "mysql.connector.pooling", "aurora_otel.pools.mysql_connector"
+    ),
+    Registration("DBUtils", "dbutils.steady_db", "aurora_otel.pools.dbutils"),
+    Registration("DBUtils' PooledDB", "dbutils.pooled_db", "aurora_otel.pools.dbutils"),
 )
 
 __all__ = ["REGISTRY", "Pool", "Registration"]

@@ -47,7 +47,9 @@ class Description(NamedTuple):
 class Meter(Protocol):
     """Measures one pool."""
 
-    def waiting(self, timed_out: type[Exception]) -> AbstractContextManager[None]:
+    def waiting(
+        self, timed_out: type[Exception] | tuple[type[Exception], ...]
+    ) -> AbstractContextManager[None]:
         """Measure a checkout: a caller waits for a connection while the block lasts.
 
         Args:

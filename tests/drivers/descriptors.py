@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from _mysql_connector import MySQLInterfaceError
 
 from aurora_otel.lab import Cluster
-from tests.behaviour.sql import run
+from tests.behaviour.sql import attempt, run
 from tests.drivers.calls import CALLS, WatchedCall
 from tests.drivers.engines import MYSQL, POSTGRESQL, Engine
 from tests.drivers.names import ADDRESSES
@@ -118,13 +118,19 @@ class Descriptor:
 
     def connect(self, cluster: Cluster, target: str = "writer", host: str | None = None) -> Any:
         """Connect as an application does, by the module's public `connect`."""
+        return self.dbapi.connect(**self.login(cluster, target, host))
+
+    def login(
+        self, cluster: Cluster, target: str = "writer", host: str | None = None
+    ) -> Mapping[str, Any]:
+        """Return what an application calls `connect` with."""
         ip, port = cluster.address(target)
         if host == "address" or not self.takes_names:
             host = ip
         host = host or cluster.host(target)
         ADDRESSES[host] = ip
         place = Place(host, ip, port, cluster.user, cluster.password, cluster.database)
-        return self.dbapi.connect(**self.arguments(place))
+        return self.arguments(place)
 
     def settings(self, cluster: Cluster) -> dict[str, str]:
         """Return what tells the agent which of the lab's addresses mean the writer."""
@@ -186,6 +192,19 @@ def _pg8000_code(error: Any) -> str | None:
     return fields.get("C") if isinstance(fields, dict) else None
 
 
+def _ping_until_there(connection: Any) -> None:
+    """From the first `ping(True)` on, libmariadb connects again by itself."""
+    with_reconnect = True
+    attempt(lambda: connection.ping(with_reconnect))
+    connection.ping(with_reconnect)
+
+
+def _call_with_auto_reconnect(connection: Any) -> None:
+    connection.auto_reconnect = True
+    attempt(connection.ping)
+    connection.ping()
+
+
 DRIVERS = (
     Descriptor(
         "psycopg",
@@ -222,7 +241,10 @@ DRIVERS = (
         _mysql,
         code=_first,
         calls=CALLS["pymysql"],
-        reconnects={"ping": lambda connection: connection.ping(reconnect=True)},
+        reconnects={
+            "ping": lambda connection: connection.ping(reconnect=True),
+            "connect": lambda connection: connection.connect(),
+        },
     ),
     Descriptor(
         "mysqlclient",
@@ -232,6 +254,7 @@ DRIVERS = (
         code=_first,
         takes_names=False,
         calls=CALLS["mysqlclient"],
+        reconnects={"ping": _ping_until_there},
     ),
     *(
         Descriptor(
@@ -246,7 +269,10 @@ DRIVERS = (
             # What its commit and rollback raise is no `mysql.connector.Error`.
             lost=() if variant == "pure" else (MySQLInterfaceError,),
             calls=CALLS["mysql-connector" if variant == "pure" else "mysql-connector-C"],
-            reconnects={"reconnect": lambda connection: connection.reconnect()},
+            reconnects={
+                "reconnect": lambda connection: connection.reconnect(),
+                "ping": lambda connection: connection.ping(reconnect=True),
+            },
         )
         for variant in ("pure", "C")
     ),
@@ -259,6 +285,9 @@ DRIVERS = (
         has_upstream=False,
         takes_names=False,
         calls=CALLS["mariadb"],
-        reconnects={"reconnect": lambda connection: connection.reconnect()},
+        reconnects={
+            "reconnect": lambda connection: connection.reconnect(),
+            "auto_reconnect": _call_with_auto_reconnect,
+        },
     ),
 )

@@ -12,8 +12,11 @@ from typing import Any, NamedTuple, Protocol
 
 import psycopg_pool
 import sqlalchemy
+from dbutils.persistent_db import PersistentDB
+from dbutils.pooled_db import PooledDB
 from django.conf import settings
 from django.db.utils import ConnectionHandler
+from mysql.connector.pooling import MySQLConnectionPool
 from sqlalchemy import pool as sqlalchemy_pools
 
 from aurora_otel.lab import Cluster
@@ -210,6 +213,78 @@ class Django:
         return wrapper
 
 
+class DBAPIPool:
+    """A pool that hands out connections of the DB-API."""
+
+    def __init__(self, pool: Any, take: Callable[[], Any]) -> None:
+        self.pool = pool
+        self._take = take
+
+    @contextlib.contextmanager
+    def checkout(self) -> Iterator[Any]:
+        connection = self._take()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def write(self) -> None:
+        with self.checkout() as connection:
+            connection.cursor().execute(WRITE)
+            connection.commit()
+
+    def leave(self) -> None:
+        """It has nothing of its own."""
+
+    def size(self) -> int | None:
+        return None
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        self.pool.close()
+
+
+class PooledDBUnderTest(DBAPIPool):
+    """DBUtils' pool for all threads."""
+
+    def __init__(self, driver: Descriptor, cluster: Cluster) -> None:
+        pool = PooledDB(driver.dbapi, maxconnections=SIZE, blocking=True, **driver.login(cluster))
+        super().__init__(pool, pool.connection)
+
+    def size(self) -> int:
+        return len(self.pool._idle_cache) + self.pool._connections
+
+
+class PersistentDBUnderTest(DBAPIPool):
+    """DBUtils' connections of one thread each."""
+
+    def __init__(self, driver: Descriptor, cluster: Cluster) -> None:
+        pool = PersistentDB(driver.dbapi, **driver.login(cluster))
+        super().__init__(pool, pool.connection)
+
+    def leave(self) -> None:
+        self.pool.thread.connection._close()
+
+    def close(self) -> None:
+        """Each thread has closed its own."""
+
+
+class MySQLConnectorPool(DBAPIPool):
+    """mysql-connector's pool; who finds it empty tries again."""
+
+    def __init__(self, driver: Descriptor, cluster: Cluster) -> None:
+        pool = MySQLConnectionPool(pool_size=SIZE, pool_name="orders", **driver.login(cluster))
+        super().__init__(pool, pool.get_connection)
+
+    def size(self) -> int:
+        return self.pool._cnx_queue.qsize()
+
+    def close(self) -> None:
+        self.pool._remove_connections()
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of pool.
@@ -220,7 +295,6 @@ class Kind:
         drivers: that it works with.
         open: opens one.
         idle: how many idle connections it holds; 0: it keeps none, or one for each thread.
-        units: of work to do; fewer where each opens a connection.
     """
 
     name: str
@@ -228,7 +302,6 @@ class Kind:
     drivers: tuple[str, ...]
     open: Callable[[Descriptor, Cluster], PoolUnderTest]
     idle: int = SIZE
-    units: int = 1000
 
 
 def _sqlalchemy(**options: Any) -> Callable[[Descriptor, Cluster], PoolUnderTest]:
@@ -250,7 +323,6 @@ KINDS = (
         _ANY,
         _sqlalchemy(poolclass=sqlalchemy_pools.NullPool),
         idle=0,
-        units=200,
     ),
     Kind("StaticPool", "sqlalchemy", _ANY, StaticPool, idle=1),
     Kind(
@@ -275,7 +347,6 @@ KINDS = (
         ("psycopg",),
         lambda driver, cluster: PsycopgPool(driver, cluster, null=True),
         idle=0,
-        units=200,
     ),
     Kind("Django", "django", ("psycopg", "mysqlclient"), Django, idle=0),
     Kind(
@@ -285,6 +356,9 @@ KINDS = (
         lambda driver, cluster: Django(driver, cluster, pool=True),
         idle=0,
     ),
+    Kind("MySQLConnectionPool", "mysql-connector", ("mysql-connector",), MySQLConnectorPool),
+    Kind("PooledDB", "DBUtils", ("psycopg2", "pymysql"), PooledDBUnderTest),
+    Kind("PersistentDB", "DBUtils", ("psycopg2", "pymysql"), PersistentDBUnderTest, idle=0),
 )
 
 
@@ -297,14 +371,24 @@ class Case(NamedTuple):
     def __str__(self) -> str:
         return f"{self.kind.name}-{self.driver.id}"
 
+    @property
+    def units(self) -> int:
+        """How many units of work to do: enough to use each idle connection many times over.
 
-# Every kind with the first driver that it works with, and QueuePool with all of them: beyond the
-# connect, no pool knows which driver it is.
+        Fewer where each unit opens a connection, or where another driver has done them all.
+        """
+        first = self.driver.name == self.kind.drivers[0]
+        return 1000 if first and "Null" not in self.kind.name else 200
+
+
+# Every kind with the first driver that it works with, and the first kind of each library with all
+# of them: beyond the connect, hardly a pool knows which driver it is.
+FIRST = {"QueuePool", "Django", "MySQLConnectionPool", "PooledDB"}
 CASES = tuple(
     Case(kind, driver)
     for kind in KINDS
     for place, driver in enumerate(each for each in DRIVERS if each.name in kind.drivers)
-    if place == 0 or kind is KINDS[0]
+    if place == 0 or kind.name in FIRST
 )
 
 

@@ -28,10 +28,10 @@ def test_at_most_one_unit_a_thread_fails_and_none_where_the_failover_is_known(
     for pool in (unaware, aware):
         fill(pool, case.kind.idle)
     switch = cluster.failover(how)
-    crews[0].work(case.kind.units)
+    crews[0].work(case.units)
     assert max(map(len, crews[0].failures)) <= 1, crews[0].failures
     # The other pool's connections are as idle as they were, and the process knows by now.
-    assert crews[1].work(case.kind.units) == []
+    assert crews[1].work(case.units) == []
     # Not one is left there, and the pools are as large as they were.
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
     assert agent.tracked(switch.old_writer) == 0

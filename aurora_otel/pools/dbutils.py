@@ -1,0 +1,107 @@
+"""DBUtils: `PooledDB` and `PersistentDB`, both of which hand out steady connections.
+
+`_ping_check` is where a steady connection is looked after when it is fetched. Many drivers have
+nothing that it could ping them with; and a ping passes on a stale one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from aurora_otel.drivers.patching import Patches
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+
+# `ping` of DBUtils: whenever a connection is fetched.
+_FETCHED = 1
+
+
+class Adapter:
+    """The `Pool` for the modules of DBUtils."""
+
+    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
+        """Patch what is defined in this module: the connections, or the pool of them."""
+        patches = Patches()
+        if module.__name__ == "dbutils.steady_db":
+            steady = module.SteadyDBConnection
+            checking = _checking(hooks, steady._ping_check)  # noqa: SLF001 - see above
+            patches.replace(steady, "_ping_check", checking)
+            return patches.undo
+        pool = module.PooledDB
+
+        def meter(of: Any) -> Meter:
+            return hooks.meter(of, lambda: Description(_name(of), of, _gauges))
+
+        patches.replace(pool, "connection", _lending(meter, pool.connection))
+        patches.replace(pool, "steady_connection", _creating(meter, pool.steady_connection))
+        patches.replace(pool, "cache", _returning(meter, pool.cache))
+        return patches.undo
+
+
+def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def _ping_check(self: Any, ping: int = _FETCHED, reconnect: bool = True) -> Any:  # noqa: FBT001, FBT002 - as the original
+        fetched = ping == _FETCHED and not self._transaction
+        if fetched and not hooks.is_usable(self._con):
+            # As with one that does not answer a ping: if this fails, its first use tries again.
+            with contextlib.suppress(Exception):
+                connection = self._create()
+                self._close()
+                self._store(connection)
+                return True
+        return original(self, ping, reconnect)
+
+    return _ping_check
+
+
+def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def connection(self: Any, *args: Any, **kwargs: Any) -> Any:
+        pool = meter(self)
+        # Whoever waits here waits for ever.
+        with pool.waiting(()):
+            found = original(self, *args, **kwargs)
+        pool.lent(found._con)  # noqa: SLF001 - what `cache` will be told
+        return found
+
+    return connection
+
+
+def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def steady_connection(self: Any) -> Any:
+        with meter(self).creating():
+            return original(self)
+
+    return steady_connection
+
+
+def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def cache(self: Any, con: Any) -> Any:
+        meter(self).returned(con)
+        return original(self, con)
+
+    return cache
+
+
+def _name(pool: Any) -> str:
+    """Return what the semantic conventions make of a pool without a name."""
+    login = pool._kwargs  # noqa: SLF001 - shown nowhere else
+    if not login.get("host"):
+        return "dbutils"
+    port = f":{login['port']}" if login.get("port") else ""
+    names = (login[key] for key in ("database", "dbname", "db") if login.get(key))
+    return f"{login['host']}{port}" + "".join(f"/{name}" for name in names)
+
+
+def _gauges(pool: Any) -> Gauges:
+    return Gauges(
+        idle=len(pool._idle_cache),  # noqa: SLF001 - shown nowhere else
+        used=pool._connections,  # noqa: SLF001 - as above
+        max=pool._maxconnections or None,  # noqa: SLF001 - as above
+        idle_max=pool._maxcached or None,  # noqa: SLF001 - as above
+    )

@@ -1,0 +1,79 @@
+"""mysql-connector's pool.
+
+It pings what it is about to hand out, and connects again what does not answer. A stale connection
+does answer; so one that is not usable is disconnected before the pool looks at it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import Any
+
+from aurora_otel.drivers.patching import Patches
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+
+
+class Adapter:
+    """The `Pool` for mysql-connector."""
+
+    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
+        """Patch `MySQLConnectionPool`."""
+        pool = module.MySQLConnectionPool
+        patches = Patches()
+
+        def meter(of: Any) -> Meter:
+            return hooks.meter(of, lambda: Description(of.pool_name, of, _gauges))
+
+        lock = module.CONNECTION_POOL_LOCK
+        lending = _lending(meter, _checking(hooks, pool.get_connection, lock))
+        patches.replace(pool, "get_connection", lending)
+        patches.replace(pool, "add_connection", _returning(meter, pool.add_connection))
+        return patches.undo
+
+
+def _checking(
+    hooks: Hooks, original: Callable[..., Any], lock: AbstractContextManager[Any]
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def get_connection(self: Any) -> Any:
+        # The original holds the same lock throughout, so what comes next stays what comes next.
+        with lock:
+            waiting = self._cnx_queue.queue
+            if waiting and not hooks.is_usable(waiting[0]):
+                waiting[0].disconnect()
+            return original(self)
+
+    return get_connection
+
+
+def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def get_connection(self: Any) -> Any:
+        pool = meter(self)
+        # An exhausted pool lets nobody wait.
+        with pool.waiting(()):
+            found = original(self)
+        pool.lent(found._cnx)  # noqa: SLF001 - what `add_connection` will be told
+        return found
+
+    return get_connection
+
+
+def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def add_connection(self: Any, cnx: Any = None) -> Any:
+        if cnx is None:
+            with meter(self).creating():
+                return original(self)
+        meter(self).returned(cnx)
+        return original(self, cnx)
+
+    return add_connection
+
+
+def _gauges(pool: Any) -> Gauges:
+    size = pool.pool_size
+    return Gauges(idle=pool._cnx_queue.qsize(), max=size, idle_max=size)  # noqa: SLF001 - shown nowhere else
