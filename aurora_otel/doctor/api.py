@@ -17,7 +17,7 @@ _TROUBLES = {
     Trouble.NOT_INSTALLED: ("boto3 is not installed", "pip install boto3"),
     Trouble.NO_CREDENTIALS: (
         "there are no AWS credentials",
-        "Give this process a role, with the policy that docs/guide.md shows.",
+        "Give this process a role, with the policy of docs/permissions.md.",
     ),
     Trouble.BAD_CREDENTIALS: (
         "the AWS credentials are not, or no longer, valid",

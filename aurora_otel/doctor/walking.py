@@ -9,11 +9,16 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.iam import Token
+from aurora_otel.discovery.rds_answers import ApiError
+from aurora_otel.discovery.rds_api import Apis
 from aurora_otel.discovery.sql import Connection, Target, Walk
+from aurora_otel.doctor.api import words
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
 from aurora_otel.doctor.instance import Visit
+from aurora_otel.drivers.protocol import Login
 from aurora_otel.endpoints import Address
-from aurora_otel.settings import Settings
+from aurora_otel.settings import RdsApiUse, Settings
 from aurora_otel.topology import Reading
 
 CHECK = "topology"
@@ -32,6 +37,8 @@ class Way:
     def __init__(self, visited: Visit, settings: Settings) -> None:
         self._driver = visited.driver
         self._login = visited.opening.login
+        self._apis = Apis()
+        self.token = Token.parse(self._driver.password(self._login))
         self._endpoint = visited.identity.endpoint
         self._settings = settings
         self._view = visited.identity.view
@@ -70,7 +77,31 @@ class Way:
 
     def _connect(self, target: Target) -> Connection:
         timeout = self._settings.refresh_timeout
-        return self._driver.monitor(self._login, target.address, timeout)
+        return self._driver.monitor(self._login_at(target), target.address, timeout)
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether a token of our own may be signed."""
+        return self._settings.rds_api is not RdsApiUse.OFF
+
+    def sign(self, token: Token, door: Address) -> str:
+        """Return a token like the application's for another door.
+
+        Raises:
+            ApiError: it cannot be signed.
+        """
+        return self._apis.of(token.region).token(*door, token.user)
+
+    def _login_at(self, target: Target) -> Login:
+        """Return the application's login, with a token for the target where IAM tokens are used."""
+        token = self.token
+        door = token.door_of(target.instance, target.address) if token else None
+        if token is None or door is None or not self.may_sign:
+            return self._login
+        try:
+            return self._driver.with_password(self._login, self.sign(token, door))
+        except ApiError:
+            return self._login
 
 
 def findings(visited: Visit, settings: Settings) -> Findings:
@@ -81,6 +112,8 @@ def findings(visited: Visit, settings: Settings) -> Findings:
     located = {target.instance for target in way.targets}
     if unlocated := [name for name in way.members if name not in located]:
         yield _unlocated(unlocated)
+    if way.token is not None:
+        yield _token(way, way.token)
     for target in way.targets:
         if target.instance and target.address:
             yield _instance(target.instance, target.address, way)
@@ -96,6 +129,19 @@ def _timed(way: Way, targets: Iterable[Target]) -> tuple[Reading, float]:
     finally:
         way.close()
     return reading, time.monotonic() - began
+
+
+def _token(way: Way, token: Token) -> Finding:
+    check, told = "topology.token", f"the password is an IAM token for {token.door}"
+    cannot = f"{told}, and the agent does not sign its own for the instances"
+    if not way.may_sign:
+        return warning(check, cannot, "Set AURORA_OTEL_RDS_API=auto.")
+    try:
+        way.sign(token, token.door)
+    except ApiError as error:
+        why, remedy = words(error)
+        return warning(check, f"{cannot}: {why}", remedy)
+    return ok(check, f"{told}; the agent signs its own for the instances")
 
 
 def _unlocated(names: list[str]) -> Finding:
@@ -117,7 +163,7 @@ def _instance(name: str, where: Address, way: Way) -> Finding:
         return failure(
             check,
             f"{name} refuses the login at {where}",
-            "Use a login that is valid on every instance. (An IAM token is valid for one host.)",
+            "Use a login that is valid on every instance; for IAM tokens, docs/permissions.md.",
         )
     return failure(
         check,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
+import boto3
 import pytest
 
 from aurora_otel.lab import Cluster
 from tests.rds_api.conftest import aws, muted, plane, servers  # noqa: F401 - fixtures
+from tests.rds_api.control_plane import REGION
+from tests.rds_api.doors import Doors
 
 DENIED = {"rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeDBClusterEndpoints"}
 
@@ -63,3 +66,25 @@ def test_an_api_that_lags_behind_the_instances_is_told(examine, cluster, plane):
     found = examine()
     assert found.worse() == {"rds_api.writer"}
     assert found.status == 0
+
+
+def test_an_iam_token_opens_one_door_and_the_agent_signs_for_the_others(
+    examine, cluster, monkeypatch
+):
+    with Doors(cluster, "secret-of-tests") as doors:
+        place = (cluster.host("writer"), cluster.address("writer")[1])
+        token = boto3.client("rds", region_name=REGION).generate_db_auth_token(*place, cluster.user)
+        arguments = ("--dsn", f"{doors.dsn(token)} connect_timeout=5")
+        reached = {
+            "AURORA_OTEL_INSTANCE_ENDPOINTS": doors.instance_endpoints(),
+            "AURORA_OTEL_REFRESH_TIMEOUT": "5",
+        }
+        found = examine(*arguments, **reached)
+        assert found.worse() == set()
+        assert "signs its own" in found.of("topology.token", "ok")[0]["what"]
+        assert "X-Amz-Signature" not in found.output
+
+        found = examine(*arguments, **reached, AURORA_OTEL_RDS_API="off")
+        assert {"topology.token", "topology.instance"} <= found.worse()
+        (refused, *_) = found.of("topology.instance", "failure")
+        assert "refuses the login" in refused["what"]
