@@ -227,9 +227,9 @@ def test_an_idle_timeout_that_pg8000_forgets_is_no_symptom(start, cluster, api):
 def test_a_call_that_the_applications_own_time_out_ends_is_a_symptom(start, cluster):
     start(prune_interval=60)
     connection = connect(cluster, timeout=0.2)
-    assert isinstance(
-        attempt(lambda: connection.execute_simple("SELECT pg_sleep(30)")), TimeoutError
-    )
+    error = attempt(lambda: connection.execute_simple("SELECT pg_sleep(30)"))
+    # Earlier versions say "network error".
+    assert isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
     assert aurora_otel.snapshot().clusters[0].window_open
     attempt(connection.close)
 
