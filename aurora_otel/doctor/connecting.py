@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,8 +111,20 @@ def call(dialling: Dialling, target: Target) -> tuple[tuple[str, ...], dict[str,
     tls: dict[str, Any] = {key: value for key, value in given.items() if key.startswith("ssl_")}
     if dialling.nested_tls and tls:
         tls = {"ssl": {key.removeprefix("ssl_"): value for key, value in tls.items()}}
+    if given.get("sslmode", "").startswith(("require", "verify-")):
+        tls = {"ssl_context": _tls(given["sslmode"], given.get("sslrootcert"))}
     place = {"host": target.address or target.host, "port": target.port}
     return (), {**place, **login, **tls, **limit}
+
+
+def _tls(mode: str, certificates: str | None) -> ssl.SSLContext:
+    """Return what libpq's `sslmode` and `sslrootcert` mean, for a driver that is not libpq's."""
+    context = ssl.create_default_context(cafile=certificates)
+    if mode != "verify-full":
+        context.check_hostname = False
+    if mode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def connect_timeout(

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.environment_variables import (
+    OTEL_CONFIG_FILE,
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_PROTOCOL,
     OTEL_EXPORTER_PROMETHEUS_HOST,
@@ -50,6 +51,14 @@ def findings(environ: Mapping[str, str]) -> Findings:
     if environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
         yield warning(
             "exporters", f"nothing is exported: {OTEL_SDK_DISABLED}=true", "Take that variable out."
+        )
+        return
+    if environ.get(OTEL_CONFIG_FILE, "").strip():
+        yield warning(
+            "exporters",
+            f"{OTEL_CONFIG_FILE} is set: that file says what is exported where, and the doctor does"
+            " not read it",
+            "Look into it; what the variables OTEL_… say does not count.",
         )
         return
     yield _service(environ)

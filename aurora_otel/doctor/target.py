@@ -16,6 +16,7 @@ _SCHEMES = {
     "mysql": MYSQL,
     "mariadb": MYSQL,
 }
+_LOGIN = {"user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?=\s|$)", re.DOTALL)
 _HOST = re.compile(r"(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<port>\d{1,5}))?")
 
@@ -128,6 +129,10 @@ def _postgresql(
     def first(key: str, variable: str) -> str:
         return (parameters.get(key) or environ.get(variable, "")).split(",")[0]
 
+    # Drivers that are not libpq's are given these.
+    for key, variable in _LOGIN.items():
+        if value := parameters.get(key) or environ.get(variable):
+            parameters[key] = value
     port = first("port", "PGPORT") or str(PORTS[POSTGRESQL])
     if not port.isdecimal():
         raise TargetError("the port in --dsn is no number")

@@ -31,11 +31,13 @@ def test_a_healthy_cluster_has_nothing_to_complain_of(doctor, cluster, dsn):
     assert cluster.password not in found.output
 
 
-def test_a_url_works_as_well_as_key_value_pairs(doctor, cluster):
+@pytest.mark.parametrize("driver", ["psycopg2", "pg8000"])
+def test_a_url_works_as_well_as_key_value_pairs(doctor, cluster, driver):
     host, port = cluster.address("writer")
-    url = f"postgresql+psycopg2://{cluster.user}@{host}:{port}/{cluster.database}?connect_timeout=5"
+    url = f"postgresql+{driver}://{cluster.user}@{host}:{port}/{cluster.database}"
     found = doctor.examine("--dsn", url, PGPASSWORD=cluster.password, **cluster.environment())
-    assert "psycopg2 logs in" in found.output
+    assert f"{driver} logs in" in found.output
+    assert found.worse() == {"login.connect_timeout", "instance.private"}
     assert cluster.password not in found.output
 
 

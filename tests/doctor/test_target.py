@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,16 @@ def test_a_driver_is_called_with_what_it_understands():
     assert call(DIALLING["psycopg"], of_dsn(text, {})) == ((text,), {"connect_timeout": 5})
     limited = f"{text} connect_timeout=2"
     assert call(DIALLING["psycopg2"], of_dsn(limited, {})) == ((limited,), {})
+
+
+def test_a_driver_that_is_not_libpqs_is_given_what_libpq_takes_from_the_environment():
+    environ = {"PGUSER": "app", "PGPASSWORD": "secret", "PGDATABASE": "shop"}
+    target = of_dsn("host=db sslmode=require", environ)
+    _, keywords = call(DIALLING["pg8000"], target)
+    context = keywords.pop("ssl_context")
+    assert (context.check_hostname, context.verify_mode) == (False, ssl.CERT_NONE)
+    login = {"user": "app", "password": "secret", "database": "shop"}
+    assert keywords == {"host": "db", "port": 5432, "timeout": 5, **login}
 
 
 @pytest.mark.parametrize(
