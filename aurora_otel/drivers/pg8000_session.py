@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pg8000 import core
-from pg8000.exceptions import InterfaceError
+from pg8000.exceptions import DatabaseError, InterfaceError
 
 from aurora_otel import cleanup
 from aurora_otel.drivers.protocol import Rows
@@ -25,7 +25,8 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
 
     Raises:
         TimeoutError: nothing came for `timeout` seconds; the connection is dropped.
-        Exception: pg8000's own, or the network's; then the connection is dropped, too.
+        DatabaseError: the server refused it.
+        BaseException: something came in between, an interrupt perhaps; the connection is dropped.
     """
     sock = connection._usock  # noqa: SLF001 - as above
     limit, status = sock.gettimeout(), connection._transaction_status  # noqa: SLF001 - as above
@@ -35,8 +36,10 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
         connection.send_QUERY(statement)
         core._flush(connection._sock)  # noqa: SLF001 - pg8000's own way of sending
         connection.handle_messages(answer)
-    except (InterfaceError, OSError) as error:
-        # A late answer could not be told from the answer to the next statement.
+    except DatabaseError:
+        raise  # which came with a complete answer
+    except BaseException as error:
+        # What is left of the answer would be taken for that to the next statement.
         drop(connection)
         if isinstance(error.__cause__, TimeoutError):
             raise TimeoutError from error

@@ -292,6 +292,24 @@ def test_converters_of_the_application_do_not_see_what_we_ask(cluster):
     connection.close()
 
 
+def test_what_we_ask_is_never_taken_for_an_answer_to_the_application(cluster, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    driver = Adapter()
+    refused, interrupted = connect(cluster), connect(cluster)
+    with pytest.raises(pg8000.dbapi.DatabaseError):
+        driver.ask(refused, "SELECT nonsense", 30.0)
+    assert refused.execute_simple("SELECT 'mine'").rows == [["mine"]]
+
+    main = threading.main_thread().ident
+    threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        driver.ask(interrupted, "SELECT pg_sleep(30)", 30.0)
+    with pytest.raises(pg8000.dbapi.InterfaceError):
+        interrupted.execute_simple("SELECT 'mine'")
+    refused.close()
+
+
 def test_our_own_connection_uses_the_applications_tls(start, cluster, tmp_path):
     proxy = Encrypted(cluster.address(cluster.writer), tmp_path)
     with proxy.running():
