@@ -48,15 +48,28 @@ class Addresses:
         }.get(self.checked(target), f"{target}.")
         return label + self._domain
 
+    @property
+    def hosts(self) -> dict[str, str]:
+        """All names, and the IP addresses that they stand for."""
+        return {self.host(place): self.ip(place) for place in self.places}
+
     def ip(self, target: str) -> str:
         """Returns the IP address of an endpoint or an instance."""
         if self.checked(target) in GATEWAY:
             return GATEWAY[target]
         return str(_FIRST_INSTANCE + self.instances.index(target))
 
-    def server_ip(self, instance: str) -> str:
-        """Returns the IP address of an instance's server, where the gateway stands before it."""
-        return str(_FIRST_SERVER + self.instances.index(instance))
+    def listening(self, *, in_front: bool) -> tuple[dict[str, str], dict[str, str]]:
+        """Returns where the gateway listens, and where the instances' servers do, by name.
+
+        Args:
+            in_front: whether the gateway stands before the instances, too.
+        """
+        instances = {instance: self.ip(instance) for instance in self.instances}
+        if not in_front:
+            return dict(GATEWAY), instances
+        behind = {item: str(_FIRST_SERVER + at) for at, item in enumerate(self.instances)}
+        return {**GATEWAY, **instances}, behind
 
     def checked(self, target: str) -> str:
         """Returns `target`; raises `ValueError` if it is neither an endpoint nor an instance."""

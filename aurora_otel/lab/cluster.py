@@ -17,6 +17,7 @@ from aurora_otel.lab.gateway import Gateway
 from aurora_otel.lab.instances import Condition, Instances
 from aurora_otel.lab.reaper import Reaper
 from aurora_otel.lab.server import Credentials
+from aurora_otel.lab.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,8 +77,8 @@ class Cluster:
         self._dns_lag = _seconds(dns_lag)
         self._names = Names(dns_lag, self.instances[-2:])
         self._lock = threading.RLock()
-        self._fixed_views: set[str] = set()
         self._servers: Instances | None = None
+        self._views: Views | None = None
         self._gateway: Gateway | None = None
         self._reaper: Reaper | None = None
 
@@ -118,7 +119,7 @@ class Cluster:
             self._gateway.close()
         if self._reaper is not None:
             self._reaper.reap()
-        self._servers = self._gateway = self._reaper = None
+        self._servers = self._views = self._gateway = self._reaper = None
 
     @property
     def instances(self) -> tuple[str, ...]:
@@ -202,8 +203,7 @@ class Cluster:
         has to resolve the names: `resolving()` if it is written in Python; for those in C,
         `/etc/hosts` or a file that `NSS_WRAPPER_HOSTS` names. The address of a name never changes.
         """
-        places = self._addresses.places
-        return {self.host(place): self._addresses.ip(place) for place in places}
+        return self._addresses.hosts
 
     def dsn(self, target: str = WRITER, *, host: str | None = None, **params: object) -> str:
         """Returns the application's connection string: libpq's, or a `mysql://` URL.
@@ -241,28 +241,22 @@ class Cluster:
 
     def set_view(self, instance: str, rows: Sequence[Member] | None) -> None:
         """Makes an instance show these rows, whatever they say; None brings the truth back."""
-        server = self._running.server(instance)
         with self._lock:
+            views = _running(self._views, self.name)
             if rows is None:
-                self._fixed_views.discard(instance)
-                server.show(self._names.published.seen_by(instance))
+                views.free(instance)
             else:
-                self._fixed_views.add(instance)
-                server.show(rows)
+                views.fix(instance, rows)
 
     def freeze_view(self, instance: str) -> None:
         """Makes an instance go on showing what it shows; its time stamps stay fresh."""
-        self._running.server(instance)
-        self._fixed_views.add(instance)
+        with self._lock:
+            _running(self._views, self.name).freeze(instance)
 
     def publish(self) -> None:
         """Shows the true topology on all live instances; the DNS lag counts from here."""
         with self._lock:
-            topology = self._running.topology
-            for instance in (topology.writer, *topology.readers):
-                if instance not in self._fixed_views:
-                    self._running.server(instance).show(topology.seen_by(instance))
-            self._names.publish(topology, time.monotonic())
+            _running(self._views, self.name).publish()
 
     def failover(
         self,
@@ -318,7 +312,7 @@ class Cluster:
             self.gateway.restore()
             self._names.lag = self._dns_lag
             self._names.custom = self.instances[-2:]
-            self._fixed_views.clear()
+            _running(self._views, self.name).free_all()
             if not self._running.live(self.writer):
                 self.failover(Failover.CRASH)
             self._running.repair()
@@ -335,24 +329,20 @@ class Cluster:
         self._reaper = Reaper(directory)
         engine = self._engine
         programs = engine.find(directory, self._reaper.watch)
-        instances = {item: self._addresses.ip(item) for item in self.instances}
-        servers, endpoints = instances, addresses.GATEWAY
-        if engine.surface:
-            servers = {item: self._addresses.server_ip(item) for item in self.instances}
-            endpoints = {**addresses.GATEWAY, **instances}
-        listeners = ports.listen(endpoints, tuple(servers.values()))
+        links, servers = self._addresses.listening(in_front=engine.surface is not None)
+        listeners = ports.listen(links, tuple(servers.values()))
         self._addresses.port = port = listeners[WRITER].getsockname()[1]
         self._gateway = Gateway(
             listeners, self._resolve, self._addresses.places, engine.silence, engine.surface
         )
         secret = Credentials(self.user, self.password, self.database, secrets.token_hex(16))
-        self._fixed_views.clear()
         self._servers = Instances(
             {
                 item: engine.server(item, (ip, port), directory, programs, secret)
                 for item, ip in servers.items()
             }
         )
+        self._views = Views(self._servers, self._names)
         self._servers.create()
         self.publish()
         self._names.settle()
@@ -366,7 +356,7 @@ class Cluster:
     def _back(self, instance: str, way: Callable[[str], None]) -> None:
         # While a failover is kept secret, an instance that comes back must not give it away.
         public = self._names.published.writer == self.writer
-        self._running.server(instance).show(self._names.published.seen_by(instance))
+        _running(self._views, self.name).show_published(instance)
         way(instance)
         if public:
             self.publish()

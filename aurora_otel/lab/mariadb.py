@@ -109,7 +109,12 @@ class MariaDBServer:
     def follows(self, source: Server) -> bool:
         """Tells whether it replicates from `source` right now."""
         host, port = source.address
-        status = self._replication()
+        try:
+            status = self._replication()
+        except StatementError as error:
+            if error.sqlstate is not None:
+                raise
+            return False  # it does not answer (yet)
         return (
             (status.get("Master_Host"), status.get("Master_Port")) == (host, port)
             and status.get("Slave_IO_Running") == "Yes"
@@ -155,9 +160,8 @@ class MariaDBServer:
 
     def show(self, rows: Iterable[Member]) -> None:
         """Shows these rows as its view of the topology from now on."""
-        self._daemon.write(
-            self._view, to_json(rows), mode=0o644
-        )  # what is not for all is not loaded
+        # MariaDB loads no file that not everybody may read.
+        self._daemon.write(self._view, to_json(rows), mode=0o644)
 
     def sessions(self, application_name: str | None = None) -> int:
         """Counts the application's sessions on it."""
