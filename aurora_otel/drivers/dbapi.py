@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -99,9 +101,14 @@ class Adapter:
         return wrap_innermost(module, "connect", connect)
 
     def address(self, connection: Any) -> Address:
-        """Return what the arguments say."""
-        address: Address = connection._self_address  # noqa: SLF001 - our own proxy
-        return address
+        """Return what the arguments say, or else where the socket leads.
+
+        Two clusters must not seem to be one because both hide in a DSN.
+        """
+        shown: Shown = connection._self_shown  # noqa: SLF001 - our own proxy
+        if shown.host:
+            return Address(shown.host, shown.port)
+        return _peer(self.fileno(connection), shown.port)
 
     def backend_id(self, connection: Any) -> str | None:
         """Return what the driver's user finds."""
@@ -211,9 +218,11 @@ class Adapter:
         return int(found if isinstance(found, int) else found.fileno())
 
     def _shown(self, named: Mapping[str, Any]) -> Shown:
-        port = str(named.get(self.traits.port) or "")
+        host, port = str(named.get(self.traits.host) or ""), str(named.get(self.traits.port) or "")
+        if host.count(":") == 1:  # more of them are an IPv6 address
+            host, _, port = host.partition(":")
         return Shown(
-            str(named.get(self.traits.host) or "localhost"),
+            host,
             int(port) if port.isdecimal() else PORTS[self.system],
             named.get("database") or named.get("dbname") or named.get("db"),
             named.get("user"),
@@ -264,6 +273,15 @@ def _arguments(
     if len(args) > len(names):
         return _Arguments(args, kwargs)
     return _Arguments((), {**dict(zip(names, args)), **kwargs})  # noqa: B905 - some are not given
+
+
+def _peer(fd: int, port: int) -> Address:
+    """Return where a socket leads; `port` counts for a Unix socket."""
+    with socket.socket(fileno=os.dup(fd)) as duplicate:
+        peer = duplicate.getpeername()
+    if isinstance(peer, (str, bytes)):
+        return Address(os.fsdecode(peer), port)
+    return Address(peer[0], peer[1])
 
 
 def _password_name(named: Mapping[str, Any]) -> str:

@@ -16,7 +16,6 @@ import wrapt
 from aurora_otel import cleanup
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
 from aurora_otel.drivers.watching import watch, watch_close
-from aurora_otel.endpoints import Address
 
 # What of PEP 249 goes to the network, and what drivers often add to it.
 _CONNECTION_CALLS = (
@@ -54,7 +53,7 @@ else:
 
 
 class Shown(NamedTuple):
-    """What query spans tell of a connection."""
+    """What a connection's arguments say; `host` is empty if they do not say it."""
 
     host: str
     port: int
@@ -67,7 +66,7 @@ class ConnectionProxy(_Proxy):
 
     Args:
         connection: the driver's own.
-        shown: what query spans tell of it.
+        shown: what its arguments say, which query spans tell.
         cursor_proxy: makes the proxy of a cursor of it.
     """
 
@@ -82,10 +81,6 @@ class ConnectionProxy(_Proxy):
         self._self_cursor_proxy = cursor_proxy
         # Until the application has it: then it may be inside anything.
         self._self_is_fresh = True
-
-    @property
-    def _self_address(self) -> Address:
-        return Address(self._self_shown.host, self._self_shown.port)
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)

@@ -166,6 +166,20 @@ def test_a_pooler_is_noticed_where_the_sessions_number_is_known(start, cluster):
         connection.close()
 
 
+@pytest.mark.parametrize("way", ["host:port", "dsn"])
+def test_what_the_arguments_hide_is_read_off_the_socket(agent, cluster, way):
+    host, port = cluster.address("writer")
+    if way == "host:port":
+        connection = connect(cluster, host=f"{host}:{port}", port=None)
+    else:
+        words = (f"host={host} port={port} dbname={cluster.database}", cluster.user)
+        connection = pgdb.connect(f"::{words[1]}:{cluster.password}", database=words[0])
+    (span,) = agent.told.spans("track connection")
+    assert (span.attributes["server.address"], span.attributes["server.port"]) == (host, port)
+    assert agent.tracked(cluster.writer) == 1
+    connection.close()
+
+
 def test_positional_arguments_are_understood(agent, cluster):
     host, port = cluster.address("writer")
     connection = pgdb.connect(
