@@ -142,11 +142,15 @@ class Adapter:
 
     def address(self, connection: Any) -> Address:
         """Return what libmariadb connected to; an option file may have told it."""
+        told = getattr(connection, _LOGIN).parameters.values
         host: str = connection.get_host_info()
-        if host.endswith(_TCP):
-            return Address(host[: -len(_TCP)], connection.port or mysql_family.DEFAULT_PORT)
-        path = getattr(connection, _LOGIN).parameters.values.get("unix_socket")
-        return Address(path or "localhost", mysql_family.DEFAULT_PORT)
+        if not host.endswith(_TCP):
+            return Address(told.get("unix_socket") or "localhost", mysql_family.DEFAULT_PORT)
+        host = host[: -len(_TCP)]
+        # libmariadb shows 64 characters at most, and RDS has longer names.
+        if (told.get("host") or "").startswith(host):
+            host = told["host"]
+        return Address(host, connection.port or mysql_family.DEFAULT_PORT)
 
     def backend_id(self, connection: Any) -> str | None:
         """Return the thread id of the handshake."""

@@ -24,6 +24,7 @@ CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "call": lambda driver: driver.calls.items(),
     "harmless": lambda _: HARMLESS.items(),
     "reconnect": lambda driver: driver.reconnects.items(),
+    "c_library": lambda driver: () if driver.takes_names else (("C library", None),),
     "order": lambda driver: ((order, order) for order in ORDERS if driver.has_upstream),
 }
 

@@ -132,6 +132,9 @@ class Descriptor:
         place = Place(host, ip, port, cluster.user, cluster.password, cluster.database)
         return self.arguments(place)
 
+    def introduce(self) -> None:
+        """Tell aurora-otel of the driver, if it does not know it."""
+
     def settings(self, cluster: Cluster) -> dict[str, str]:
         """Return what tells the agent which of the lab's addresses mean the writer."""
         if self.takes_names:

@@ -28,11 +28,15 @@ class Unknown(Descriptor):
 
     traits: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def settings(self, cluster: Cluster) -> dict[str, str]:
-        """Tell of the driver; return the settings, which leave it alone as a known one."""
+    def introduce(self) -> None:
+        """Tell of the driver."""
         aurora_otel.instrument_dbapi(
             self.dbapi, name=self.name, system=self.engine.name, **self.traits
         )
+
+    def settings(self, cluster: Cluster) -> dict[str, str]:
+        """Tell of the driver; return the settings, which leave it alone as a known one."""
+        self.introduce()
         return {**super().settings(cluster), "drivers": "psycopg"}
 
 

@@ -1,0 +1,38 @@
+"""An application whose C library resolves the lab's names; `test_names.py` starts it.
+
+It reads from its standard input which driver it uses, with what settings, and where it connects to;
+for each connection it prints the type of endpoint, the instance and the role that are tracked.
+"""
+
+import json
+import sys
+
+from aurora_otel import AuroraInstrumentor
+from aurora_otel.instrumentor import running_agent
+from tests.drivers.descriptors import DRIVERS, Place
+from tests.drivers.unknown import UNKNOWN
+
+
+def main() -> None:
+    task = json.load(sys.stdin)
+    driver = next(each for each in (*DRIVERS, *UNKNOWN) if each.id == task["driver"])
+    driver.introduce()
+    AuroraInstrumentor().instrument(**task["settings"])
+    tracked = []
+    for place in task["places"]:
+        connection = driver.dbapi.connect(**driver.arguments(Place(*place)))
+        with running_agent().tracker.settled():
+            ((group, _),) = [
+                (group, tracks)
+                for cluster in running_agent().clusters
+                for group, tracks in cluster.open.items()
+                if tracks
+            ]
+        tracked.append([group.endpoint_type.value, group.instance, group.role.value])
+        connection.close()
+    AuroraInstrumentor().uninstrument()
+    print(json.dumps(tracked))  # noqa: T201 - that is how it answers
+
+
+if __name__ == "__main__":
+    main()

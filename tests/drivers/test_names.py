@@ -1,0 +1,66 @@
+"""A driver's C library resolves names by itself: they are understood all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Stands between a program and the system's resolver, and is told of names by a file.
+RESOLVER = "libnss_wrapper.so"
+PRIVATE = "db.example.com"
+
+
+@pytest.fixture
+def run_by_name(cluster, driver, tmp_path):
+    """Runs an application that connects to these hosts; returns how each was tracked."""
+
+    def run_by_name(hosts, **settings):
+        places = [
+            (host, ip, port, cluster.user, cluster.password, cluster.database)
+            for host, (ip, port) in hosts.items()
+        ]
+        names = tmp_path / "hosts"
+        names.write_text("".join(f"{ip} {host}\n" for host, ip, *_ in places))
+        settings |= {"instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]}
+        task = {"driver": driver.id, "settings": settings, "places": places}
+        environment = {"LD_PRELOAD": RESOLVER, "NSS_WRAPPER_HOSTS": str(names)}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.drivers.by_name"],
+            check=False,
+            capture_output=True,
+            env=os.environ | environment,
+            input=json.dumps(task),
+            text=True,
+        )
+        if "cannot be preloaded" in done.stderr:
+            pytest.fail(f"{RESOLVER} is missing: as root on Debian, apt-get install libnss-wrapper")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run_by_name
+
+
+def test_a_name_that_the_c_library_resolves_tells_the_endpoint(cluster, c_library, run_by_name):
+    (reader, *_), writer = cluster.readers, cluster.writer
+    cluster.custom = [reader]
+    targets = ["writer", "custom", writer, reader]
+    hosts = {cluster.host(target): cluster.address(target) for target in targets}
+    hosts[PRIVATE] = cluster.address("writer")
+    tracked = run_by_name(hosts)
+    assert tracked == [
+        ["writer", writer, "writer"],
+        ["custom", reader, "reader"],
+        ["instance", writer, "writer"],
+        ["instance", reader, "reader"],
+        ["other", writer, "writer"],
+    ]
+    by_reader_endpoint = {cluster.host("reader"): cluster.address("reader")}
+    ((kind, instance, role),) = run_by_name(by_reader_endpoint)
+    assert (kind, role) == ("reader", "reader")
+    assert instance in cluster.readers
+    private = {PRIVATE: cluster.address("writer")}
+    assert run_by_name(private, writer_endpoints=PRIVATE) == [["writer", writer, "writer"]]
