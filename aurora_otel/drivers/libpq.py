@@ -1,4 +1,4 @@
-"""What the PostgreSQL drivers over libpq have in common."""
+"""What the PostgreSQL drivers have in common; most of them are built on libpq."""
 
 from __future__ import annotations
 
