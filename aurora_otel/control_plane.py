@@ -96,7 +96,12 @@ class ControlPlane:
         now = self._around.clock()
         self._in_vain_since = min(self._in_vain_since, now)
         if self.is_allowed and now >= max(self._pace.next, self._in_vain_since + self._patience()):
-            self.start(lambda: self._ask(order, endpoint))
+            self.start(lambda: self._ask(endpoint, order))
+
+    def compare(self, endpoint: Endpoint) -> None:
+        """Ask what the API says of a failover that the instances have told; wait for nothing."""
+        if self._around.now.settings.rds_api is RdsApiUse.ON:
+            self.start(lambda: self._ask(endpoint))
 
     def judged(self, verdict: Verdict) -> None:
         """Take note of what the instances say."""
@@ -137,7 +142,7 @@ class ControlPlane:
                 self.sign(token, token.door)
             if ask:
                 try:
-                    self._ask(Order(Context()), endpoint)
+                    self._ask(endpoint)
                 finally:
                     self._cluster.awaits_name = False
 
@@ -205,7 +210,8 @@ class ControlPlane:
         finally:
             self._thread = None
 
-    def _ask(self, order: Order, endpoint: Endpoint) -> None:
+    def _ask(self, endpoint: Endpoint, order: Order | None = None) -> None:
+        """Ask, for the look with `order`, if it was one that asked for it."""
         began, began_ns = self._around.clock(), time.time_ns()
         try:
             api, identifier = self.locate(endpoint)
@@ -213,9 +219,8 @@ class ControlPlane:
             description = rds_clusters.describe(api, identifier, domain)
         except ApiError as error:
             self._paced(error.trouble)
-            if self._is_as_good_as_off(error):
-                return
-            self._hear(order, Reading(Source.RDS_API, began, error=error.kind), began_ns)
+            if order is not None and not self._is_as_good_as_off(error):
+                self._hear(order, Reading(Source.RDS_API, began, error=error.kind), began_ns)
             raise
         self._paced(None)
         self._opinion = Opinion(description, began)
@@ -224,7 +229,7 @@ class ControlPlane:
         if self._cluster.awaits_name:
             self._name(description.identifier)
         self._bind(description, (description.endpoint, description.reader_endpoint))
-        self._hear(order, said, began_ns)
+        self._hear(order or Order(Context()), said, began_ns)
         if began - self._endpoints_at >= self._around.now.settings.refresh_window:
             self._endpoints_at = began
             custom = api.custom_endpoints(description)

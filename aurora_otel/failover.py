@@ -21,7 +21,7 @@ from aurora_otel.symptoms import Symptom
 from aurora_otel.telemetry import log, names
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.spans import FailoverStory, Spans
-from aurora_otel.topology import Reading
+from aurora_otel.topology import Reading, Source
 from aurora_otel.tracker import Invalidation, Outcome, Track, Tracker
 
 _OUTCOMES = {
@@ -162,8 +162,10 @@ class Response:
         }
         if reading.verdict is None and reading.error:
             measured[ERROR_TYPE] = reading.error
-        seconds = self._around.clock() - reading.began
-        self._around.now.instruments.record(names.REFRESH, seconds, measured)
+        # What the API alone says answers nothing yet: the look that follows it counts.
+        if reading.source is Source.SQL or reading.verdict or reading.error:
+            seconds = self._around.clock() - reading.began
+            self._around.now.instruments.record(names.REFRESH, seconds, measured)
         return self._around.now.spans.refresh_topology(
             look.context, look.at_ns, reading, self._cluster.attributes
         )

@@ -22,7 +22,6 @@ from aurora_otel.endpoints import Address, Endpoint
 from aurora_otel.failover import Origin, Response, Surroundings
 from aurora_otel.failover_events import FailoverEvents
 from aurora_otel.looks import Looks, Order, Outcome
-from aurora_otel.settings import RdsApiUse
 from aurora_otel.symptoms import Symptom
 from aurora_otel.topology import Reading, Source
 
@@ -254,8 +253,7 @@ class Refresher:
         )
         if changed and self._response.told and self.access:
             self._events.follow(self._response.told, self.access.endpoint)
-            if self._around.now.settings.rds_api is RdsApiUse.ON:
-                self._api.consult(order, self.access.endpoint)
+            self._api.compare(self.access.endpoint)
         return Outcome(reading.began, confirmed=reading.verdict is not None, changed=changed)
 
 

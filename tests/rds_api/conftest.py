@@ -30,6 +30,12 @@ def aws(monkeypatch, tmp_path) -> None:
 
 
 @pytest.fixture
+def driver() -> str:
+    """The API is asked the same way, whatever the driver."""
+    return "psycopg"
+
+
+@pytest.fixture
 def plane(
     servers: ControlPlane, cluster: Cluster, aws: None, monkeypatch
 ) -> Iterator[ControlPlane]:

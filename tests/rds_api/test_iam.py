@@ -14,6 +14,11 @@ from tests.rds_api.control_plane import REGION
 from tests.rds_api.doors import Doors
 
 
+@pytest.fixture(params=["psycopg", "psycopg2"])
+def driver(request):
+    return request.param
+
+
 @pytest.fixture
 def doors(cluster, plane):
     with Doors(cluster, "secret-of-tests") as doors:
