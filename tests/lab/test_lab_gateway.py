@@ -59,6 +59,13 @@ def test_a_cut_instance_takes_only_the_links_that_landed_on_it(cluster, connect,
     second.run("SELECT 1")
 
 
+def test_what_comes_by_an_instances_own_address_obeys_no_rule(cluster, connect):
+    direct = connect(cluster.writer)
+    assert cluster.gateway.links(cluster.writer) == 0
+    cluster.gateway.cut(cluster.writer)
+    assert direct.run("SELECT 1") == connect(cluster.writer).run("SELECT 1") == [(1,)]
+
+
 def test_a_hung_endpoint_passes_nothing_and_goes_on_afterwards(cluster, connect, failure):
     held, leaving = connect("writer"), connect("writer")
     cluster.gateway.hang("writer")
