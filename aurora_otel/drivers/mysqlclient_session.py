@@ -78,8 +78,9 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     """Run one statement and leave nothing of it behind.
 
     Raises:
-        TimeoutError: it took longer than `timeout` seconds.
-        MySQLdb.Error: the driver's own.
+        TimeoutError: it took longer than `timeout` seconds; the connection is closed.
+        MySQLdb.Error: the server refused it.
+        BaseException: something came in between, an interrupt perhaps; the connection is closed.
     """
     until = time.monotonic() + timeout
     try:
@@ -89,9 +90,13 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
                 # The read may have begun a transaction, which mysqlclient does not show; the
                 # application would go on to see the state of now.
                 _run(connection, "ROLLBACK", until)
-    except Error as error:
-        if mysql_family.is_gone(mysql_family.code_of(error)[0]):
-            # mysqlclient goes on taking it for open.
+    except BaseException as error:
+        refused = isinstance(error, Error) and not mysql_family.is_gone(
+            mysql_family.code_of(error)[0]
+        )
+        if not refused:
+            # What is left of the answer would be taken for that to the next statement; and of a
+            # lost one, mysqlclient goes on thinking that it is open.
             close(connection)
         raise
     return [[None if value is None else value.decode("latin-1") for value in row] for row in rows]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+import threading
 
 import MySQLdb
 import pytest
@@ -10,7 +12,8 @@ from MySQLdb.connections import Connection
 from MySQLdb.cursors import DictCursor, SSCursor, SSDictCursor
 
 import aurora_otel
-from aurora_otel.drivers.mysqlclient import Adapter
+from aurora_otel.drivers.mysqlclient import Adapter, _Parameters
+from aurora_otel.drivers.protocol import Login
 from aurora_otel.lab import Action
 from aurora_otel.lab.filters import SilenceAfterMySQLLogin
 from tests.behaviour.mysql import (
@@ -328,6 +331,25 @@ def test_an_option_file_tells_where_a_connection_goes(agent, cluster, tmp_path):
     connection.close()
 
 
+def test_a_long_name_is_not_the_name_that_libmariadb_cuts_off():
+    """Its host information has 64 characters, and RDS's names may have more."""
+    name = f"{'x' * 63}.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com"
+    shown = Stand(f"{name[:64]} via TCP/IP", {"host": name})
+    assert Adapter().address(shown) == (name, 3306)
+    assert Adapter().address(Stand("short via TCP/IP", {})) == ("short", 3306)
+    assert Adapter().address(Stand("x via UNIX socket", {"unix_socket": "/s"})) == ("/s", 3306)
+
+
+class Stand:
+    """Shows what a connection to a name that nothing resolves here would show."""
+
+    port = 3306
+
+    def __init__(self, shown, arguments):
+        self.get_host_info = lambda: shown
+        self._aurora_otel_login = Login(_Parameters(arguments))
+
+
 def test_what_is_asked_is_text_whatever_the_application_converts(cluster):
     driver = Adapter()
     for others in ({}, {"use_unicode": False, "charset": "gbk"}):
@@ -343,6 +365,23 @@ def test_a_connection_that_dies_of_what_is_asked_is_not_handed_over(cluster):
     end(cluster, connection)
     assert isinstance(attempt(lambda: driver.ask(connection, "SELECT 1", 5.0)), MySQLdb.Error)
     assert driver.is_closed(connection)
+
+
+def test_what_we_ask_is_never_taken_for_an_answer_to_the_application(cluster, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    driver = Adapter()
+    refused, interrupted = connect(cluster), connect(cluster)
+    with pytest.raises(MySQLdb.OperationalError, match="nonsense"):
+        driver.ask(refused, "SELECT nonsense", 30.0)
+    assert executed(refused, "SELECT 'mine'")[-1] == (("mine",),)
+
+    main = threading.main_thread().ident
+    threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        driver.ask(interrupted, "SELECT SLEEP(30)", 30.0)
+    assert driver.is_closed(interrupted)
+    refused.close()
 
 
 def test_a_read_of_ours_leaves_no_transaction_behind(cluster):

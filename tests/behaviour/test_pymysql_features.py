@@ -353,6 +353,23 @@ def test_a_connection_that_dies_of_what_is_asked_is_not_handed_over(cluster):
     assert driver.is_closed(connection)
 
 
+def test_what_we_ask_is_never_taken_for_an_answer_to_the_application(cluster, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    driver = Adapter()
+    refused, interrupted = connect(cluster), connect(cluster)
+    with pytest.raises(pymysql.OperationalError, match="nonsense"):
+        driver.ask(refused, "SELECT nonsense", 30.0)
+    assert executed(refused, "SELECT 'mine'")[-1] == (("mine",),)
+
+    main = threading.main_thread().ident
+    threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        driver.ask(interrupted, "SELECT SLEEP(30)", 30.0)
+    assert driver.is_closed(interrupted)
+    refused.close()
+
+
 def test_a_read_of_ours_leaves_no_transaction_behind(cluster):
     driver = Adapter()
     connection = connect(cluster)
