@@ -15,8 +15,9 @@ from tests.drivers.long_calls import LongCall
 
 @pytest.mark.parametrize("kind", list(Failover), ids=lambda kind: kind.value)
 def test_no_stale_session_is_left_whatever_its_owner_is_doing(
-    agent, cluster, connect, driver, kind
+    start, cluster, connect, driver, kind
 ):
+    agent = start(stuck_after=0.5, **driver.settings(cluster))
     readers = [connect("reader"), connect(cluster.readers[-1])]
     untouched = [driver.session(connection) for connection in readers]
     idle, in_transaction, busy = stale = [connect() for _ in range(3)]
@@ -25,11 +26,10 @@ def test_no_stale_session_is_left_whatever_its_owner_is_doing(
 
     switch = cluster.failover(kind)
     if kind is not Failover.HANG:
-        # An idle connection's next call shows it. From a hang, a new connection does.
         assert isinstance(attempt(lambda: write(idle)), driver.errors)
-        eventually(lambda: agent.tracked(switch.old_writer) == 0)
-    fresh = connect()
+    # An idle connection's next call has shown it; a hang shows by the call that does not return.
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
+    fresh = connect()
 
     # At once, but for the one inside a statement.
     eventually(lambda: cluster.sessions(switch.old_writer) <= 1)
@@ -44,6 +44,8 @@ def test_no_stale_session_is_left_whatever_its_owner_is_doing(
     write(fresh)
     assert [driver.session(connection) for connection in readers] == untouched
     assert agent.told.metric("aurora.failovers") == 1
+    if kind is Failover.HANG:
+        assert agent.told.metric("aurora.failovers", failover_symptom="stuck") == 1
     invalidated = agent.told.metric("aurora.connection.invalidations", driver=driver.name)
     assert invalidated == agent.told.metric(
         "aurora.connection.invalidations", invalidation_outcome="closed"
