@@ -44,32 +44,28 @@ _TROUBLES = {
 }
 
 
-def findings(
-    endpoint: Endpoint,
-    members: Sequence[str],
-    use: RdsApiUse,
-    *,
-    sql: bool | None,
-    writer: str | None,
-) -> Findings:
-    """Ask everything that the agent may ask.
+def look(endpoint: Endpoint, members: Sequence[str]) -> tuple[RdsApi, ClusterDescription]:
+    """Return the API that knows a cluster, and what it says.
 
     Args:
         endpoint: what the application connects to.
         members: the cluster's instances, as far as they are known.
-        use: whether the API may be asked.
-        sql: whether the topology can be read by SQL; `None` where nobody logged in.
+
+    Raises:
+        ApiError: it says nothing.
+    """
+    api, identifier = rds_clusters.find(Apis(), endpoint, endpoint.domain, members)
+    return api, rds_clusters.describe(api, identifier, endpoint.domain)
+
+
+def findings(api: RdsApi, cluster: ClusterDescription, writer: str | None) -> Findings:
+    """Tell what the API says, and ask everything else that the agent may ask.
+
+    Args:
+        api: of the cluster's region.
+        cluster: what it says.
         writer: the writer by the word of the instances, if it is known.
     """
-    if use is RdsApiUse.OFF:
-        yield ok(CHECK, "the RDS API is not asked: AURORA_OTEL_RDS_API=off")
-        return
-    try:
-        api, identifier = rds_clusters.find(Apis(), endpoint, endpoint.domain, members)
-        cluster = rds_clusters.describe(api, identifier, endpoint.domain)
-    except ApiError as error:
-        yield _trouble(error, use, sql=sql)
-        return
     yield ok(
         CHECK,
         f"the RDS API in {cluster.region} knows the cluster {cluster.identifier}"
@@ -111,8 +107,14 @@ def _action(what: str, ask: Callable[[], object]) -> Finding:
     return ok("rds_api.action", f"{what} can be read")
 
 
-def _trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
-    """Tell of a trouble: it only matters where SQL does not do, or where the API is wanted."""
+def trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
+    """Tell of a trouble: it only matters where SQL does not do, or where the API is wanted.
+
+    Args:
+        error: what came instead of an answer.
+        use: whether the API may be asked.
+        sql: whether the topology can be read by SQL; `None` where nobody logged in.
+    """
     told, remedy = words(error)
     if use is RdsApiUse.ON:
         return failure(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from aurora_otel import endpoints
 from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.rds_answers import ApiError
 from aurora_otel.doctor import (
     api,
     configuration,
@@ -66,14 +68,27 @@ def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple
         found = _database(target, settings, installed, environ, learnt)
         yield from _section("Database", found)
     yield from _section("RDS API", _api(endpoint, settings, learnt))
+    if learnt.visited is not None and learnt.answer is not None:
+        found = walking.findings(learnt.visited, settings, learnt.domain)
+        yield from _section("Topology", found)
 
 
 @dataclass(slots=True)
 class _Learnt:
-    """What the instance that answered said: its answer, and whether it may be asked for a view."""
+    """What one section learns for the next ones.
 
-    answer: Answer | None = None
-    view: bool | None = None
+    Attributes:
+        visited: the instance behind the endpoint, if the login worked.
+        domain: the RDS domain of the instances, if the RDS API told it.
+    """
+
+    visited: instance.Visit | None = None
+    domain: str | None = None
+
+    @property
+    def answer(self) -> Answer | None:
+        """What the instance said of itself."""
+        return self.visited.identity.answer if self.visited else None
 
 
 def _database(
@@ -93,26 +108,32 @@ def _database(
     yield told
     if opened is None:
         return
-    visited = instance.visit(*opened, settings)
-    learnt.answer, learnt.view = visited.identity.answer, visited.identity.view
+    learnt.visited = visited = instance.visit(*opened, settings)
     try:
         yield from instance.findings(visited, settings)
-        if learnt.answer is not None:
-            yield from walking.findings(visited, settings)
     finally:
         instance.leave(visited)
 
 
 def _api(endpoint: Endpoint, settings: Settings, learnt: _Learnt) -> Findings:
     """Ask the RDS API, unless nothing tells that it knows the server."""
-    answer = learnt.answer
+    answer, use = learnt.answer, settings.rds_api
     view = answer.view if answer else None
     members = view.instances if view else (answer.instance,) if answer else ()
-    wanted = settings.rds_api is RdsApiUse.ON
-    if not (wanted or members or endpoint.domain or rds_endpoint(endpoint.address)):
+    if use is RdsApiUse.OFF:
+        yield ok(api.CHECK, "the RDS API is not asked: AURORA_OTEL_RDS_API=off")
         return
-    writer = view.writer if view else None
-    yield from api.findings(endpoint, members, settings.rds_api, sql=learnt.view, writer=writer)
+    known = members or endpoint.domain or rds_endpoint(endpoint.address)
+    if use is RdsApiUse.AUTO and not known:
+        return
+    try:
+        found, cluster = api.look(endpoint, members)
+    except ApiError as error:
+        sql = learnt.visited.identity.view if learnt.visited else None
+        yield api.trouble(error, use, sql=sql)
+        return
+    learnt.domain = endpoints.parse(cluster.endpoint, cluster.port).domain
+    yield from api.findings(found, cluster, view.writer if view else None)
 
 
 def _section(name: str, findings: Findings) -> Iterator[tuple[str, Finding]]:

@@ -32,9 +32,10 @@ class Way:
     Args:
         visited: an instance of it that answered.
         settings: in force.
+        domain: the RDS domain of its instances, if the RDS API told it.
     """
 
-    def __init__(self, visited: Visit, settings: Settings) -> None:
+    def __init__(self, visited: Visit, settings: Settings, domain: str | None = None) -> None:
         self._driver = visited.driver
         self._login = visited.opening.login
         self._apis = Apis()
@@ -45,8 +46,9 @@ class Way:
         answer = visited.identity.answer
         listed = answer.view.instances if answer and answer.view else ()
         self.members = listed or ((answer.instance,) if answer else ())
-        named = None if self._endpoint.domain else rds_endpoint(self._endpoint.address)
-        self._domain = named.domain if named else self._endpoint.domain
+        self._domain = self._endpoint.domain or domain
+        if self._domain is None and (named := rds_endpoint(self._endpoint.address)):
+            self._domain = named.domain
         self._walk = Walk(
             DIALECTS[self._driver.system],
             self._connect,
@@ -104,9 +106,9 @@ class Way:
             return self._login
 
 
-def findings(visited: Visit, settings: Settings) -> Findings:
-    """Go the way, and to each instance."""
-    way = Way(visited, settings)
+def findings(visited: Visit, settings: Settings, domain: str | None) -> Findings:
+    """Go the way, and to each instance; `domain` as in `Way`."""
+    way = Way(visited, settings, domain)
     if visited.identity.view:
         yield ok(CHECK, f"topology by SQL: {', '.join(way.members)}")
     located = {target.instance for target in way.targets}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from aurora_otel import endpoints
 from aurora_otel.collector import Collector
 from aurora_otel.demo.application import Application
 from aurora_otel.demo.recording import Clock, Operation, Outcome, Phase, Recording, Telemetry
@@ -100,7 +101,8 @@ def rehearse(
         )
         timeline.started = started = wait_until_started(application, timeline, WRITERS + IDLE)
         clock = Clock.now()
-        way = stack.enter_context(closing(Way(place.visited, settings)))
+        domain = endpoints.parse(intent.cluster.endpoint, intent.cluster.port).domain
+        way = stack.enter_context(closing(Way(place.visited, settings, domain)))
         watch = Watch(way, intent.writer, collector, timeline)
         with Repeatedly(watch.look, LOOK_EVERY):
             timeline.phase = Phase.HEALTHY

@@ -61,6 +61,15 @@ def test_neither_sql_nor_api_is_a_warning(examine, muted):  # noqa: F811 - the f
     assert "credentials" in found.of("rds_api")[0]["what"]
 
 
+def test_the_api_tells_where_instances_are_whose_endpoint_does_not(examine, cluster):
+    dsn = cluster.dsn("writer", host="127.0.0.8", connect_timeout=5)
+    found = examine("--dsn", dsn, AURORA_OTEL_INSTANCE_ENDPOINTS="")
+    assert found.of("topology.addresses") == []
+    # The lab's names do not resolve.
+    tried = {each["what"] for each in found.of("topology.instance", "failure")}
+    assert any(cluster.host(cluster.readers[0]) in what for what in tried)
+
+
 def test_an_api_that_lags_behind_the_instances_is_told(examine, cluster, plane):  # noqa: F811 - the fixture
     plane.fail_over(cluster, cluster.readers[0])
     found = examine()
