@@ -3,9 +3,10 @@
 It holds connections as real services do: some threads write all the time on theirs, others keep
 one that is idle until it is used once, and now and then a fresh one is opened for one write. A
 connection that the driver calls closed is opened again; a write that the server refuses leaves
-its connection in use.
+its connection in use. With a pool, each write takes a connection out of it and puts it back.
 
     python app.py 'host=... dbname=...' --writers 4 --idle 16
+    python app.py 'host=... dbname=...' --pool psycopg_pool
     python app.py mysql://user:password@host/database --writers 4 --idle 16
 
 It reads commands from standard input (`use idle`, `stop`) and reports every call on standard
@@ -44,11 +45,19 @@ class PostgreSQL:
     def __init__(self, dsn: str) -> None:
         self._psycopg: Any = importlib.import_module("psycopg")
         self._dsn = dsn
-        self.error: type[Exception] = self._psycopg.Error
+        self.error: Any = self._psycopg.Error
 
     def connect(self) -> Any:
         """Open a connection."""
         return self._psycopg.connect(self._dsn, autocommit=True)
+
+    def close(self, connection: Any) -> None:
+        """Close it."""
+        connection.close()
+
+    def execute(self, connection: Any, statement: str, *params: Any) -> None:
+        """Run a statement."""
+        connection.execute(statement, params)
 
     def is_closed(self, connection: Any) -> bool:
         """Tell whether the driver takes the connection for closed."""
@@ -98,6 +107,14 @@ class MySQL:
         """Open a connection."""
         return self._pymysql.connect(**self._login, autocommit=True)
 
+    def close(self, connection: Any) -> None:
+        """Close it."""
+        connection.close()
+
+    def execute(self, connection: Any, statement: str, *params: Any) -> None:
+        """Run a statement."""
+        connection.cursor().execute(statement, params)
+
     def is_closed(self, connection: Any) -> bool:
         """Tell whether the driver takes the connection for closed."""
         return not connection.open
@@ -109,6 +126,79 @@ class MySQL:
     def described(self, error: Any) -> str:
         """Return the error's type, number and message."""
         return " ".join(map(str, (type(error).__name__, *error.args)))
+
+
+class PsycopgPool(PostgreSQL):
+    """psycopg_pool: to connect is to take a connection out of it, and to close is to put it back.
+
+    Args:
+        dsn: libpq's connection string.
+        size: how many connections it has.
+    """
+
+    def __init__(self, dsn: str, size: int) -> None:
+        super().__init__(dsn)
+        psycopg_pool: Any = importlib.import_module("psycopg_pool")
+        self._pool = psycopg_pool.ConnectionPool(
+            dsn, kwargs={"autocommit": True}, min_size=size, max_size=size, open=True
+        )
+        self._pool.wait()
+
+    def connect(self) -> Any:
+        """Take a connection."""
+        return self._pool.getconn()
+
+    def close(self, connection: Any) -> None:
+        """Put a connection back."""
+        self._pool.putconn(connection)
+
+
+class SQLAlchemyPool(PostgreSQL):
+    """An engine of SQLAlchemy's, whose pool is used alike.
+
+    Args:
+        dsn: libpq's connection string.
+        size: how many connections its pool has.
+    """
+
+    def __init__(self, dsn: str, size: int) -> None:
+        super().__init__(dsn)
+        self._sqlalchemy: Any = importlib.import_module("sqlalchemy")
+        self._engine = self._sqlalchemy.create_engine(
+            "postgresql+psycopg://",
+            creator=super().connect,
+            isolation_level="AUTOCOMMIT",
+            pool_size=size,
+            max_overflow=0,
+        )
+        self.error = (self._sqlalchemy.exc.SQLAlchemyError, self._psycopg.Error)
+
+    def connect(self) -> Any:
+        """Take a connection."""
+        return self._engine.connect()
+
+    def execute(self, connection: Any, statement: str, *params: Any) -> None:
+        """Run a statement."""
+        connection.exec_driver_sql(statement, params)
+
+    def is_closed(self, connection: Any) -> bool:
+        """Tell whether SQLAlchemy takes the connection for lost."""
+        return bool(connection.invalidated)
+
+    def refused(self, error: Any) -> bool:
+        """Tell whether the server is no writer."""
+        return super().refused(_original(error))
+
+    def described(self, error: Any) -> str:
+        """Return the driver's error's type, SQLSTATE and first line."""
+        return super().described(_original(error))
+
+
+def _original(error: Any) -> Any:
+    return getattr(error, "orig", None) or error
+
+
+POOLS = {"psycopg_pool": PsycopgPool, "sqlalchemy": SQLAlchemyPool}
 
 
 class Report:
@@ -191,10 +281,18 @@ class Client:
         if self._connection is None and not self.connect():
             self._stopped.wait(RECONNECT_AFTER)
             return False
-        database, connection = self._database, self._connection
+        connection = self._connection
         call = self._report.begin("write", self._name, self._number)
+        settled = self._execute(call, connection)
+        if not settled:
+            self.close()
+        return settled
+
+    def _execute(self, call: dict[str, Any], connection: Any) -> bool:
+        """Write on `connection`; tell whether it is settled."""
+        database = self._database
         try:
-            connection.cursor().execute(database.write, [self._name])
+            database.execute(connection, database.write, self._name)
         except database.error as error:
             if database.refused(error):
                 self._report.end(call, "refused", database.described(error))
@@ -203,7 +301,6 @@ class Client:
                 self._report.end(call, "failed", database.described(error))
                 return True
             self._report.end(call, "closed", database.described(error))
-            self.close()
             return False
         else:
             self._report.end(call, "ok")
@@ -213,7 +310,7 @@ class Client:
         """Close the connection, if there is one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            self._database.close(connection)
 
     def write_on(self, every: float) -> None:
         """Write until the application stops, with a pause of `every` seconds."""
@@ -238,6 +335,26 @@ class Client:
                 self.close()
 
 
+class PooledClient(Client):
+    """One user of a pool: a connection is taken for each write, and put back after it."""
+
+    def write(self) -> bool:
+        """Write once; tell whether it is settled."""
+        call = self._report.begin("write", self._name, 0)
+        try:
+            connection = self._database.connect()
+        except self._database.error as error:
+            self._report.end(call, "failed", self._database.described(error))
+            self._stopped.wait(RECONNECT_AFTER)
+            return False
+        try:
+            # Each counts as one that the pool handed out: nobody keeps any.
+            call["connection"] = self._report.connection()
+            return self._execute(call, connection)
+        finally:
+            self._database.close(connection)
+
+
 def resolve(names: list[str]) -> None:
     """Make names resolve to addresses that no name server knows, as `curl --resolve` does."""
     addresses = dict(name.split("=") for name in names)
@@ -257,6 +374,7 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=16)
     parser.add_argument("--write-every", type=float, default=0.01, metavar="SECONDS")
     parser.add_argument("--fresh-every", type=float, default=1, metavar="SECONDS", help="0: never")
+    parser.add_argument("--pool", choices=[*POOLS, "none"], default="none")
     parser.add_argument("--resolve", nargs="*", default=[], metavar="NAME=ADDRESS")
     options = parser.parse_args()
 
@@ -264,23 +382,31 @@ def main() -> None:
         resolve(options.resolve)
     database = (MySQL if options.dsn.startswith("mysql://") else PostgreSQL)(options.dsn)
     with contextlib.closing(database.connect()) as connection:
-        connection.cursor().execute(database.table)
+        database.execute(connection, database.table)
     report, stopped, wanted = Report(), threading.Event(), threading.Event()
+    pooled = options.pool != "none"
+    held = POOLS[options.pool](options.dsn, options.writers + options.idle) if pooled else database
 
     def client(name: str) -> Client:
-        return Client(name, database, report, stopped)
+        kind = PooledClient if pooled else Client
+        clients.append(kind(name, held, report, stopped))
+        clients[-1].connect()
+        return clients[-1]
 
+    clients: list[Client] = []
     threads = []
     for number in range(1, options.writers + 1):
         writer = client(f"writer-{number}")
-        writer.connect()
         threads.append(threading.Thread(target=writer.write_on, args=[options.write_every]))
     for number in range(1, options.idle + 1):
         idle = client(f"idle-{number}")
-        idle.connect()
         threads.append(threading.Thread(target=idle.write_once, args=[wanted]))
+    if pooled:
+        # Now that all of them are open at once, they are idle in the pool.
+        for each in clients:
+            each.close()
     if options.fresh_every:
-        fresh = client("fresh")
+        fresh = Client("fresh", database, report, stopped)
         threads.append(threading.Thread(target=fresh.write_afresh, args=[options.fresh_every]))
     finished = threading.Event()
     reporter = threading.Thread(target=report.write_on, args=[finished], daemon=True)

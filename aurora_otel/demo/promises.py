@@ -68,6 +68,20 @@ def application_recovers(run: Figures, agent: AgentFigures) -> Iterator[Promise]
     yield Promise("The agent counts exactly one failover.", agent.failovers == 1, agent.failovers)
 
 
+def pool_hands_out_what_works(run: Figures, agent: AgentFigures) -> Iterator[Promise]:
+    """Yield what holds where a pool holds the connections."""
+    yield Promise(
+        "At most one write per writing thread fails once the topology names the new writer.",
+        run.most_failed_writes_per_writing_thread <= 1,
+        run.most_failed_writes_per_writing_thread,
+    )
+    yield Promise(
+        "Once stale connections are shut down, the pool hands out none that is gone.",
+        agent.closed_writes_after_cleanup == 0,
+        agent.closed_writes_after_cleanup,
+    )
+
+
 def stuck_calls_return(agent: AgentFigures) -> Iterator[Promise]:
     """Yield what holds for calls that hung on the dead host."""
     yield Promise(

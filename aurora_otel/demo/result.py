@@ -33,6 +33,7 @@ class Result:
     with_agent: Recording
     every_thread_hung: Recording | None
     versions: Mapping[str, str]
+    pool: str = "none"
 
     @property
     def runs(self) -> tuple[Recording, ...]:
@@ -69,6 +70,8 @@ class Result:
         if self.failover is Failover.SWITCHOVER:
             yield from promises.problem_shown(self.without_figures)
         yield from promises.application_recovers(self.with_figures, self.agent_figures)
+        if self.pool != "none":
+            yield from promises.pool_hands_out_what_works(self.with_figures, self.agent_figures)
         if self.failover is Failover.HANG:
             yield from promises.stuck_calls_return(self.agent_figures)
         if self.every_thread_hung is not None:
@@ -85,6 +88,7 @@ class Result:
         switch = self.with_agent.switch
         document: dict[str, Any] = {
             "engine": self.engine,
+            "pool": self.pool,
             "failover": self.failover.value,
             "old_writer": switch.old_writer,
             "new_writer": switch.new_writer,

@@ -46,6 +46,7 @@ class Plan:
         failover: What happens to the writer.
         instrumented: Whether the agent is loaded.
         settings: Environment variables for the agent.
+        pool: That holds the connections: `sqlalchemy`, `psycopg_pool` or `none`.
         writers: Threads that write all the time.
         idle: Connections that are idle until after the failover.
         fresh_every: Between two fresh connections; 0: none.
@@ -60,6 +61,7 @@ class Plan:
     failover: Failover
     instrumented: bool
     settings: Mapping[str, str] = field(default_factory=dict)
+    pool: str = "none"
     writers: int = 4
     idle: int = 16
     fresh_every: float = 1
@@ -81,6 +83,7 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
                     f"--writers={plan.writers}",
                     f"--idle={plan.idle}",
                     f"--fresh-every={plan.fresh_every}",
+                    f"--pool={plan.pool}",
                     "--resolve",
                     *(f"{name}={address}" for name, address in cluster.hosts.items()),
                 ],

@@ -9,18 +9,25 @@ import pytest
 from tests.demo.chromium import chromium
 from tests.demo.pages import figures_in, figures_shown
 
+FAILOVERS = ("switchover", "crash", "hang")
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize("failover", ["switchover", "crash", "hang"])
-@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
-def test_the_demo_keeps_its_promises(engine, failover, tmp_path):
+RUNS = (
+    *((engine, how, "none") for engine in ("postgresql", "mysql") for how in FAILOVERS),
+    ("postgresql", "switchover", "sqlalchemy"),
+    ("postgresql", "crash", "psycopg_pool"),
+)
+
+
+@pytest.mark.parametrize(("engine", "failover", "pool"), RUNS)
+def test_the_demo_keeps_its_promises(engine, failover, pool, tmp_path):
     report = tmp_path / "report.html"
     program = "import sys, aurora_otel.cli; sys.exit(aurora_otel.cli.main())"
     done = subprocess.run(
         [
             *(sys.executable, "-c", program, "demo"),
-            *("--engine", engine, "--failover", failover),
+            *("--engine", engine, "--failover", failover, "--pool", pool),
             *("--json", "-", "--report", str(report)),
         ],
         check=False,
@@ -31,7 +38,14 @@ def test_the_demo_keeps_its_promises(engine, failover, tmp_path):
     document = json.loads(done.stdout)
     assert [one for one in document["promises"] if not one["kept"]] == [], done.stderr
     assert (done.returncode, document["kept"]) == (0, True)
-    assert (document["engine"], document["failover"]) == (engine, failover)
+    asked = (document["engine"], document["failover"], document["pool"])
+    assert asked == (engine, failover, pool)
+    if pool != "none":
+        assert document["with"]["most_failed_writes_per_writing_thread"] <= 1
+        assert document["with"]["closed_writes_after_cleanup"] == 0
+    if (failover, pool) == ("switchover", "sqlalchemy"):
+        # What happens to a write in flight when its server dies, no pool can help.
+        assert document["with"]["closed_writes"] == 0
     assert document["with"]["invalidated"] > 0 or failover == "crash"
     assert document["with"]["detection_seconds"] is not None
     assert document["with"]["cleanup_seconds"] is not None

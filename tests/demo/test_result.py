@@ -33,6 +33,25 @@ def test_each_promise_can_break(calls, more, word):
     assert word in promise
 
 
+@pytest.mark.parametrize(
+    ("calls", "word"),
+    [
+        (
+            (
+                write("writer-1", 11.6, 11.7, Outcome.REFUSED),
+                write("writer-1", 11.8, 11.9, Outcome.CLOSED),
+            ),
+            "fails once the topology",
+        ),
+        ((write("idle-1", 14, 14.1, Outcome.CLOSED),), "hands out none that is gone"),
+    ],
+)
+def test_a_pool_promises_more(calls, word):
+    assert broken(result(with_agent=with_agent(*calls))) == []
+    (promise,) = broken(result(with_agent=with_agent(*calls), pool="sqlalchemy"))
+    assert word in promise
+
+
 def test_a_switchover_without_its_problem_shows_nothing():
     assert len(broken(result(without=recording(name="without")))) == 2
 

@@ -40,6 +40,11 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
         "writes",
         _NONE,
     ),
+    "most_failed_writes_per_writing_thread": (
+        "Writes that failed in any way after the topology had changed, the most in one thread",
+        "writes",
+        _NONE,
+    ),
     "failed_connects": ("Connects that failed", "connects", _NONE),
     "hung_calls": ("Calls that never returned", "calls", _NONE),
     "sessions_on_old_writer": ("Sessions left on the old writer", "sessions", _NONE),
@@ -63,6 +68,11 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     "invalidated": ("Connections that the agent invalidated", "connections", _NONE),
     "failovers": ("Failovers that the agent counted", "failovers", _NONE),
     "symptoms": ("What the agent noticed first", "", _UNKNOWN),
+    "closed_writes_after_cleanup": (
+        "Writes that began after the cleanup on a connection that was gone",
+        "writes",
+        _NONE,
+    ),
     "stuck_calls": ("Calls that were stuck at the verdict", "calls", _NONE),
     "stuck_seconds_after_verdict": (
         "Until the last of them returned, from the verdict on",
