@@ -43,6 +43,7 @@ def build() -> Dashboard:
                     failover_course.detection(),
                     failover_course.cleanup(),
                     failover_course.symptoms(),
+                    failover_course.control_plane(),
                 ),
             ),
             Row(

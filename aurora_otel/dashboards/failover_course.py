@@ -19,11 +19,14 @@ from aurora_otel.dashboards.panels import (
     number,
 )
 from aurora_otel.dashboards.promql import (
+    CLUSTER,
     JOB,
+    PROCESS,
     RANGE,
     RATE,
     SHOWN,
     is_,
+    max_by,
     sum_by,
 )
 from aurora_otel.telemetry import names
@@ -52,6 +55,7 @@ def detection() -> Panel:
             SECONDS,
             _NO_FAILOVER,
             _SLOW,
+            width=12,
         ),
         *_quantiles(names.DETECTION),
     )
@@ -68,6 +72,7 @@ def cleanup() -> Panel:
             SECONDS,
             _NO_FAILOVER,
             _SLOW,
+            width=12,
         ),
         *_quantiles(names.CLEANUP),
     )
@@ -82,11 +87,38 @@ def symptoms() -> Panel:
             "keepalives. *topology* means that a look showed it before any call failed.",
             COUNT,
             "No Aurora cluster is known",
+            width=12,
         ),
         Query(
             sum_by(label(names.SYMPTOM), SHOWN.increase(names.FAILOVERS, RATE)),
             f"{{{{{label(names.SYMPTOM)}}}}}",
         ),
+        bars=True,
+    )
+
+
+def control_plane() -> Panel:
+    """What RDS itself tells, beside the clients."""
+    kind = label(names.EVENT_KIND)
+    return lines(
+        About(
+            "What RDS tells",
+            "RDS's own events about failovers, where services may ask its API. *started* and "
+            "*completed* stand beside what the processes noticed; without any, RDS lags or nobody "
+            "may ask it. *failed* and *reverted*: see the RDS console. *disagreements*: it still "
+            "named the old writer, which is its lag.",
+            COUNT,
+            "No service asks the RDS API: set RDS_API=on",
+            width=12,
+        ),
+        Query(
+            max_by(
+                kind,
+                sum_by(f"{kind}, {CLUSTER}, {PROCESS}", SHOWN.increase(names.EVENTS, RATE)),
+            ),
+            f"{{{{{kind}}}}}",
+        ),
+        Query(sum_by("", SHOWN.increase(names.DISAGREEMENTS, RATE)), "disagreements"),
         bars=True,
     )
 
