@@ -50,7 +50,7 @@ class Daemon:
 
         def up() -> bool:
             if process.poll() is not None:
-                raise self.failure("ended while it started")
+                raise self.failure(f"ended with status {process.returncode} while it started")
             return ready()
 
         self.wait_until(up, "did not become ready")
@@ -65,8 +65,8 @@ class Daemon:
             program, *arguments, cwd=self._directory, log=self._log, stdin=stdin
         )
         try:
-            if process.wait(_PROGRAM_PATIENCE) != 0:
-                raise self.failure(f"could not be set up: {program} failed")
+            if (status := process.wait(_PROGRAM_PATIENCE)) != 0:
+                raise self.failure(f"could not be set up: {program} ended with status {status}")
         finally:
             if process.returncode is None:
                 process.kill()
