@@ -30,18 +30,20 @@ class Checkouts:
 
     def is_usable(self, connection: Any) -> bool:
         """Whether a pool may hand `connection` out; looks at the topology first, if one is due."""
-        track = _track_of(connection)
         shield = self._around.now.shield
-        if track is None or not track.cluster.is_ours or shield.is_inside:
+        if shield.is_inside:
             return True
         with shield.inside("judge a pooled connection"):
-            return self._judge(track)
+            track = _track_of(connection)
+            return track is None or not track.cluster.is_ours or self._judge(track)
         return True
 
     def is_invalidated(self, connection: Any) -> bool:
         """Whether we have taken `connection` out of use; looks at nothing."""
-        track = _track_of(connection)
-        return track is not None and self._is_out_of_use(track)
+        with self._around.now.shield.inside("judge a connection that failed"):
+            track = _track_of(connection)
+            return track is not None and self._is_out_of_use(track)
+        return False
 
     def _judge(self, track: Track) -> bool:
         if track.is_tracked and cleanup.hung_up([(track, track.socket)] if track.socket else ()):

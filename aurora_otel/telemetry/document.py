@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from aurora_otel.telemetry import names, prometheus
+from aurora_otel.telemetry import names, pool_metrics, prometheus
 from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.spans import MOST_LINKS
 
@@ -26,6 +26,16 @@ string or the text of a statement.
 
 _COMMON = f"""\
 Every metric carries `{names.CLUSTER_ID}` and `db.system.name` besides the attributes in the table.
+"""
+
+_METRIC_HEAD = ("metric", "instrument", "unit", "attributes", "meaning", "on Prometheus")
+
+_POOLS = f"""\
+The semantic conventions' own, from every pool that is known (see the README), as far as it can tell
+them. They carry no cluster: a pool may lead anywhere. `{pool_metrics.POOL_NAME}` is the name that
+the pool has, else `host:port/database`; a second pool of a name gets `-2`. Used is what was handed
+out and is not back yet; time in use ends with the return, and waiting includes the opening of a
+connection where the pool opens one for the caller.
 """
 
 _READING = """\
@@ -86,14 +96,14 @@ def render() -> str:
         _table(("attribute", "meaning"), ((_code(a.name), a.meaning) for a in names.ATTRIBUTES)),
         "## Metrics\n",
         _COMMON,
-        _table(
-            ("metric", "instrument", "unit", "attributes", "meaning", "on Prometheus"),
-            map(_metric_row, names.METRICS),
-        ),
+        _table(_METRIC_HEAD, map(_metric_row, names.METRICS)),
         *chain.from_iterable(
             (f"Buckets of {_codes(found)}, in seconds: {_numbers(bounds)}.\n",)
             for bounds, found in _boundaries().items()
         ),
+        "### Pools\n",
+        _POOLS,
+        _table(_METRIC_HEAD, map(_metric_row, pool_metrics.METRICS)),
         _READING,
         "## Spans\n",
         _SPANS,
@@ -127,7 +137,7 @@ def _metric_row(metric: Metric) -> Sequence[str]:
 
 def _boundaries() -> dict[tuple[float, ...], list[str]]:
     found: dict[tuple[float, ...], list[str]] = {}
-    for metric in names.METRICS:
+    for metric in (*names.METRICS, *pool_metrics.METRICS):
         if metric.boundaries:
             found.setdefault(metric.boundaries, []).append(metric.name)
     return found
