@@ -113,14 +113,23 @@ class Surface:
 
     def __init__(self) -> None:
         self._commands = wire.Commands()
+        self._greeting = bytearray()
+        self._greeted = False
 
     def from_client(self, data: bytes) -> Action:
         """Passes whole statements, and anything else as it comes."""
         return Action(forward=b"".join(map(_translated, self._commands.feed(data))))
 
     def from_server(self, data: bytes) -> Action:
-        """Passes everything."""
-        return Action(forward=data)
+        """Passes everything, but no offer to speak in a way that could not be read here."""
+        if self._greeted:
+            return Action(forward=data)
+        self._greeting += data
+        size = int.from_bytes(self._greeting[:3], "little")
+        if len(self._greeting) < wire.HEADER + size:
+            return Action()
+        self._greeted = True
+        return Action(forward=wire.without_compression(bytes(self._greeting)))
 
 
 def _translated(piece: wire.Piece) -> bytes:

@@ -75,6 +75,19 @@ class Payload:
         return self._data[self._at :]
 
 
+_PROTOCOL_10 = 10
+_COMPRESS = 0x20
+
+
+def without_compression(greeting: bytes) -> bytes:
+    """Returns a server's first packet without its offer to compress what follows."""
+    end_of_version = greeting.find(b"\0", HEADER)
+    at = end_of_version + 1 + 4 + 8 + 1  # past the session's number and half of the salt
+    if greeting[HEADER : HEADER + 1] != bytes([_PROTOCOL_10]) or at >= len(greeting):
+        return greeting
+    return greeting[:at] + bytes([greeting[at] & ~_COMPRESS]) + greeting[at + 1 :]
+
+
 class Piece(NamedTuple):
     """Some of what a client sends.
 

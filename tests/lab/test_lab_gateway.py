@@ -1,8 +1,10 @@
+import contextlib
 import os
 import socket
 import threading
 
 import mysql.connector
+import MySQLdb
 import pymysql
 import pytest
 
@@ -166,6 +168,15 @@ def test_aurora_sql_can_be_prepared(cluster):
         )
         assert cursor.fetchall() == [("lab-2", 2)]
     connection.close()
+
+
+@pytest.mark.parametrize("engine", ["mysql"])
+def test_who_would_compress_is_understood(cluster):
+    login = cluster.parameters("lab-2", host=cluster.address("lab-2")[0])
+    with contextlib.closing(MySQLdb.connect(**login, compress=True)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT @@aurora_server_id, REPEAT('x', 10000)")
+        assert cursor.fetchall() == (("lab-2", "x" * 10000),)
 
 
 @pytest.mark.parametrize("engine", ["mysql"])

@@ -89,6 +89,23 @@ def test_statements_are_found_however_the_bytes_are_cut(cuts, blob):
     )
 
 
+@given(st.lists(st.integers(1, 7)))
+def test_a_server_offers_no_compression_however_the_bytes_are_cut(cuts):
+    head = bytes([10]) + b"10.11\0" + b"1234" + b"saltsalt" + b"\0"
+    greeting = packet(0, head + b"\xff\xf7" + bytes(20))
+    follows = packet(2, b"\xff\xff")
+    surface = Surface()
+    passed = b"".join(
+        surface.from_server(piece).forward for piece in _cut(greeting + follows, cuts)
+    )
+    assert passed == packet(0, head + b"\xdf\xf7" + bytes(20)) + follows
+
+
+def test_a_server_that_refuses_instead_of_greeting_is_heard():
+    refusal = packet(0, b"\xff\x10\x04Too many connections")
+    assert Surface().from_server(refusal).forward == refusal
+
+
 def test_a_packet_that_others_continue_passes_as_it_comes():
     begin = packet(0, bytes([COM_QUERY]) + b"x" * (0xFFFFFF - 1))
     surface = Surface()
