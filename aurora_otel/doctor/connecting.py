@@ -99,11 +99,15 @@ def connect(name: str, target: Target) -> tuple[Driver, Opening]:
     return driver, listener.opening
 
 
+def patience(target: Target) -> float:
+    """Return how many seconds an attempt to connect to one address may take."""
+    return _seconds(target.parameters.get("connect_timeout", "")) or SECONDS
+
+
 def call(dialling: Dialling, target: Target) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the arguments of the driver's `connect`."""
     given = dict(target.parameters)
-    seconds = float(given.get("connect_timeout") or SECONDS)
-    limit = {dialling.timeout: max(1, round(seconds))}
+    limit = {dialling.timeout: max(1, round(patience(target)))}
     if dialling.takes_text:
         return (target.text,), {} if "connect_timeout" in given else limit
     names = {"user": "user", "password": "password", "dbname": "database"}

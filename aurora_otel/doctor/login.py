@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from aurora_otel.doctor.connecting import NotHookedError, connect, connect_timeout, registration
+from aurora_otel.doctor.connecting import (
+    NotHookedError,
+    connect,
+    connect_timeout,
+    patience,
+    registration,
+)
 from aurora_otel.doctor.findings import Finding, failure, ok, warning
+from aurora_otel.doctor.patience import within
 from aurora_otel.doctor.target import MYSQL, Target
 from aurora_otel.doctor.trying import Library
 from aurora_otel.drivers.protocol import Driver, Opening
@@ -97,8 +104,8 @@ def timeout(name: str, target: Target, environ: Mapping[str, str]) -> Finding:
 def log_in(name: str, target: Target) -> tuple[tuple[Driver, Opening] | None, Finding]:
     """Connect; return the connection with its driver, or why there is none."""
     try:
-        with suppress_instrumentation():
-            driver, opening = connect(name, target)
+        # Not every driver's time limit goes beyond the TCP handshake.
+        driver, opening = within(3 * patience(target), lambda: _quietly(name, target))
     except NotHookedError:
         return None, failure(
             CHECK,
@@ -108,6 +115,11 @@ def log_in(name: str, target: Target) -> tuple[tuple[Driver, Opening] | None, Fi
     except Exception as error:  # noqa: BLE001 - drivers raise what they like
         return None, refused(name, error)
     return (driver, opening), ok(CHECK, f"{name} logs in")
+
+
+def _quietly(name: str, target: Target) -> tuple[Driver, Opening]:
+    with suppress_instrumentation():
+        return connect(name, target)
 
 
 def refused(name: str, error: Exception) -> Finding:

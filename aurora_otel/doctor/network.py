@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from threading import Thread
 from typing import Any, NamedTuple
 
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
+from aurora_otel.doctor.patience import within
 from aurora_otel.doctor.target import Target
 from aurora_otel.endpoints import Address, Endpoint, EndpointType, normalise, parse
 
@@ -58,20 +56,10 @@ def resolve(host: str) -> Names:
     Raises:
         OSError: it does not resolve, or not in time.
     """
-    found: Future[Names] = Future()
-
-    def ask() -> None:
-        try:
-            found.set_result(_names(host))
-        except (OSError, UnicodeError) as error:
-            found.set_exception(OSError(type(error).__name__))
-
-    # A name server cannot be given a deadline; a thread that nobody waits for can be left.
-    Thread(target=ask, daemon=True).start()
     try:
-        return found.result(SECONDS)
-    except FutureTimeoutError:
-        raise OSError("timeout") from None
+        return within(SECONDS, lambda: _names(host))
+    except UnicodeError:
+        raise OSError("no host name") from None
 
 
 def _names(host: str) -> Names:
@@ -96,6 +84,14 @@ def names(target: Target) -> tuple[list[Finding], Names | None]:
         return [ok("endpoint.name", told)], Names((), (target.address,))
     try:
         found = resolve(target.host)
+    except TimeoutError:
+        return [
+            failure(
+                "endpoint.name",
+                f"this host's name server does not say within {SECONDS:g} s where {target.host} is",
+                "Look at /etc/resolv.conf, and at the way to the name servers that it lists.",
+            )
+        ], None
     except OSError:
         return [
             failure(

@@ -102,6 +102,22 @@ def test_an_error_that_quotes_the_password_is_not_repeated(doctor, cluster):
     assert found.worse() == {"login"}
 
 
+def test_a_server_that_does_not_answer_is_a_failure(doctor, cluster):
+    dsn = cluster.dsn("writer", connect_timeout=2)
+    try:
+        cluster.gateway.hang("writer")
+        found = doctor.examine("--dsn", dsn)
+        assert found.worse() == {"login"}
+        assert "no answer in time" in found.of("login")[0]["what"]
+        cluster.gateway.restore()
+        cluster.gateway.silence_after_login("writer")
+        found = doctor.examine("--dsn", dsn)
+        assert found.worse() == {"instance"}
+        assert "AURORA_OTEL_IDENTIFY_TIMEOUT" in found.of("instance")[0]["remedy"]
+    finally:
+        cluster.gateway.restore()
+
+
 def test_a_closed_port_is_a_failure_without_a_login(doctor):
     for arguments in (
         ["--host", "127.0.0.8:1"],

@@ -33,3 +33,13 @@ def test_a_wrong_password_is_a_failure_that_does_not_show_it(doctor, mysql):
     found = doctor.examine("--dsn", wrong)
     assert found.worse() == {"login"}
     assert "user or password" in found.of("login")[0]["what"]
+
+
+def test_a_server_that_does_not_answer_is_a_failure(doctor, mysql):
+    mysql.gateway.hang("writer")
+    try:
+        found = doctor.examine("--dsn", dsn(mysql, connect_timeout=2))
+    finally:
+        mysql.gateway.restore()
+    assert found.worse() == {"login"}
+    assert "no answer in time" in found.of("login")[0]["what"]
