@@ -53,6 +53,27 @@ def test_a_writer_change_that_the_api_alone_tells_leads_to_the_same_cleanup(
         connection.close()
 
 
+def test_while_looks_are_in_vain_the_api_is_asked_for_the_writer_again_and_for_nothing_else(
+    start, stale_names, plane, connect
+):
+    cluster = stale_names
+    agent = start(writer_endpoints=PRIVATE, refresh_interval=0.1, instance_endpoints="")
+    connection = connect(private_dsn(cluster))
+    cluster.failover(Failover.SWITCHOVER)  # the API lags, and instances cannot be reached by name
+    assert refused_write(connection) is not None
+    eventually(lambda: plane.calls["DescribeDBClusters"] >= 3)
+    assert plane.calls["DescribeDBInstances"] == 1
+    assert plane.calls["DescribeDBClusterEndpoints"] == 1
+    looks = [
+        span
+        for span in agent.told.spans("refresh topology")
+        if span.attributes["aurora.topology.source"] == "sql"
+    ]
+    assert len(looks) > plane.calls["DescribeDBClusters"]
+    assert agent.told.metric("aurora.failovers") == 0
+    connection.close()
+
+
 def test_without_the_api_such_a_change_stays_unknown(start, stale_names, plane, connect):
     cluster = stale_names
     agent = start(writer_endpoints=PRIVATE, rds_api="off")
@@ -113,5 +134,23 @@ def test_connections_through_a_custom_endpoint_are_the_cluster_s(
     eventually(lambda: len(aurora_otel.snapshot().clusters) == 1)
     assert refused_write(reader) is not None  # it was a reader's, and stays open
     assert agent.tracked(serving(reader)) == 1
+    custom.close()
+    reader.close()
+
+
+def test_a_custom_endpoint_that_nobody_can_ask_is_known_to_be_the_cluster_s(
+    start, stale_names, plane, connect
+):
+    cluster = stale_names
+    plane.does.endpoints = [Endpoint("lab-custom", cluster.host("custom"), cluster.custom)]
+    agent = start(identify_timeout=0.2)
+    reader = connect(cluster.dsn("reader"))  # finds no writer: the API is asked
+    eventually(lambda: plane.calls["DescribeDBClusterEndpoints"])
+    (refresher,) = agent.internals.refreshers.values()
+    eventually(lambda: refresher._api._thread is None)
+    cluster.gateway.silence_after_login("custom")
+    custom = connect(cluster.dsn("custom"))
+    (known,) = aurora_otel.snapshot().clusters
+    assert (known.id, known.connections) == ("lab", 2)
     custom.close()
     reader.close()

@@ -39,7 +39,7 @@ def token(cluster, doors):
     return lambda: eventually(signed_anew)
 
 
-def test_whom_we_ask_is_shown_a_token_of_its_own(start, cluster, doors, connect, token):
+def test_whom_we_ask_is_shown_a_token_of_its_own(start, cluster, doors, connect, token, caplog):  # noqa: PLR0913, PLR0917 - fixtures
     agent = start(instance_endpoints=doors.instance_endpoints(), refresh_timeout=5)
     held = [connect(doors.dsn(token())) for _ in range(3)]
     write(held[0])
@@ -52,6 +52,9 @@ def test_whom_we_ask_is_shown_a_token_of_its_own(start, cluster, doors, connect,
     asked = [target for target, _ in doors.tokens[3:]]
     assert switch.new_writer in asked
     assert "writer" not in asked  # each was signed for an instance, by its own name
+    told = caplog.text + "".join(span.to_json() for span in agent.told.spans())
+    assert "failover: the writer changed" in told
+    assert "X-Amz" not in told
     for connection in held:
         connection.close()
 
