@@ -12,6 +12,7 @@ import sqlalchemy
 
 ROOT = Path(__file__).parents[2]
 IS_1_4 = sqlalchemy.__version__.startswith("1.4")
+MANY = 10
 TESTS = ("test_failovers.py", "test_sqlalchemy_features.py", "test_without_a_failover.py")
 
 
@@ -36,7 +37,8 @@ def test_sqlalchemy_1_4_keeps_the_same_promises(environment):
         text=True,
     )
     assert told.stdout.startswith("1.4")
-    chosen = "psycopg2 and not one_thread and not Singleton and not PooledDB and not PersistentDB"
+    # The first pool in all failovers, the others in one of them.
+    chosen = "psycopg2 and not one_thread and not DB and (switchover or QueuePool-psycopg2)"
     tests = [str(Path(__file__).with_name(name)) for name in TESTS]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", chosen],
@@ -47,4 +49,4 @@ def test_sqlalchemy_1_4_keeps_the_same_promises(environment):
         text=True,
     )
     assert run.returncode == 0, run.stdout[-4000:]
-    assert int(run.stdout.split(" passed")[0].split()[-1]) > len(TESTS) * 5
+    assert int(run.stdout.split(" passed")[0].split()[-1]) >= MANY

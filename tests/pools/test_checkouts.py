@@ -1,0 +1,78 @@
+"""What a checkout looks at, one thing at a time."""
+
+from __future__ import annotations
+
+import weakref
+
+import pytest
+from sqlalchemy import exc
+
+from aurora_otel.checkouts import _track_of
+from aurora_otel.lab import Failover
+from aurora_otel.tracker import Track
+from tests.behaviour.sql import attempt
+from tests.conftest import eventually
+from tests.pools.kinds import CASES, fill
+
+CASE = next(case for case in CASES if str(case) == "QueuePool-psycopg2")
+pytestmark = pytest.mark.parametrize("case", [CASE], ids=str)
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
+
+
+def tracks(agent):
+    internals = agent.internals
+    return [track for each in internals.clusters for track in internals.tracker.tracks(each)]
+
+
+def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
+    start, cluster, open_pool, case
+):
+    # No round of pruning comes first.
+    agent = start(prune_interval=60)
+    pool = open_pool()
+    fill(pool, 5)
+    cluster.execute(cluster.writer, KILL)
+    assert [attempt(pool.write) for _ in range(10)] == [None] * 10
+    assert pool.opened == 10
+    pruned = agent.told.metric("aurora.connection.prunes", prune_reason="hung_up")
+    assert pruned == 5
+    # One prune each, and no close of the same connection.
+    assert agent.told.metric("aurora.connection.closes") == 0
+    assert agent.told.metric("aurora.connection.count") == agent.tracked() == 5
+
+
+def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
+    agent, cluster, open_pool, case
+):
+    pool = open_pool()
+    fill(pool, 5)
+    for track in tracks(agent)[:4]:
+        track.socket = None
+    switch = cluster.failover(Failover.SWITCHOVER)
+    refused = [attempt(pool.write) for _ in range(10)]
+    assert len([error for error in refused if error is not None]) == 1
+    failed = agent.told.metric("aurora.connection.invalidations", invalidation_outcome="failed")
+    assert failed == 4
+    # The pool has closed them by its own means.
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+
+
+def test_an_observing_agent_lets_the_pool_hand_out_what_it_has(start, cluster, open_pool, case):
+    start(mode="observe")
+    pool = open_pool()
+    fill(pool, 3)
+    cluster.failover(Failover.SWITCHOVER)
+    errors = [attempt(pool.write) for _ in range(6)]
+    assert [type(error) for error in errors] == [exc.InternalError] * 6
+    assert pool.opened == 3
+
+
+def test_the_track_of_a_c_type_is_found_through_its_weak_references(agent, cluster, case):
+    connection = case.driver.connect(cluster)
+    (track,) = tracks(agent)
+    proxy = type("Proxy", (), {"__getattr__": lambda _, name: getattr(connection, name)})()
+    assert _track_of(connection) is _track_of(proxy) is track
+    del connection._aurora_otel
+    assert _track_of(connection) is track
+    assert [type(each) for each in weakref.getweakrefs(connection)].count(Track) == 1
+    connection.close()
