@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import mariadb
 import pytest
-from mariadb.constants import FIELD_TYPE
+from mariadb.constants import FIELD_TYPE, STATUS
 
 import aurora_otel
 from aurora_otel.drivers.mariadb import Adapter
@@ -196,8 +196,10 @@ def test_a_fresh_connection_is_as_the_driver_made_it(start, cluster, autocommit)
             for name, each in vars(connection).items()
             if not name.startswith("_aurora_otel")
         }
-        names = "connection_id", "server_status", "warnings", "autocommit", "auto_reconnect"
-        shown = [getattr(connection, name) for name in names[1:]]
+        names = "warnings", "autocommit", "auto_reconnect", "tpc_state"
+        shown = [getattr(connection, name) for name in names]
+        # The others are the last statement's.
+        shown.append(connection.server_status & (STATUS.IN_TRANS | STATUS.AUTOCOMMIT))
         statement = "SELECT @@in_transaction, @@warning_count, LAST_INSERT_ID(), @@autocommit"
         return attributes, shown, connection._converter, executed(connection, statement)
 
