@@ -48,24 +48,32 @@ class Drill:
         names = [name for (name,) in self.cluster.execute(self.cluster.writer, statement)]
         return [name for name in names if name.startswith("aurora_otel_drill")]
 
-    def run(self, *arguments: str, dsn: str | None = None, **environment: str):
-        """Run it to its end; what it must never do is looked at here."""
+    def start(self, *arguments: str, dsn: str | None = None, **environment: str):
+        """Start it; nobody is there to answer."""
         given = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         dsn = dsn or self.cluster.dsn("writer", host=self.cluster.address("writer")[0])
         command = [sys.executable, COMMAND, "drill", "--cluster", self.cluster.name, "--dsn", dsn]
-        done = subprocess.run(
+        return subprocess.Popen(
             [*command, *arguments],
-            capture_output=True,
-            check=False,
             env={**given, **self.cluster.environment(), **environment},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
-        assert self.cluster.password not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
+
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return self.end(self.start(*arguments, **more))
+
+    def end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+        """Wait for its end; what it must never do is looked at here."""
+        output, errors = process.communicate()
+        assert self.cluster.password not in output + errors
+        assert "Traceback" not in errors
         assert self.schemas() == []
         assert self.cluster.sessions(self.cluster.writer, application_name="aurora-otel drill") == 0
-        return done
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,14 @@ def test_without_a_confirmation_nothing_is_done(drill):
     done = drill.run()
     assert done.returncode == 2
     assert f"This fails over the cluster {drill.cluster.name}" in done.stdout
+    assert drill.plane.calls["FailoverDBCluster"] == 0
+
+
+def test_ctrl_c_before_the_failover_leaves_everything_as_it_was(drill):
+    process = drill.start("--yes", "--before", "60")
+    assert any("healthy" in line for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    assert drill.end(process).returncode == 130
     assert drill.plane.calls["FailoverDBCluster"] == 0
 
 
