@@ -45,7 +45,7 @@ def describe(endpoint: Endpoint) -> Finding:
             "For the clean-up connect to the cluster's writer endpoint; the proxy does its own.",
         )
     if endpoint.type is EndpointType.OTHER:
-        return ok(check, f"{host} is no name of RDS's, and no setting explains it")
+        return ok(check, f"{host} is not one of RDS's own names")
     kind = _KINDS[endpoint.type].format(name=endpoint.name or "(a private name)")
     return ok(check, f"{host} is {kind}")
 
