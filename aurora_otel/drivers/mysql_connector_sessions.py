@@ -58,6 +58,7 @@ _pure_query = MySQLConnection.cmd_query
 _pure_rows = MySQLConnection.get_rows
 pure_close = MySQLConnection.close
 
+_TCP = " via TCP/IP"
 _hidden = HiddenSockets()
 
 
@@ -236,8 +237,8 @@ def _find(connection: Any) -> cleanup.SocketId | None:
     began = vars(connection).get(_BEGAN)
     if began is None:
         return None
-    is_local = "socket" in session.get_host_info().lower()
-    leads_there = _is_unix if is_local else _leads_to(connection._host, connection._port)
+    by_ip = session.get_host_info().endswith(_TCP)
+    leads_there = _leads_to(connection._host, connection._port) if by_ip else _is_unix
     with contextlib.suppress(OSError):
         return _hidden.find(began, leads_there, session.ping)
     return None
