@@ -13,7 +13,6 @@ more to another thread that does the same, and an object of `socket` would close
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import socket
@@ -67,7 +66,7 @@ class HiddenSockets:
 
     def look_around(self) -> None:
         """See every socket that is there: none of them is one that is opened from now on."""
-        self._see(_sockets())
+        self._strangers(time.monotonic())
 
     def find(
         self, began: float, leads_there: Callable[[Peer], bool], round_trip: Callable[[], bool]
@@ -82,9 +81,7 @@ class HiddenSockets:
         Raises:
             OSError: the process's sockets cannot be looked at.
         """
-        sockets = _sockets()
-        strange = [sock for sock in sockets if not self._is_other(sock, began)]
-        self._see(sockets)
+        strange = self._strangers(began)
         # What has no peer may be the one: its server may have hung up already.
         candidates = [
             sock for sock in strange if not (peer := _peer(sock)).family or leads_there(peer)
@@ -125,25 +122,28 @@ class HiddenSockets:
     def _is_other(self, sock: SocketId, began: float) -> bool:
         return self._seen.get(sock.inode, began) < began
 
-    def _see(self, sockets: list[SocketId]) -> None:
+    def _strangers(self, began: float) -> list[SocketId]:
+        """Return the sockets that may have been opened since `began`, and see every one."""
+        strange: list[SocketId] = []
+        there: set[int] = set()
+        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - a path object each costs more than all
+            try:
+                status = os.fstat(int(name))
+            except OSError:
+                # Closed meanwhile, as the listing's own descriptor is: not what is sought.
+                continue
+            if stat.S_ISSOCK(status.st_mode):
+                there.add(status.st_ino)
+                if self._seen.get(status.st_ino, began) >= began:
+                    strange.append(SocketId(int(name), status.st_ino))
         # The time of afterwards: one may have been opened while the others were looked at.
         now = time.monotonic()
-        for sock in sockets:
+        for sock in strange:
             self._seen.setdefault(sock.inode, now)
-        if len(self._seen) > 2 * len(sockets) + _SPARE:
-            for inode in set(self._seen) - {sock.inode for sock in sockets}:
+        if len(self._seen) > 2 * len(there) + _SPARE:
+            for inode in set(self._seen) - there:
                 self._seen.pop(inode, None)
-
-
-def _sockets() -> list[SocketId]:
-    found = []
-    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - a path object each costs more than all
-        # What is closed meanwhile, as the listing's own descriptor is, was not what is sought.
-        with contextlib.suppress(OSError):
-            status = os.fstat(int(name))
-            if stat.S_ISSOCK(status.st_mode):
-                found.append(SocketId(int(name), status.st_ino))
-    return found
+        return strange
 
 
 def _peer(sock: SocketId) -> Peer:
