@@ -1,0 +1,27 @@
+"""Our own connections log in as the application does, or with another password."""
+
+from __future__ import annotations
+
+from aurora_otel.endpoints import Address
+from tests.behaviour.sql import attempt
+
+# As long as an RDS IAM token, and with all that can stand in one.
+TOKEN = "lab.c0ffee.eu-west-1.rds.amazonaws.com:5432/?Action=connect&X=a%2F'b\\ " + "x" * 1000
+
+
+def test_a_login_is_given_another_password_and_keeps_the_rest(agent, cluster, connect):
+    connection = connect("writer")
+    (refresher,) = agent.internals.refreshers.values()
+    driver, login = refresher.access.driver, refresher.access.login
+    instance = Address(*cluster.address(cluster.writer))
+    assert driver.password(login) == cluster.password
+
+    signed = driver.with_password(login, TOKEN)
+    assert driver.password(signed) == TOKEN
+    refusal = attempt(lambda: driver.monitor(signed, instance, 5))
+    assert refusal is not None
+    assert driver.login_refused(refusal)
+
+    driver.monitor(driver.with_password(signed, cluster.password), instance, 5).close()
+    assert driver.password(login) == cluster.password
+    connection.close()
