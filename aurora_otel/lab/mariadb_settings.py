@@ -56,7 +56,8 @@ _RUNNING = {
 
 def bootstrap(data: str) -> list[str]:
     """Returns the options that make a new data directory."""
-    return _options({**_ALWAYS, "datadir": data, "skip-log-bin": "1"})
+    # A starting server removes what it takes for another's left-over temporary tables.
+    return _options({**_ALWAYS, "datadir": data, "skip-log-bin": "1", "tmpdir": data})
 
 
 def running(settings: dict[str, str]) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 
+import pytest
+
 from aurora_otel.lab import Failover
 from tests.behaviour.sql import run, write
 from tests.conftest import eventually
 from tests.drivers.engines import WRITE
 
+# Both PyMySQL and mysqlclient want the application to connect anew instead.
+pytestmark = pytest.mark.filterwarnings("ignore:.*reconnect.* deprecated:DeprecationWarning")
 NAMES = ("closes", "prunes", "invalidations")
 
 
