@@ -64,6 +64,8 @@ class Adapter:
             unix_socket = kwargs.get("unix_socket", connection._unix_socket)  # noqa: SLF001 - public only later
             first = functools.partial(wrapped, *args, **kwargs)
             sessions.of(connection).connect(connection, unix_socket, first)
+            if traced is not None:
+                sessions.keep_spans_apart(connection)
             again = functools.partial(sessions.connect_again, connection, original)
             login = Login(monitors.login_of(connection))
             hooks.opened(self, Opening(connection, login, again, began))

@@ -40,6 +40,7 @@ __all__ = [
     "connect_again",
     "discard",
     "is_sandboxed",
+    "keep_spans_apart",
     "of",
     "pure_close",
 ]
@@ -195,6 +196,17 @@ def of(connection: Any) -> Session:
 def is_sandboxed(connection: Any) -> bool:
     """Whether the server may refuse everything but a new password."""
     return bool(connection._client_flags & ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS)
+
+
+def keep_spans_apart(connection: Any) -> None:
+    """Have the driver pass no span on to a server that does not know query attributes.
+
+    The C class sends it all the same, and the server takes it for one of a prepared statement's
+    values; the pure one warns at each call.
+    """
+    capabilities = (connection._handshake or {}).get("capabilities") or 0
+    if not capabilities & ClientFlag.CLIENT_QUERY_ATTRIBUTES:
+        connection.otel_context_propagation = False
 
 
 def discard(connection: Any) -> None:
