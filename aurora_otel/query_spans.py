@@ -1,24 +1,32 @@
 """Query spans of our own, for applications that have no other instrumentation of their driver.
 
 Upstream's cursor tracer makes them; its connection proxy is not used, because it fails the drivers'
-C-level type checks.
+C-level type checks. An error is told by its type: the server's message quotes the statement and the
+values that were bound to it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from opentelemetry import trace
 from opentelemetry.instrumentation.dbapi import CursorTracer, DatabaseApiIntegration
-from opentelemetry.trace import TracerProvider
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.trace import Status, StatusCode
 
 from aurora_otel.drivers.protocol import ATTRIBUTE
 from aurora_otel.settings import QuerySpans
 from aurora_otel.version import __version__
+
+# A statement's first word. Not up to the next space: what follows may be a literal.
+_OPERATION = re.compile(r"[\s(]*([A-Za-z]+)")
 
 
 class QueryTracer:
@@ -29,9 +37,9 @@ class QueryTracer:
         provider: of the tracer.
     """
 
-    def __init__(self, detail: QuerySpans, provider: TracerProvider) -> None:
+    def __init__(self, detail: QuerySpans, provider: trace.TracerProvider) -> None:
         self._detail = detail
-        self._provider = provider
+        self._provider = _Provider(provider)
         self._tracers: weakref.WeakKeyDictionary[Any, _Tracer] = weakref.WeakKeyDictionary()
         # Connections inside a call that has its span, and the threads that make it.
         self._running: set[tuple[int, int]] = set()
@@ -85,8 +93,8 @@ class _Tracer(CursorTracer[Any]):
         self._detail = detail
 
     def get_operation_name(self, cursor: Any, args: Sequence[Any]) -> str:
-        words = self._text(cursor, args).split(maxsplit=1)
-        return words[0].upper() if words else ""
+        found = _OPERATION.match(self._text(cursor, args))
+        return found[1].upper() if found else ""
 
     def get_statement(self, cursor: Any, args: Sequence[Any]) -> str:
         if self._detail is QuerySpans.SUMMARY:
@@ -98,3 +106,35 @@ class _Tracer(CursorTracer[Any]):
             args = (args[0].as_string(cursor),)
         statement: str = super().get_statement(cursor, args)
         return self._leading_comment_remover.sub("", statement)
+
+
+class _Provider(trace.TracerProvider):
+    """Gives out tracers whose spans tell an error's type alone: messages quote statements."""
+
+    def __init__(self, provider: trace.TracerProvider) -> None:
+        self._provider = provider
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
+        return _Discreet(self._provider.get_tracer(*args, **kwargs))
+
+
+class _Discreet(trace.Tracer):
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+
+    def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
+        return self._tracer.start_span(*args, **kwargs)
+
+    # Theirs may also decorate functions: nobody does that here.
+    @contextlib.contextmanager
+    def start_as_current_span(  # type: ignore[override]
+        self, *args: Any, **kwargs: Any
+    ) -> Iterator[trace.Span]:
+        quiet = kwargs | {"record_exception": False, "set_status_on_exception": False}
+        with self._tracer.start_as_current_span(*args, **quiet) as span:
+            try:
+                yield span
+            except Exception as error:
+                span.set_status(Status(StatusCode.ERROR))
+                span.set_attribute(ERROR_TYPE, type(error).__qualname__)
+                raise

@@ -69,7 +69,30 @@ def test_an_error_is_on_its_span_and_reaches_the_application(cluster, start, con
     connection.close()
     (span,) = query_spans(agent)
     assert not span.status.is_ok
-    assert span.events[0].name == "exception"
+    assert span.attributes["error.type"] == "UndefinedTable"
+    # The message would quote the statement.
+    assert span.status.description is None
+    assert not span.events
+
+
+@pytest.mark.parametrize(
+    ("statement", "operation"),
+    [
+        ("VALUES('secret')", "VALUES"),
+        ("(SELECT 'secret')", "SELECT"),
+        ("-- secret\nSELECT 1", "app"),  # the database: where no operation can be told
+    ],
+)
+def test_a_summary_never_takes_a_literal_for_the_operation(
+    cluster, start, connect, statement, operation
+):
+    agent = start(query_spans="summary")
+    connection = connect(cluster.dsn("writer"))
+    connection.cursor().execute(statement)
+    connection.close()
+    (span,) = query_spans(agent)
+    assert span.name == operation
+    assert "secret" not in span.to_json()
 
 
 def test_a_connection_opened_before_the_agent_has_none(cluster, start, connect):
