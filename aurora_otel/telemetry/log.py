@@ -21,7 +21,7 @@ _REMEDIES = {
     Trouble.NO_REGION: "set AWS_REGION",
     Trouble.DENIED: "allow this IAM action to the role of the process, or set RDS_API=off",
     Trouble.THROTTLED: "it is asked less often",
-    Trouble.NOT_FOUND: "look at the account and the region of the AWS credentials",
+    Trouble.NOT_FOUND: "no such Aurora cluster is in the account and region of the credentials",
     Trouble.UNREACHABLE: "open the network's way to the RDS API, or set RDS_API=off",
     Trouble.FAILED: "it is asked less often",
 }

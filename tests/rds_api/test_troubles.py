@@ -83,7 +83,7 @@ TROUBLES = {
     ),
     "wrong region": Trouble(
         lambda _, patch: patch.setenv("AWS_REGION", "us-east-1"),
-        "DescribeDBInstances (DBInstanceNotFound): look at the account and the region",
+        "DescribeDBInstances (DBInstanceNotFound): no such Aurora cluster",
         "DBInstanceNotFound",
     ),
     "no region": Trouble(
