@@ -1,0 +1,177 @@
+"""The process: orders come in on standard input, and facts go out on standard output, as JSON."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from typing import Any
+
+from aurora_otel import AuroraInstrumentor
+from aurora_otel.instrumentor import running_agent
+from tests.chaos.application import bugs, witness
+from tests.chaos.application.database import Database
+from tests.chaos.application.errands import Errands
+from tests.chaos.application.exporting import Backend, Mode, providers
+from tests.chaos.application.pools import Pools
+from tests.chaos.application.resources import Resources, settle
+from tests.chaos.application.telling import Teller
+from tests.chaos.application.workers import Reader, Worker, Writer, stacks
+from tests.chaos.facts import Left
+
+_CHECK_EVERY = 0.2
+# Seconds in which a call must return when nothing is wrong any more.
+_PATIENCE = 20.0
+_SETTINGS = {
+    "prune_interval": 0.5,
+    "refresh_window": 15,
+    "stuck_after": 2,
+    "rds_api": "off",
+}
+
+
+class Application:
+    """The application.
+
+    Args:
+        start: what it is started with: `dsns`, `password`, `instance_endpoints`, `bug`.
+    """
+
+    def __init__(self, start: dict[str, Any]) -> None:
+        self.teller = Teller()
+        self.database = Database(start["dsns"], start["password"])
+        self.backend = Backend()
+        self._stopped = threading.Event()
+        self._errands = Errands(self.database, self.teller)
+        self._workers: list[Worker] = []
+        self._told_failures: Counter[str] = Counter()
+        tracers, meters = providers(self.backend)
+        self._warm_up()
+        # What is there from now on has to be gone at the end.
+        self._began = Resources.now()
+        witness.watch(self.teller)
+        if start["bug"]:
+            bugs.BUGS[start["bug"]]()
+        endpoints = start["instance_endpoints"]
+        AuroraInstrumentor().instrument(
+            tracer_provider=tracers,
+            meter_provider=meters,
+            instance_endpoints=endpoints,
+            **_SETTINGS,
+        )
+        self._agent: Any = running_agent()
+        self._begin()
+
+    def order(self, what: str, arguments: dict[str, Any]) -> None:
+        """Do what is ordered."""
+        if what == "password":
+            self.database.password = arguments["password"]
+        elif what == "exports":
+            self.backend.become(Mode(arguments["mode"]))
+        elif what == "stop":
+            self._stop()
+        else:
+            self._errands.begin(what, arguments["choice"])
+
+    def check(self) -> None:
+        """Tell what is to be seen of the agent now."""
+        self.teller.tell(witness.balance(self._agent, self.database.received))
+        new = Counter(self._agent.shield.failures) - self._told_failures
+        for failure in new:
+            self.teller.raised("inside the agent", failure)
+        self._told_failures += new
+
+    def _warm_up(self) -> None:
+        """Do everything once: what libraries keep for ever is none of our business."""
+        connections = [self.database.psycopg("writer"), self.database.psycopg2("writer")]
+        for connection in connections:
+            connection.close()
+        Pools(self.database).close()
+        self.database.received.number = 0
+        gc.collect()
+
+    def _begin(self) -> None:
+        single = {"database": self.database, "teller": self.teller, "stopped": self._stopped}
+        self._pools = Pools(self.database)
+        self._workers = [
+            Writer(**single, driver="psycopg", target="writer"),
+            Writer(**single, driver="psycopg", target="writer", autocommit=False),
+            Writer(**single, driver="psycopg2", target="writer", autocommit=False),
+            Writer(**single, driver="psycopg2", target="private", autocommit=True),
+            Writer(**single, driver="psycopg", target="custom"),
+            *(
+                Writer(**single, driver="psycopg2", target=target)
+                for target in self.database.targets
+                if target.startswith("lab")
+            ),
+            Reader(**single, driver="psycopg", target="reader"),
+            Reader(**single, driver="psycopg2", target="reader", autocommit=False),
+            *self._pools.users(self.teller, self._stopped),
+        ]
+        for worker in self._workers:
+            worker.start()
+        self._checking = threading.Thread(target=self._check_on, name="checks", daemon=True)
+        self._checking.start()
+
+    def _check_on(self) -> None:
+        while not self._stopped.wait(_CHECK_EVERY):
+            self.check()
+
+    def _stop(self) -> None:
+        """Let go of everything, and tell what is left."""
+        self._stopped.set()
+        deadline = time.monotonic() + _PATIENCE
+        threads = [*self._workers, *self._errands.threads, self._checking]
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        stuck = [thread for thread in threads if thread.is_alive()]
+        what = "calls that never return"
+        self.teller.tell(Left(time.monotonic(), what, 0, len(stuck), stacks(stuck)))
+        self._pools.close()
+        self._workers.clear()
+        del self._pools, threads, stuck
+        self._errands = Errands(self.database, self.teller)
+        gc.collect()
+        settle(lambda: witness.balance(self._agent, self.database.received).open == 0)
+        self.check()
+        self.teller.tell(witness.balance(self._agent, self.database.received, final=True))
+        AuroraInstrumentor().uninstrument()
+        settle(self._began.is_back)
+        for left in self._began.compared_with(Resources.now()):
+            self.teller.tell(left)
+        self.teller.count("connections", self.database.received.number)
+        self.teller.sum_up()
+
+
+def _tell_the_unhandled(teller: Teller) -> None:
+    """Tell what nobody caught: in a thread, or where nobody could."""
+
+    def in_thread(hook: threading.ExceptHookArgs) -> None:
+        trace = "".join(traceback.format_tb(hook.exc_traceback))
+        teller.raised(f"thread {getattr(hook.thread, 'name', '?')}", repr(hook.exc_value), trace)
+
+    def unraisable(hook: Any) -> None:
+        trace = "".join(traceback.format_tb(hook.exc_traceback))
+        teller.raised(f"unraisable: {hook.object!r}", repr(hook.exc_value), trace)
+
+    threading.excepthook = in_thread
+    sys.unraisablehook = unraisable
+
+
+def main() -> None:
+    """Do what standard input says until it ends."""
+    # Everything is logged, and nobody reads it: exporters and pools fail on purpose.
+    logging.basicConfig(level=logging.DEBUG, handlers=[logging.NullHandler()])
+    application = Application(json.loads(sys.stdin.readline()))
+    _tell_the_unhandled(application.teller)
+    for line in sys.stdin:
+        order = json.loads(line)
+        application.order(order.pop("do"), order)
+
+
+main()

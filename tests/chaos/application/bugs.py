@@ -1,0 +1,72 @@
+"""Planted bugs, one for each invariant: chaos must find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aurora_otel.agent import Agent
+from aurora_otel.arrivals import Arrivals
+from aurora_otel.detector import Detector
+from aurora_otel.discovery.sql import Walk
+from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.tracker import State, Track, Tracker
+
+
+def _let_writes_through() -> None:
+    """Change a setting of the application's session."""
+    receive = Arrivals.receive
+    statement = "SELECT set_config('default_transaction_read_only', 'off', false)"
+
+    def meddling(self: Arrivals, driver: Driver, opening: Opening) -> Any:
+        connection = receive(self, driver, opening)
+        driver.ask(connection, statement, 1.0)
+        return connection
+
+    Arrivals.receive = meddling
+
+
+def _close_readers() -> None:
+    """Forget what the connection was opened through."""
+    Detector._is_stale = lambda *_: True
+
+
+def _lose_a_close() -> None:
+    """Drop what was closed without counting it."""
+    reconcile = Tracker._reconcile
+
+    def losing(self: Tracker, track: Track) -> None:
+        if track.closed and track.state is State.OPEN:
+            self._end(track, State.CLOSED)
+        reconcile(self, track)
+
+    Tracker._reconcile = losing
+
+
+def _let_an_exception_out() -> None:
+    """Fail outside the shield."""
+
+    def failing(self: Agent, *_: Any) -> None:
+        raise RuntimeError("an exception of ours")
+
+    Agent.failed = failing
+
+
+def _leak_a_monitoring_connection() -> None:
+    """Keep what should be closed."""
+    kept: list[Any] = []
+
+    def keeping(self: Walk) -> None:
+        kept.append(self._connection)
+        self._connection = self._at = None
+
+    Walk.close = keeping
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    "let writes through": _let_writes_through,
+    "close readers": _close_readers,
+    "lose a close": _lose_a_close,
+    "let an exception out": _let_an_exception_out,
+    "leak a monitoring connection": _leak_a_monitoring_connection,
+}

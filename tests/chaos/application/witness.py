@@ -1,0 +1,91 @@
+"""What the agent does and knows, seen from inside, and told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from aurora_otel import failover
+from aurora_otel.agent import Agent
+from aurora_otel.detector import Detector
+from aurora_otel.topology import Verdict
+from aurora_otel.tracker import Outcome, Track
+from tests.chaos.application.database import Received
+from tests.chaos.application.telling import Teller
+from tests.chaos.facts import Balance, Known, Shut
+
+_clock = time.monotonic
+
+
+def watch(teller: Teller) -> None:
+    """Tell what the agent learns of the writer, and what it shuts down."""
+    reading = threading.local()
+    clean_up = failover.Response._clean_up
+    shut_down = failover._shut_down
+    judge, introduce = Detector.judge, Detector.introduce
+
+    def watched_clean_up(self: Any, began: float) -> Any:
+        reading.began = began
+        return clean_up(self, began)
+
+    def watched_shut_down(track: Track) -> Outcome | None:
+        outcome = shut_down(track)
+        if outcome is Outcome.CLOSED:
+            teller.count("invalidations")
+            teller.tell(
+                Shut(
+                    _clock(),
+                    reading.began,
+                    id(track.cluster.detector),
+                    str(track.instance),
+                    track.endpoint_type.value,
+                    track.role.value,
+                    track.opened_at,
+                    track.refused,
+                )
+            )
+        return outcome
+
+    def watched_judge(self: Detector, verdict: Verdict) -> Any:
+        ruling = judge(self, verdict)
+        if ruling is not None:
+            if ruling.old_writer is not None:
+                teller.count("failovers")
+            teller.tell(Known(_clock(), verdict.began, id(self), verdict.writer))
+        return ruling
+
+    def watched_introduce(self: Detector, writer: str) -> None:
+        if self.writer is None:
+            teller.tell(Known(_clock(), _clock(), id(self), writer))
+        introduce(self, writer)
+
+    failover.Response._clean_up = watched_clean_up
+    failover._shut_down = watched_shut_down
+    Detector.judge = watched_judge
+    Detector.introduce = watched_introduce
+
+
+def balance(agent: Agent, received: Received, *, final: bool = False) -> Balance:
+    """Return what the agent's books say now."""
+    before = received.number
+    with agent.tracker.settled():
+        books = list(agent.tracker.books.values())
+        now_open = sum(
+            len(tracks) for cluster in agent.clusters for tracks in cluster.open.values()
+        )
+        return Balance(
+            _clock(),
+            opens=sum(book.opens for book in books),
+            open=now_open,
+            closes=sum(book.closes for book in books),
+            prunes=sum(sum(book.prunes.values()) for book in books),
+            invalidated=sum(
+                times
+                for book in books
+                for (_, outcome), times in book.invalidations.items()
+                if outcome is Outcome.CLOSED
+            ),
+            received=before,
+            final=final,
+        )

@@ -1,0 +1,168 @@
+"""Threads that use the database all the time, each in its own way."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from tests.chaos.application.database import ERRORS, WRITE, Database, tracked
+from tests.chaos.application.telling import Teller
+from tests.chaos.facts import Wrote
+
+# Seconds between two turns: the machine has others to serve.
+_PACE = 0.03
+
+
+class Worker(threading.Thread):
+    """One thread of the application.
+
+    Args:
+        name: what it is called.
+        errors: what its driver or pool raises.
+        teller: what it tells.
+        stopped: set when it is to end.
+    """
+
+    def __init__(self, name: str, errors: Any, teller: Teller, stopped: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self.errors = errors
+        self.teller = teller
+        self.stopped = stopped
+        self.chance = random.Random(name)
+
+    def run(self) -> None:
+        """Take turns until it is to end."""
+        while not self.stopped.wait(_PACE * (0.5 + self.chance.random())):
+            with self.calling("turn"):
+                self.turn()
+        with self.calling("leave"):
+            self.leave()
+
+    def turn(self) -> None:
+        """Use the database once."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Let go of what it has."""
+
+    @contextlib.contextmanager
+    def calling(self, what: str) -> Iterator[None]:
+        """Run the block; what its driver raises is counted, anything else is told."""
+        try:
+            yield
+        except self.errors as error:
+            self.teller.count(f"error {_kind(error)}")
+        except Exception as error:  # noqa: BLE001 - that is what is looked for
+            self.teller.raised(f"{self.name}, {what}", error, traceback.format_exc())
+
+    def wrote(self, begun: float, instance: str, connection: Any) -> None:
+        """Tell that a write was accepted."""
+        self.teller.count("writes")
+        self.teller.tell(Wrote(time.monotonic(), begun, instance, tracked(connection)))
+
+
+class Single(Worker):
+    """A worker with one connection at a time, that it opens again when the driver gave it up.
+
+    Args:
+        database: what it connects to.
+        driver: `psycopg` or `psycopg2`.
+        target: an endpoint or an instance.
+        autocommit: whether each statement is a transaction.
+    """
+
+    def __init__(  # noqa: PLR0913 - what differs between workers
+        self,
+        database: Database,
+        teller: Teller,
+        stopped: threading.Event,
+        *,
+        driver: str,
+        target: str,
+        autocommit: bool = True,
+    ) -> None:
+        kind = "autocommit" if autocommit else "transactions"
+        name = f"{type(self).__name__} by {driver} to {target}, {kind}"
+        super().__init__(name, ERRORS[driver], teller, stopped)
+        self.autocommit = autocommit
+        self.connection: Any = None
+        self._open = lambda: database.by(driver)(target, autocommit=autocommit)
+
+    def turn(self) -> None:
+        """Connect, if need be, and do it."""
+        if self.connection is None:
+            self.connection = self._open()
+        try:
+            self.use(self.connection)
+            if not self.autocommit:
+                self.connection.commit()
+        except self.errors:
+            self.recover()
+            raise
+        # Connections come and go.
+        if self.chance.random() < 1 / 50:
+            self.leave()
+
+    def use(self, connection: Any) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    def recover(self) -> None:
+        """Do as applications do after an error."""
+        if self.connection.closed:
+            self.leave()
+        elif not self.autocommit:
+            with self.calling("rollback"):
+                self.connection.rollback()
+
+    def leave(self) -> None:
+        """Close the connection."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+
+class Writer(Single):
+    """Writes, in a transaction twice."""
+
+    def use(self, connection: Any) -> None:
+        """Write."""
+        begun = time.monotonic()
+        for _ in range(1 if self.autocommit else 2):
+            cursor = connection.cursor()
+            cursor.execute(WRITE)
+            ((instance,),) = cursor.fetchall()
+            self.wrote(begun, instance, connection)
+
+
+class Reader(Single):
+    """Reads."""
+
+    def use(self, connection: Any) -> None:
+        """Read."""
+        cursor = connection.cursor()
+        cursor.execute("SELECT max(id), current_setting('cluster_name') FROM writes")
+        cursor.fetchall()
+        self.teller.count("reads")
+
+
+def stacks(threads: list[threading.Thread]) -> tuple[str, ...]:
+    """Return what these threads are doing."""
+    frames = sys._current_frames()
+    return tuple(
+        f"{thread.name}:\n" + "".join(traceback.format_stack(frames[thread.ident]))
+        for thread in threads
+        if thread.ident in frames
+    )
+
+
+def _kind(error: Any) -> str:
+    original = getattr(error, "orig", None) or error
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return f"{type(error).__name__}{f' {state}' if state else ''}"

@@ -1,0 +1,102 @@
+"""The application's process: started, told what to do, heard, ended."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from aurora_otel.lab import Cluster
+from tests.chaos.facts import Fact, Raised, decode
+
+_ROOT = Path(__file__).parents[2]
+# Seconds that the application has for leaving.
+_PATIENCE = 90.0
+
+
+class Process:
+    """A running application; a context manager.
+
+    Args:
+        cluster: what it uses.
+        bug: the planted bug, if there is to be one.
+    """
+
+    def __init__(self, cluster: Cluster, bug: str | None) -> None:
+        self._facts: deque[Fact] = deque()
+        self._ended = False
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed below
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.application"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self._hearing = threading.Thread(target=self._hear, daemon=True)
+        self._hearing.start()
+        self._say(
+            {
+                "dsns": _dsns(cluster),
+                "password": cluster.password,
+                "instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"],
+                "bug": bug,
+            }
+        )
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._hearing.join()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            stream.close()
+
+    def order(self, what: str, **arguments: object) -> None:
+        """Order it about."""
+        self._say({"do": what, **arguments})
+
+    def facts(self, until: float) -> Iterator[Fact]:
+        """Yield what it told, in its order, up to a moment; if it has died, that too."""
+        while self._facts and self._facts[0].at <= until:
+            yield self._facts.popleft()
+        if (status := self._process.poll()) is not None and not self._facts:
+            self._errors.seek(0)
+            yield Raised(time.monotonic(), "the process", f"ended: {status}", self._errors.read())
+
+    def wait_for(self, kind: type[Fact]) -> bool:
+        """Wait until it has told, last of all, a fact of this kind; tell whether it did."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if self._facts and isinstance(self._facts[-1], kind):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _say(self, what: dict[str, object]) -> None:
+        try:
+            self._process.stdin.write(json.dumps(what) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:  # `facts` tells
+            pass
+
+    def _hear(self) -> None:
+        for line in self._process.stdout:
+            self._facts.append(decode(line))
+
+
+def _dsns(cluster: Cluster) -> dict[str, str]:
+    """Return how each target is reached; a host that hangs costs a connect three seconds."""
+    targets = ("writer", "reader", "custom", *cluster.instances)
+    more = {"connect_timeout": 3, "password": ""}
+    private = cluster.dsn("writer", host="db.example.com", **more)
+    return {"private": private} | {each: cluster.dsn(each, **more) for each in targets}
