@@ -6,11 +6,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # More arguments for a target's command: make demo ARGS='--failover crash'
 ARGS ?=
+# The plans of `make chaos`, and how long they are.
+SEED ?= 1 2 3
+EVENTS ?= 200
 # Two at a time: most of a test's time is waiting for a server.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-upstream test-all compat lint format docs picture wheel servers clean
+.PHONY: help demo lab test test-upstream test-all compat chaos lint format docs picture wheel servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +38,9 @@ test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's ow
 
 compat: $(VENV)/.compat servers ## run the drivers' and frameworks' own tests, without us and with us
 	$(BIN)/python -m tests.compat $(ARGS)
+
+chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EVENTS=200
+	printf '%s\n' $(SEED) | xargs -P 2 -I @ $(BIN)/python -m tests.chaos --seed @ --events $(EVENTS) $(ARGS)
 
 test-all: $(VENV)/.dev ## run the tests on every CPython from 3.10 on that is installed
 	$(BIN)/nox $(ARGS)

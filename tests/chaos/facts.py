@@ -19,14 +19,12 @@ class Wrote:
         begun: when its transaction was begun, before anything was sent.
         instance: the instance that accepted it, by its own word.
         tracked: where the agent took the connection to lead.
-        read_write: whether the transaction asked for the right to write.
     """
 
     at: float
     begun: float
     instance: str
     tracked: str | None = None
-    read_write: bool = False
 
 
 @dataclass(frozen=True, slots=True)

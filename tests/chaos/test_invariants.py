@@ -48,7 +48,6 @@ def complaints(truth, *facts):
         (Wrote(25.1, 25.0, "lab-2"), []),
         (Wrote(25.1, 25.0, "lab-1"), ["Writes"]),
         (Wrote(25.1, 20.5, "lab-1"), []),  # begun before the demotion
-        (Wrote(25.1, 25.0, "lab-1", read_write=True), []),
         (Wrote(40.1, 39.9, "lab-1"), []),  # it may have joined by then
     ],
 )

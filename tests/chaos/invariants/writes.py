@@ -9,15 +9,14 @@ from tests.chaos.truth import Truth
 
 
 class Writes:
-    """Of autocommit writes, and of those in a transaction that began after the demotion."""
+    """Of autocommit writes, and of those in a transaction that began after the demotion.
+
+    One that says READ WRITE may write on a PostgreSQL demoted in place; the application's never do.
+    """
 
     promise = "no write is accepted by a demoted instance"
 
     def judge(self, fact: Fact, truth: Truth) -> Iterator[str]:
         """Look at every accepted write."""
-        if (
-            isinstance(fact, Wrote)
-            and not fact.read_write
-            and truth.was_demoted(fact.instance, fact.begun, fact.at)
-        ):
+        if isinstance(fact, Wrote) and truth.was_demoted(fact.instance, fact.begun, fact.at):
             yield f"{fact.instance} was demoted, and accepted a write begun after that"
