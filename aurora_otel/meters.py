@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,6 +36,7 @@ class Meter:
         self._pending = 0
         self._timeouts = 0
         self._lent: dict[int, float] = {}
+        self._used: deque[float] = deque()
 
     @contextlib.contextmanager
     def waiting(self, timed_out: type[Exception] | tuple[type[Exception], ...]) -> Iterator[None]:
@@ -54,24 +55,35 @@ class Meter:
             raise
         finally:
             self._count_pending(-1)
-        self._record(pool_metrics.WAIT_TIME, began)
+        self._record(pool_metrics.WAIT_TIME, time.monotonic() - began)
 
     @contextlib.contextmanager
     def creating(self) -> Iterator[None]:
         """Measure the block, which opens a connection."""
         began = time.monotonic()
         yield
-        self._record(pool_metrics.CREATE_TIME, began)
+        self._record(pool_metrics.CREATE_TIME, time.monotonic() - began)
 
     def lent(self, connection: Any) -> None:
         """Take note that a connection was handed out."""
         self._lent[id(connection)] = time.monotonic()
+        self.tell()
 
     def returned(self, connection: Any) -> None:
-        """Take note that a connection is back."""
+        """Take note that a connection is back. Only appends.
+
+        SQLAlchemy returns a leaked connection from a weakref callback, which may strike under the
+        SDK's own lock.
+        """
         began = self._lent.pop(id(connection), None)
         if began is not None:
-            self._record(pool_metrics.USE_TIME, began)
+            self._used.append(time.monotonic() - began)
+
+    def tell(self) -> None:
+        """Record what was returned since the last call."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._record(pool_metrics.USE_TIME, self._used.popleft())
 
     def adopt(self, pool: Any, description: Description) -> bool:
         """Measure `pool`, too, if it has the same owner, or there is no other one."""
@@ -107,8 +119,7 @@ class Meter:
         with self._lock:
             self._pending += change
 
-    def _record(self, metric: Metric, began: float) -> None:
-        seconds = time.monotonic() - began
+    def _record(self, metric: Metric, seconds: float) -> None:
         self._now.instruments.record(metric, seconds, self._attributes)
 
 
@@ -138,6 +149,7 @@ class Meters:
         """Return what the observable metrics of pools read. A name that was shown stays."""
         found: Observations = defaultdict(dict)
         for name, meter in list(self._by_name.items()):
+            meter.tell()
             gauges = meter.gauges()
             values = (
                 (pool_metrics.COUNT, (name, pool_metrics.IDLE), gauges.idle),

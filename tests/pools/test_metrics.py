@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import threading
 
 import psycopg_pool
 import pytest
@@ -165,4 +167,33 @@ def test_every_pool_tells_what_it_can(figures, open_pool, case):
     assert attempt(pool.write) is None
     (name,) = figures.histogram("wait_time")
     assert figures(name)["used"] == 0
-    assert figures(name).get("idle") in (None, case.kind.idle or SIZE)
+    assert figures(name).get("idle") in (None, case.kind.idle, SIZE)
+
+
+@pytest.mark.filterwarnings("ignore:.*garbage collector is trying to clean up")
+@pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
+def test_a_connection_reclaimed_inside_a_measurement_deadlocks_nothing(agent, open_pool, case):
+    pool = open_pool()
+    instruments = agent.internals.instruments
+    plain, lock = instruments.record, threading.Lock()
+
+    def record(*args):
+        # As in the SDK, whose aggregations have a lock each that cannot be taken twice.
+        with lock:
+            gc.collect()
+            plain(*args)
+
+    def leak_and_measure():
+        leaked = [pool.engine.connect()]
+        leaked.append(leaked)
+        del leaked
+        pool.write()
+
+    gc.disable()
+    instruments.record = record
+    try:
+        assert Call(leak_and_measure).outcome() is None
+    finally:
+        del instruments.record
+        gc.enable()
+    assert pool.size() == 2
