@@ -199,7 +199,6 @@ class Arrivals:
         driver.mark(opening.connection, track)
         self.drivers[driver.name] = driver
         self._around.tracker.note(track)
-        self._around.tracker.drain()
         log.tracked(attributes)
         self._check(refresher, cluster, identity, began)
 

@@ -26,9 +26,8 @@ class Background:
         self._tick = tick
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self._starting = threading.Lock()
-        # A SimpleQueue may be put to from a weakref callback that strikes inside its own get().
-        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._appointing = threading.Lock()
+        self._wakes: queue.SimpleQueue[None] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -37,24 +36,17 @@ class Background:
         return thread is not None and thread.is_alive()
 
     def ensure(self) -> None:
-        """Start the thread, unless it runs or somebody else is at it."""
-        if self.is_running or self._stopped or not self._starting.acquire(blocking=False):
+        """Start the thread, unless it runs."""
+        if self.is_running or self._stopped:
             return
-        try:
-            if not self.is_running:
-                thread = threading.Thread(
-                    target=self._run, name="aurora-otel-background", daemon=True
-                )
-                # The interpreter may be shutting down.
-                with contextlib.suppress(RuntimeError):
-                    thread.start()
-                    self._thread = thread
-        finally:
-            self._starting.release()
+        # The interpreter may be shutting down.
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=self._run, name="aurora-otel-background", daemon=True).start()
 
     def wake(self) -> None:
         """Have `tick` called now."""
-        self._wakes.put(None)
+        if self._wakes is not None:
+            self._wakes.put(None)
 
     def stop(self) -> threading.Thread | None:
         """End the thread; return it, for joining."""
@@ -63,9 +55,18 @@ class Background:
         return self._thread
 
     def _run(self) -> None:
+        # Not made before there is a thread: gevent may replace threads and queues until then.
+        # A SimpleQueue may be put to from a weakref callback that strikes inside its own get().
+        wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Of several that were started at the same moment, one goes on. This is decided here, where
+        # no signal interrupts it.
+        with self._appointing:
+            if self.is_running:
+                return
+            self._thread, self._wakes = threading.current_thread(), wakes
         # The thread may have inherited the context of the request that it was started in.
         otel_context.attach(Context())
         while not self._stopped:
             delay = self._tick()
             with contextlib.suppress(queue.Empty):
-                self._wakes.get(timeout=delay)
+                wakes.get(timeout=delay)

@@ -9,17 +9,33 @@ blocks, does nothing or crashes the process when called from a foreign thread
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import errno
+import importlib.util
 import os
-import select
 import socket
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+
+def _unpatched_select() -> Any:
+    """Return a copy of the module `select` that nobody has patched.
+
+    gevent's poll knows no hang-ups, and eventlet takes poll away.
+    """
+    spec = importlib.util.find_spec("select")
+    if spec is None or spec.loader is None:
+        raise ImportError("select")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+select = _unpatched_select()
 # Not in every build of `select`; Linux's value.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000)
 
@@ -70,15 +86,16 @@ def shut_down(sock: SocketId | None) -> Shutdown:
         os.close(duplicate)
         return Shutdown.GONE
     try:
-        handle = socket.socket(fileno=duplicate)
+        # Below what gevent makes of the module `socket`.
+        handle = _socket.socket(fileno=duplicate)
     except OSError:
         os.close(duplicate)
         return Shutdown.FAILED
-    with handle:
-        # ENOTCONN: the other side was faster.
-        with contextlib.suppress(OSError):
-            handle.shutdown(socket.SHUT_RDWR)
-        return Shutdown.DONE
+    # ENOTCONN: the other side was faster.
+    with contextlib.suppress(OSError):
+        handle.shutdown(socket.SHUT_RDWR)
+    handle.close()
+    return Shutdown.DONE
 
 
 def hung_up(sockets: Iterable[tuple[T, SocketId]]) -> list[T]:

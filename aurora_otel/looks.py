@@ -2,6 +2,11 @@
 
 A look runs on a thread of ours, so that a call that has waited long enough goes on while the look
 ends by itself. The thread lives for as long as somebody wants an answer.
+
+Calls wait in the application's threads, where a signal handler may raise at any time. The lock is
+taken by `with` alone, which no signal can part from its release; and what is waited for is a plain
+lock that somebody else opens, because a `threading.Condition` is written in Python: an exception
+inside it may leave its lock held for ever.
 """
 
 from __future__ import annotations
@@ -70,7 +75,9 @@ class Looks:
         self._earliest = earliest
         self._rest = rest
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._gates: set[_Gate] = set()
+        self._stopping = _Gate(lambda: False)
         self._thread: threading.Thread | None = None
         self._stopped = False
         # A reading that began at or after this time is an answer to everybody.
@@ -96,17 +103,14 @@ class Looks:
             budget: seconds to wait at most.
         """
         since = self._clock()
-        deadline = since + budget
-        with self._changed:
+        gate = _Gate(lambda: self._answered >= since)
+        with self._lock:
             self._wanted = max(self._wanted, since)
-            self._until = max(self._until, deadline)
+            self._until = max(self._until, since + budget)
             if not self._start(order):
                 return
-            while self._answered < since and self._thread is not None and not self._stopped:
-                left = deadline - self._clock()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
+            self._gates.add(gate)
+        self._wait(gate, budget)
 
     def take_one(self, order: Order, budget: float) -> None:
         """Look once, unless a look is running; wait for it.
@@ -115,34 +119,32 @@ class Looks:
             order: what to start with.
             budget: seconds to wait at most; 0 does not wait.
         """
-        deadline = self._clock() + budget
-        with self._changed:
+        with self._lock:
             if self._thread is not None or not self._start(order):
                 return
             attempts = self._attempts
-            while self._attempts == attempts and self._thread is not None and not self._stopped:
-                left = deadline - self._clock()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
+            gate = _Gate(lambda: self._attempts != attempts)
+            self._gates.add(gate)
+        self._wait(gate, budget)
 
     def look_at_news(self, order: Order) -> None:
         """Look with `order`, after the look that is running if there is one; wait for nothing."""
-        with self._changed:
+        with self._lock:
             self._news = order
             self._start(order)
 
     def rest(self) -> None:
         """Let go of what looks keep open, unless one is running."""
-        with self._changed:
+        with self._lock:
             if self._thread is None:
                 self._rest()
 
     def stop(self) -> threading.Thread | None:
         """Look no more; return the thread that may still be at it."""
-        with self._changed:
+        with self._lock:
             self._stopped = True
-            self._changed.notify_all()
+            self._stopping.open()
+            self._open_gates()
             return self._thread
 
     def _start(self, order: Order) -> bool:
@@ -160,6 +162,10 @@ class Looks:
                 # The interpreter is shutting down.
                 self._thread = None
                 return False
+            except BaseException:
+                # Interrupted: the thread may have started, and finds that it is not wanted.
+                self._thread = None
+                raise
         return True
 
     def _run(self, order: Order) -> None:
@@ -167,7 +173,7 @@ class Looks:
             while self._wait_for_turn():
                 order = self._take_news() or order
                 outcome = self._look(order)
-                with self._changed:
+                with self._lock:
                     self._attempts += 1
                     if outcome.changed:
                         # News answer everybody, also who asked while it was read.
@@ -177,20 +183,33 @@ class Looks:
                     if self._is_satisfied():
                         self._end()
                         return
-                    self._changed.notify_all()
+                    self._open_gates()
         finally:
-            with self._changed:
+            with self._lock:
                 if self._thread is threading.current_thread():
                     self._end()
 
     def _end(self) -> None:
         # With the decision to end, in one hold: whoever asks from here on starts a new thread.
         self._thread = None
-        self._changed.notify_all()
+        self._open_gates()
         self._rest()
 
+    def _open_gates(self) -> None:
+        """Let those go on who have their answer; all of them, if none is to come."""
+        none_to_come = self._thread is None or self._stopped
+        due = {gate for gate in self._gates if none_to_come or gate.is_due()}
+        self._gates -= due
+        for gate in due:
+            gate.open()
+
+    def _wait(self, gate: _Gate, seconds: float) -> None:
+        if not gate.wait(seconds):
+            with self._lock:
+                self._gates.discard(gate)
+
     def _take_news(self) -> Order | None:
-        with self._changed:
+        with self._lock:
             news, self._news = self._news, None
             return news
 
@@ -200,10 +219,29 @@ class Looks:
         return self._answered >= self._wanted or self._clock() >= self._until
 
     def _wait_for_turn(self) -> bool:
-        with self._changed:
-            while not self._stopped:
-                left = self._earliest() - self._clock()
-                if left <= 0:
-                    return True
-                self._changed.wait(left)
-            return False
+        while (left := self._earliest() - self._clock()) > 0 and not self._stopped:
+            self._stopping.wait(left)
+        with self._lock:
+            return self._thread is threading.current_thread() and not self._stopped
+
+
+class _Gate:
+    """Something that one thread waits for and another one opens, once.
+
+    Args:
+        is_due: whether it is to be opened.
+    """
+
+    def __init__(self, is_due: Callable[[], bool]) -> None:
+        self.is_due = is_due
+        self._closed = threading.Lock()
+        self._closed.acquire()
+
+    def open(self) -> None:
+        """Let the waiting thread go on."""
+        if self._closed.locked():
+            self._closed.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is open; return whether it is."""
+        return self._closed.acquire(timeout=max(0.0, seconds))

@@ -5,6 +5,11 @@ that report changes may run anywhere: a weakref callback, and an application's o
 from one, can strike inside any allocation, also one of ours under the lock. So hooks only append,
 `deque.append` is the weakref callback itself, and what a track has to become is read off the track:
 reconciling it twice, or in any order, comes to the same.
+
+A signal handler strikes anywhere, too, and may raise or ask for a snapshot. Python runs it when a
+call returns or a function or a round of a loop begins, and nowhere else. So whatever has to happen
+together (a state and its count) is written in one go, with no call in between, and the lock is
+taken by `with` alone, which no signal can part from its release.
 """
 
 from __future__ import annotations
@@ -13,7 +18,8 @@ import contextlib
 import threading
 import weakref
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -201,7 +207,8 @@ class Tracker:
         self.inbox: deque[Track] = deque()
         self.collected = self.inbox.append
         self.books: defaultdict[Group, Book] = defaultdict(Book)
-        self._lock = threading.Lock()
+        # Reentered by a signal handler that asks for a snapshot.
+        self._lock = threading.RLock()
         self._ended: deque[Ended] = deque()
         self._misrouted: deque[Group] = deque()
 
@@ -215,22 +222,28 @@ class Tracker:
         """Count a connection through the writer endpoint that landed on a reader of `group`."""
         self._misrouted.append(group)
 
-    def drain(self) -> None:
-        """Work off the inbox, unless somebody is at it."""
-        while self.inbox and self._lock.acquire(blocking=False):
-            try:
-                self._work_off()
-            finally:
-                self._lock.release()
-
     # What runs on threads of ours, at a scrape or on request.
 
-    @contextlib.contextmanager
-    def settled(self) -> Iterator[None]:
-        """Hold the lock, with the inbox worked off."""
+    def drain(self) -> None:
+        """Work off the inbox."""
         with self._lock:
-            self._work_off()
-            yield
+            while self._misrouted:
+                self.books[self._misrouted.popleft()].misroutes += 1
+            while self.inbox:
+                # Taken out only afterwards: an interrupt in between loses nothing.
+                track = self.inbox[0]
+                self._reconcile(track)
+                # A signal handler may have worked off everything meanwhile.
+                if self.inbox and self.inbox[0] is track:
+                    self.inbox.popleft()
+
+    def settled(self) -> AbstractContextManager[Any]:
+        """Work off the inbox; return the lock, under which nothing changes.
+
+        What is noted between the two waits for the next time.
+        """
+        self.drain()
+        return self._lock
 
     def take_ended(self) -> list[Ended]:
         """Return the tracks that ended since the last call."""
@@ -271,18 +284,17 @@ class Tracker:
         counted = []
         with self.settled():
             for track, cause, outcome in settled:
-                track.state = State.OPEN
                 if outcome is Outcome.CLOSED:
-                    self._end(track, State.INVALIDATED)
-                elif outcome is None or track.counted_change == track.cluster.detector.changes:
-                    self._reconcile(track)
+                    self._invalidate(track, cause)
+                    counted.append(Invalidation(track, cause, outcome))
                     continue
-                else:
+                track.state = State.OPEN
+                if outcome and track.counted_change != track.cluster.detector.changes:
                     track.counted_change = track.cluster.detector.changes
                     track.spared = outcome is Outcome.FAILED
-                    self._reconcile(track)
-                self.books[track.group].invalidations[cause, outcome] += 1
-                counted.append(Invalidation(track, cause, outcome))
+                    self.books[track.group].invalidations[cause, outcome] += 1
+                    counted.append(Invalidation(track, cause, outcome))
+                self._reconcile(track)
         return counted
 
     def prune(self, tracks: Iterable[Track], reason: PruneReason) -> int:
@@ -319,34 +331,31 @@ class Tracker:
 
     # Under the lock.
 
-    def _work_off(self) -> None:
-        while self._misrouted:
-            self.books[self._misrouted.popleft()].misroutes += 1
-        while self.inbox:
-            # Taken out only afterwards: an interrupt in between loses nothing.
-            self._reconcile(self.inbox[0])
-            self.inbox.popleft()
-
     def _reconcile(self, track: Track) -> None:
         if track.state is State.NEW:
-            track.state = State.OPEN
-            # It may have been opened while its cluster was absorbed by another.
-            track.cluster = track.cluster.current
-            track.group = track.cluster.regroup(track.group)
-            track.cluster.open.setdefault(track.group, set()).add(track)
-            self.books[track.group].opens += 1
+            self._enter(track)
         if track.state is not State.OPEN:
             return
         if track.hung_up:
             self._prune(track, PruneReason.HUNG_UP)
         elif track.closed:
-            self._end(track, State.CLOSED)
-            self.books[track.group].closes += 1
+            self._close(track)
         elif track() is None:
             # What the driver had given up already was no leak.
             self._prune(track, PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED)
         elif track.cluster.detector.staleness(track):
             track.cluster.stale.add(track)
+
+    def _enter(self, track: Track) -> None:
+        # It may have been opened while its cluster was absorbed by another.
+        cluster = track.cluster.current
+        track.cluster = cluster
+        track.group = cluster.regroup(track.group)
+        tracks, book = cluster.open.setdefault(track.group, set()), self.books[track.group]
+        if track.state is State.NEW:
+            track.state = State.OPEN
+            book.opens += 1
+            tracks.add(track)
 
     def _weigh(self, cluster: Cluster) -> None:
         cluster.stale = {
@@ -358,11 +367,30 @@ class Tracker:
 
     def _prune(self, track: Track, reason: PruneReason) -> None:
         track.hung_up = reason is PruneReason.HUNG_UP
-        self._end(track, State.PRUNED, reason)
-        self.books[track.group].prunes[reason] += 1
+        prunes, ended = self.books[track.group].prunes, Ended(track, reason)
+        prunes.setdefault(reason, 0)
+        self._remove(track)
+        if track.state is State.OPEN:
+            track.state = State.PRUNED
+            prunes[reason] += 1
+            self._ended.append(ended)
 
-    def _end(self, track: Track, state: State, reason: PruneReason | None = None) -> None:
-        track.state = state
+    def _close(self, track: Track) -> None:
+        book, ended = self.books[track.group], Ended(track, None)
+        self._remove(track)
+        if track.state is State.OPEN:
+            track.state = State.CLOSED
+            book.closes += 1
+            self._ended.append(ended)
+
+    def _invalidate(self, track: Track, cause: Cause) -> None:
+        invalidations, ended = self.books[track.group].invalidations, Ended(track, None)
+        invalidations.setdefault((cause, Outcome.CLOSED), 0)
+        self._remove(track)
+        track.state = State.INVALIDATED
+        invalidations[cause, Outcome.CLOSED] += 1
+        self._ended.append(ended)
+
+    def _remove(self, track: Track) -> None:
         track.cluster.open[track.group].discard(track)
         track.cluster.stale.discard(track)
-        self._ended.append(Ended(track, reason))

@@ -70,7 +70,7 @@ class Cluster:
 
     def joined(self, number):
         """Wait until so many callers wait for an answer."""
-        eventually(lambda: len(self.looks._changed._waiters) == number)
+        eventually(lambda: len(self.looks._gates) == number)
 
     @property
     def is_idle(self):
@@ -185,7 +185,7 @@ def test_looks_go_on_for_as_long_as_somebody_s_budget_lasts(cluster):
 def test_a_look_begins_no_earlier_than_it_may(cluster):
     cluster.earliest = 100.05
     cluster.call()
-    cluster.joined(2)  # the caller, and the thread that waits for its turn
+    cluster.joined(1)
     assert cluster.orders == []
     cluster.clock.now = 100.05
     cluster.looking(1)
@@ -263,7 +263,7 @@ def test_stop_wakes_a_call_that_waits_for_a_look_that_was_due(cluster):
 def test_stop_ends_the_waiting_for_a_turn(cluster):
     cluster.earliest = 1e6
     caller = cluster.call()
-    cluster.joined(2)
+    cluster.joined(1)
     thread = cluster.looks.stop()
     assert returned(caller)
     assert returned(thread)

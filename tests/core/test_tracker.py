@@ -233,7 +233,6 @@ def test_a_connection_collected_while_the_lock_is_held_deadlocks_nothing(tracker
             # The application's close() and rollback(), out of the garbage collector.
             track.closed = True
             tracker.note(track)
-            tracker.drain()
 
     owner = Owner()
     owner.cycle, owner.held = owner, second
