@@ -39,7 +39,7 @@ def cluster() -> Iterator[Cluster]:
 def test_a_planted_bug_is_found(bug, events, invariant, cluster):
     violation = Run(cluster, events, bug).outcome().violation
     assert violation is not None
-    assert violation.promise == invariant.promise
+    assert violation.promise == invariant.promise, violation.what
 
 
 def test_nothing_is_found_without_a_bug(cluster):

@@ -36,9 +36,10 @@ def _lose_a_close() -> None:
     reconcile = Tracker._reconcile
 
     def losing(self: Tracker, track: Track) -> None:
-        if track.closed and track.state is State.OPEN:
-            self._end(track, State.CLOSED)
+        was = track.state
         reconcile(self, track)
+        if track.state is State.CLOSED is not was:
+            self.books[track.group].closes -= 1
 
     Tracker._reconcile = losing
 

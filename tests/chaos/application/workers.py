@@ -17,6 +17,8 @@ from tests.chaos.facts import Wrote
 
 # Seconds between two turns: the machine has others to serve.
 _PACE = 0.03
+# Seconds after a connect that failed.
+_RETRY = 0.1
 
 
 class Worker(threading.Thread):
@@ -97,7 +99,7 @@ class Single(Worker):
     def turn(self) -> None:
         """Connect, if need be, and do it."""
         if self.connection is None:
-            self.connection = self._open()
+            self._connect()
         try:
             self.use(self.connection)
             if not self.autocommit:
@@ -112,6 +114,14 @@ class Single(Worker):
     def use(self, connection: Any) -> None:
         """Do it."""
         raise NotImplementedError
+
+    def _connect(self) -> None:
+        try:
+            self.connection = self._open()
+        except self.errors:
+            self.teller.count("connects that failed")
+            self.stopped.wait(_RETRY)
+            raise
 
     def recover(self) -> None:
         """Do as applications do after an error."""
