@@ -20,14 +20,15 @@ def test_no_stale_session_is_left_whatever_its_owner_is_doing(
     agent = start(stuck_after=0.5, **driver.settings(cluster))
     readers = [connect("reader"), connect(cluster.readers[-1])]
     untouched = [driver.session(connection) for connection in readers]
-    idle, in_transaction, busy = stale = [connect() for _ in range(3)]
+    used, idle, in_transaction, busy = stale = [connect() for _ in range(4)]
+    driver.session(idle)
     run(in_transaction, WRITE)
     call = LongCall(cluster, driver, busy)
 
     switch = cluster.failover(kind)
     if kind is not Failover.HANG:
-        assert isinstance(attempt(lambda: write(idle)), driver.errors)
-    # An idle connection's next call has shown it; a hang shows by the call that does not return.
+        assert isinstance(attempt(lambda: write(used)), driver.errors)
+    # One connection's next call has shown it; a hang shows by the call that does not return.
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
     fresh = connect()
 
