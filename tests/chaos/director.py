@@ -114,10 +114,12 @@ class Director:
             self._recover(_pick([i for i in cluster.instances if i != cluster.writer], 0))
         target = _pick(cluster.readers, event.choice)
         self.truth.restored(target, _clock())
-        switch = cluster.failover(kind, target=target)
+        # Now and then, no view names the new writer until the old one comes back.
+        switch = cluster.failover(kind, target=target, publish=bool(event.choice // 16 % 4))
         self.truth.switched(switch.began, switch.new_writer, _clock())
         if kind is Failover.SWITCHOVER and switch.refused is not None:
             self.truth.demoted(switch.old_writer, switch.refused)
+        self._after(event.lasts, cluster.publish)
         self._after(event.lasts, lambda: self._recover(switch.old_writer))
 
     def _recover(self, instance: str) -> None:

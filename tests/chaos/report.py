@@ -11,8 +11,8 @@ from tests.chaos.invariants import all_of_them
 from tests.chaos.plan import Event
 from tests.chaos.run import Outcome, Violation
 
-_BEGIN = "<!-- chaos: written by the command itself -->"
-_END = "<!-- /chaos -->"
+BEGIN = "<!-- chaos: written by the command itself -->"
+END = "<!-- /chaos -->"
 
 
 def brief(seed: int, outcome: Outcome) -> str:
@@ -45,12 +45,12 @@ def history(command: str, events: tuple[Event, ...], times: int, runs: int) -> s
 def write(document: Path, command: str, outcome: Outcome) -> None:
     """Put the summary of a run that passed into a document, between the marks for it."""
     text = document.read_text(encoding="utf-8")
-    if _BEGIN not in text or _END not in text:
-        raise SystemExit(f"{document} has no place for it: it needs {_BEGIN} and {_END}")
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2]
+    if BEGIN not in text or END not in text:
+        raise SystemExit(f"{document} has no place for it: it needs {BEGIN} and {END}")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
     section = _section(command, outcome)
-    document.write_text(f"{before}{_BEGIN}\n\n{section}\n{_END}{after}", encoding="utf-8")
+    document.write_text(f"{before}{BEGIN}\n\n{section}\n{END}{after}", encoding="utf-8")
 
 
 def _section(command: str, outcome: Outcome) -> str:

@@ -16,7 +16,7 @@ from tests.chaos.application.telling import Teller
 from tests.chaos.facts import Wrote
 
 # Seconds between two turns: the machine has others to serve.
-_PACE = 0.03
+_PACE = 0.05
 # Seconds after a connect that failed.
 _RETRY = 0.1
 
