@@ -62,13 +62,12 @@ class Monitor:
 
     def __init__(self, login: dict[str, Any], address: Address | None, timeout: float) -> None:
         self._connection: Any = MySQLConnection()
-        vars(self._connection).update(login)
+        vars(self._connection).update(login, _connection_timeout=timeout)
         self._connection._client_flags &= ~_NOT_OURS
         self._connection._conn_attrs = {
             **login["_conn_attrs"],
             "program_name": mysql_family.PROGRAM_NAME,
         }
-        self._connection._connection_timeout = timeout
         if address is not None:
             self._connection._host, self._connection._port = address
             self._connection._unix_socket = None

@@ -26,11 +26,12 @@ from aurora_otel.drivers.hidden_sockets import HiddenSockets, Peer
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
 
 try:
+    from _mysql_connector import MySQLInterfaceError
     from mysql.connector import cursor_cext as c_cursors
-    from mysql.connector.connection_cext import CMySQLConnection, MySQLInterfaceError
+    from mysql.connector.connection_cext import CMySQLConnection
 except ImportError:
     # Installed without its C library, or with one that does not find its OpenSSL.
-    c_cursors = CMySQLConnection = MySQLInterfaceError = None
+    c_cursors = CMySQLConnection = MySQLInterfaceError = None  # type: ignore[assignment,misc]
 
 __all__ = [
     "ERRORS",
@@ -91,7 +92,7 @@ class Session(Protocol):
 class Pure:
     """Of a `MySQLConnection`."""
 
-    parts = ("_handshake", "_protocol", "_socket")
+    parts: tuple[str, ...] = ("_handshake", "_protocol", "_socket")
 
     def connect(self, _connection: Any, _unix_socket: Any, connect: Callable[[], None]) -> None:
         """Run `connect`."""
@@ -133,7 +134,7 @@ class Pure:
 class C:
     """Of a `CMySQLConnection`."""
 
-    parts = ("_cmysql",)
+    parts: tuple[str, ...] = ("_cmysql",)
 
     def connect(self, connection: Any, unix_socket: Any, connect: Callable[[], None]) -> None:
         """Run `connect`; from its beginning the socket can be told."""
