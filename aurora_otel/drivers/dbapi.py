@@ -51,6 +51,9 @@ class _Arguments(NamedTuple):
     unnamed: tuple[Any, ...]
     named: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return "<_Arguments>"  # a secret is among them
+
 
 class Adapter:
     """The `Driver` for one such module.

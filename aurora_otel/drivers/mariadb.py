@@ -69,6 +69,9 @@ class _Parameters(NamedTuple):
     values: dict[str, Any]
     in_use: bool = False
 
+    def __repr__(self) -> str:
+        return "<_Parameters>"  # a secret is among them
+
 
 class Adapter:
     """The `Driver` for mariadb."""

@@ -77,6 +77,9 @@ class _Arguments(NamedTuple):
     connect: dict[str, Any]
     repeatable: bool
 
+    def __repr__(self) -> str:
+        return "<_Arguments>"  # a secret is among them
+
     @property
     def place(self) -> _Place:
         """Where they lead."""

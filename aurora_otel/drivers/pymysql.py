@@ -70,6 +70,9 @@ class _Settings(NamedTuple):
     attributes: dict[str, Any]
     given: bool = False
 
+    def __repr__(self) -> str:
+        return "<_Settings>"  # a secret is among them
+
 
 class Adapter:
     """The `Driver` for PyMySQL."""

@@ -1,0 +1,82 @@
+"""No secret in what is told of a failover, with all drivers of an engine in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import attempt, run
+from tests.conftest import eventually
+from tests.drivers.descriptors import DRIVERS
+from tests.drivers.engines import MYSQL, POSTGRESQL
+from tests.drivers.names import _resolved  # noqa: F401 - a fixture
+from tests.drivers.unknown import UNKNOWN
+from tests.secrets.search import found, sinks
+
+LITERAL, ANOTHER = "canary-of-a-literal", "canary-of-a-rotation"
+WRITE = f"INSERT INTO writes (x) VALUES ('{LITERAL}')"
+ROTATION = {
+    "postgresql": "ALTER ROLE {} PASSWORD '{}'",
+    "mysql": "ALTER USER {} IDENTIFIED BY '{}'",
+}
+
+
+@pytest.fixture(params=[POSTGRESQL, MYSQL], ids=lambda engine: engine.name)
+def engine(request):
+    return request.param
+
+
+@pytest.fixture
+def cluster(engine, request):
+    lab = request.getfixturevalue(engine.lab)
+    lab.heal()
+    return lab
+
+
+@pytest.fixture
+def drivers(engine):
+    found_here = [each for each in (*DRIVERS, *UNKNOWN) if each.engine is engine]
+    for each in found_here:
+        each.introduce()
+    return found_here
+
+
+@pytest.fixture
+def rotate(cluster, engine, monkeypatch):
+    """Changes the password: what was used before opens no connection of ours."""
+    before = cluster.password
+
+    def change(password):
+        statement = ROTATION[engine.name].format(cluster.user, password)
+        cluster.execute(cluster.writer, statement)
+        monkeypatch.setattr(cluster, "password", password)
+
+    yield lambda: change(ANOTHER)
+    cluster.heal()
+    change(before)
+
+
+def test_a_failover_with_every_driver_tells_no_secret(
+    start, cluster, drivers, rotate, every_record
+):
+    secrets = [cluster.password, ANOTHER, LITERAL]
+    writer = ":".join(map(str, cluster.address("writer")))
+    agent = start(writer_endpoints=writer, query_spans="summary", refresh_timeout=0.5)
+    held = [each.connect(cluster) for each in drivers for _ in range(2)]
+    rotate()
+    cluster.dns_lag = 600
+    switch = cluster.failover(Failover.SWITCHOVER)
+    for connection in held[::2]:
+        assert attempt(lambda c=connection: run(c, WRITE)) is not None
+    # No login of ours works, so that nobody tells of the new writer.
+    eventually(lambda: any(each.is_blind for each in agent.internals.refreshers.values()))
+    assert agent.tracked(switch.old_writer) >= len(held)
+
+    astray = drivers[0].connect(cluster)  # the names still lead to the old writer
+    eventually(lambda: agent.tracked(switch.old_writer) < len(drivers))
+    for connection in (*held, astray):
+        assert attempt(lambda c=connection: run(c, WRITE)) is not None
+        attempt(connection.close)
+    assert agent.told.spans("failover")
+    assert agent.told.metric("aurora.connection.misroutes") == 1
+    assert found(secrets, sinks(agent.told, every_record)) == set()

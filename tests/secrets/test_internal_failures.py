@@ -1,0 +1,56 @@
+"""An internal failure, whose exception quotes everything, tells no secret and stays inside."""
+
+from __future__ import annotations
+
+import sys
+
+import psycopg
+import psycopg2
+import pytest
+
+import aurora_otel
+from aurora_otel.lab import Failover
+from tests.conftest import eventually
+from tests.secrets.search import found, sinks
+
+CANARY = "canary-of-an-exception"
+ERRORS = (psycopg.Error, psycopg2.Error)
+PLACES = [
+    "opening.Identification.identify",
+    "detector.Detector.judge",
+    "cleanup.identify",
+    "cleanup.shut_down",
+    "discovery.sql.Walk.read",
+    "tracker.Tracker.note",
+    "arrivals.Arrivals._cluster_of",
+    "refresh.Refresher.symptom",
+    "telemetry.spans.Spans.failover",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_internal_failure_stays_inside_and_tells_no_secret(
+    agent, cluster, every_record, monkeypatch, place
+):
+    dsn = cluster.dsn("writer")
+    before = psycopg2.connect(dsn)
+
+    def broken(*_args, **_kwargs):
+        error = LookupError(f"{CANARY}: {dsn}")
+        if sys.version_info >= (3, 11):
+            error.add_note(dsn)
+        raise error from KeyError(dsn)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"aurora_otel.{place}", broken)
+        connection = psycopg.connect(dsn)
+        cluster.failover(Failover.SWITCHOVER)
+        # The application meets what it would meet without us.
+        for each in (before, connection):
+            with pytest.raises(ERRORS):
+                each.cursor().execute("INSERT INTO writes (x) VALUES ('x')")
+        eventually(lambda: aurora_otel.snapshot().internal_failures)
+        told = sinks(agent.told, every_record)
+    assert "LookupError" in told["log records"]
+    assert found([CANARY, cluster.password], told) == set()
+    agent.internals.shield.failures.clear()
