@@ -10,7 +10,7 @@ from pathlib import Path
 from aurora_otel.lab import Cluster
 from tests.chaos import report
 from tests.chaos.application.bugs import BUGS
-from tests.chaos.lab import lab
+from tests.chaos.lab import ENGINES, lab
 from tests.chaos.plan import Event, kept, plan
 from tests.chaos.run import Outcome, Run, Violation
 from tests.chaos.shortest import shortest
@@ -23,7 +23,7 @@ def main() -> int:
     if arguments.keep:
         events = kept(events, arguments.keep)
     command = _command(arguments)
-    with lab() as cluster:
+    with lab(arguments.engine) as cluster:
         outcome = Run(cluster, events, arguments.bug).outcome()
         _say(report.brief(arguments.seed, outcome))
         if outcome.violation:
@@ -56,6 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the plan")
     parser.add_argument("--events", type=int, default=200, help="how many")
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="of the servers")
     parser.add_argument("--keep", type=_numbers, help="these events of the plan alone: 3,7,12")
     parser.add_argument("--bug", choices=sorted(BUGS), help="plant this one")
     parser.add_argument("--cut", type=int, default=12, help="runs to find a shorter history in")
@@ -68,6 +69,8 @@ def _command(arguments: argparse.Namespace) -> str:
     """Return the command that does the same again."""
     words = ["python", "-m", "tests.chaos"]
     words += ["--seed", str(arguments.seed), "--events", str(arguments.events)]
+    if arguments.engine != ENGINES[0]:
+        words += ["--engine", arguments.engine]
     if arguments.keep:
         words += ["--keep", ",".join(map(str, arguments.keep))]
     if arguments.bug:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from aurora_otel.lab import Cluster, Condition, Failover, Gateway
 from tests.chaos import views
+from tests.chaos.account import Account
 from tests.chaos.links import Links
 from tests.chaos.plan import Action, Event
 from tests.chaos.truth import Truth
@@ -37,7 +38,6 @@ _DELAY = 0.1
 _DNS_LAG = 1.0
 # Seconds after which the application hears of its new password, if not at once.
 _ROTATION_LAG = 0.5
-_KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s LIMIT %s::int"
 
 
 class Director:
@@ -55,6 +55,7 @@ class Director:
         self.truth = Truth(cluster.writer, _clock())
         self._cluster = cluster
         self._order = order
+        self._account = Account(cluster)
         self._links = Links(cluster.gateway)
         self._numbers = itertools.count()
         self._later: list[tuple[float, int, Callable[[], None]]] = []
@@ -93,15 +94,13 @@ class Director:
         for instance in self._cluster.instances:
             self.truth.restored(instance, _clock())
         self._cluster.heal()
-        self._alter(f"LOGIN PASSWORD '{self._password}'")
+        self._account.unlock()
+        self._account.change(self._password)
         self._order("password", password=self._password)
         self._order("exports", mode="work")
 
     def _after(self, seconds: float, do: Callable[[], None]) -> None:
         heapq.heappush(self._later, (_clock() + seconds, next(self._numbers), do))
-
-    def _alter(self, what: str) -> None:
-        self._cluster.execute(self._cluster.writer, f"ALTER ROLE {self._cluster.user} {what}")
 
     def _live(self) -> tuple[str, ...]:
         return (self._cluster.writer, *self._cluster.readers)
@@ -137,12 +136,12 @@ class Director:
         self._after(event.lasts, lambda: setattr(self._cluster, "dns_lag", 0.0))
 
     def _refuse_logins(self, event: Event) -> None:
-        self._alter("NOLOGIN")
-        self._after(event.lasts, lambda: self._alter("LOGIN"))
+        self._account.lock()
+        self._after(event.lasts, self._account.unlock)
 
     def _rotate_password(self, event: Event) -> None:
         self._password = password = secrets.token_hex(8)
-        self._alter(f"PASSWORD '{password}'")
+        self._account.change(password)
         lag = _pick((0.0, _ROTATION_LAG), event.choice)
         self._after(lag, lambda: self._order("password", password=password))
 
@@ -168,7 +167,7 @@ class Director:
     def _kill_backends(self, event: Event) -> None:
         victims = 1 + event.choice // 16 % 8
         instance = _pick(self._live(), event.choice)
-        self._cluster.execute(instance, _KILL, self._cluster.user, victims)
+        self._account.kill(instance, victims)
 
 
 _RULES: dict[Action, Callable[[str], Callable[[Gateway], None]]] = {

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 
 from aurora_otel.lab import Cluster
 
+_SET_UP = {
+    "postgresql": (
+        "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
+    ),
+    "mysql": ("CREATE TABLE app.writes (id bigint AUTO_INCREMENT PRIMARY KEY, x text)",),
+}
+ENGINES = tuple(_SET_UP)
+
 
 @contextlib.contextmanager
-def lab() -> Iterator[Cluster]:
+def lab(engine: str = "postgresql") -> Iterator[Cluster]:
     """Run a cluster with a table to write to."""
-    with Cluster("lab") as cluster:
-        cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
-        for kind in ("TABLES", "SEQUENCES"):
-            grant = f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {cluster.user}"
-            cluster.execute(cluster.writer, grant)
+    with Cluster("lab", engine=engine) as cluster:
+        for statement in _SET_UP[engine]:
+            cluster.execute(cluster.writer, statement)
         yield cluster

@@ -16,6 +16,7 @@ from aurora_otel.lab import Cluster
 from tests.chaos.facts import Fact, Raised, decode
 
 _ROOT = Path(__file__).parents[2]
+_PRIVATE = "db.example.com"
 # Seconds that the application has for leaving.
 _PATIENCE = 90.0
 
@@ -44,7 +45,9 @@ class Process:
         self._hearing.start()
         self._say(
             {
-                "dsns": _dsns(cluster),
+                "engine": cluster.engine,
+                "logins": _logins(cluster),
+                "hosts": {**cluster.hosts, _PRIVATE: cluster.address("writer")[0]},
                 "password": cluster.password,
                 "instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"],
                 "bug": bug,
@@ -94,9 +97,14 @@ class Process:
             self._facts.append(decode(line))
 
 
-def _dsns(cluster: Cluster) -> dict[str, str]:
+def _logins(cluster: Cluster) -> dict[str, object]:
     """Return how each target is reached; a host that hangs costs a connect three seconds."""
     targets = ("writer", "reader", "custom", *cluster.instances)
+    hosts = {"private": ("writer", _PRIVATE), **{each: (each, None) for each in targets}}
+    if cluster.engine == "mysql":
+        logins = {
+            name: cluster.parameters(target, host=host) for name, (target, host) in hosts.items()
+        }
+        return {name: {**login, "connect_timeout": 3} for name, login in logins.items()}
     more = {"connect_timeout": 3, "password": ""}
-    private = cluster.dsn("writer", host="db.example.com", **more)
-    return {"private": private} | {each: cluster.dsn(each, **more) for each in targets}
+    return {name: cluster.dsn(target, host=host, **more) for name, (target, host) in hosts.items()}

@@ -14,19 +14,23 @@ from typing import Any
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.instrumentor import running_agent
+from aurora_otel.lab import resolving
 from tests.chaos.application import bugs, witness
 from tests.chaos.application.database import Database
 from tests.chaos.application.errands import Errands
 from tests.chaos.application.exporting import Backend, Mode, providers
-from tests.chaos.application.pools import Pools
+from tests.chaos.application.mysql import MySQL
+from tests.chaos.application.pools import SIZE
+from tests.chaos.application.postgresql import PostgreSQL
 from tests.chaos.application.resources import Resources, settle
 from tests.chaos.application.telling import Teller
-from tests.chaos.application.workers import Reader, Worker, Writer, stacks
+from tests.chaos.application.workers import PoolUser, Reader, Single, Worker, Writer, stacks
 from tests.chaos.facts import Left
 
 _CHECK_EVERY = 0.2
 # Seconds in which a call must return when nothing is wrong any more.
 _PATIENCE = 20.0
+_ENGINES: dict[str, Any] = {"postgresql": PostgreSQL, "mysql": MySQL}
 _SETTINGS = {
     "prune_interval": 0.5,
     "refresh_window": 15,
@@ -39,12 +43,13 @@ class Application:
     """The application.
 
     Args:
-        start: what it is started with: `dsns`, `password`, `instance_endpoints`, `bug`.
+        start: what it is started with: `engine`, `logins`, `password`, `hosts`,
+            `instance_endpoints`, `bug`.
     """
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.teller = Teller()
-        self.database = Database(start["dsns"], start["password"])
+        self.database: Database = _ENGINES[start["engine"]](start["logins"], start["password"])
         self.backend = Backend()
         self._stopped = threading.Event()
         self._errands = Errands(self.database, self.teller)
@@ -80,7 +85,7 @@ class Application:
 
     def check(self) -> None:
         """Tell what is to be seen of the agent now."""
-        self.teller.tell(witness.balance(self._agent, self.database.received))
+        self.teller.tell(witness.balance(self._agent, self.database))
         new = Counter(self._agent.shield.failures) - self._told_failures
         for failure in new:
             self.teller.raised("inside the agent", failure)
@@ -88,35 +93,52 @@ class Application:
 
     def _warm_up(self) -> None:
         """Do everything once: what libraries keep for ever is none of our business."""
-        connections = [self.database.psycopg("writer"), self.database.psycopg2("writer")]
-        for connection in connections:
-            connection.close()
-        Pools(self.database).close()
-        self.database.received.number = 0
+        for driver in self.database.drivers:
+            self.database.connect(driver, "writer").close()
+        for pool in self.database.pools():
+            pool.close()
+        self.database.received = 0
         gc.collect()
 
     def _begin(self) -> None:
-        single = {"database": self.database, "teller": self.teller, "stopped": self._stopped}
-        self._pools = Pools(self.database)
+        self._pools = self.database.pools()
         self._workers = [
-            Writer(**single, driver="psycopg", target="writer"),
-            Writer(**single, driver="psycopg", target="writer", autocommit=False),
-            Writer(**single, driver="psycopg2", target="writer", autocommit=False),
-            Writer(**single, driver="psycopg2", target="private", autocommit=True),
-            Writer(**single, driver="psycopg", target="custom"),
+            self._single(Writer, 0, "writer"),
+            self._single(Writer, 0, "writer", autocommit=False),
+            self._single(Writer, 1, "writer", autocommit=False),
+            self._single(Writer, 1, "private"),
+            self._single(Writer, 0, "custom"),
             *(
-                Writer(**single, driver="psycopg2", target=target)
+                self._single(Writer, 1, target)
                 for target in self.database.targets
                 if target.startswith("lab")
             ),
-            Reader(**single, driver="psycopg", target="reader"),
-            Reader(**single, driver="psycopg2", target="reader", autocommit=False),
-            *self._pools.users(self.teller, self._stopped),
+            self._single(Reader, 0, "reader"),
+            self._single(Reader, 1, "reader", autocommit=False),
+            # One more than there are connections: they wait for each other.
+            *(
+                PoolUser(number, pool, self.teller, self._stopped)
+                for pool in self._pools
+                for number in range(1, SIZE + 2)
+            ),
         ]
         for worker in self._workers:
             worker.start()
         self._checking = threading.Thread(target=self._check_on, name="checks", daemon=True)
         self._checking.start()
+
+    def _single(
+        self, kind: type[Single], driver: int, target: str, *, autocommit: bool = True
+    ) -> Single:
+        drivers = self.database.drivers
+        return kind(
+            self.database,
+            self.teller,
+            self._stopped,
+            driver=drivers[driver % len(drivers)],
+            target=target,
+            autocommit=autocommit,
+        )
 
     def _check_on(self) -> None:
         while not self._stopped.wait(_CHECK_EVERY):
@@ -132,19 +154,21 @@ class Application:
         stuck = [thread for thread in threads if thread.is_alive()]
         what = "calls that never return"
         self.teller.tell(Left(time.monotonic(), what, 0, len(stuck), stacks(stuck)))
-        self._pools.close()
+        for pool in self._pools:
+            pool.close()
         self._workers.clear()
-        del self._pools, threads, stuck
+        self._pools.clear()
+        del threads, stuck
         self._errands = Errands(self.database, self.teller)
         gc.collect()
-        settle(lambda: witness.balance(self._agent, self.database.received).open == 0)
+        settle(lambda: witness.balance(self._agent, self.database).open == 0)
         self.check()
-        self.teller.tell(witness.balance(self._agent, self.database.received, final=True))
+        self.teller.tell(witness.balance(self._agent, self.database, final=True))
         AuroraInstrumentor().uninstrument()
         settle(self._began.is_back)
         for left in self._began.compared_with(Resources.now()):
             self.teller.tell(left)
-        self.teller.count("connections", self.database.received.number)
+        self.teller.count("connections", self.database.received)
         self.teller.sum_up()
 
 
@@ -167,11 +191,13 @@ def main() -> None:
     """Do what standard input says until it ends."""
     # Everything is logged, and nobody reads it: exporters and pools fail on purpose.
     logging.basicConfig(level=logging.DEBUG, handlers=[logging.NullHandler()])
-    application = Application(json.loads(sys.stdin.readline()))
-    _tell_the_unhandled(application.teller)
-    for line in sys.stdin:
-        order = json.loads(line)
-        application.order(order.pop("do"), order)
+    start = json.loads(sys.stdin.readline())
+    with resolving(start["hosts"]):
+        application = Application(start)
+        _tell_the_unhandled(application.teller)
+        for line in sys.stdin:
+            order = json.loads(line)
+            application.order(order.pop("do"), order)
 
 
 main()

@@ -1,80 +1,83 @@
-"""How the application connects: what it received is counted, and the password may change."""
+"""What the application connects to, whatever the engine: connections are counted as they come."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import psycopg
-import psycopg2
-
-# The server says by itself which instance it is.
-WRITE = "INSERT INTO writes (x) VALUES ('chaos') RETURNING current_setting('cluster_name')"
-
-
-class Received:
-    """How many connections the application received."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.number = 0
-
-    def count(self, connection: Any) -> Any:
-        """Count a connection, and return it."""
-        with self._lock:
-            self.number += 1
-        return connection
+from typing import Any, Protocol
 
 
 class Database:
     """The cluster, as the application knows it.
 
     Attributes:
+        drivers: the drivers' names; workers take turns with them.
+        errors: what each driver raises.
+        writes: statements that write; the last one returns which instance that was.
+        read: a statement that reads.
+        long_query: a statement that takes its time.
+        begin_read_only: a statement after which a transaction may not write.
+        targets: where one can connect to.
         password: the one in force.
-        received: how many connections were received.
-        pooled: a class for psycopg's connections that counts, for pools.
-
-    Args:
-        dsns: by target, without a password.
-        password: at first.
+        received: how many connections the application received.
     """
 
-    def __init__(self, dsns: Mapping[str, str], password: str) -> None:
+    drivers: tuple[str, ...] = ()
+    errors: Mapping[str, type[Exception]] = {}
+    writes: tuple[str, ...] = ()
+    read = ""
+    long_query = ""
+    begin_read_only = ""
+
+    def __init__(self, targets: tuple[str, ...], password: str) -> None:
+        self.targets = targets
         self.password = password
-        self.received = received = Received()
-        self.targets = tuple(dsns)
-        self._dsns = dsns
-        database = self
+        self.received = 0
+        self._lock = threading.Lock()
 
-        class Pooled(psycopg.Connection[Any]):
-            @classmethod
-            def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
-                kwargs["password"] = database.password
-                return received.count(super().connect(conninfo, **kwargs))
+    def connect(self, driver: str, target: str, *, autocommit: bool = False) -> Any:
+        """Connect with one of the drivers."""
+        raise NotImplementedError
 
-        self.pooled = Pooled
+    def is_closed(self, connection: Any) -> bool:
+        """Whether the driver takes a connection for closed."""
+        raise NotImplementedError
 
-    def dsn(self, target: str) -> str:
-        """Return the connection string of a target, without a password."""
-        return self._dsns[target]
+    def write(self, connection: Any) -> str:
+        """Write; return the instance that accepted it, by its own word."""
+        cursor = connection.cursor()
+        for statement in self.writes:
+            cursor.execute(statement)
+        ((instance,),) = cursor.fetchall()
+        return str(instance)
 
-    def psycopg(self, target: str, *, autocommit: bool = False) -> Any:
-        """Connect with psycopg."""
-        return self.pooled.connect(self.dsn(target), autocommit=autocommit)
+    def pools(self) -> list[Pool]:
+        """Return new pools, open."""
+        raise NotImplementedError
 
-    def psycopg2(self, target: str, *, autocommit: bool = False) -> Any:
-        """Connect with psycopg2."""
-        connection = self.received.count(psycopg2.connect(self.dsn(target), password=self.password))
-        connection.autocommit = autocommit
+    def count(self, connection: Any) -> Any:
+        """Count a connection that was received, and return it."""
+        with self._lock:
+            self.received += 1
         return connection
 
-    def by(self, driver: str) -> Callable[..., Any]:
-        """Return the `connect` of a driver."""
-        return {"psycopg": self.psycopg, "psycopg2": self.psycopg2}[driver]
 
+class Pool(Protocol):
+    """A pool of connections to the writer.
 
-ERRORS = {"psycopg": psycopg.Error, "psycopg2": psycopg2.Error}
+    Attributes:
+        name: the library's.
+        errors: what it raises, and lets through.
+    """
+
+    name: str
+    errors: Any
+
+    def write(self, tell: Callable[[float, str, Any], None]) -> None:
+        """Write on one of its connections; tell when that began, what accepted it, on which."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 def tracked(connection: Any) -> str | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.chaos.application.database import ERRORS, WRITE, Database
+from tests.chaos.application.database import Database
 from tests.chaos.application.telling import Teller
 from tests.chaos.application.workers import Worker
+
+# Opens a connection.
+Connect = Callable[[], Any]
 
 
 class Errand(Worker):
@@ -39,16 +43,15 @@ class Errands:
 
     def begin(self, name: str, choice: int) -> None:
         """Begin an errand: `read_only`, `leak` or `long_query`."""
-        drivers = sorted(ERRORS)
-        driver = drivers[choice % len(drivers)]
-        target = self._database.targets[choice // 2 % len(self._database.targets)]
-        connect = self._database.by(driver)
-        what = {"read_only": _read_only, "leak": _leak, "long_query": _long_query}[name]
+        database = self._database
+        driver = database.drivers[choice % len(database.drivers)]
+        target = database.targets[choice // 2 % len(database.targets)]
+        what = _ERRANDS[name]
         errand = Errand(
             f"{name} by {driver} to {target}",
-            ERRORS[driver],
+            database.errors[driver],
             self._teller,
-            lambda: what(connect, target),
+            lambda: what(database, lambda: database.connect(driver, target)),
         )
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         self._threads.append(errand)
@@ -60,33 +63,25 @@ class Errands:
         return self._threads
 
 
-def _read_only(connect: Callable[..., Any], target: str) -> None:
+def _read_only(database: Database, connect: Connect) -> None:
     """Write where the application itself has forbidden it."""
-    connection = connect(target)
-    try:
-        for _ in range(3):
-            cursor = connection.cursor()
-            cursor.execute("SET TRANSACTION READ ONLY")
-            try:
-                cursor.execute(WRITE)
-            finally:
-                connection.rollback()
-    finally:
-        connection.close()
+    with contextlib.closing(connect()) as connection:
+        connection.cursor().execute(database.begin_read_only)
+        database.write(connection)
 
 
-def _leak(connect: Callable[..., Any], target: str) -> None:
+def _leak(database: Database, connect: Connect) -> None:
     """Drop connections that nobody closed: by themselves, and in a cycle."""
-    connect(target).cursor().execute("SELECT 1")
-    cycle: list[Any] = [connect(target)]
+    connect().cursor().execute(database.read)
+    cycle: list[Any] = [connect()]
     cycle.append(cycle)
 
 
-def _long_query(connect: Callable[..., Any], target: str) -> None:
+def _long_query(database: Database, connect: Connect) -> None:
     """Keep a server busy for a while."""
-    connection = connect(target)
-    try:
-        connection.cursor().execute("SELECT pg_sleep(1.5)")
+    with contextlib.closing(connect()) as connection:
+        connection.cursor().execute(database.long_query)
         connection.rollback()
-    finally:
-        connection.close()
+
+
+_ERRANDS = {"read_only": _read_only, "leak": _leak, "long_query": _long_query}

@@ -1,93 +1,53 @@
-"""Threads that take connections out of a pool and put them back."""
+"""SQLAlchemy's pool, and what all pools have in common."""
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
-import psycopg
-import psycopg2
 import sqlalchemy
-from psycopg_pool import ConnectionPool
 
-from tests.chaos.application.database import WRITE, Database
-from tests.chaos.application.telling import Teller
-from tests.chaos.application.workers import Worker
+from tests.chaos.application.database import Database
 
-_SIZE = 3
+# Connections that a pool may have.
+SIZE = 3
 # Seconds that a pool's user waits.
-_PATIENCE = 3.0
+PATIENCE = 3.0
 
 
-class PsycopgPoolUser(Worker):
-    """Uses one of psycopg_pool's."""
+class SQLAlchemyPool:
+    """As `Pool`: an engine.
 
-    def __init__(
-        self, number: int, pool: ConnectionPool, teller: Teller, stopped: threading.Event
-    ) -> None:
-        super().__init__(f"user {number} of psycopg_pool", psycopg.Error, teller, stopped)
-        self._pool = pool
+    Args:
+        dialect: as in a URL.
+        database: where it connects to.
+        driver: what it connects with.
+    """
 
-    def turn(self) -> None:
-        """Write on a connection of the pool."""
-        with self._pool.connection(_PATIENCE) as connection:
-            begun = time.monotonic()
-            ((instance,),) = connection.execute(WRITE).fetchall()
-            self.wrote(begun, instance, connection)
+    name = "SQLAlchemy"
 
+    def __init__(self, dialect: str, database: Database, driver: str) -> None:
+        # Outside the engine's own calls, the driver's errors come as they are.
+        self.errors = (sqlalchemy.exc.SQLAlchemyError, database.errors[driver])
+        self._writes = database.writes
+        self._engine = sqlalchemy.create_engine(
+            f"{dialect}+{driver}://",
+            creator=lambda: database.connect(driver, "writer"),
+            pool_size=SIZE,
+            pool_timeout=PATIENCE,
+        )
 
-class SQLAlchemyUser(Worker):
-    """Uses an engine of SQLAlchemy's."""
-
-    def __init__(
-        self,
-        number: int,
-        engine: sqlalchemy.Engine,
-        teller: Teller,
-        stopped: threading.Event,
-    ) -> None:
-        # Outside its own calls, it passes the driver's errors on.
-        errors = (sqlalchemy.exc.SQLAlchemyError, psycopg2.Error)
-        super().__init__(f"user {number} of SQLAlchemy", errors, teller, stopped)
-        self._engine = engine
-
-    def turn(self) -> None:
+    def write(self, tell: Callable[[float, str, Any], None]) -> None:
         """Write in a transaction of the engine's."""
         with self._engine.begin() as connection:
             begun = time.monotonic()
-            instance = connection.exec_driver_sql(WRITE).scalar_one()
-            self.wrote(begun, instance, connection.connection.dbapi_connection)
-
-
-class Pools:
-    """The pools of the application."""
-
-    def __init__(self, database: Database) -> None:
-        self.pool = ConnectionPool(
-            database.dsn("writer"),
-            connection_class=database.pooled,
-            min_size=1,
-            max_size=_SIZE,
-            timeout=_PATIENCE,
-            reconnect_timeout=2,
-            open=True,
-        )
-        self.engine = sqlalchemy.create_engine(
-            "postgresql+psycopg2://",
-            creator=lambda: database.psycopg2("writer"),
-            pool_size=_SIZE,
-            pool_timeout=_PATIENCE,
-        )
-
-    def users(self, teller: Teller, stopped: threading.Event) -> list[Worker]:
-        """Return the threads that use them: one more than there are connections."""
-        numbers = range(1, _SIZE + 2)
-        return [
-            *(PsycopgPoolUser(number, self.pool, teller, stopped) for number in numbers),
-            *(SQLAlchemyUser(number, self.engine, teller, stopped) for number in numbers),
-        ]
+            *first, last = self._writes
+            for statement in first:
+                connection.exec_driver_sql(statement)
+            instance = connection.exec_driver_sql(last).scalar_one()
+            tell(begun, instance, connection.connection.dbapi_connection)
 
     def close(self) -> None:
-        """Close them."""
-        self.pool.close(2 * _PATIENCE)
-        self.engine.dispose()
+        """Close its connections."""
+        self._engine.dispose()

@@ -11,7 +11,7 @@ from aurora_otel.agent import Agent
 from aurora_otel.detector import Detector
 from aurora_otel.topology import Verdict
 from aurora_otel.tracker import Outcome, Track
-from tests.chaos.application.database import Received
+from tests.chaos.application.database import Database
 from tests.chaos.application.telling import Teller
 from tests.chaos.facts import Balance, Known, Shut
 
@@ -66,9 +66,9 @@ def watch(teller: Teller) -> None:
     Detector.introduce = watched_introduce
 
 
-def balance(agent: Agent, received: Received, *, final: bool = False) -> Balance:
+def balance(agent: Agent, database: Database, *, final: bool = False) -> Balance:
     """Return what the agent's books say now."""
-    before = received.number
+    before = database.received
     with agent.tracker.settled():
         books = list(agent.tracker.books.values())
         now_open = sum(

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from tests.chaos.application.database import ERRORS, WRITE, Database, tracked
+from tests.chaos.application.database import Database, Pool, tracked
 from tests.chaos.application.telling import Teller
 from tests.chaos.facts import Wrote
 
@@ -74,7 +74,7 @@ class Single(Worker):
 
     Args:
         database: what it connects to.
-        driver: `psycopg` or `psycopg2`.
+        driver: one of the database's.
         target: an endpoint or an instance.
         autocommit: whether each statement is a transaction.
     """
@@ -91,10 +91,11 @@ class Single(Worker):
     ) -> None:
         kind = "autocommit" if autocommit else "transactions"
         name = f"{type(self).__name__} by {driver} to {target}, {kind}"
-        super().__init__(name, ERRORS[driver], teller, stopped)
+        super().__init__(name, database.errors[driver], teller, stopped)
+        self.database = database
         self.autocommit = autocommit
         self.connection: Any = None
-        self._open = lambda: database.by(driver)(target, autocommit=autocommit)
+        self._open = lambda: database.connect(driver, target, autocommit=autocommit)
 
     def turn(self) -> None:
         """Connect, if need be, and do it."""
@@ -125,7 +126,7 @@ class Single(Worker):
 
     def recover(self) -> None:
         """Do as applications do after an error."""
-        if self.connection.closed:
+        if self.database.is_closed(self.connection):
             self.leave()
         elif not self.autocommit:
             with self.calling("rollback"):
@@ -145,10 +146,7 @@ class Writer(Single):
         """Write."""
         begun = time.monotonic()
         for _ in range(1 if self.autocommit else 2):
-            cursor = connection.cursor()
-            cursor.execute(WRITE)
-            ((instance,),) = cursor.fetchall()
-            self.wrote(begun, instance, connection)
+            self.wrote(begun, self.database.write(connection), connection)
 
 
 class Reader(Single):
@@ -157,9 +155,26 @@ class Reader(Single):
     def use(self, connection: Any) -> None:
         """Read."""
         cursor = connection.cursor()
-        cursor.execute("SELECT max(id), current_setting('cluster_name') FROM writes")
+        cursor.execute(self.database.read)
         cursor.fetchall()
         self.teller.count("reads")
+
+
+class PoolUser(Worker):
+    """Writes on connections of a pool.
+
+    Args:
+        number: which one of its users.
+        pool: the pool.
+    """
+
+    def __init__(self, number: int, pool: Pool, teller: Teller, stopped: threading.Event) -> None:
+        super().__init__(f"user {number} of {pool.name}", pool.errors, teller, stopped)
+        self._pool = pool
+
+    def turn(self) -> None:
+        """Write once."""
+        self._pool.write(self.wrote)
 
 
 def stacks(threads: list[threading.Thread]) -> tuple[str, ...]:
@@ -175,4 +190,6 @@ def stacks(threads: list[threading.Thread]) -> tuple[str, ...]:
 def _kind(error: Any) -> str:
     original = getattr(error, "orig", None) or error
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if original.args and isinstance(original.args[0], int):
+        state = original.args[0]
     return f"{type(error).__name__}{f' {state}' if state else ''}"

@@ -1,0 +1,44 @@
+"""MySQL by PyMySQL, and SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pymysql
+
+from tests.chaos.application.database import Database, Pool
+from tests.chaos.application.pools import SQLAlchemyPool
+
+
+class MySQL(Database):
+    """As `Database`.
+
+    Args:
+        logins: by target, without a password.
+        password: at first.
+    """
+
+    drivers = ("pymysql",)
+    errors = {"pymysql": pymysql.Error}  # noqa: RUF012 - a constant
+    writes = ("INSERT INTO writes (x) VALUES ('chaos')", "SELECT @@aurora_server_id")
+    read = "SELECT MAX(id) FROM writes"
+    long_query = "SELECT SLEEP(1.5)"
+    begin_read_only = "START TRANSACTION READ ONLY"
+
+    def __init__(self, logins: Mapping[str, Mapping[str, Any]], password: str) -> None:
+        super().__init__(tuple(logins), password)
+        self._logins = logins
+
+    def connect(self, driver: str, target: str, *, autocommit: bool = False) -> Any:
+        """Connect."""
+        login = {**self._logins[target], "password": self.password}
+        return self.count(pymysql.connect(**login, autocommit=autocommit))
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether PyMySQL has let go of the socket."""
+        return not connection.open
+
+    def pools(self) -> list[Pool]:
+        """SQLAlchemy's."""
+        return [SQLAlchemyPool("mysql", self, "pymysql")]
