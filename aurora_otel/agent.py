@@ -6,6 +6,7 @@ they are carried out here and in what it calls, outside every lock.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import deque
@@ -58,7 +59,10 @@ class Agent:
         self.shield = Shield()
         self.spans = spans
         self.instruments = instruments
+        # By process, the call that starts over in a child whose fork was not told.
+        self._starting_over: dict[int, object] = {}
         self._begin()
+        self._pid = os.getpid()
 
     def _begin(self) -> None:
         self._stopped = False
@@ -86,26 +90,29 @@ class Agent:
 
     def opened(self, driver: Driver, opening: Opening) -> Any:
         """Identify and track a new connection; return the one to hand to the application."""
+        while not self.is_here():
+            # Another thread is at it.
+            time.sleep(0.001)
         if self._stopped or self.shield.is_inside:
             return opening.connection
-        connection = self._arrivals.receive(driver, opening)
-        with self.shield.inside("start the background loop"):
-            self._background.ensure()
+        try:
+            connection = self._arrivals.receive(driver, opening)
+            self.shield.run("start the background loop", self._background.ensure)
+        except BaseException:
+            # The application gets no connection: none is to be left behind, connected and unseen.
+            self.shield.run("drop a connection", driver.discard, opening.connection)
+            raise
         return connection
 
     def before_call(self, track: Track) -> None:
         """Look at the topology, if one is due."""
-        if self._stopped or self.shield.is_inside:
-            return
-        with self.shield.inside("look before a call"):
-            self.refreshers[track.cluster].look_if_due(wait=True)
+        if self._owns(track) and not self.shield.is_inside:
+            self.shield.run("look before a call", self._look, track)
 
     def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
         """Take note of an error; act on it if it is a symptom."""
         is_inside = self.shield.is_inside
-        with self.shield.inside("respond to a symptom"):
-            failure = failure_of()
-            self._respond(track, failure, may_wait=failure.may_wait and not is_inside)
+        self.shield.run("respond to a symptom", self._fail, track, failure_of, is_inside)
 
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""
@@ -115,17 +122,24 @@ class Agent:
 
     def is_usable(self, connection: Any) -> bool:
         """Whether a pool may hand `connection` out; looks at the topology first, if one is due."""
-        return self._checkouts.is_usable(connection)
+        return not self.is_here() or self._checkouts.is_usable(connection)
 
     def is_invalidated(self, connection: Any) -> bool:
         """Whether we have taken `connection` out of use; looks at nothing."""
-        return self._checkouts.is_invalidated(connection)
+        return self.is_here() and self._checkouts.is_invalidated(connection)
 
     def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
         """Return what measures `pool`."""
         return self._meters.of(pool, describe)
 
-    # An error.
+    # A call.
+
+    def _look(self, track: Track) -> None:
+        self.refreshers[track.cluster].look_if_due(wait=True)
+
+    def _fail(self, track: Track, failure_of: Callable[[], Failure], is_inside: bool) -> None:  # noqa: FBT001 - passed through `run`
+        failure = failure_of()
+        self._respond(track, failure, may_wait=failure.may_wait and not is_inside)
 
     def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
         known_as_lost, track.lost = track.lost, track.lost or failure.lost
@@ -148,12 +162,33 @@ class Agent:
 
     def _owns(self, track: Track) -> bool:
         """Whether it is this agent's, and was opened in this process."""
-        return not self._stopped and track.cluster.is_ours
+        return self.is_here() and not self._stopped and track.cluster.is_ours
+
+    # A fork.
+
+    def is_here(self) -> bool:
+        """Return whether its state is this process's, and see to it that it soon is.
+
+        uWSGI forks in C, and tells Python only if it is asked to (`py-call-osafterfork`).
+        """
+        pid = os.getpid()
+        if self._pid == pid:
+            return True
+        mine = object()
+        if self._starting_over.setdefault(pid, mine) is not mine:
+            return False
+        try:
+            self.after_fork_in_child()
+        except BaseException:
+            del self._starting_over[pid]
+            raise
+        return True
 
     # What the instrumentor asks for.
 
     def configure(self, settings: Settings, spans: Spans, instruments: Instruments) -> None:
         """Apply other settings and providers from now on."""
+        self.is_here()
         self.settings = settings
         self.spans = spans
         self.instruments = instruments
@@ -164,15 +199,19 @@ class Agent:
 
     def observations(self) -> Observations:
         """Return what the observable metrics read."""
-        found: Observations = {}
-        with self.shield.inside("observe metrics"):
-            found = observe(self.tracker, self.clusters, self.settings, _clock())
-            found |= self._meters.observations()
-            self._rounds.tell_ended()
+        if not self.is_here():
+            return {}
+        return self.shield.run("observe metrics", self._observe) or {}
+
+    def _observe(self) -> Observations:
+        found = observe(self.tracker, self.clusters, self.settings, _clock())
+        found |= self._meters.observations()
+        self._rounds.tell_ended()
         return found
 
     def stop(self) -> None:
         """Let go of everything: threads, connections of ours, and what is tracked."""
+        self.is_here()
         self._stopped = True
         self._disown()
         threads = [self._background.stop(), *(each.stop() for each in self.refreshers.values())]
@@ -188,6 +227,7 @@ class Agent:
         stopped = self._stopped
         self._begin()
         self._stopped = stopped
+        self._pid = os.getpid()
 
     def _disown(self) -> None:
         for cluster in self.clusters:

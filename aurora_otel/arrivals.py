@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import copy_context
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled, suppress_instrumentation
@@ -19,6 +20,7 @@ from aurora_otel.failover import Surroundings
 from aurora_otel.opening import DroppedError, Identification, Identity, pause
 from aurora_otel.refresh import Access, Refresher
 from aurora_otel.settings import Mode
+from aurora_otel.shield import is_from_signal_handler
 from aurora_otel.symptoms import Symptom
 from aurora_otel.telemetry import log, names
 from aurora_otel.topology import Reading, Role, Source, Verdict
@@ -49,8 +51,8 @@ class Arrivals:
         if identity is not None and identity.is_misrouted:
             opening, identity = self._reroute(driver, opening, identity, began)
         if identity is not None:
-            with self._around.now.shield.inside("track a connection"):
-                self._track(driver, opening, identity, began)
+            shield = self._around.now.shield
+            shield.run("track a connection", self._track, driver, opening, identity, began)
         return opening.connection
 
     def identify_again(self, track: Track) -> None:
@@ -61,12 +63,8 @@ class Arrivals:
         if connection is None or driver is None or access is None or track.lost:
             return
         opening = Opening(connection, access.login, lambda: connection, 0)
-        try:
-            with suppress_instrumentation():
-                identity = self._ask(driver, opening)
-        except DroppedError:
-            return
-        if identity.answer:
+        identity = self._ask(driver, opening)
+        if isinstance(identity, Identity) and identity.answer:
             track.instance = identity.answer.instance
             self._cluster_of(driver, identity)
 
@@ -74,20 +72,27 @@ class Arrivals:
 
     def _identify(self, driver: Driver, opening: Opening) -> tuple[Opening, Identity | None]:
         """Return where the connection landed; another connection if it died of the question."""
-        identity = None
-        dropped = False
-        with self._around.now.shield.inside("identify a connection"), suppress_instrumentation():
-            try:
-                identity = self._ask(driver, opening)
-            except DroppedError:
-                dropped = True
-        if not dropped:
+        shield = self._around.now.shield
+        identity = shield.run("identify a connection", self._ask, driver, opening)
+        if not isinstance(identity, DroppedError):
             return opening, identity
         opening = opening._replace(connection=opening.reconnect())
         # That server is known to be silent now: it is not asked again.
         return self._identify(driver, opening)
 
-    def _ask(self, driver: Driver, opening: Opening) -> Identity:
+    def _ask(self, driver: Driver, opening: Opening) -> Identity | DroppedError:
+        # In a copy of the context: a signal handler that raises cannot leave the application's own
+        # suppressed.
+        return copy_context().run(self._ask_suppressed, driver, opening)
+
+    def _ask_suppressed(self, driver: Driver, opening: Opening) -> Identity | DroppedError:
+        with suppress_instrumentation():
+            try:
+                return self._identify_by(driver, opening)
+            except DroppedError as error:
+                return error
+
+    def _identify_by(self, driver: Driver, opening: Opening) -> Identity:
         return self._identification.identify(
             driver,
             opening,
@@ -104,9 +109,10 @@ class Arrivals:
         self, driver: Driver, opening: Opening, identity: Identity, began: float
     ) -> tuple[Opening, Identity | None]:
         """Connect again while DNS leads to a reader and a verdict names another writer."""
-        cluster: Cluster | None = None
-        with self._around.now.shield.inside("respond to a misrouted connection"):
-            cluster = self._misrouted(driver, opening, identity)
+        shield = self._around.now.shield
+        cluster = shield.run(
+            "respond to a misrouted connection", self._misrouted, driver, opening, identity
+        )
         deadline = began + self._around.now.settings.refresh_timeout
         step = FIRST_STEP
         latest: Identity | None = identity
@@ -119,14 +125,13 @@ class Arrivals:
             step = pause(step, deadline)
             try:
                 other = opening._replace(connection=opening.reconnect())
-            except Exception:
-                if driver.is_closed(opening.connection):
+            except Exception as error:
+                if driver.is_closed(opening.connection) or is_from_signal_handler(error):
                     raise
                 # The application has one that works: it keeps that.
                 break
             if other.connection is not opening.connection:
-                with self._around.now.shield.inside("drop a misrouted connection"):
-                    driver.discard(opening.connection)
+                shield.run("drop a misrouted connection", driver.discard, opening.connection)
             opening, latest = self._identify(driver, other)
         return opening, latest
 

@@ -33,19 +33,21 @@ class Checkouts:
         shield = self._around.now.shield
         if shield.is_inside:
             return True
-        with shield.inside("judge a pooled connection"):
-            track = _track_of(connection)
-            return track is None or not track.cluster.is_ours or self._judge(track)
-        return True
+        return shield.run("judge a pooled connection", self._judge, connection) is not False
 
     def is_invalidated(self, connection: Any) -> bool:
         """Whether we have taken `connection` out of use; looks at nothing."""
-        with self._around.now.shield.inside("judge a connection that failed"):
-            track = _track_of(connection)
-            return track is not None and self._is_out_of_use(track)
-        return False
+        shield = self._around.now.shield
+        return shield.run("judge a connection that failed", self._was_taken_out, connection) is True
 
-    def _judge(self, track: Track) -> bool:
+    def _was_taken_out(self, connection: Any) -> bool:
+        track = _track_of(connection)
+        return track is not None and self._is_out_of_use(track)
+
+    def _judge(self, connection: Any) -> bool:
+        track = _track_of(connection)
+        if track is None or not track.cluster.is_ours:
+            return True
         if track.is_tracked and cleanup.hung_up([(track, track.socket)] if track.socket else ()):
             self._note_hang_up(track)
         if track.cluster.alert:

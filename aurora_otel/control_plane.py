@@ -202,13 +202,16 @@ class ControlPlane:
         # The thread may have inherited the context of the request that it was started in.
         otel_context.attach(Context())
         try:
-            with self._around.now.shield.inside("ask the RDS API"), suppress_instrumentation():
-                try:
-                    task()
-                except ApiError as error:
-                    self._tell(error)
+            self._around.now.shield.run("ask the RDS API", self._carry_out, task)
         finally:
             self._thread = None
+
+    def _carry_out(self, task: Callable[[], None]) -> None:
+        with suppress_instrumentation():
+            try:
+                task()
+            except ApiError as error:
+                self._tell(error)
 
     def _ask(self, endpoint: Endpoint, order: Order | None = None) -> None:
         """Ask, for the look with `order`, if it was one that asked for it."""

@@ -165,18 +165,29 @@ class _Switch:
         agent = self.agent
         if agent is None or registration.name in self._undo:
             return
-        with agent.shield.inside(f"patch {registration.name}"):
-            if isinstance(registration, pools.Registration):
-                self._undo[registration.name] = registration.load().install(module, agent)
-            elif agent.settings.drivers is None or registration.name in agent.settings.drivers:
-                driver = registration.load()
-                self._undo[registration.name] = driver.install(module, agent, self._traced)
+        undo = agent.shield.run(
+            f"patch {registration.name}", self._install, agent, registration, module
+        )
+        if undo is not None:
+            self._undo[registration.name] = undo
+
+    def _install(
+        self, agent: Agent, registration: _Registration, module: ModuleType
+    ) -> Callable[[], None] | None:
+        if isinstance(registration, pools.Registration):
+            return registration.load().install(module, agent)
+        if agent.settings.drivers is None or registration.name in agent.settings.drivers:
+            return registration.load().install(module, agent, self._traced)
+        return None
 
     def _patch_other(self, driver: dbapi.Adapter) -> None:
         agent = self.agent
         if agent is not None and driver.name not in self._undo:
-            with agent.shield.inside(f"patch {driver.name}"):
-                self._undo[driver.name] = driver.install(driver.module, agent, self._traced)
+            undo = agent.shield.run(
+                f"patch {driver.name}", driver.install, driver.module, agent, self._traced
+            )
+            if undo is not None:
+                self._undo[driver.name] = undo
 
 
 _switch = _Switch()
@@ -242,6 +253,8 @@ def patched() -> frozenset[str]:
 
 
 def _after_fork_in_child() -> None:
+    # A thread that does not exist here may have held it.
+    _switch._lock = threading.RLock()  # noqa: SLF001 - the module's own
     if _switch.agent is not None:
         _switch.agent.after_fork_in_child()
 

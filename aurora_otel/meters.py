@@ -166,11 +166,13 @@ class Meters:
         return found
 
     def _meet(self, pool: Any, describe: Callable[[], Description]) -> Meter:
-        meter = Meter("", self._now)
-        with self._now.shield.inside("meet a pool"):
-            meter = self._named(pool, describe())
-            pools, key = self._by_pool, id(pool)
-            pools[key] = weakref.ref(pool, lambda _: pools.pop(key, None)), meter
+        met = self._now.shield.run("meet a pool", self._keep, pool, describe)
+        return met or Meter("", self._now)
+
+    def _keep(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        meter = self._named(pool, describe())
+        pools, key = self._by_pool, id(pool)
+        pools[key] = weakref.ref(pool, lambda _: pools.pop(key, None)), meter
         return meter
 
     def _named(self, pool: Any, description: Description) -> Meter:

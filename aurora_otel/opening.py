@@ -11,6 +11,7 @@ from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.identify import SILENCE, Kind, Surface, Surfaces, dialogue
 from aurora_otel.drivers.protocol import Driver, Opening, Rows
 from aurora_otel.endpoints import Endpoint, EndpointMap, EndpointType
+from aurora_otel.shield import is_from_signal_handler
 from aurora_otel.topology import Answer, Role
 
 
@@ -115,6 +116,8 @@ class Identification:
             self._surfaces.learn(address, learnt)
             return Identity(silent.endpoint, answer, learnt.view)
         except Exception as error:
+            if is_from_signal_handler(error):
+                raise
             forgotten = self._clock() + SILENCE
             if isinstance(error, TimeoutError) or driver.is_closed(connection):
                 driver.discard(connection)

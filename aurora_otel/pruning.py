@@ -13,6 +13,7 @@ from aurora_otel.clusters import Cluster
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.failover import Surroundings
 from aurora_otel.refresh import Refresher
+from aurora_otel.settings import Settings
 from aurora_otel.symptoms import Symptom
 from aurora_otel.telemetry import log, names
 from aurora_otel.tracker import PruneReason, Track
@@ -52,23 +53,26 @@ class Rounds:
     def tick(self) -> float:
         """Do what is due; return the seconds until something is due again."""
         around, settings = self._around, self._around.now.settings
-        with around.now.shield.inside("background loop"):
-            around.tracker.drain()
-            self._merge_doubles()
-            self._respond_to_deferred()
-            self._look_where_due()
-            self._look_for_stuck_calls(settings.stuck_after)
-            for refresher in list(self._refreshers.values()):
-                refresher.ask_for_events()
-            self.tell_ended()
-            # A shorter interval may have been set meanwhile.
-            soonest = around.clock() + settings.prune_interval
-            self._next_prune = min(self._next_prune, soonest)
-            if around.clock() >= self._next_prune:
-                self._next_prune = soonest
-                self._prune()
+        around.now.shield.run("background loop", self._round, settings)
         often = min(_OFTEN, settings.stuck_after / 4) if settings.stuck_after else _OFTEN
         return max(0.01, min(often, self._next_prune - around.clock()))
+
+    def _round(self, settings: Settings) -> None:
+        around = self._around
+        around.tracker.drain()
+        self._merge_doubles()
+        self._respond_to_deferred()
+        self._look_where_due()
+        self._look_for_stuck_calls(settings.stuck_after)
+        for refresher in list(self._refreshers.values()):
+            refresher.ask_for_events()
+        self.tell_ended()
+        # A shorter interval may have been set meanwhile.
+        soonest = around.clock() + settings.prune_interval
+        self._next_prune = min(self._next_prune, soonest)
+        if around.clock() >= self._next_prune:
+            self._next_prune = soonest
+            self._prune()
 
     def tell_ended(self) -> None:
         """Tell of the connections that ended since the last call; from any thread."""

@@ -160,23 +160,28 @@ class Refresher:
         # The thread may have inherited the context of the request that it was started in.
         token = otel_context.attach(Context())
         try:
-            with around.now.shield.inside("look at the topology"), suppress_instrumentation():
-                reading = self._walk.read(
-                    self._targets(order),
-                    around.now.settings.refresh_timeout,
-                    view=self._cluster.view,
-                    suspect=order.suspect,
-                )
-                self.is_blind = reading.login_refused
-                if order.source is Source.RDS_API and _confirms(reading, order.hint):
-                    reading = replace(reading, source=Source.RDS_API)
-                outcome = self._act(order, reading, began_ns)
-                if reading.verdict is None and self.access is not None:
-                    self._api.consult(order, self.access.endpoint)
+            shield = around.now.shield
+            outcome = shield.run("look at the topology", self._read, order, began_ns) or outcome
         finally:
             otel_context.detach(token)
             self._cluster.detector.looked(around.clock(), confirmed=outcome.confirmed)
         return outcome
+
+    def _read(self, order: Order, began: int) -> Outcome:
+        with suppress_instrumentation():
+            reading = self._walk.read(
+                self._targets(order),
+                self._around.now.settings.refresh_timeout,
+                view=self._cluster.view,
+                suspect=order.suspect,
+            )
+            self.is_blind = reading.login_refused
+            if order.source is Source.RDS_API and _confirms(reading, order.hint):
+                reading = replace(reading, source=Source.RDS_API)
+            outcome = self._act(order, reading, began)
+            if reading.verdict is None and self.access is not None:
+                self._api.consult(order, self.access.endpoint)
+            return outcome
 
     def _hear(self, order: Order, reading: Reading, began: int) -> None:
         """Act on what the RDS API said: look whether the writer that it names is one."""

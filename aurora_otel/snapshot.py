@@ -96,6 +96,7 @@ INACTIVE = Snapshot(active=False, mode="", clusters=(), internal_failures={})
 
 def of(agent: Agent, now: float) -> Snapshot:
     """Return what `agent` tracks; `now` in seconds of the monotonic clock."""
+    agent.is_here()
     with agent.tracker.settled():
         clusters = tuple(_cluster(each, now) for each in agent.clusters)
     return Snapshot(

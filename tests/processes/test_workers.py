@@ -1,0 +1,56 @@
+"""Servers that fork workers from a parent with a connection open: each tracks its own alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from aurora_otel.lab import Failover
+from tests.conftest import eventually
+from tests.processes.programs import INSTRUMENTED, PYTHON, SCRIPTS, Server, environment
+
+GUNICORN = (PYTHON, "-m", "gunicorn", "tests.processes.service", "--workers", "2")
+GUNICORN += ("--bind", "127.0.0.1:{port}", "--log-level", "error", "--graceful-timeout", "1")
+UWSGI = (str(SCRIPTS / "uwsgi"), "--module", "tests.processes.service", "--master")
+UWSGI += ("--http-socket", "127.0.0.1:{port}", "--processes", "2", "--enable-threads")
+UWSGI += ("--need-app", "--die-on-term", "--disable-logging", "--pythonpath", ".")
+# Each forks its workers after the connection was opened in their parent.
+FORKING = {
+    "gunicorn": (*INSTRUMENTED, *GUNICORN, "--preload"),
+    "uwsgi": UWSGI,
+    "uwsgi-told": (*UWSGI, "--py-call-osafterfork"),
+}
+OF_THE_PARENT = "SELECT pid FROM pg_stat_activity WHERE application_name = 'parent'"
+
+
+@pytest.mark.parametrize("command", FORKING.values(), ids=FORKING)
+def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, command):
+    old = cluster.writer
+    with Server(*command, env=environment(cluster)) as server:
+        fresh = server.ask_each("state", 2)
+        (parent,) = {answer["loaded_in"] for answer in fresh.values()}
+        assert parent not in fresh
+        for answer in fresh.values():
+            assert answer["clusters"] == answer["tracked"] == answer["opens"] == 0
+        before = cluster.execute(old, OF_THE_PARENT)
+        assert len(before) == 1
+
+        assert server.ask_each("connect", 2).keys() == fresh.keys()
+        cluster.failover(Failover.SWITCHOVER)
+        # Each worker meets the failover itself, and cleans up.
+        written = server.ask_each("write", 2)
+        for answer in written.values():
+            assert answer["error"] == "ReadOnlySqlTransaction"
+            assert answer["tracked"] == 0
+            assert answer["failovers"] == 1
+            assert answer["failures"] == {}
+        eventually(lambda: cluster.sessions(old, application_name="worker") == 0)
+        assert cluster.execute(old, OF_THE_PARENT) == before
+
+        # Who ends takes nothing of the parent's along.
+        for pid in fresh:
+            os.kill(pid, signal.SIGTERM)
+        eventually(lambda: server.ask("state")["pid"] not in fresh)
+        assert cluster.execute(old, OF_THE_PARENT) == before
