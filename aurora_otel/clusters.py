@@ -21,6 +21,8 @@ from aurora_otel.tracker import Group, Track
 UNKNOWN = "unknown"
 # More instances than Aurora allows in a cluster (16): what exceeds this is not an Aurora's answer.
 MOST_INSTANCES = 64
+# So many names of instances lead to one cluster: readers come and go with the load for months.
+MOST_NAMES = 1024
 
 _numbers = itertools.count()
 
@@ -48,6 +50,7 @@ class Cluster:
         disagreements: how often the RDS API named another writer than the instances did.
         events: what the RDS API told of failovers, by kind.
         awaits_name: whether the RDS API is being asked what it is called: no metric shows it yet.
+        names: how many names of instances led to it first.
         is_ours: whether it belongs to the running agent of this process: not after a fork.
         successor: the cluster that has taken it over, if it turned out to be one with another.
         absorbed: those that it has taken over: what they reported goes on being reported.
@@ -77,6 +80,7 @@ class Cluster:
         self.disagreements = 0
         self.events: Counter[EventKind] = Counter()
         self.awaits_name = False
+        self.names = 0
         self._groups: dict[Group, Group] = {}
 
     def learn(self, instances: Iterable[str], now: float, *, by_writer: bool = False) -> None:
@@ -88,7 +92,9 @@ class Cluster:
             by_writer: whether the writer itself listed them: who is not among them is gone.
         """
         found = dict.fromkeys(itertools.islice(instances, MOST_INSTANCES))
-        self.members = found if by_writer else {**self.members, **found}
+        # The latest first: names that no writer confirms do not pile up.
+        merged = found if by_writer else {**found, **self.members}
+        self.members = dict.fromkeys(itertools.islice(merged, MOST_INSTANCES))
         for instance in found:
             if len(self.instances) >= MOST_INSTANCES:
                 break
@@ -215,8 +221,11 @@ class Clusters:
             cluster.domain = endpoint.domain
         self._claim(self._by_endpoint, _key(endpoint), cluster)
         for instance in instances:
-            if scope := self.endpoints.namespace(instance, endpoint.domain):
-                self._claim(self._by_instance, (scope, instance), cluster)
+            key = (self.endpoints.namespace(instance, endpoint.domain), instance)
+            if key[0] is None or (key not in self._by_instance and cluster.names >= MOST_NAMES):
+                continue
+            cluster.names += key not in self._by_instance
+            self._claim(self._by_instance, key, cluster)
 
     def settle_doubles(self) -> list[tuple[Cluster, Cluster]]:
         """Make one of each pair found to be one cluster; return them as (winner, loser)."""

@@ -6,11 +6,20 @@ names whom to ask.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
+from aurora_otel.discovery.dialect import NoAnswerError, identifier
 from aurora_otel.topology import EventKind
+
+# Characters of an event's message that are told, and what is told of others.
+_LONGEST = 512
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# As error codes and exceptions are called; whatever else becomes an attribute of metrics.
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
 
 class Trouble(str, Enum):
@@ -25,6 +34,27 @@ class Trouble(str, Enum):
     NOT_FOUND = "not_found"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+
+
+def identifiers(values: Any) -> tuple[str, ...]:
+    """Return those of `values` that are identifiers; the others name nobody."""
+    found = []
+    for value in values:
+        try:
+            found.append(identifier(value))
+        except NoAnswerError:  # noqa: PERF203 - each may be one
+            continue
+    return tuple(found)
+
+
+def text(value: Any) -> str:
+    """Return `value` as one line of a log."""
+    return _CONTROL.sub(" ", str(value)[:_LONGEST])
+
+
+def code(value: Any) -> str:
+    """Return `value` as an error's code, or `Unknown` if it is none."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else "Unknown"
 
 
 class ApiError(Exception):

@@ -18,13 +18,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aurora_otel import endpoints
 from aurora_otel.discovery.rds_answers import (
     ApiError,
     ApiEvent,
     ClusterDescription,
     CustomEndpoint,
     Trouble,
+    code,
+    identifiers,
+    text,
 )
+from aurora_otel.endpoints import EndpointType
 from aurora_otel.version import __version__
 
 if TYPE_CHECKING:
@@ -38,6 +43,8 @@ ATTEMPTS = 2
 LONGEST = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + 1.0
 # Aurora allows five custom endpoints; an answer that goes on beyond so many items is no use.
 _MOST_ITEMS = 500
+# Aurora has 16 instances, and five custom endpoints; what is beyond these is no Aurora's.
+_MOST_MEMBERS = 64
 # By the API's error code, or by the name of botocore's exception.
 _KINDS = {
     Trouble.NOT_INSTALLED: {"ImportError", "ModuleNotFoundError"},
@@ -103,20 +110,23 @@ class RdsApi:
 
         Needs `rds:DescribeDBClusters`.
         """
-        found = self._first("DescribeDBClusters", "DBClusters", {"DBClusterIdentifier": identifier})
-        members = found.get("DBClusterMembers", ())
-        writers = (each["DBInstanceIdentifier"] for each in members if each.get("IsClusterWriter"))
+        action = "DescribeDBClusters"
+        found = self._first(action, "DBClusters", {"DBClusterIdentifier": identifier})
+        if _named(found, "DBClusterIdentifier", action) != identifier.lower():
+            raise ApiError(Trouble.NOT_FOUND, f"rds:{action}", "AnotherCluster")
+        members = found.get("DBClusterMembers", ())[:_MOST_MEMBERS]
+        writers = [each.get("DBInstanceIdentifier") for each in members if _is_writer(each)]
         return ClusterDescription(
-            identifier=found["DBClusterIdentifier"],
+            identifier=identifier.lower(),
             region=self.region,
-            status=found.get("Status", ""),
-            engine=found.get("Engine", ""),
-            engine_version=found.get("EngineVersion", ""),
+            status=text(found.get("Status", "")),
+            engine=text(found.get("Engine", "")),
+            engine_version=text(found.get("EngineVersion", "")),
             endpoint=found.get("Endpoint", ""),
             reader_endpoint=found.get("ReaderEndpoint", ""),
             port=found.get("Port", 0),
-            writer=next(writers, None),
-            members=tuple(each["DBInstanceIdentifier"] for each in members),
+            writer=next(iter(identifiers(writers)), None),
+            members=identifiers(each.get("DBInstanceIdentifier") for each in members),
             iam_authentication=bool(found.get("IAMDatabaseAuthenticationEnabled")),
         )
 
@@ -129,28 +139,30 @@ class RdsApi:
         found = self._first(action, "DBInstances", {"DBInstanceIdentifier": instance})
         if not found.get("DBClusterIdentifier"):
             raise ApiError(Trouble.NOT_FOUND, f"rds:{action}", "NoClusterMember")
-        return str(found["DBClusterIdentifier"])
+        return _named(found, "DBClusterIdentifier", action)
 
     def cluster_of_custom_endpoint(self, name: str) -> str:
         """Return the identifier of the cluster that has a custom endpoint of this name.
 
         Needs `rds:DescribeDBClusterEndpoints`.
         """
-        wanted = {"DBClusterEndpointIdentifier": name}
-        found = self._first("DescribeDBClusterEndpoints", "DBClusterEndpoints", wanted)
-        return str(found["DBClusterIdentifier"])
+        action = "DescribeDBClusterEndpoints"
+        found = self._first(action, "DBClusterEndpoints", {"DBClusterEndpointIdentifier": name})
+        return _named(found, "DBClusterIdentifier", action)
 
     def custom_endpoints(self, cluster: ClusterDescription) -> tuple[CustomEndpoint, ...]:
-        """Return the custom endpoints of a cluster.
+        """Return the custom endpoints of a cluster: those with a name in its own domain.
 
         Needs `rds:DescribeDBClusterEndpoints`.
         """
+        domain = endpoints.parse(cluster.endpoint, cluster.port).domain
         wanted = {"DBClusterIdentifier": cluster.identifier}
         found = self._all("DescribeDBClusterEndpoints", "DBClusterEndpoints", wanted)
         return tuple(
             CustomEndpoint(item["Endpoint"], _custom_members(item, cluster.members))
-            for item in found
-            if item.get("EndpointType") == "CUSTOM" and item.get("Endpoint")
+            for item in found[:_MOST_MEMBERS]
+            if item.get("EndpointType") == "CUSTOM"
+            and _is_custom_endpoint(item.get("Endpoint", ""), domain)
         )
 
     def failover_events(self, identifier: str, since: datetime) -> tuple[ApiEvent, ...]:
@@ -169,9 +181,9 @@ class RdsApi:
             "EventCategories": ["failover"],
         }
         events = [
-            ApiEvent(item["Date"], item.get("Message", ""))
+            ApiEvent(item["Date"], text(item.get("Message", "")))
             for item in self._all("DescribeEvents", "Events", wanted)
-            if "failover" in item.get("EventCategories", ())
+            if "failover" in item.get("EventCategories", ()) and "Date" in item
         ]
         return tuple(sorted(events, key=lambda event: event.at))
 
@@ -282,8 +294,8 @@ def _connect(region: str | None, read_timeout: float, attempts: int) -> RDSClien
 def _kind(error: Exception) -> str:
     """Return the API's error code, or the exception's type."""
     response = getattr(error, "response", None)
-    if isinstance(response, dict):
-        return str(response.get("Error", {}).get("Code") or type(error).__qualname__)
+    if isinstance(response, dict) and (found := response.get("Error", {}).get("Code")):
+        return code(found)
     return type(error).__qualname__
 
 
@@ -295,9 +307,27 @@ def _trouble(error: Exception) -> Trouble:
     return Trouble.NOT_FOUND if _NOT_FOUND.fullmatch(kind) else Trouble.FAILED
 
 
+def _named(found: dict[str, Any], key: str, operation: str) -> str:
+    """Return the identifier under `key`, without which the answer is none."""
+    names = identifiers([found.get(key)])
+    if not names:
+        raise ApiError(Trouble.FAILED, f"rds:{operation}", "NoAnswer")
+    return names[0]
+
+
+def _is_writer(member: Any) -> bool:
+    return bool(member.get("IsClusterWriter"))
+
+
+def _is_custom_endpoint(host: str, domain: str | None) -> bool:
+    """Whether `host` is a custom endpoint in `domain`: no other name may join two clusters."""
+    named = endpoints.parse(host, 0)
+    return named.type is EndpointType.CUSTOM and named.domain == domain
+
+
 def _custom_members(item: dict[str, Any], members: tuple[str, ...]) -> tuple[str, ...]:
     """Return where a custom endpoint may lead: to its list, or to all but those on its list."""
     if static := item.get("StaticMembers"):
-        return tuple(static)
+        return identifiers(static[:_MOST_MEMBERS])
     excluded = item.get("ExcludedMembers", ())
     return tuple(member for member in members if member not in excluded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from aurora_otel import endpoints
 from aurora_otel.discovery.dns import rds_endpoint
@@ -52,7 +53,18 @@ def describe(api: RdsApi, identifier: str, domain: str | None) -> ClusterDescrip
         ApiError: the API did not answer, or knows another account's cluster of this name.
     """
     found = api.cluster(identifier)
-    named = endpoints.parse(found.endpoint, found.port).domain
-    if domain and named and domain != named:
+    writer = endpoints.parse(found.endpoint, found.port)
+    reader = endpoints.parse(found.reader_endpoint, found.port)
+    if domain and writer.domain and domain != writer.domain:
         raise ApiError(Trouble.NOT_FOUND, "rds:DescribeDBClusters", "AnotherAccount")
-    return found
+    # Its own endpoints' names alone: another cluster's would make one of the two.
+    own = (found.identifier, writer.domain)
+    return replace(
+        found,
+        endpoint=found.endpoint if _is(writer, EndpointType.WRITER, own) else "",
+        reader_endpoint=found.reader_endpoint if _is(reader, EndpointType.READER, own) else "",
+    )
+
+
+def _is(endpoint: Endpoint, kind: EndpointType, own: tuple[str, str | None]) -> bool:
+    return endpoint.type is kind and (endpoint.name, endpoint.domain) == own

@@ -91,6 +91,7 @@ class Walk:
             suspect: the instance that showed a symptom: it may hang.
         """
         began = self._clock()
+        self._avoid = {name: until for name, until in self._avoid.items() if until > began}
         waiting = deque(targets)
         if self._at not in (None, suspect):
             # An open connection answers in one round trip.
@@ -102,7 +103,7 @@ class Walk:
         follow = MOST_NAMES
         while waiting and not self._stopped:
             target = waiting.popleft()
-            if target.instance in asked or self._avoid.get(target.instance or "", began) > began:
+            if target.instance in asked or target.instance in self._avoid:
                 continue
             if target.instance:
                 asked.add(target.instance)

@@ -87,15 +87,15 @@ def test_the_members_of_custom_endpoints_are_read_page_by_page(api, plane, clust
     first, *others = cluster.instances
     plane.does.page = 1
     plane.does.endpoints = [
-        Endpoint("some", "some.cluster-custom-x", members=others),
-        Endpoint("others", "others.cluster-custom-x", excluded=others),
-        Endpoint("all", "all.cluster-custom-x"),
+        Endpoint("some", f"some.cluster-custom-{cluster.domain}", members=others),
+        Endpoint("others", f"others.cluster-custom-{cluster.domain}", excluded=others),
+        Endpoint("all", f"all.cluster-custom-{cluster.domain}"),
     ]
     found = {each.host: each.members for each in api.custom_endpoints(api.cluster("lab"))}
     assert found == {
-        "some.cluster-custom-x": tuple(others),
-        "others.cluster-custom-x": (first,),
-        "all.cluster-custom-x": cluster.instances,
+        f"some.cluster-custom-{cluster.domain}": tuple(others),
+        f"others.cluster-custom-{cluster.domain}": (first,),
+        f"all.cluster-custom-{cluster.domain}": cluster.instances,
     }
     assert plane.calls["DescribeDBClusterEndpoints"] == 3
 
