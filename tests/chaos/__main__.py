@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from aurora_otel.lab import Cluster
@@ -14,6 +15,9 @@ from tests.chaos.lab import ENGINES, lab
 from tests.chaos.plan import Event, kept, plan
 from tests.chaos.run import Outcome, Run, Violation
 from tests.chaos.shortest import shortest
+
+# In which a shorter history is looked for, if time allows.
+_MOST_RUNS = 50
 
 
 def main() -> int:
@@ -40,12 +44,14 @@ def _cut(
 ) -> None:
     """Look for the shortest history that shows the same, and tell it."""
 
+    deadline = time.monotonic() + arguments.cut
+
     def shows(part: tuple[Event, ...]) -> bool:
         again = Run(cluster, part, arguments.bug).outcome().violation
         return again is not None and again.promise == violation.promise
 
     happened = outcome.events[: violation.events]
-    best = shortest(happened, shows, arguments.cut)
+    best = shortest(happened, lambda part: time.monotonic() < deadline and shows(part), _MOST_RUNS)
     # Threads take turns as they like.
     times = sum(shows(best) for _ in range(arguments.repeat))
     arguments.keep = [event.number for event in best]
@@ -59,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="of the servers")
     parser.add_argument("--keep", type=_numbers, help="these events of the plan alone: 3,7,12")
     parser.add_argument("--bug", choices=sorted(BUGS), help="plant this one")
-    parser.add_argument("--cut", type=int, default=12, help="runs to find a shorter history in")
+    parser.add_argument("--cut", type=float, default=180, help="seconds to find a shorter one in")
     parser.add_argument("--repeat", type=int, default=3, help="runs of the shortest history")
     parser.add_argument("--summary", type=Path, help="write a summary into this document")
     return parser.parse_args()

@@ -128,8 +128,8 @@ def test_what_is_raised_where_it_must_not_be(truth):
         ("threads", 4, 4, []),
         ("threads", 4, 3, []),
         ("threads", 4, 5, ["Leftovers"]),
-        ("MiB of memory", 100, 150, []),
-        ("MiB of memory", 100, 200, ["Leftovers"]),
+        ("MiB of memory", 100, 130, []),
+        ("MiB of memory", 100, 133, ["Leftovers"]),
     ],
 )
 def test_what_is_left(what, before, after, expected, truth):

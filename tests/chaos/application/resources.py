@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import os
 import threading
 import time
@@ -28,6 +30,9 @@ class Resources:
     @staticmethod
     def now() -> Resources:
         """Return what there is now."""
+        gc.collect()
+        # What is free, and merely kept by the allocator, is not ours: after a peak it may be a lot.
+        ctypes.CDLL(None).malloc_trim(0)
         threads = sorted(thread.name for thread in threading.enumerate())
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         return Resources(tuple(threads), tuple(sorted(_descriptors())), pages * _PAGE // _MIB)
@@ -43,10 +48,8 @@ class Resources:
 
     def is_back(self) -> bool:
         """Whether there is no more than this now, memory apart."""
-        now = Resources.now()
-        return len(now.threads) <= len(self.threads) and len(now.descriptors) <= len(
-            self.descriptors
-        )
+        threads, descriptors = threading.active_count(), len(list(_descriptors()))
+        return threads <= len(self.threads) and descriptors <= len(self.descriptors)
 
 
 def settle(condition: Callable[[], bool], within: float = _PATIENCE) -> bool:

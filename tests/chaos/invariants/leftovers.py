@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from tests.chaos.facts import Fact, Left
 from tests.chaos.truth import Truth
 
-# What the process may keep, in MiB: allocators give little back, and the SDK keeps its series.
-_MEMORY = 64
+# What the process may keep, in MiB: allocators give back whole pages, and the SDK keeps its series.
+_MEMORY = 32
 
 
 class Leftovers:
