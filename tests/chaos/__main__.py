@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from aurora_otel.lab import Cluster
+from aurora_otel.lab import Cluster, LabError
 from tests.chaos import report
 from tests.chaos.application.bugs import BUGS
 from tests.chaos.lab import ENGINES, lab
@@ -28,7 +28,11 @@ def main() -> int:
         events = kept(events, arguments.keep)
     command = _command(arguments)
     with lab(arguments.engine) as cluster:
-        outcome = Run(cluster, events, arguments.bug).outcome()
+        try:
+            outcome = Run(cluster, events, arguments.bug).outcome()
+        except LabError:
+            _say(f"seed {arguments.seed}: the lab broke down, which says nothing of us: {command}")
+            raise
         _say(report.brief(arguments.seed, outcome))
         if outcome.violation:
             _say(report.failure(command, outcome.violation))

@@ -49,6 +49,7 @@ class Application:
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.teller = Teller()
+        _tell_the_unhandled(self.teller)
         self.database: Database = _ENGINES[start["engine"]](start["logins"], start["password"])
         self.backend = Backend()
         self._stopped = threading.Event()
@@ -194,7 +195,6 @@ def main() -> None:
     start = json.loads(sys.stdin.readline())
     with resolving(start["hosts"]):
         application = Application(start)
-        _tell_the_unhandled(application.teller)
         for line in sys.stdin:
             order = json.loads(line)
             application.order(order.pop("do"), order)
