@@ -11,6 +11,7 @@ from pg8000 import core
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from aurora_otel import cleanup
+from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 
 
@@ -24,7 +25,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     """Run a statement in a simple query: no transaction is begun, no converter is used.
 
     Raises:
-        TimeoutError: nothing came for `timeout` seconds; the connection is dropped.
+        TimeoutError: it took longer than `timeout` seconds; the connection is dropped.
         DatabaseError: the server refused it.
         BaseException: something came in between, an interrupt perhaps; the connection is dropped.
     """
@@ -33,9 +34,11 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     answer = _Answer(statement)
     sock.settimeout(timeout)
     try:
-        connection.send_QUERY(statement)
-        core._flush(connection._sock)  # noqa: SLF001 - pg8000's own way of sending
-        connection.handle_messages(answer)
+        # The socket's own limit is for each piece of an answer, which may have no end.
+        with deadline(cleanup.identify(sock.fileno()), timeout, Exception):
+            connection.send_QUERY(statement)
+            core._flush(connection._sock)  # noqa: SLF001 - pg8000's own way of sending
+            connection.handle_messages(answer)
     except DatabaseError:
         raise  # which came with a complete answer
     except BaseException as error:

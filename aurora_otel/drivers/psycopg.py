@@ -201,7 +201,8 @@ def _limited(generator: Generator[Any, Any, Any], deadline: float) -> Generator[
             state = next(generator)
             while True:
                 ready = yield state
-                if not ready and time.monotonic() >= deadline:
+                # Also while something comes: an answer may have no end.
+                if time.monotonic() >= deadline:
                     raise TimeoutError
                 state = generator.send(ready)
         except StopIteration as end:

@@ -13,6 +13,7 @@ from pymysql.constants import CLIENT, COMMAND, SERVER_STATUS
 
 from aurora_otel import cleanup
 from aurora_otel.drivers import mysql_family
+from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.endpoints import Address
 
@@ -27,10 +28,12 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     """Run one statement and leave the connection's state as it is.
 
     Raises:
-        TimeoutError: a packet took longer than `timeout` seconds.
+        TimeoutError: it took longer than `timeout` seconds.
         pymysql.Error: the driver's own.
     """
-    with _time_limit(connection, timeout):
+    # The driver's own limit is for each packet of an answer, which may have no end.
+    sock = cleanup.identify(fileno(connection))
+    with _time_limit(connection, timeout), deadline(sock, timeout, pymysql.Error):
         connection._execute_command(COMMAND.COM_QUERY, statement)
         result = _TextResult(connection)
         result.read()
