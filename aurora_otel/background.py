@@ -26,7 +26,9 @@ class Background:
         self._tick = tick
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self._appointing = threading.Lock()
+        # Who runs after whom. No lock: one that was made before gevent replaced them is no place to
+        # switch greenlets in, as asking for a thread's life does.
+        self._successors: dict[threading.Thread | None, threading.Thread] = {}
         self._wakes: queue.SimpleQueue[None] | None = None
 
     @property
@@ -60,10 +62,10 @@ class Background:
         wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         # Of several that were started at the same moment, one goes on. This is decided here, where
         # no signal interrupts it.
-        with self._appointing:
-            if self.is_running:
-                return
-            self._thread, self._wakes = threading.current_thread(), wakes
+        before, current = self._thread, threading.current_thread()
+        if self.is_running or self._successors.setdefault(before, current) is not current:
+            return
+        self._thread, self._wakes = current, wakes
         # The thread may have inherited the context of the request that it was started in.
         otel_context.attach(Context())
         while not self._stopped:
