@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import threading
 from pathlib import Path
 
+import mariadb
+import mysql.connector
 import MySQLdb
 import pymysql
 import pytest
 
+from aurora_otel.endpoints import Address
 from aurora_otel.lab import Cluster, mariadb_settings
-from tests.behaviour.mysql import arguments, executed
+from tests.behaviour.mysql import arguments
+from tests.behaviour.sql import run
 from tests.behaviour.tls import self_signed
 from tests.conftest import eventually
 
 CIPHER = "SHOW STATUS LIKE 'Ssl_cipher'"
-MODULES = {"pymysql": pymysql, "mysqlclient": MySQLdb}
+MODULES = {
+    "pymysql": pymysql,
+    "mysqlclient": MySQLdb,
+    "mysql-connector": mysql.connector,
+    "mariadb": mariadb,
+}
 # How an application asks for TLS, and for the server's certificate to be checked.
 WAYS = {
     "pymysql": {"ssl_verify_cert": True, "ssl_verify_identity": True},
     "mysqlclient": {"ssl_mode": "VERIFY_IDENTITY"},
+    "mysql-connector": {"ssl_verify_cert": True, "ssl_verify_identity": True},
+    "mariadb": {"ssl_verify_cert": True},
 }
 
 
-@pytest.fixture(scope="module")
-def encrypted():
+@contextlib.contextmanager
+def running(name):
     """A cluster of one whose server has a certificate, and that certificate."""
     # The server runs as another user, which pytest's own directories keep out.
     directory = Path(tempfile.mkdtemp())
@@ -36,14 +48,27 @@ def encrypted():
         texts = self_signed(f"127.0.0.{number}" for number in range(1, 255))
         for file, text in zip((certificate_file, key_file), texts, strict=True):
             file.write_text(text)
-        patch.delitem(mariadb_settings._ALWAYS, "skip-ssl")
+        patch.delitem(mariadb_settings._ALWAYS, "skip-ssl", raising=False)
         patch.setitem(mariadb_settings._ALWAYS, "ssl-cert", str(certificate_file))
         patch.setitem(mariadb_settings._ALWAYS, "ssl-key", str(key_file))
-        with Cluster("tls", engine="mysql", instances=["tls-1"]) as cluster:
+        with Cluster(name, engine="mysql", instances=[f"{name}-1"]) as cluster:
             require = f"ALTER USER {cluster.user} REQUIRE SSL"
             cluster.execute(cluster.writer, require)
             yield cluster, certificate_file
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def encrypted():
+    with running("tls") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def somebody_else():
+    """Where a server with another certificate listens, which would let our login in."""
+    with running("other") as (cluster, _):
+        yield Address(*cluster.plain_address(cluster.writer))
 
 
 @pytest.fixture
@@ -57,8 +82,8 @@ def opened(request, start, encrypted):
     cluster, certificate_file = encrypted
     host, port = cluster.plain_address(cluster.writer)
     agent = start(instance_endpoints="")
-    ssl = {"ca": str(certificate_file)}
-    ways = {"ssl_ca": ssl["ca"]} if request.param == "pymysql" else {"ssl": ssl}
+    ca = str(certificate_file)
+    ways = {"ssl": {"ca": ca}} if request.param == "mysqlclient" else {"ssl_ca": ca}
     login = {**arguments(cluster), "host": host, "port": port, **ways, **WAYS[request.param]}
     connection = MODULES[request.param].connect(**login)
     (refresher,) = agent.internals.refreshers.values()
@@ -68,7 +93,7 @@ def opened(request, start, encrypted):
 
 def test_our_own_connection_is_encrypted_like_the_applications(opened):
     connection, access = opened
-    assert executed(connection, CIPHER)[-1][0][1]
+    assert run(connection, CIPHER)[0][1]
     for address in (None, access.endpoint.address):
         monitor = access.driver.monitor(access.login, address, 5.0)
         ((_, cipher),) = monitor.ask(CIPHER, 5.0)
@@ -116,3 +141,11 @@ def test_a_login_that_is_not_valid_is_told_from_other_errors(opened):
         driver.monitor(access.login, access.endpoint.address._replace(port=1), 5.0)
     assert not driver.login_refused(unreachable.value)
     assert "secret" not in repr(access.login)
+
+
+def test_a_server_with_another_certificate_is_refused_by_us(opened, somebody_else):
+    connection, access = opened
+    with pytest.raises(Exception, match=r"(?i)certificate|ssl|tls") as refused:
+        access.driver.monitor(access.login, somebody_else, 5.0)
+    assert not access.driver.login_refused(refused.value)
+    assert run(connection, "SELECT 1")[0][0] == 1

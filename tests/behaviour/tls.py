@@ -25,21 +25,28 @@ class Encrypted:
 
     Attributes:
         address: where it listens.
+        file: its certificate, and its key.
         trust: what a client needs to trust it.
         handshakes: how many clients spoke TLS with it.
 
     Args:
         server: the address of the server behind it.
         directory: for the certificate.
+        clients: the file of the certificate that clients have to show, if they have to.
     """
 
-    def __init__(self, server: tuple[str, int], directory: Path) -> None:
-        certificate, key = self_signed()
-        (directory / "server.pem").write_text(certificate + key)
+    def __init__(
+        self, server: tuple[str, int], directory: Path, *, clients: Path | None = None
+    ) -> None:
+        self.file = directory / "server.pem"
+        certificate = write_self_signed(self.file)
         self.trust = ssl.create_default_context(cadata=certificate)
         self.handshakes = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(directory / "server.pem")
+        self._context.load_cert_chain(self.file)
+        if clients is not None:
+            self._context.verify_mode = ssl.CERT_REQUIRED
+            self._context.load_verify_locations(clients)
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()
@@ -78,6 +85,14 @@ class Encrypted:
                 return False
             (server if source is client else client).sendall(data)
         return True
+
+
+def write_self_signed(file: Path) -> str:
+    """Write a certificate and its key into `file`; return the certificate."""
+    certificate, key = self_signed()
+    file.touch(mode=0o600)
+    file.write_text(certificate + key)
+    return certificate
 
 
 def self_signed(addresses: Iterable[str] = ("127.0.0.1",)) -> tuple[str, str]:
