@@ -1,0 +1,42 @@
+"""An application ends as it would without us: at once, silently, with its own exit status."""
+
+from __future__ import annotations
+
+import pytest
+
+from aurora_otel.collector import Collector
+from tests.conftest import eventually
+from tests.processes import programs
+from tests.processes.programs import INSTRUMENTED, PYTHON
+
+WAYS = {
+    "look": 0,
+    "from_a_thread": 0,
+    "in_a_thread_that_goes_on": 0,
+    "in_the_middle_of_a_look": 3,
+    "at_once": 4,
+    "with_an_error": 5,
+    "at_exit": 0,
+}
+# The ends of everybody else's connections that psycopg notices: without us, too.
+LEAKED = "ResourceWarning"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_program_ends_as_without_us(cluster, way):
+    program = (PYTHON, "-W", f"ignore::{LEAKED}", "-m", "tests.processes.exiting", way)
+    with Collector() as collector:
+        # Nothing is exported before the end.
+        exporting = collector.environment("exiting", interval=3600)
+        # Its own end starts a thread, too late, and says so; without us, too.
+        exporting["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "logging"
+        env = programs.environment(cluster, **exporting)
+        plain = programs.run(*program, env=env)
+        ended = programs.run(*INSTRUMENTED, *program, env=env)
+        assert (plain.returncode, plain.stderr) == (WAYS[way], "")
+        assert (ended.returncode, ended.stderr) == (WAYS[way], "")
+        if way != "at_once":
+            opens = collector.latest("aurora.connection.opens")
+            assert sum(point.value for point in opens) >= 3
+            assert any(span.name == "track connection" for span in collector.spans)
+    eventually(lambda: sum(map(cluster.sessions, cluster.instances)) == 0)
