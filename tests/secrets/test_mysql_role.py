@@ -1,4 +1,4 @@
-"""Aurora MySQL asks for no grant: what is read, every user may read."""
+"""On MySQL nothing is asked but the variables and the table that the lab shows to every user."""
 
 from __future__ import annotations
 
