@@ -1,0 +1,40 @@
+"""A Celery application whose parent has connected before its workers are forked."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
+
+from tests.processes import service
+
+app = Celery(
+    "tests.processes.celery_tasks",
+    broker="filesystem://",
+    backend=f"file://{os.environ['PROCESS_QUEUE']}/results",
+)
+app.conf.update(
+    broker_transport_options={
+        f"data_folder_{way}": f"{os.environ['PROCESS_QUEUE']}/messages" for way in ("in", "out")
+    },
+    worker_hijack_root_logger=False,
+)
+
+
+@app.task
+def carry_out(order):
+    return service.carry_out(order)
+
+
+@app.task(soft_time_limit=1)
+def write_until_the_limit():
+    """Have the limit strike in the middle of whatever the agent does."""
+    try:
+        while True:
+            service.connect()
+            service.own.pop().close()
+    except SoftTimeLimitExceeded:
+        time.sleep(0)
+        return {**service.carry_out("connect"), "limit": True}

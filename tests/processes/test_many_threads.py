@@ -1,0 +1,74 @@
+"""Threads that open, use, leak and close connections while the cluster fails over."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+
+import psycopg
+import psycopg2
+
+from aurora_otel.lab import Failover
+from tests.behaviour.sql import Call, attempt, run
+from tests.conftest import eventually
+
+THREADS = 64
+
+
+def test_books_balance_and_nothing_hangs(start, cluster, connect, driver):
+    module = {"psycopg": psycopg, "psycopg2": psycopg2}[driver]
+    agent = start(refresh_interval=0.2)
+    # To readers, whatever happens to the writer: nobody may close these.
+    reader = max(cluster.readers)
+    healthy = [connect(cluster.dsn(reader)) for _ in range(4)]
+    stopped = threading.Event()
+
+    def work(number):
+        """One of four habits: close, leak, leak in a cycle, or hold until something fails."""
+        held = None
+        while not stopped.is_set():
+            with contextlib.suppress(module.Error):
+                connection = held or connect(cluster.dsn("writer"), connect_timeout=5)
+                connection.autocommit = True
+                held = connection if number % 4 == 3 else None
+                try:
+                    run(connection, "INSERT INTO writes (x) VALUES ('threads')")
+                except module.Error:
+                    held = None
+                    raise
+                if number % 4 == 0:
+                    connection.close()
+                elif number % 4 == 2:
+                    connection.cycle = [connection] if hasattr(connection, "__dict__") else None
+                del connection
+        if held is not None:
+            held.close()
+
+    calls = [Call(lambda number=number: work(number)) for number in range(THREADS)]
+    try:
+        for how in (Failover.SWITCHOVER, Failover.CRASH):
+            target = next(name for name in cluster.readers if name != reader)
+            before = agent.told.metric("aurora.failovers")
+            opens = agent.told.metric("aurora.connection.opens")
+            eventually(lambda: agent.told.metric("aurora.connection.opens") > opens + 100)  # noqa: B023 - called at once
+            cluster.failover(how, target=target)
+            eventually(lambda: agent.told.metric("aurora.failovers") > before)  # noqa: B023 - as above
+            cluster.heal()
+    finally:
+        stopped.set()
+    for call in calls:
+        assert call.outcome(within=60) is None
+    for connection in healthy:
+        assert attempt(lambda connection=connection: run(connection, "SELECT 1")) is None
+        connection.close()
+    gc.collect()
+    eventually(lambda: agent.tracked() == 0)
+    told = agent.told.metric
+    assert told("aurora.connection.opens") == (
+        told("aurora.connection.closes")
+        + told("aurora.connection.prunes")
+        + told("aurora.connection.invalidations", invalidation_outcome="closed")
+    )
+    assert told("aurora.connection.invalidations", invalidation_outcome="failed") == 0
+    assert told("aurora.failovers") == 2
