@@ -18,7 +18,8 @@ from tests.conftest import eventually
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "adding-a-driver.md").read_text(encoding="utf-8")
-CALL, FILE, LINE = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+CALL, FILE = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+(LINE,) = re.findall(r"^```diff\n\+(.*?\n)```$", TEXT, re.MULTILINE)
 REGISTRY = "REGISTRY = (\n"
 
 
