@@ -9,18 +9,13 @@ from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
 
 from tests.processes import service
+from tests.processes.queues import folders
 
+QUEUE = os.environ["PROCESS_QUEUE"]
 app = Celery(
-    "tests.processes.celery_tasks",
-    broker="filesystem://",
-    backend=f"file://{os.environ['PROCESS_QUEUE']}/results",
+    "tests.processes.celery_tasks", broker="filesystem://", backend=f"file://{QUEUE}/results"
 )
-app.conf.update(
-    broker_transport_options={
-        f"data_folder_{way}": f"{os.environ['PROCESS_QUEUE']}/messages" for way in ("in", "out")
-    },
-    worker_hijack_root_logger=False,
-)
+app.conf.update(broker_transport_options=folders(QUEUE), worker_hijack_root_logger=False)
 
 
 @app.task

@@ -9,6 +9,7 @@ import pytest
 from aurora_otel.lab import Failover
 from tests.conftest import eventually
 from tests.processes.programs import INSTRUMENTED, PYTHON, ROOT, environment
+from tests.processes.queues import folders
 from tests.processes.test_workers import OF_THE_PARENT
 
 
@@ -33,10 +34,7 @@ def _client(directory):
     from celery import Celery  # noqa: PLC0415 - slow to import, and wanted here alone
 
     client = Celery(broker="filesystem://", backend=f"file://{directory}/results")
-    client.conf.broker_transport_options = {
-        "data_folder_in": f"{directory}/messages",
-        "data_folder_out": f"{directory}/messages",
-    }
+    client.conf.broker_transport_options = folders(directory)
 
     def call(task, *args):
         return client.send_task(f"tests.processes.celery_tasks.{task}", args).get(timeout=60)

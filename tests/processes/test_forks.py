@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import traceback
@@ -13,6 +14,9 @@ import aurora_otel
 from aurora_otel.lab import Failover
 from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
 from tests.conftest import eventually
+from tests.drivers.descriptors import DRIVERS
+from tests.processes import programs
+from tests.processes.programs import PYTHON
 
 # The lab and the agent run threads, as applications do.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -134,3 +138,36 @@ def test_the_loop_runs_in_a_child_that_connects(agent, cluster, connect):
     assert agent.told.metric("aurora.connection.opens") == 1
     assert agent.told.metric("aurora.connection.prunes") == 0
     connection.close()
+
+
+def test_a_child_that_ends_says_no_farewell_on_its_parents_monitoring_connection(mysql_lab):
+    # mysqlclient says farewell when an object goes, whichever process it goes in.
+    mysql_lab.heal()
+    ended = programs.run(
+        PYTHON,
+        "-m",
+        "tests.processes.forking",
+        env=programs.environment(
+            mysql_lab,
+            PROCESS_LOGIN=json.dumps(_mysqlclient().login(mysql_lab)),
+            AURORA_OTEL_WRITER_ENDPOINTS=":".join(map(str, mysql_lab.address("writer"))),
+        ),
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    before, after = json.loads(ended.stdout)
+    assert len(before) == 1
+    assert before == after
+
+
+def _mysqlclient():
+    return next(driver for driver in DRIVERS if driver.name == "mysqlclient")
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_process_of_multiprocessing_tracks_its_own_alone(cluster, method):
+    env = programs.environment(cluster)
+    ended = programs.run(PYTHON, "-m", "tests.processes.multiprocess", method, env=env)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    told = json.loads(ended.stdout)
+    assert told["children"] == [{"before": 0, "after": 1, "opens": 1}] * 3
+    assert told["parent"] == {"tracked": 1, "opens": 1, "works": True}

@@ -1,0 +1,63 @@
+"""Many connections in one process, without the agent and with it: `make soak`.
+
+python -m tests.processes.soak 100000 10000 > docs/reliability-connections.md
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from aurora_otel.lab import Cluster
+from tests.processes.programs import PYTHON, ROOT, environment
+
+
+def churn(cluster, closed, leaked):
+    """Open that many connections in two processes, side by side; return what each tells.
+
+    Straight at the servers, past the gateway: it is the process that is to be kept busy.
+    """
+    login = {"user": cluster.user, "password": cluster.password, "database": cluster.database}
+    places = [cluster.plain_address(name) for name in cluster.instances]
+    logins = [{"host": host, "port": port, **login} for host, port in places]
+    named = zip(cluster.instances, places, strict=True)
+    endpoints = ",".join(f"{name}={host}:{port}" for name, (host, port) in named)
+    env = environment(
+        cluster, PROCESS_LOGIN=json.dumps(logins), AURORA_OTEL_INSTANCE_ENDPOINTS=endpoints
+    )
+    processes = {
+        how: subprocess.Popen(
+            [PYTHON, "-m", "tests.processes.churn", how, str(closed), str(leaked)],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for how in ("plain", "instrumented")
+    }
+    try:
+        return {how: json.loads(each.communicate()[0]) for how, each in processes.items()}
+    finally:
+        for each in processes.values():
+            each.kill()
+            each.wait()
+
+
+def table(told):
+    """The figures of both runs, as Markdown."""
+    rows = ["| | plain driver | with aurora-otel |", "|---|---|---|"]
+    for name in ("descriptors", "threads", "tracked"):
+        cells = (f"{run['before'][name]} → {run['after'][name]}" for run in told.values())
+        rows.append(f"| {name}, before → after | {' | '.join(cells)} |")
+    for name in ("before", "after"):
+        cells = (f"{run[name]['resident'] / 2**20:.1f} MiB" for run in told.values())
+        rows.append(f"| resident memory {name} | {' | '.join(cells)} |")
+    cells = (f"{run['seconds']:.0f} s" for run in told.values())
+    rows.append(f"| duration, both side by side | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    with Cluster("soak", engine="mysql") as cluster:
+        sys.stdout.write(table(churn(cluster, int(sys.argv[1]), int(sys.argv[2]))) + "\n")

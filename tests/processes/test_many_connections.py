@@ -1,0 +1,15 @@
+"""Many connections in one process leave nothing behind; `make soak` does the same with more."""
+
+from __future__ import annotations
+
+from tests.processes.soak import churn, table
+
+
+def test_nothing_is_left_of_them(mysql_lab):
+    mysql_lab.heal()
+    told = churn(mysql_lab, 2000, 200)
+    plain, ours = told["plain"], told["instrumented"]
+    for name in ("descriptors", "threads", "tracked"):
+        assert ours["before"][name] == ours["after"][name], table(told)
+    assert ours["failures"] == {}
+    assert ours["after"]["resident"] <= 1.05 * plain["after"]["resident"], table(told)
