@@ -13,7 +13,7 @@ EVENTS ?= 200
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-upstream test-all compat chaos lint format docs picture wheel servers clean
+.PHONY: help demo lab test test-upstream test-all compat chaos soak lint format docs picture wheel servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,6 +41,9 @@ compat: $(VENV)/.compat servers ## run the drivers' and frameworks' own tests, w
 
 chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EVENTS=200
 	printf '%s\n' $(SEED) | xargs -P 2 -I @ $(BIN)/python -m tests.chaos --seed @ --events $(EVENTS) $(ARGS)
+
+soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without us and with us
+	$(BIN)/python -m tests.processes.soak 100000 10000 docs/reliability.md
 
 test-all: $(VENV)/.dev ## run the tests on every CPython from 3.10 on that is installed
 	$(BIN)/nox $(ARGS)

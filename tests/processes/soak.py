@@ -1,6 +1,7 @@
 """Many connections in one process, without the agent and with it: `make soak`.
 
-python -m tests.processes.soak 100000 10000 > docs/reliability-connections.md
+`python -m tests.processes.soak 100000 10000 docs/reliability.md` opens and closes 100,000, leaks
+10,000, and writes what came of it into that document.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from aurora_otel.lab import Cluster
 from tests.processes.programs import PYTHON, ROOT, environment
+
+BEGIN, END = "<!-- soak: written by the command itself -->", "<!-- /soak -->"
 
 
 def churn(cluster, closed, leaked):
@@ -58,6 +62,18 @@ def table(told):
     return "\n".join(rows)
 
 
+def write(document, closed, leaked, told):
+    """Put the figures into a document, between the marks for them."""
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    command = f"`python -m tests.processes.soak {closed} {leaked}`, with mysqlclient:"
+    document.write_text(f"{before}{BEGIN}\n\n{command}\n\n{table(told)}\n\n{END}{after}")
+
+
 if __name__ == "__main__":
+    closed, leaked = map(int, sys.argv[1:3])
     with Cluster("soak", engine="mysql") as cluster:
-        sys.stdout.write(table(churn(cluster, int(sys.argv[1]), int(sys.argv[2]))) + "\n")
+        told = churn(cluster, closed, leaked)
+    sys.stdout.write(table(told) + "\n")
+    for document in sys.argv[3:]:
+        write(Path(document), closed, leaked, told)
