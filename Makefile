@@ -11,6 +11,8 @@ SEED ?= 1 2 3
 EVENTS ?= 200
 # Two at a time: most of a test's time is waiting for a server.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
+# Real servers on a busy machine: what fails gets a second try, and is listed if it needed one.
+AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test test-upstream test-all compat chaos soak lint format docs picture wheel servers clean
@@ -29,7 +31,7 @@ bench: $(VENV)/.bench ## measure what it costs, side by side with others; QUICK=
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report
 
 test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations

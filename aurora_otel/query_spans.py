@@ -26,7 +26,7 @@ from aurora_otel.settings import QuerySpans
 from aurora_otel.version import __version__
 
 # A statement's first word. Not up to the next space: what follows may be a literal.
-_OPERATION = re.compile(r"[\s(]*([A-Za-z]+)")
+_OPERATION = re.compile(r"[\s(]*([A-Za-z][A-Za-z0-9_]*)")
 
 
 class QueryTracer:

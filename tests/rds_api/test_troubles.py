@@ -26,7 +26,7 @@ from tests.rds_api.control_plane import ControlPlane
 PRIVATE = "db.example.com"
 # Of the machine that the tests share with others, in seconds; a call that waited for the API would
 # wait for longer where it is silent or slow.
-NOISE = 1.5
+NOISE = 2.5
 
 
 @dataclass
