@@ -15,7 +15,7 @@ SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-upstream test-all compat chaos soak lint format docs picture wheel servers clean
+.PHONY: help demo lab test test-upstream test-pools test-all compat chaos soak lint format docs picture wheel servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,9 @@ test: $(VENV)/.dev ## run the tests
 test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations
 	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
 	TEST_BESIDE_UPSTREAM=after $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
+
+test-pools: $(VENV)/.dev servers ## run every pool with every driver, and 1,000 units of work for each
+	TEST_POOLS=all $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/pools/test_failovers.py $(ARGS)
 
 compat: $(VENV)/.compat servers ## run the drivers' and frameworks' own tests, without us and with us
 	$(BIN)/python -m tests.compat $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -380,9 +381,12 @@ class Case(NamedTuple):
 
         The others do enough to use each idle connection many times over.
         """
-        return 1000 if self.kind.name in FIRST and self.driver.name == self.kind.drivers[0] else 200
+        first = self.kind.name in FIRST and self.driver.name == self.kind.drivers[0]
+        return 1000 if first or EVERYTHING else 200
 
 
+# `make test-pools`: every kind with every driver, and 1,000 units of work for each.
+EVERYTHING = os.environ.get("TEST_POOLS", "") == "all"
 # Every kind with the first driver that it works with, and the first kind of each library with all
 # of them: beyond the connect, hardly a pool knows which driver it is.
 FIRST = {"QueuePool", "ConnectionPool", "Django", "MySQLConnectionPool", "PooledDB"}
@@ -390,7 +394,7 @@ CASES = tuple(
     Case(kind, driver)
     for kind in KINDS
     for place, driver in enumerate(each for each in DRIVERS if each.name in kind.drivers)
-    if place == 0 or kind.name in FIRST
+    if place == 0 or kind.name in FIRST or EVERYTHING
 )
 
 
