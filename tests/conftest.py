@@ -158,11 +158,13 @@ def connect(driver: str) -> Callable[..., Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, where tests run side by side, what shares a long story."""
     for item in items:
-        alone = item.path.parent.name in {"behaviour", "demo"}
+        alone = item.path.parent.name in {"behaviour", "demo", "pools"}
         place = item.path if alone else item.path.parent
-        if place.name == "drivers":
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        driver = getattr(parameters.get("case"), "driver", parameters.get("driver"))
+        if place.name in {"drivers", "test_failovers.py"} and hasattr(driver, "engine"):
             # One engine's drivers share its lab.
-            place /= item.callspec.params["driver"].engine.name
+            place /= driver.engine.name
         item.add_marker(pytest.mark.xdist_group(str(place)))
 
 
