@@ -51,6 +51,10 @@ class Driver:
         """They stay open."""
         return False
 
+    def password(self, _: Login) -> str:
+        """They log in without one."""
+        return ""
+
     def mark(self, connection: Connection, track: Track) -> None:
         """Set the attribute."""
         setattr(connection, ATTRIBUTE, track)
