@@ -13,9 +13,12 @@ EVENTS ?= 200
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 # Real servers on a busy machine: what fails gets a second try, and is listed if it needed one.
 AGAIN := --reruns 1 -r aR
+# They pass by themselves (make test-apart), and not yet on a machine that does all the others beside them.
+APART := tests/secrets/drivers/test_secrets.py tests/secrets/test_failovers.py \
+	tests/processes/test_exit.py tests/processes/test_interrupts.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-upstream test-pools test-all compat chaos soak lint format docs picture wheel servers clean
+.PHONY: help demo lab test test-apart test-upstream test-pools test-all compat chaos soak lint format docs picture wheel servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,8 +34,11 @@ bench: $(VENV)/.bench ## measure what it costs, side by side with others; QUICK=
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) $(APART:%=--ignore=%) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report
+
+test-apart: $(VENV)/.dev servers ## run the tests that want the machine for themselves
+	$(BIN)/python -m pytest $(APART) $(ARGS)
 
 test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations
 	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)

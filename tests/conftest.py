@@ -168,7 +168,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(str(place)))
 
 
-def eventually(condition: Callable[[], Any], *, within: float = 15.0) -> Any:
+def eventually(condition: Callable[[], Any], *, within: float = 30.0) -> Any:
     """Wait until `condition` is true; a test's way of not guessing at durations."""
     deadline = time.monotonic() + within
     while not (found := condition()):
