@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import socket
+import select
 import threading
 import time
 from typing import Any
@@ -109,12 +109,8 @@ class _Application:
 
     def clean(self, visible: float) -> float:
         """Return the seconds until all were gone, from the first symptom after `visible`."""
-        deadline = time.monotonic() + PATIENCE
-        while not self._ends.all_seen and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if not self._ends.all_seen:
-            return PATIENCE
-        return max(0.0, self._ends.last - max(visible, self._first or visible))
+        last = self._ends.wait()
+        return max(0.0, last - max(visible, self._first or visible))
 
     def _write(self) -> None:
         while True:
@@ -132,50 +128,38 @@ class _Application:
 
 
 class _Ends:
-    """When each of some connections was shut down or closed, whoever did it, and from where."""
+    """When each of some connections ended, as its socket tells, whoever ended it and from where."""
 
     def __init__(self) -> None:
-        self._ports: set[int] = set()
-        self._at: dict[int, float] = {}
-
-    @property
-    def all_seen(self) -> bool:
-        """Whether all of them are gone."""
-        return len(self._at) == len(self._ports)
-
-    @property
-    def last(self) -> float:
-        """When the last one went."""
-        return max(self._at.values())
+        self._ended = threading.Event()
+        self._last = 0.0
 
     def watch(self, connections: list[psycopg.Connection[Any]]) -> None:
-        """Take note from here on."""
-        self._ports = {_port(connection.fileno()) for connection in connections}
-        driver: Any = psycopg.Connection
-        sockets: Any = socket.socket
-        close, shutdown = driver.close, sockets.shutdown
+        """Take note from here on, on a thread that waits in the kernel."""
+        # Duplicates: a number that is closed is given to another connection.
+        duplicates = [os.dup(connection.fileno()) for connection in connections]
+        threading.Thread(target=self._poll, args=(duplicates,), daemon=True).start()
 
-        def watched_close(connection: Any) -> None:
-            port = 0 if connection.closed else _port(connection.fileno())
-            close(connection)
-            self._note(port)
+    def wait(self) -> float:
+        """Return when the last one ended, once all have."""
+        if not self._ended.wait(PATIENCE):
+            message = f"some connections to the old writer were still open after {PATIENCE} s"
+            raise TimeoutError(message)
+        return self._last
 
-        def watched_shutdown(sock: socket.socket, how: int) -> None:
-            port = sock.getsockname()[1]
-            shutdown(sock, how)
-            self._note(port)
-
-        driver.close, sockets.shutdown = watched_close, watched_shutdown
-
-    def _note(self, port: int) -> None:
-        if port in self._ports:
-            self._at.setdefault(port, time.monotonic())
-
-
-def _port(fd: int) -> int:
-    """Return the port of this side of a connection."""
-    with socket.socket(fileno=os.dup(fd)) as duplicate:
-        return int(duplicate.getsockname()[1])
+    def _poll(self, duplicates: list[int]) -> None:
+        poll = select.poll()
+        for fd in duplicates:
+            poll.register(fd, select.POLLRDHUP)
+        left = set(duplicates)
+        while left:
+            ended = [fd for fd, _ in poll.poll()]
+            self._last = time.monotonic()
+            for fd in ended:
+                poll.unregister(fd)
+                os.close(fd)
+            left.difference_update(ended)
+        self._ended.set()
 
 
 def _driver_connection(connection: Any) -> Any:
