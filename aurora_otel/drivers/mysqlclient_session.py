@@ -20,7 +20,15 @@ from aurora_otel.endpoints import Address
 _POSITIONAL = ("host", "user", "password", "database", "port", "unix_socket")
 _OTHER_NAMES = {"db": "database", "passwd": "password"}
 # What an application wants of its own sessions only.
-_NOT_OURS = ("conv", "cursorclass", "database", "init_command", "local_infile", "sql_mode")
+_NOT_OURS = (
+    "autocommit",
+    "conv",
+    "cursorclass",
+    "database",
+    "init_command",
+    "local_infile",
+    "sql_mode",
+)
 
 
 class Unpatched(Connection):  # type: ignore[misc]

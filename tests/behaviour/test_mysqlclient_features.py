@@ -331,6 +331,19 @@ def test_an_option_file_tells_where_a_connection_goes(agent, cluster, tmp_path):
     connection.close()
 
 
+@pytest.mark.parametrize("autocommit", [True, False, None])
+def test_our_own_connection_opens_whatever_the_applications_autocommit_is(
+    start, cluster, autocommit
+):
+    agent = start(prune_interval=60)
+    connection = connect(cluster, autocommit=autocommit)
+    end(cluster, connection)
+    assert attempt(lambda: connection.query("SELECT 1")) is not None
+    looked = agent.told.spans("refresh topology")[-1]
+    assert looked.attributes["aurora.topology.confirmed"]
+    connection.close()
+
+
 def test_a_long_name_is_not_the_name_that_libmariadb_cuts_off():
     """Its host information has 64 characters, and RDS's names may have more."""
     name = f"{'x' * 63}.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com"
