@@ -19,6 +19,8 @@ from typing import Any
 from aurora_otel.endpoints import Address, EndpointMap, HostTemplate, normalise
 
 PREFIX = "AURORA_OTEL_"
+# The lab's own variables, which an application that is started beside it inherits.
+_OF_THE_LAB = PREFIX + "LAB_"
 # Nobody means to wait for more than a year; locks and queues refuse to wait for ever longer.
 _LONGEST = 366 * 86400
 _logger = logging.getLogger(__name__)
@@ -335,7 +337,9 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[
     refused: list[BadVariable] = []
     known = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or not value.strip():
+        if not variable.startswith(PREFIX) or variable.startswith(_OF_THE_LAB):
+            continue
+        if not value.strip():
             continue
         if variable not in known:
             near = difflib.get_close_matches(variable, known, n=1)

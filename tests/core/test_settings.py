@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_otel.endpoints import Address, EndpointType, HostTemplate
+from aurora_otel.lab.postgres_installation import PROGRAMS
 from aurora_otel.settings import PREFIX, ClusterNames, Mode, QuerySpans, RdsApiUse, Settings
 
 NAMES = [setting.name for setting in fields(Settings)]
@@ -209,6 +210,11 @@ def test_an_unknown_variable_is_one_logged_error_that_guesses(errors):
     assert Settings.resolve({}, environ) == Settings()
     assert len(errors()) == 2
     assert "did you mean AURORA_OTEL_REFRESH_WINDOW?" in errors()[0]
+
+
+def test_a_variable_of_the_lab_is_nobody_elses_business(errors):
+    assert Settings.resolve({}, {PROGRAMS: "/usr/lib/postgresql/15/bin"}) == Settings()
+    assert errors() == []
 
 
 def test_arguments_may_be_of_their_own_types():
