@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,8 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanContext
 
-from aurora_otel import cleanup
-from aurora_otel.cleanup import Shutdown
+from aurora_otel import invalidation
 from aurora_otel.clusters import Cluster, Clusters
 from aurora_otel.discovery.rds_api import Apis
 from aurora_otel.settings import Mode, Settings
@@ -22,13 +22,7 @@ from aurora_otel.telemetry import log, names
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.spans import FailoverStory, Spans
 from aurora_otel.topology import Reading, Source
-from aurora_otel.tracker import Invalidation, Outcome, Track, Tracker
-
-_OUTCOMES = {
-    Shutdown.DONE: Outcome.CLOSED,
-    Shutdown.FAILED: Outcome.FAILED,
-    Shutdown.GONE: None,
-}
+from aurora_otel.tracker import Invalidation, Outcome, Tracker
 
 
 class Configuration(Protocol):
@@ -104,6 +98,8 @@ class Response:
         self.told: Told | None = None
         self._cluster = cluster
         self._around = surroundings
+        # Readings come on several threads of ours; of two that saw one change, one is the first.
+        self._judging = threading.Lock()
 
     def to(self, reading: Reading, look: Origin) -> bool:
         """Apply a reading; return whether it brought another writer.
@@ -116,7 +112,8 @@ class Response:
         if reading.verdict is None:
             return False
         decided = time.time_ns()
-        ruling = self._cluster.detector.judge(reading.verdict)
+        with self._judging:
+            ruling = self._cluster.detector.judge(reading.verdict)
         if ruling is None:
             return False
         origin = (ruling.first_symptom and self.origin) or look
@@ -146,13 +143,13 @@ class Response:
 
     def _clean_up(self, began: float) -> list[Invalidation]:
         tracker = self._around.tracker
-        observe = self._around.now.settings.mode is Mode.OBSERVE
         claimed = tracker.claim(self._cluster, began)
+        outcomes: Sequence[Outcome | None] = [Outcome.OBSERVED] * len(claimed)
+        if self._around.now.settings.mode is not Mode.OBSERVE:
+            tracks = (track for track, _ in claimed)
+            outcomes = invalidation.invalidate(tracks, self._around.clock)
         return tracker.settle(
-            [
-                (track, cause, Outcome.OBSERVED if observe else _shut_down(track))
-                for track, cause in claimed
-            ]
+            (*each, outcome) for each, outcome in zip(claimed, outcomes, strict=True)
         )
 
     def _tell_look(self, reading: Reading, look: Origin) -> SpanContext:
@@ -188,7 +185,3 @@ class Response:
         record(names.CLEANUP, (ended - decided) / 1e9, measured)
         measured[names.SYMPTOM] = origin.symptom.value
         record(names.DETECTION, (decided - origin.at_ns) / 1e9, measured)
-
-
-def _shut_down(track: Track) -> Outcome | None:
-    return _OUTCOMES[cleanup.shut_down(track.socket)]

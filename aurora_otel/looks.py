@@ -4,9 +4,7 @@ A look runs on a thread of ours, so that a call that has waited long enough goes
 ends by itself. The thread lives for as long as somebody wants an answer.
 
 Calls wait in the application's threads, where a signal handler may raise at any time. The lock is
-taken by `with` alone, which no signal can part from its release; and what is waited for is a plain
-lock that somebody else opens, because a `threading.Condition` is written in Python: an exception
-inside it may leave its lock held for ever.
+taken by `with` alone, which no signal can part from its release; and what is waited for is a gate.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 
 from opentelemetry.context import Context
 
+from aurora_otel.gate import Gate
 from aurora_otel.topology import Source
 
 
@@ -76,8 +75,8 @@ class Looks:
         self._rest = rest
         self._clock = clock
         self._lock = threading.RLock()
-        self._gates: set[_Gate] = set()
-        self._stopping = _Gate(lambda: False)
+        self._gates: set[Gate] = set()
+        self._stopping = Gate()
         self._thread: threading.Thread | None = None
         self._stopped = False
         # A reading that began at or after this time is an answer to everybody.
@@ -103,7 +102,7 @@ class Looks:
             budget: seconds to wait at most.
         """
         since = self._clock()
-        gate = _Gate(lambda: self._answered >= since)
+        gate = Gate(lambda: self._answered >= since)
         with self._lock:
             self._wanted = max(self._wanted, since)
             self._until = max(self._until, since + budget)
@@ -123,7 +122,7 @@ class Looks:
             if self._thread is not None or not self._start(order):
                 return
             attempts = self._attempts
-            gate = _Gate(lambda: self._attempts != attempts)
+            gate = Gate(lambda: self._attempts != attempts)
             self._gates.add(gate)
         self._wait(gate, budget)
 
@@ -203,7 +202,7 @@ class Looks:
         for gate in due:
             gate.open()
 
-    def _wait(self, gate: _Gate, seconds: float) -> None:
+    def _wait(self, gate: Gate, seconds: float) -> None:
         if not gate.wait(seconds):
             with self._lock:
                 self._gates.discard(gate)
@@ -223,25 +222,3 @@ class Looks:
             self._stopping.wait(left)
         with self._lock:
             return self._thread is threading.current_thread() and not self._stopped
-
-
-class _Gate:
-    """Something that one thread waits for and another one opens, once.
-
-    Args:
-        is_due: whether it is to be opened.
-    """
-
-    def __init__(self, is_due: Callable[[], bool]) -> None:
-        self.is_due = is_due
-        self._closed = threading.Lock()
-        self._closed.acquire()
-
-    def open(self) -> None:
-        """Let the waiting thread go on."""
-        if self._closed.locked():
-            self._closed.release()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until it is open; return whether it is."""
-        return self._closed.acquire(timeout=max(0.0, seconds))

@@ -21,6 +21,7 @@ from aurora_otel.drivers.protocol import Driver, Login
 from aurora_otel.endpoints import Address, Endpoint
 from aurora_otel.failover import Origin, Response, Surroundings
 from aurora_otel.failover_events import FailoverEvents
+from aurora_otel.gate import Gate
 from aurora_otel.looks import Looks, Order, Outcome
 from aurora_otel.symptoms import Symptom
 from aurora_otel.topology import Reading, Source
@@ -137,8 +138,22 @@ class Refresher:
         return self._looks.answered_since(moment)
 
     def take(self, reading: Reading) -> None:
-        """Act on a reading that the application's own new connection brought."""
-        self._act(Order(otel_context.get_current()), reading, time.time_ns())
+        """Act on a reading that the application's own new connection brought, and wait for that.
+
+        On a thread of ours, and not that of the looks, which may hang on an instance: a signal
+        handler that raises in the application's thread must not part a claim from its outcome.
+        """
+        order, began, acted = Order(otel_context.get_current()), time.time_ns(), Gate()
+
+        def act() -> None:
+            try:
+                around = self._around.now
+                around.shield.run("act on a reading", self._act, order, reading, began)
+            finally:
+                acted.open()
+
+        threading.Thread(target=act, name="aurora-otel-reading", daemon=True).start()
+        acted.wait(self._around.now.settings.refresh_timeout)
 
     def stop(self) -> threading.Thread | None:
         """Look no more; return the thread that may still be at it."""
