@@ -15,7 +15,7 @@ import errno
 import importlib.util
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
@@ -66,8 +66,13 @@ def identify(fd: int) -> SocketId | None:
         return None
 
 
-def shut_down(sock: SocketId | None) -> Shutdown:
+def shut_down(sock: SocketId | None, is_awaited: Callable[[], bool] = lambda: False) -> Shutdown:
     """Shut a socket down in both directions; never another one under the same number.
+
+    Args:
+        sock: the socket.
+        is_awaited: asked once nothing can be sent any more: whether what the server answers to
+            what was sent before may still come in.
 
     Returns:
         `GONE` if the owner has closed it meanwhile; `FAILED` if it cannot be told or the system
@@ -93,7 +98,9 @@ def shut_down(sock: SocketId | None) -> Shutdown:
         return Shutdown.FAILED
     # ENOTCONN: the other side was faster.
     with contextlib.suppress(OSError):
-        handle.shutdown(socket.SHUT_RDWR)
+        handle.shutdown(socket.SHUT_WR)
+        if not is_awaited():
+            handle.shutdown(socket.SHUT_RD)
     handle.close()
     return Shutdown.DONE
 

@@ -45,7 +45,7 @@ class Link:
     async def run(
         self, address: tuple[str, int], filter_: Filter | None, surface: Filter | None
     ) -> None:
-        """Connects to the server and passes bytes until either side closes.
+        """Connects to the server and passes bytes until the server closes, or either side breaks.
 
         Args:
             address: the server's.
@@ -60,7 +60,7 @@ class Link:
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(server, address)
         self._pumps = [
-            asyncio.ensure_future(self._pump(self._client, server, self._from_client)),
+            asyncio.ensure_future(self._pass_on_requests(server)),
             asyncio.ensure_future(self._pump(server, self._client, self._from_server)),
         ]
         try:
@@ -91,6 +91,12 @@ class Link:
 
     def _from_server(self, data: bytes) -> Action:
         return chain([item.from_server for item in reversed(self._filters)], data)
+
+    async def _pass_on_requests(self, server: socket.socket) -> None:
+        await self._pump(self._client, server, self._from_client)
+        # Who asks nothing more may still wait for an answer.
+        server.shutdown(socket.SHUT_WR)
+        await asyncio.get_running_loop().create_future()
 
     async def _pump(
         self,

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from aurora_otel import failover
+from aurora_otel import failover, invalidation
 from aurora_otel.agent import Agent
 from aurora_otel.detector import Detector
 from aurora_otel.topology import Verdict
@@ -22,15 +22,15 @@ def watch(teller: Teller) -> None:
     """Tell what the agent learns of the writer, and what it shuts down."""
     reading = threading.local()
     clean_up = failover.Response._clean_up
-    shut_down = failover._shut_down
+    shut_down = invalidation._shut_down
     judge, introduce = Detector.judge, Detector.introduce
 
     def watched_clean_up(self: Any, began: float) -> Any:
         reading.began = began
         return clean_up(self, began)
 
-    def watched_shut_down(track: Track) -> Outcome | None:
-        outcome = shut_down(track)
+    def watched_shut_down(track: Track, *args: Any) -> Outcome | None:
+        outcome = shut_down(track, *args)
         if outcome is Outcome.CLOSED:
             teller.count("invalidations")
             teller.tell(
@@ -61,7 +61,7 @@ def watch(teller: Teller) -> None:
         introduce(self, writer)
 
     failover.Response._clean_up = watched_clean_up
-    failover._shut_down = watched_shut_down
+    invalidation._shut_down = watched_shut_down
     Detector.judge = watched_judge
     Detector.introduce = watched_introduce
 
