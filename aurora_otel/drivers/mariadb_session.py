@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from typing import Any
 
 import mariadb
@@ -20,7 +19,7 @@ from mariadb.constants import STATUS
 from mariadb.cursors import Cursor
 
 from aurora_otel import cleanup
-from aurora_otel.drivers import mysql_family
+from aurora_otel.drivers import libmariadb, mysql_family
 from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
 from aurora_otel.endpoints import Address
@@ -29,12 +28,10 @@ from aurora_otel.endpoints import Address
 _SOCKET = f"{ATTRIBUTE}_socket"
 _SESSION = f"{ATTRIBUTE}_session"
 
-# The parameters in their order, and other names that they have.
-_POSITIONAL = ("dsn", "host", "user", "password", "database", "port", "unix_socket")
-_OTHER_NAMES = {"db": "database", "passwd": "password", "username": "user"}
+# The parameters in their order.
+POSITIONAL = ("dsn", "host", "user", "password", "database", "port", "unix_socket")
 # What an application wants of its own sessions only.
 _NOT_OURS = (
-    "autocommit",
     "converter",
     "database",
     "init_command",
@@ -67,20 +64,9 @@ class Monitor:
     """
 
     def __init__(self, values: dict[str, Any], address: Address | None, timeout: float) -> None:
-        ours = {name: value for name, value in values.items() if name not in _NOT_OURS}
-        if address is not None:
-            ours |= {"host": address.host, "port": address.port}
-            ours.pop("unix_socket", None)
-        seconds = mysql_family.whole_seconds(timeout)
-        for name in ("connect_timeout", "read_timeout", "write_timeout"):
-            ours[name] = seconds
-        until = time.monotonic() + timeout
-        try:
-            self._connection = Unpatched(**ours, autocommit=True)
-        except mariadb.Error:
-            if time.monotonic() >= until:
-                raise TimeoutError from None
-            raise
+        ours = libmariadb.arguments_of_ours(values, _NOT_OURS, address, timeout)
+        with libmariadb.timing_out(timeout, mariadb.Error):
+            self._connection = Unpatched(**ours)
         note_session(self._connection)
         self._at_work = threading.Lock()
 
@@ -103,12 +89,6 @@ class Monitor:
     def abort(self) -> None:
         """Shut the socket down."""
         cleanup.shut_down(socket_of(self._connection))
-
-
-def by_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a connect by the parameters' names."""
-    named = dict(zip(_POSITIONAL, args, strict=False))
-    return named | {_OTHER_NAMES.get(name, name): value for name, value in kwargs.items()}
 
 
 def note_session(connection: Any) -> None:
@@ -177,7 +157,4 @@ def connect_again(connection: Any, values: dict[str, Any]) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    # Latin 1 refuses nothing; what we ask for is ASCII.
-    return bytes(value).decode("latin-1") if isinstance(value, (bytes, bytearray)) else str(value)
+    return mysql_family.text(value) if isinstance(value, bytes | bytearray | None) else str(value)

@@ -34,7 +34,6 @@ from aurora_otel.drivers.protocol import (
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
-_TRACED_CALLS = ("callproc", "execute", "executemany")
 _SHOWN = {"database": "_database", "host": "_host", "port": "_port", "user": "_user"}
 
 
@@ -78,7 +77,7 @@ class Adapter:
                 traced, self.system, attributes=_SHOWN, connection_of=_connection_of
             )
             for cursor in _cursors():
-                for name in set(_TRACED_CALLS) & vars(cursor).keys():
+                for name in set(mysql_family.TRACED_CALLS) & vars(cursor).keys():
                     patches.replace(cursor, name, spanned(getattr(cursor, name)))
         return patches.undo
 

@@ -19,8 +19,8 @@ from aurora_otel.drivers import mysql_connector_sessions as sessions
 from aurora_otel.drivers import mysql_family
 from aurora_otel.drivers.mysql_connector_sessions import ERRORS, CMySQLConnection
 from aurora_otel.drivers.patching import Patches
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, unmark
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.watching import never, watch, watch_close
 from aurora_otel.tracker import Track
 
 # Leads to the track of a connection with no call in flight.
@@ -91,7 +91,7 @@ def _watch_pure(patches: Patches, hooks: Hooks) -> None:
         patches.replace(MySQLConnection, name, watched(getattr(MySQLConnection, name), **_READING))
     patches.replace(MySQLConnection, "cmd_query_iter", query_iter)
     for name in ("close", "disconnect", "shutdown"):
-        close = _watched_close(hooks, getattr(MySQLConnection, name))
+        close = watch_close(hooks, getattr(MySQLConnection, name), _is_closed, unmarks=True)
         patches.replace(MySQLConnection, name, close)
 
 
@@ -110,16 +110,15 @@ def _watch_c(patches: Patches, hooks: Hooks) -> None:
         attribute = vars(CMySQLConnection)[name]
         setter = told(watched(attribute.fset, failure_of=_failure), _is_gone)
         patches.replace(CMySQLConnection, name, attribute.setter(setter))
-    rollback = watched(CMySQLConnection.rollback, failure_of=_quiet_failure, may_wait=_never)
+    rollback = watched(CMySQLConnection.rollback, failure_of=_quiet_failure, may_wait=never)
     patches.replace(CMySQLConnection, "rollback", rollback)
     ping = watched(CMySQLConnection.ping, failure_of=_ping_failure)
     patches.replace(CMySQLConnection, "ping", ping)
     is_connected = watched(CMySQLConnection.is_connected, failure_of=_failure)
     patches.replace(CMySQLConnection, "is_connected", told(is_connected, _has_no_answer))
     for name in ("close", "disconnect"):
-        patches.replace(
-            CMySQLConnection, name, _watched_close(hooks, getattr(CMySQLConnection, name))
-        )
+        close = watch_close(hooks, getattr(CMySQLConnection, name), _is_closed, unmarks=True)
+        patches.replace(CMySQLConnection, name, close)
 
 
 def _failure(
@@ -130,7 +129,7 @@ def _failure(
         # The driver's own words for it, or a time-out, which has another error's number.
         errno = None
         lost = lost or isinstance(error, _TIMED_OUT) or _is_gone(connection)
-    lost = lost or sessions.of(connection).is_closed(connection)
+    lost = lost or _is_closed(connection)
     return mysql_family.failure(errno, str(error), lost=lost, may_wait=may_wait and _may_wait(args))
 
 
@@ -143,12 +142,8 @@ def _may_wait(args: tuple[Any, ...]) -> bool:
     return not args or args[0] not in ("ROLLBACK", b"ROLLBACK")
 
 
-def _never(_: tuple[Any, ...]) -> bool:
-    return False
-
-
 # Within an exchange there is nothing to look for first.
-_READING: dict[str, Any] = {"failure_of": _failure, "may_wait": _never, "path": _IDLE}
+_READING: dict[str, Any] = {"failure_of": _failure, "may_wait": never, "path": _IDLE}
 
 
 def _idle(connection: Any) -> Track:
@@ -174,7 +169,7 @@ def _told_if_lost(
         result = method(connection, *args)
         track = getattr(connection, ATTRIBUTE, None)
         if track is not None and is_lost(connection, result):
-            hooks.failed(track, lambda: mysql_family.failure(None, "", lost=True))
+            hooks.failed(track, mysql_family.loss)
         return result
 
     return call
@@ -182,6 +177,10 @@ def _told_if_lost(
 
 def _has_no_answer(_: Any, result: Any) -> bool:
     return not result
+
+
+def _is_closed(connection: Any) -> bool:
+    return sessions.of(connection).is_closed(connection)
 
 
 def _is_gone(connection: Any, _: Any = None) -> bool:
@@ -218,17 +217,3 @@ def _watched_query_iter(
             yield result
 
     return cmd_query_iter
-
-
-def _watched_close(hooks: Hooks, original: Callable[[Any], None]) -> Callable[[Any], None]:
-    @functools.wraps(original)
-    def close(connection: Any) -> None:
-        try:
-            original(connection)
-        finally:
-            track = getattr(connection, ATTRIBUTE, None)
-            if track is not None and sessions.of(connection).is_closed(connection):
-                hooks.closed(track)
-                unmark(connection)
-
-    return close

@@ -21,6 +21,7 @@ from mysql.connector.constants import ClientFlag, ServerFlag
 from mysql.connector.errors import Error
 
 from aurora_otel import cleanup
+from aurora_otel.drivers import mysql_family
 from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.hidden_sockets import HiddenSockets, Peer
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
@@ -282,7 +283,4 @@ def _plain(address: Any) -> Any:
 
 
 def _text(rows: Any) -> Rows:
-    # Latin 1 refuses nothing; what we ask for is ASCII.
-    return [
-        [None if value is None else bytes(value).decode("latin-1") for value in row] for row in rows
-    ]
+    return [[mysql_family.text(value) for value in row] for row in rows]

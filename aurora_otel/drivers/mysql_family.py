@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from aurora_otel import symptoms
-from aurora_otel.drivers.protocol import Failure, Hooks, unmark
+from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.protocol import Failure, Hooks, Traced, unmark
 
 # All of them reach MySQL's protocol; a MariaDB behind it is met as a plain MySQL.
 SYSTEM = "mysql"
 DEFAULT_PORT = 3306
 PROGRAM_NAME = "aurora-otel"
+# The methods of cursors that make a query span.
+TRACED_CALLS = ("callproc", "execute", "executemany")
 
 # After these there is no connection any more, whether or not the driver has noticed: server gone,
 # lost, lost with a reason, neither to be read from nor to be written to; MariaDB's "connection was
@@ -41,6 +45,11 @@ def failure(errno: int | None, message: str, *, lost: bool, may_wait: bool = Tru
     return Failure(symptom, lost or is_gone(errno), may_wait)
 
 
+def loss() -> Failure:
+    """Return what a loss means of which the driver keeps the error to itself."""
+    return failure(None, "", lost=True)
+
+
 def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
     """Report the end of the session that an object had before it connected anew, if it had one.
 
@@ -53,8 +62,14 @@ def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
     if track is None:
         return
     if lost and not track.closed:
-        hooks.failed(track, lambda: failure(None, "", lost=True))
+        hooks.failed(track, loss)
     hooks.closed(track)
+
+
+def trace(patches: Patches, cursor: type, traced: Traced, shown: Mapping[str, str]) -> None:
+    """Have a class of cursors make query spans; `shown` is as in `Traced`."""
+    for name in TRACED_CALLS:
+        patches.replace(cursor, name, traced(SYSTEM, getattr(cursor, name), attributes=shown))
 
 
 def is_gone(errno: int | None) -> bool:
@@ -65,6 +80,11 @@ def is_gone(errno: int | None) -> bool:
 def login_refused(errno: int | None) -> bool:
     """Whether a connect with this error failed because the login is not valid."""
     return errno in _LOGIN_REFUSED
+
+
+def text(value: bytes | bytearray | None) -> str | None:
+    """Return a value as what it says: Latin 1 refuses nothing, and what we ask for is ASCII."""
+    return None if value is None else value.decode("latin-1")
 
 
 def whole_seconds(timeout: float) -> int:

@@ -12,14 +12,14 @@ import time
 import weakref
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from MySQLdb import Error, _mysql
 from MySQLdb.connections import Connection
 from MySQLdb.cursors import BaseCursor, CursorUseResultMixIn
 
 from aurora_otel import cleanup
-from aurora_otel.drivers import mysql_family, mysqlclient_session
+from aurora_otel.drivers import libmariadb, mysql_family, mysqlclient_session
 from aurora_otel.drivers.patching import Patches
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
@@ -27,34 +27,15 @@ from aurora_otel.drivers.protocol import (
     Hooks,
     Login,
     Monitor,
-    Opening,
     Rows,
     Traced,
 )
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.watching import never, watch, watch_close
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
-_TRACED_CALLS = ("callproc", "execute", "executemany")
 _SHOWN = {"database": "database", "host": "host", "port": "port", "user": "user"}
-# Where a connection keeps its login, for when libmariadb connects again by itself.
-_LOGIN = f"{ATTRIBUTE}_login"
 _TCP = " via TCP/IP"
-
-
-class _Parameters(NamedTuple):
-    """What a connection was opened with.
-
-    Attributes:
-        values: the arguments, by name.
-        in_use: whether a result or a transaction of the application's may be open on it.
-    """
-
-    values: dict[str, Any]
-    in_use: bool = False
-
-    def __repr__(self) -> str:
-        return "<_Parameters>"  # a secret is among them
 
 
 class Adapter:
@@ -64,7 +45,10 @@ class Adapter:
     system = mysql_family.SYSTEM
 
     def install(
-        self, module: ModuleType, hooks: Hooks, traced: Traced | None
+        self,
+        module: ModuleType,  # noqa: ARG002 - what is patched lies below it
+        hooks: Hooks,
+        traced: Traced | None,
     ) -> Callable[[], None]:
         """Patch `MySQLdb.connections.Connection`; for query spans also the cursors."""
         patches = Patches()
@@ -78,8 +62,7 @@ class Adapter:
             began = time.time_ns()
             mysql_family.end(hooks, connection, lost=False)
             wrapped(*args, **kwargs)
-            values = mysqlclient_session.by_name(args, kwargs)
-            setattr(connection, _LOGIN, Login(_Parameters(values)))
+            libmariadb.keep_login(connection, mysqlclient_session.POSITIONAL, args, kwargs)
             self._opened(hooks, connection, began)
 
         patches.wrap(Connection, "__init__", initialise)
@@ -91,19 +74,14 @@ class Adapter:
             method = watch(hooks, getattr(BaseCursor, name), errors=Error, **_ON_CURSOR)
             patches.replace(CursorUseResultMixIn, name, method)
         patches.replace(Connection, "ping", self._watched_ping(hooks))
-        patches.replace(Connection, "close", _watched_close(hooks))
+        patches.replace(Connection, "close", watch_close(hooks, Connection.close, self.is_closed))
         if traced is not None:
-            for name in _TRACED_CALLS:
-                method = getattr(module.cursors.BaseCursor, name)
-                patches.replace(BaseCursor, name, traced(self.system, method, attributes=_SHOWN))
+            mysql_family.trace(patches, BaseCursor, traced, _SHOWN)
         return patches.undo
 
     def _opened(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = False) -> None:
-        login: Login = getattr(connection, _LOGIN)
-        again = functools.partial(_connect_again, connection, login.parameters.values)
-        if in_use:
-            login = Login(login.parameters._replace(in_use=True))
-        hooks.opened(self, Opening(connection, login, again, began))
+        opening = libmariadb.opening(connection, _connect_again, began, in_use=in_use)
+        hooks.opened(self, opening)
 
     # `ping(True)` lets libmariadb connect again by itself: then, and in any later query.
 
@@ -145,7 +123,7 @@ class Adapter:
 
     def address(self, connection: Any) -> Address:
         """Return what libmariadb connected to; an option file may have told it."""
-        told = getattr(connection, _LOGIN).parameters.values
+        told = getattr(connection, libmariadb.LOGIN).parameters.values
         host: str = connection.get_host_info()
         if not host.endswith(_TCP):
             return Address(told.get("unix_socket") or "localhost", mysql_family.DEFAULT_PORT)
@@ -199,12 +177,11 @@ class Adapter:
 
     def password(self, login: Login) -> str | None:
         """Return it as the application wrote it; one in an option file is not seen."""
-        return login.parameters.values.get("password") or None
+        return libmariadb.password(login)
 
     def with_password(self, login: Login, password: str) -> Login:
         """Replace it."""
-        values = {**login.parameters.values, "password": password}
-        return Login(login.parameters._replace(values=values))
+        return libmariadb.with_password(login, password)
 
 
 def _connect_again(connection: Any, values: dict[str, Any]) -> Any:
@@ -236,34 +213,15 @@ def _cursor_failure(_cursor: Any, error: Any, _: tuple[Any, ...]) -> Failure:
     return mysql_family.failure(errno, message, lost=False)
 
 
-def _never(_: tuple[Any, ...]) -> bool:
-    return False
-
-
 def _no_arguments(_connection: Any) -> None:
     """Show the parameters of the methods that have none."""
-
-
-def _watched_close(hooks: Hooks) -> Callable[..., Any]:
-    original = Connection.close
-
-    @functools.wraps(original)
-    def close(connection: Any) -> None:
-        try:
-            original(connection)
-        finally:
-            track = getattr(connection, ATTRIBUTE, None)
-            if track is not None and mysqlclient_session.is_closed(connection):
-                hooks.closed(track)
-
-    return close
 
 
 _quiet_failure = functools.partial(_failure, may_wait=False)
 _ON_CONNECTION: dict[str, Any] = {"failure_of": _failure}
 # Within an exchange there is nothing to look for first.
-_WITHIN: dict[str, Any] = {"failure_of": _failure, "may_wait": _never}
-_QUIET: dict[str, Any] = {"failure_of": _quiet_failure, "may_wait": _never}
+_WITHIN: dict[str, Any] = {"failure_of": _failure, "may_wait": never}
+_QUIET: dict[str, Any] = {"failure_of": _quiet_failure, "may_wait": never}
 # The methods of a connection that go to the network, and how they are watched.
 _WATCHED = (
     (
@@ -292,6 +250,6 @@ _WATCHED = (
 _WATCHED_OF_CURSORS = ("_fetch_row", "_discard")
 _ON_CURSOR: dict[str, Any] = {
     "failure_of": _cursor_failure,
-    "may_wait": _never,
+    "may_wait": never,
     "path": f"connection.{ATTRIBUTE}",
 }

@@ -11,24 +11,15 @@ from MySQLdb import Error, ProgrammingError, _mysql
 from MySQLdb.connections import Connection
 
 from aurora_otel import cleanup
-from aurora_otel.drivers import mysql_family
+from aurora_otel.drivers import libmariadb, mysql_family
 from aurora_otel.drivers.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.endpoints import Address
 
 # The parameters that can be given by position without being given twice.
-_POSITIONAL = ("host", "user", "password", "database", "port", "unix_socket")
-_OTHER_NAMES = {"db": "database", "passwd": "password"}
+POSITIONAL = ("host", "user", "password", "database", "port", "unix_socket")
 # What an application wants of its own sessions only.
-_NOT_OURS = (
-    "autocommit",
-    "conv",
-    "cursorclass",
-    "database",
-    "init_command",
-    "local_infile",
-    "sql_mode",
-)
+_NOT_OURS = ("conv", "cursorclass", "database", "init_command", "local_infile", "sql_mode")
 
 
 class Unpatched(Connection):  # type: ignore[misc]
@@ -47,20 +38,9 @@ class Monitor:
     """
 
     def __init__(self, values: dict[str, Any], address: Address | None, timeout: float) -> None:
-        ours = {name: value for name, value in values.items() if name not in _NOT_OURS}
-        if address is not None:
-            ours |= {"host": address.host, "port": address.port}
-            ours.pop("unix_socket", None)
-        seconds = mysql_family.whole_seconds(timeout)
-        for name in ("connect_timeout", "read_timeout", "write_timeout"):
-            ours[name] = seconds
-        until = time.monotonic() + timeout
-        try:
-            self._connection = Unpatched(**ours, autocommit=True)
-        except Error:
-            if time.monotonic() >= until:
-                raise TimeoutError from None
-            raise
+        ours = libmariadb.arguments_of_ours(values, _NOT_OURS, address, timeout)
+        with libmariadb.timing_out(timeout, Error):
+            self._connection = Unpatched(**ours)
         self._socket = cleanup.identify(self._connection.fileno())
 
     def ask(self, statement: str, timeout: float) -> Rows:
@@ -74,12 +54,6 @@ class Monitor:
     def abort(self) -> None:
         """Shut the socket down."""
         cleanup.shut_down(self._socket)
-
-
-def by_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a connect by the parameters' names."""
-    named = dict(zip(_POSITIONAL, args, strict=False))
-    return named | {_OTHER_NAMES.get(name, name): value for name, value in kwargs.items()}
 
 
 def ask(connection: Any, statement: str, timeout: float) -> Rows:
@@ -107,7 +81,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
             # lost one, mysqlclient goes on thinking that it is open.
             close(connection)
         raise
-    return [[None if value is None else value.decode("latin-1") for value in row] for row in rows]
+    return [[mysql_family.text(value) for value in row] for row in rows]
 
 
 def fileno(connection: Any) -> int:

@@ -30,11 +30,10 @@ from aurora_otel.drivers.protocol import (
     Rows,
     Traced,
 )
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.watching import never, watch, watch_close
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
-_TRACED_CALLS = ("callproc", "execute", "executemany")
 _SHOWN = {"database": "db", "host": "host", "port": "port", "user": "user"}
 # How a connection was told to connect. Not all of its attributes: an application's own could lead
 # back to the connection, and keep it for ever.
@@ -106,12 +105,9 @@ class Adapter:
             for name in names:
                 method = watch(hooks, getattr(owner, name), errors=pymysql.Error, **how)
                 patches.replace(owner, name, method)
-        patches.replace(Connection, "close", _watched_close(hooks, Connection.close))
+        patches.replace(Connection, "close", watch_close(hooks, Connection.close, self.is_closed))
         if traced is not None:
-            for name in _TRACED_CALLS:
-                method = getattr(module.cursors.Cursor, name)
-                spanned = traced(self.system, method, attributes=_SHOWN)
-                patches.replace(module.cursors.Cursor, name, spanned)
+            mysql_family.trace(patches, module.cursors.Cursor, traced, _SHOWN)
         return patches.undo
 
     def address(self, connection: Any) -> Address:
@@ -206,15 +202,11 @@ def _result_failure(
     return _failure(result.connection, error, args, may_wait=may_wait)
 
 
-def _never(_: tuple[Any, ...]) -> bool:
-    return False
-
-
 _quiet_failure = functools.partial(_failure, may_wait=False)
 _quiet_result_failure = functools.partial(_result_failure, may_wait=False)
 _ON_CONNECTION: dict[str, Any] = {"failure_of": _failure}
 _ON_RESULT: dict[str, Any] = {"failure_of": _result_failure, "path": f"connection.{ATTRIBUTE}"}
-_QUIET: dict[str, Any] = {"failure_of": _quiet_failure, "may_wait": _never}
+_QUIET: dict[str, Any] = {"failure_of": _quiet_failure, "may_wait": never}
 # Whose methods go to the network, which, and how they are watched.
 _WATCHED = (
     (
@@ -234,8 +226,8 @@ _WATCHED = (
     ),
     (Connection, ("rollback",), _QUIET),
     # Within an exchange there is nothing to look for first.
-    (Connection, ("next_result",), _ON_CONNECTION | {"may_wait": _never}),
-    (MySQLResult, ("_read_rowdata_packet_unbuffered",), _ON_RESULT | {"may_wait": _never}),
+    (Connection, ("next_result",), _ON_CONNECTION | {"may_wait": never}),
+    (MySQLResult, ("_read_rowdata_packet_unbuffered",), _ON_RESULT | {"may_wait": never}),
     # Also runs when a result or a cursor is garbage collected, inside anything.
     (
         MySQLResult,
@@ -243,16 +235,3 @@ _WATCHED = (
         _ON_RESULT | _QUIET | {"failure_of": _quiet_result_failure},
     ),
 )
-
-
-def _watched_close(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def close(self: Any) -> None:
-        try:
-            original(self)
-        finally:
-            track = getattr(self, ATTRIBUTE, None)
-            if track is not None:
-                hooks.closed(track)
-
-    return close

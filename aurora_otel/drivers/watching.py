@@ -16,7 +16,7 @@ from time import monotonic
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, unmark
 
 _TEMPLATE = """\
 def call({declared}):
@@ -104,8 +104,17 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     return wrapped
 
 
+def never(_: tuple[Any, ...]) -> bool:
+    """Have no call of a method wait for a look: a rollback, or what is within an exchange."""
+    return False
+
+
 def watch_close(
-    hooks: Hooks, original: Callable[..., Any], is_closed: Callable[[Any], bool]
+    hooks: Hooks,
+    original: Callable[..., Any],
+    is_closed: Callable[[Any], bool],
+    *,
+    unmarks: bool = False,
 ) -> Callable[..., Any]:
     """Return `original`, a connection's method, as one that tells if it has closed the connection.
 
@@ -113,6 +122,7 @@ def watch_close(
         hooks: where to report.
         original: the method.
         is_closed: whether a connection is closed: a pool's may only have been returned to it.
+        unmarks: whether a closed connection is no longer known: a pool may connect it again.
     """
 
     @functools.wraps(original)
@@ -123,6 +133,8 @@ def watch_close(
             track = getattr(self, ATTRIBUTE, None)
             if track is not None and is_closed(self):
                 hooks.closed(track)
+                if unmarks:
+                    unmark(self)
 
     return close
 

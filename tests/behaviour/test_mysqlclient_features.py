@@ -12,7 +12,8 @@ from MySQLdb.connections import Connection
 from MySQLdb.cursors import DictCursor, SSCursor, SSDictCursor
 
 import aurora_otel
-from aurora_otel.drivers.mysqlclient import Adapter, _Parameters
+from aurora_otel.drivers.libmariadb import Parameters
+from aurora_otel.drivers.mysqlclient import Adapter
 from aurora_otel.drivers.protocol import Login
 from aurora_otel.lab import Action
 from aurora_otel.lab.filters import SilenceAfterMySQLLogin
@@ -360,7 +361,7 @@ class Stand:
 
     def __init__(self, shown, arguments):
         self.get_host_info = lambda: shown
-        self._aurora_otel_login = Login(_Parameters(arguments))
+        self._aurora_otel_login = Login(Parameters(arguments))
 
 
 def test_what_is_asked_is_text_whatever_the_application_converts(cluster):
