@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tests.behaviour.sql import attempt
 
+# As long as one unit of work may take: how long all of them take is the machine's business.
 PATIENCE = 45.0
 
 
@@ -17,9 +18,6 @@ class Crew:
         threads: how many.
         unit: does one unit of work.
         leave: what each thread does in the end.
-
-    Attributes:
-        failures: of each thread.
     """
 
     def __init__(self, threads: int, unit: Callable[[], None], leave: Callable[[], None]) -> None:
@@ -28,30 +26,40 @@ class Crew:
         self._units = 0
         self._told = threading.Event()
         self._ready = threading.Barrier(threads + 1)
-        self.failures: list[list[Exception]] = [[] for _ in range(threads)]
+        # What came of each unit, by thread: an exception, or nothing.
+        self._outcomes: list[list[Exception | None]] = [[] for _ in range(threads)]
         self._threads = [
-            threading.Thread(target=self._run, args=[failures], daemon=True)
-            for failures in self.failures
+            threading.Thread(target=self._run, args=[outcomes], daemon=True)
+            for outcomes in self._outcomes
         ]
         for thread in self._threads:
             thread.start()
         self._ready.wait(PATIENCE)
 
+    @property
+    def failures(self) -> list[list[Exception]]:
+        """What failed, by thread."""
+        return [[each for each in outcomes if each] for outcomes in self._outcomes]
+
     def work(self, units: int) -> list[Exception]:
         """Do so many units together; return what failed. Nobody may wait for ever."""
         self._units = units // len(self._threads)
         self._told.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-            assert not thread.is_alive(), "a unit of work has not ended"
+        for thread, outcomes in zip(self._threads, self._outcomes, strict=True):
+            done = -1
+            while thread.is_alive():
+                assert len(outcomes) > done, "a unit of work has not ended"
+                done = len(outcomes)
+                thread.join(PATIENCE)
+            assert len(outcomes) == self._units
         return [error for failures in self.failures for error in failures]
 
-    def _run(self, failures: list[Exception]) -> None:
+    def _run(self, outcomes: list[Exception | None]) -> None:
         try:
             self._unit()
         finally:
             self._ready.wait(PATIENCE)
-        self._told.wait(PATIENCE)
-        errors = (attempt(self._unit) for _ in range(self._units))
-        failures += [error for error in errors if error is not None]
+        self._told.wait()
+        for _ in range(self._units):
+            outcomes.append(attempt(self._unit))  # noqa: PERF401 - how far it is, is looked at
         self._leave()

@@ -7,8 +7,10 @@ import pytest
 from aurora_otel.lab import Failover
 from tests.conftest import eventually
 from tests.pools.crew import Crew
-from tests.pools.kinds import CASES, fill
+from tests.pools.kinds import CASES, EVERYTHING, fill
 
+# A thousand units of work with a connection each are a matter of minutes.
+pytestmark = [pytest.mark.timeout(600)] if EVERYTHING else []
 THREADS = 8
 # One of each library: what differs between the others is not how many threads there are.
 SINGLE = tuple(
