@@ -30,6 +30,7 @@ class PostgresSession:
     )
     missing = psycopg.errors.UndefinedTable
     kill = "SELECT pg_terminate_backend(%s)"
+    slow = "SELECT 'late', pg_sleep(0.3)"
 
     def __init__(self, cluster, target, **params):
         self.connection: Any = psycopg.connect(cluster.dsn(target, **params), autocommit=True)
@@ -89,6 +90,7 @@ class MySQLSession:
     )
     missing = pymysql.err.ProgrammingError
     kill = "KILL CONNECTION %s"
+    slow = "SELECT 'late', SLEEP(0.3)"
 
     def __init__(self, cluster, target, *, host=None, application_name=None, **params):
         if application_name is not None:

@@ -25,7 +25,16 @@ def test_a_client_that_shuts_down_ends_its_session_at_once(cluster, connect):
     with socket.socket(fileno=os.dup(connection.fileno())) as wire:
         wire.shutdown(socket.SHUT_RDWR)
     eventually(lambda: cluster.sessions(cluster.writer) == 0)
-    assert cluster.gateway.links("writer") == 0
+    eventually(lambda: cluster.gateway.links("writer") == 0)
+
+
+def test_a_client_that_sends_nothing_more_still_has_its_answer(cluster, connect):
+    connection = connect("writer")
+    connection.send(connection.slow)
+    with socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_WR)
+    assert connection.answer() == "late"
+    eventually(lambda: cluster.gateway.links("writer") == 0)
 
 
 def test_a_server_that_ends_a_session_ends_its_link(cluster, connect, failure):
