@@ -10,7 +10,6 @@ import contextlib
 import secrets
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from aurora_otel.doctor.connecting import connect
@@ -62,12 +61,7 @@ class Place:
         self._made = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.left_behind = self._made and not self._drop()
 
     @property

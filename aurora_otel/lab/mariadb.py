@@ -7,14 +7,9 @@ import shutil
 import signal
 from typing import TYPE_CHECKING, Any
 
-from aurora_otel.lab import (
-    connections,
-    mariadb_installation,
-    mariadb_settings,
-    mysql_surface,
-)
-from aurora_otel.lab.daemon import Daemon
+from aurora_otel.lab import mariadb_installation, mariadb_settings, mysql_surface
 from aurora_otel.lab.errors import StatementError
+from aurora_otel.lab.local_server import ADMINISTRATOR, LocalServer
 from aurora_otel.lab.membership import to_json
 from aurora_otel.lab.mysql_session import Session
 
@@ -22,11 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from aurora_otel.lab.installation import Installation
     from aurora_otel.lab.membership import Member
-    from aurora_otel.lab.server import Credentials, Server
+    from aurora_otel.lab.server import Server
 
-ADMINISTRATOR = "rdsadmin"
 _PROGRESS = 5  # seconds within which a replica must have replayed something
 # A server skips what bears its own number in the log: one that starts anew needs another.
 _numbers = itertools.count(1)
@@ -40,37 +33,17 @@ INSERT INTO global_priv VALUES ('%%', '{ADMINISTRATOR}', JSON_OBJECT('access', {
 """  # noqa: S608 -- a password of the lab's own
 
 
-class MariaDBServer:
-    """One server; implements `Server`.
+class MariaDBServer(LocalServer):
+    """One server; implements `Server`. Applications come by the gateway.
 
     A replica starts from the empty database that the first writer started from, and replays all
     that was written since: every server keeps the whole log.
-
-    Args:
-        identifier: the instance's name.
-        address: IP address and port to listen on; applications come by the gateway.
-        directory: the lab's directory; the data lie in `<directory>/<identifier>`.
-        installation: the programs.
-        credentials: the accounts to create.
     """
 
-    def __init__(
-        self,
-        identifier: str,
-        address: tuple[str, int],
-        directory: Path,
-        installation: Installation,
-        credentials: Credentials,
-    ) -> None:
-        self.identifier = identifier
-        self.address = address
-        self._data = directory / identifier
-        self._daemon = Daemon(identifier, directory, installation)
-        self._view = directory / f"{identifier}.view"
-        self._empty = directory / "empty"
-        self._directory = directory
-        self._installation = installation
-        self._credentials = credentials
+    @property
+    def _empty(self) -> Path:
+        """The empty database that every server starts from."""
+        return self._directory / "empty"
 
     def create(self) -> None:
         """Makes a new, empty writer with its accounts, and starts it."""
@@ -142,33 +115,16 @@ class MariaDBServer:
         """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
         self._ask("SET GLOBAL read_only = 1")
 
-    def kill(self) -> None:
-        """Ends it like a power cut: no farewell on any connection."""
-        self._daemon.kill()
-
     def shut_down(self) -> None:
         """Ends it in order: sessions are told."""
         self._daemon.end(signal.SIGTERM, within=5.0)
-
-    def freeze(self) -> None:
-        """Stops every process of it; the kernel goes on accepting connections."""
-        self._daemon.freeze()
-
-    def running(self) -> bool:
-        """Tells whether its process is there, frozen or not."""
-        return self._daemon.running()
 
     def show(self, rows: Iterable[Member]) -> None:
         """Shows these rows as its view of the topology from now on."""
         # MariaDB loads no file that not everybody may read.
         self._daemon.write(self._view, to_json(rows), mode=0o644)
 
-    def sessions(self, application_name: str | None = None) -> int:
-        """Counts the application's sessions on it."""
-        if not self.running():
-            return 0
-        if self._daemon.frozen():
-            return connections.established(self.address)
+    def _count_sessions(self, application_name: str | None) -> int:
         statement = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s"
         params = [self._credentials.user]
         if application_name is not None:

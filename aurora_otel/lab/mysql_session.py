@@ -15,7 +15,6 @@ from aurora_otel.lab.errors import StatementError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 _Self = TypeVar("_Self", bound="Session")
 
@@ -70,12 +69,7 @@ class Session:
     def __enter__(self: _Self) -> _Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def run(self, statement: str, *params: object) -> list[tuple[Any, ...]]:

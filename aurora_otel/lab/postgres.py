@@ -6,53 +6,31 @@ import shutil
 import signal
 from typing import TYPE_CHECKING, Any
 
-from aurora_otel.lab import aurora_sql, connections, postgres_settings, processes
+from aurora_otel.lab import aurora_sql, postgres_settings, processes
 from aurora_otel.lab.conninfo import conninfo
-from aurora_otel.lab.daemon import Daemon
 from aurora_otel.lab.errors import StatementError
+from aurora_otel.lab.local_server import ADMINISTRATOR, LocalServer
 from aurora_otel.lab.membership import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from aurora_otel.lab.installation import Installation
     from aurora_otel.lab.membership import Member
-    from aurora_otel.lab.server import Credentials, Server
+    from aurora_otel.lab.server import Server
     from aurora_otel.lab.session import Session
 
-ADMINISTRATOR = "rdsadmin"
 
+class PostgresServer(LocalServer):
+    """One server; implements `Server`."""
 
-class PostgresServer:
-    """One server; implements `Server`.
+    @property
+    def _configuration(self) -> Path:
+        return self._directory / f"{self.identifier}.conf"
 
-    Args:
-        identifier: the instance's name.
-        address: IP address and port to listen on.
-        directory: the lab's directory; the data lie in `<directory>/<identifier>`.
-        installation: the programs.
-        credentials: the accounts to create.
-    """
-
-    def __init__(
-        self,
-        identifier: str,
-        address: tuple[str, int],
-        directory: Path,
-        installation: Installation,
-        credentials: Credentials,
-    ) -> None:
-        self.identifier = identifier
-        self.address = address
-        self._data = directory / identifier
-        self._daemon = Daemon(identifier, directory, installation)
-        self._view = directory / f"{identifier}.view"
-        self._configuration = directory / f"{identifier}.conf"
-        self._hba = directory / f"{identifier}.hba"
-        self._directory = directory
-        self._installation = installation
-        self._credentials = credentials
+    @property
+    def _hba(self) -> Path:
+        return self._directory / f"{self.identifier}.hba"
 
     def create(self) -> None:
         """Makes a new, empty writer with its accounts, and starts it."""
@@ -159,7 +137,7 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Ends it like a power cut: no farewell on any connection."""
-        self._daemon.kill()
+        super().kill()
         processes.release_shared_memory(self._data)
 
     def shut_down(self) -> None:
@@ -167,24 +145,11 @@ class PostgresServer:
         self._daemon.end(signal.SIGINT, within=2.0)
         self.kill()
 
-    def freeze(self) -> None:
-        """Stops every process of it; the kernel goes on accepting connections."""
-        self._daemon.freeze()
-
-    def running(self) -> bool:
-        """Tells whether its process is there, frozen or not."""
-        return self._daemon.running()
-
     def show(self, rows: Iterable[Member]) -> None:
         """Shows these rows as its view of the topology from now on."""
         self._daemon.write(self._view, to_json(rows))
 
-    def sessions(self, application_name: str | None = None) -> int:
-        """Counts the application's sessions on it."""
-        if not self.running():
-            return 0
-        if self._daemon.frozen():
-            return connections.established(self.address)
+    def _count_sessions(self, application_name: str | None) -> int:
         statement = "SELECT count(*)::int FROM pg_stat_activity WHERE usename = %s"
         if application_name is None:
             rows = self.execute(statement, self._credentials.user)

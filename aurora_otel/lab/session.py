@@ -13,7 +13,6 @@ from aurora_otel.lab.errors import LabError, StatementError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from psycopg.pq.abc import PGconn, PGresult
 
@@ -49,12 +48,7 @@ class Session:
     def __enter__(self: _Self) -> _Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.finish()
 
     def run(self, statement: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
