@@ -82,6 +82,15 @@ def pool_hands_out_what_works(run: Figures, agent: AgentFigures) -> Iterator[Pro
     )
 
 
+def pool_loses_no_write(run: Figures) -> Iterator[Promise]:
+    """Yield what holds where a pool holds the connections, and the old writer lives on."""
+    yield Promise(
+        "No write fails because its connection is gone.",
+        run.closed_writes == 0,
+        run.closed_writes,
+    )
+
+
 def stuck_calls_return(agent: AgentFigures) -> Iterator[Promise]:
     """Yield what holds for calls that hung on the dead host."""
     yield Promise(

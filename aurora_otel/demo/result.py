@@ -72,6 +72,8 @@ class Result:
         yield from promises.application_recovers(self.with_figures, self.agent_figures)
         if self.pool != "none":
             yield from promises.pool_hands_out_what_works(self.with_figures, self.agent_figures)
+            if self.failover is Failover.SWITCHOVER:
+                yield from promises.pool_loses_no_write(self.with_figures)
         if self.failover is Failover.HANG:
             yield from promises.stuck_calls_return(self.agent_figures)
         if self.every_thread_hung is not None:

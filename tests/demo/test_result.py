@@ -47,9 +47,18 @@ def test_each_promise_can_break(calls, more, word):
     ],
 )
 def test_a_pool_promises_more(calls, word):
-    assert broken(result(with_agent=with_agent(*calls))) == []
-    (promise,) = broken(result(with_agent=with_agent(*calls), pool="sqlalchemy"))
+    run = with_agent(*calls)
+    assert broken(result(Failover.CRASH, with_agent=run)) == []
+    (promise,) = broken(result(Failover.CRASH, with_agent=run, pool="sqlalchemy"))
     assert word in promise
+
+
+def test_a_pool_loses_no_write_while_the_old_writer_lives():
+    run = with_agent(write("writer-1", 11.6, 11.7, Outcome.CLOSED))
+    assert result(with_agent=run).kept
+    assert result(Failover.CRASH, with_agent=run, pool="sqlalchemy").kept
+    (promise,) = broken(result(with_agent=run, pool="sqlalchemy"))
+    assert "its connection is gone" in promise
 
 
 def test_a_switchover_without_its_problem_shows_nothing():
