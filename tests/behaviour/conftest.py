@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
 import psycopg
 import psycopg2
 import pytest
@@ -28,3 +32,14 @@ def mysql_cluster(_mysql_lab_with_procedure: Cluster) -> Cluster:
     """A healthy cluster on MariaDB; it has a table `writes` and a procedure `two_results`."""
     _mysql_lab_with_procedure.heal()
     return _mysql_lab_with_procedure
+
+
+@pytest.fixture
+def interrupt_soon() -> Iterator[Callable[[], None]]:
+    """Interrupts the main thread, as Ctrl-C does, inside the call that comes next."""
+    # A shell starts what runs in the background with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = threading.main_thread().ident
+    assert main is not None
+    yield lambda: threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
+    signal.signal(signal.SIGINT, before)

@@ -61,6 +61,38 @@ def several_results(connection: Any) -> list[Any]:
     return found
 
 
+def row_by_row(connection: Any, cursor_class: type) -> tuple[Any, ...]:
+    """Read rows as they come."""
+    cursor = connection.cursor(cursor_class)
+    cursor.execute("SELECT seq FROM seq_1_to_5")
+    return cursor.fetchone(), cursor.fetchmany(2), cursor.fetchall(), cursor.rowcount
+
+
+def abandoned(connection: Any, cursor_class: type) -> tuple[Any, ...]:
+    """Leave rows on their way, and go on with the next statement."""
+    cursor = connection.cursor(cursor_class)
+    cursor.execute("SELECT seq FROM seq_1_to_5")
+    cursor.fetchone()
+    cursor.close()
+    return executed(connection, "SELECT 'next'")
+
+
+def prepared(connection: Any) -> list[Any]:
+    """Execute a prepared statement twice; for the drivers that have a cursor for it."""
+    cursor = connection.cursor(prepared=True)
+    found = []
+    for number in (1, 2):
+        cursor.execute("SELECT ?", (number,))
+        found.append(cursor.fetchall())
+    cursor.close()
+    return found
+
+
+def state(connection: Any) -> tuple[Any, ...]:
+    """Return the state of a connection's transaction, as the server tells it."""
+    return executed(connection, "SELECT @@in_transaction")[-1]
+
+
 def autocommitted(connection: Any) -> tuple[Any, ...]:
     """Switch autocommit on and off."""
     connection.autocommit(1)

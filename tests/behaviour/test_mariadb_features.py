@@ -1,8 +1,7 @@
-"""What mariadb can do goes on working, and is watched for symptoms."""
+"""What only mariadb can do goes on working, and is watched for symptoms."""
 
 from __future__ import annotations
 
-import gc
 from types import SimpleNamespace
 
 import mariadb
@@ -11,15 +10,15 @@ from mariadb.constants import FIELD_TYPE, STATUS
 
 import aurora_otel
 from aurora_otel.drivers.mariadb import Adapter
-from aurora_otel.lab.filters import SilenceAfterMySQLLogin
 from aurora_otel.symptoms import Symptom
-from tests.behaviour.mysql import ITEMS, arguments, end_session, seen, writer_endpoint
+from tests.behaviour.mysql import arguments, writer_endpoint
+from tests.behaviour.mysql_drivers import MARIADB
+from tests.behaviour.mysql_drivers.mariadb import executed
 from tests.behaviour.sql import Call, attempt
-from tests.behaviour.test_silent_servers import Transparent
 from tests.conftest import eventually
 
 MANY_ROWS = "SELECT seq, REPEAT('x', 1000) FROM seq_1_to_20000"
-OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}
+connect, end = MARIADB.connect, MARIADB.end
 
 
 @pytest.fixture
@@ -30,162 +29,6 @@ def cluster(mysql_cluster):
 @pytest.fixture
 def agent(start, cluster):
     return start(writer_endpoints=writer_endpoint(cluster))
-
-
-def connect(cluster, target="writer", **others):
-    return mariadb.connect(**{**arguments(cluster, target), **others})
-
-
-def end(cluster, connection):
-    end_session(cluster, connection.connection_id)
-
-
-def executed(connection, statement, params=(), **how):
-    """Run a statement; return all that the cursor shows of it."""
-    cursor = connection.cursor(**how)
-    cursor.execute(statement, params)
-    rows = cursor.fetchall() if cursor.description else None
-    return cursor.description, cursor.rowcount, cursor.lastrowid, cursor.warnings, rows
-
-
-def executemany(connection):
-    cursor = connection.cursor()
-    cursor.executemany("INSERT INTO items (x) VALUES (?)", [("a",), ("b",)])
-    return cursor.rowcount
-
-
-def callproc(connection):
-    cursor = connection.cursor()
-    cursor.callproc("two_results", (1,))
-    found = [cursor.fetchall()]
-    while cursor.nextset():
-        found.append(cursor.fetchall() if cursor.field_count else cursor.rowcount)
-    return found
-
-
-def row_by_row(connection):
-    cursor = connection.cursor(buffered=False)
-    cursor.execute("SELECT seq FROM seq_1_to_9")
-    found = cursor.fetchone(), cursor.fetchmany(2), next(iter(cursor)), cursor.fetchall()
-    cursor.close()
-    return found
-
-
-def abandoned(connection):
-    cursor = connection.cursor(buffered=False)
-    cursor.execute("SELECT seq FROM seq_1_to_9")
-    cursor.fetchone()
-    cursor.close()
-    return executed(connection, "SELECT 'next'")
-
-
-def scrolled(connection):
-    cursor = connection.cursor()
-    cursor.execute("SELECT seq FROM seq_1_to_9")
-    cursor.scroll(3)
-    return cursor.fetchone(), list(cursor)
-
-
-def prepared(connection):
-    cursor = connection.cursor(prepared=True)
-    found = []
-    for number in (1, 2):
-        cursor.execute("SELECT ?", (number,))
-        found.append(cursor.fetchall())
-    cursor.close()
-    return found
-
-
-def autocommitted(connection):
-    connection.autocommit = True
-    on = connection.autocommit, executed(connection, "SELECT @@autocommit")
-    connection.autocommit = False
-    return on, connection.autocommit
-
-
-def database(connection):
-    connection.select_db("information_schema")
-    found = connection.database
-    connection.database = "app"
-    return found, connection.database
-
-
-def two_phases(connection):
-    connection.commit()
-    connection.tpc_begin(connection.xid(1, "a", "b"))
-    executed(connection, "INSERT INTO items (x) VALUES ('t')")
-    connection.tpc_prepare()
-    pending = connection.tpc_recover()
-    connection.tpc_commit()
-    return pending
-
-
-FEATURES = {
-    "execute": lambda c: executed(c, "SELECT 1, 'x', NULL, 1.5"),
-    "parameters": lambda c: executed(c, "SELECT ?, ?", (1, "it's")),
-    "other parameters": lambda c: executed(c, "SELECT %s", (1,)),
-    "named parameters": lambda c: executed(c, "SELECT %(a)s", {"a": 1}),
-    "dictionaries": lambda c: executed(c, "SELECT 1 AS a", dictionary=True),
-    "named tuples": lambda c: executed(c, "SELECT 1 AS a", named_tuple=True),
-    "binary": lambda c: executed(c, "SELECT 1", binary=True),
-    "executemany": executemany,
-    "callproc": callproc,
-    "row by row": row_by_row,
-    "abandoned": abandoned,
-    "scroll": scrolled,
-    "prepared": prepared,
-    "autocommit": autocommitted,
-    "begin": lambda c: (c.begin(), executed(c, "SELECT @@in_transaction")),
-    "commit": lambda c: (executed(c, "INSERT INTO items (x) VALUES ('c')"), c.commit())[1],
-    "rollback": lambda c: (executed(c, "INSERT INTO items (x) VALUES ('r')"), c.rollback())[1],
-    "two phases": two_phases,
-    "database": database,
-    "ping": lambda c: (c.ping(), c.open),
-    "warnings": lambda c: (executed(c, "SELECT 1 + 'x'"), c.show_warnings()),
-    "kill nobody": lambda c: c.kill(999_999_999),
-    "block": lambda c: c.__enter__() is c,
-    "escape": lambda c: c.escape_string("it's"),
-    "syntax error": lambda c: executed(c, "SELEC"),
-    "unique violation": lambda c: executed(c, "INSERT INTO items (x) VALUES ('u'), ('u')"),
-    "wrong arguments": lambda c: executed(c, "SELECT ?", (1, 2)),
-    "no rows": lambda c: c.cursor().fetchone(),
-}
-ON_THE_NETWORK = sorted(
-    FEATURES.keys() - {"block", "escape", "wrong arguments", "no rows", "warnings"}
-)
-
-
-def with_items(cluster, **others):
-    connection = connect(cluster, **others)
-    executed(connection, ITEMS)
-    return connection
-
-
-def outcome(connection, feature):
-    results = []
-    error = attempt(lambda: results.append(feature(connection)))
-    in_transaction = executed(connection, "SELECT @@in_transaction")[-1]
-    connection.rollback()
-    number = getattr(error, "errno", None)
-    return seen((results, type(error), str(error), number, in_transaction))
-
-
-def test_every_feature_does_what_it_does_without_us(start, cluster):
-    plain = with_items(cluster)
-    start()
-    ours = with_items(cluster)
-    for name, feature in FEATURES.items():
-        assert outcome(ours, feature) == outcome(plain, feature), name
-    ends = []
-    for connection in (plain, ours):
-        connection.reset()
-        connection.change_user(cluster.user, cluster.password, cluster.database)
-        ends.append([executed(connection, "SELECT DATABASE(), @@autocommit"), repr(connection)])
-        connection.close()
-        ends[-1] += [str(attempt(each)) for each in (connection.cursor, connection.close)]
-        ends[-1] += [repr(connection)]
-    assert seen(ends[0]) == seen(ends[1])
-    assert not aurora_otel.snapshot().clusters[0].window_open
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
@@ -214,17 +57,6 @@ def test_a_fresh_connection_is_as_the_driver_made_it(start, cluster, autocommit)
     assert "converted" in repr(found)
     for connection in (ours, plain):
         connection.close()
-
-
-@pytest.mark.parametrize("name", ON_THE_NETWORK)
-def test_every_feature_shows_a_lost_connection(start, cluster, name):
-    agent = start(prune_interval=60)  # so that no round finds it first
-    connection = connect(cluster)
-    end(cluster, connection)
-    assert isinstance(attempt(lambda: FEATURES[name](connection)), mariadb.Error)
-    eventually(lambda: aurora_otel.snapshot().clusters[0].window_open)
-    eventually(lambda: agent.told.spans("refresh topology"))
-    connection.close()
 
 
 @pytest.mark.parametrize("name", ["reset", "change_user", "tpc_rollback", "kill"])
@@ -265,7 +97,7 @@ class Told:
 def test_rows_that_come_one_by_one_show_a_lost_connection(cluster, fetch):
     # From the server itself, past the gateway: the driver reads with the interpreter's lock held,
     # and so would wait for ever for a gateway in the same process.
-    host, port = cluster._running.server(cluster.writer).address
+    host, port = cluster.plain_address(cluster.writer)
     told = Told()
     undo = Adapter().install(mariadb, told, None)
     try:
@@ -337,44 +169,6 @@ def test_one_that_connects_again_by_itself_goes_on_with_the_new_writer(agent, cl
     assert attempt(insert).errno == 1290
     insert()
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
-    connection.close()
-
-
-def test_a_misrouted_connection_is_replaced_under_its_object(start, cluster):
-    agent = start(writer_endpoints=writer_endpoint(cluster))
-    held = connect(cluster)
-    old = cluster.writer
-    cluster.dns_lag = 0.4
-    cluster.failover("switchover")
-    connection = connect(cluster)
-    assert executed(connection, "SELECT @@aurora_server_id, @@autocommit")[-1] == [
-        (cluster.writer, 0)
-    ]
-    assert agent.tracked(cluster.writer) == agent.tracked() == 1
-    assert agent.told.metric("aurora.connection.misroutes") >= 1
-    there = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s"
-    eventually(lambda: cluster.execute(old, there, cluster.user)[0][0] == 0)
-    for each in (held, connection):
-        each.close()
-
-
-def test_a_connection_whose_question_is_not_answered_connects_again_as_the_same_object(
-    start, cluster
-):
-    agent = start(identify_timeout=0.2)
-    made = []
-
-    def first_one_silent():
-        made.append(Transparent() if made else SilenceAfterMySQLLogin())
-        return made[-1]
-
-    cluster.gateway.filter("writer", first_one_silent)
-    # What the driver asks after the login, if autocommit is to be off, would hang as well.
-    connection = connect(cluster, autocommit=True)
-    assert len(made) == 2
-    assert executed(connection, "SELECT @@autocommit")[-1] == [(1,)]
-    assert agent.tracked("unknown") == agent.tracked() == 1
-    eventually(lambda: cluster.gateway.links("writer") == 1)
     connection.close()
 
 
@@ -459,27 +253,4 @@ def test_a_read_of_ours_leaves_nothing_behind(cluster):
     assert connection._last_executed_statement is None
     connection._converter = None
     assert executed(connection, "SELECT @@in_transaction")[-1] == [(0,)]
-    connection.close()
-
-
-def test_a_connection_that_the_application_forgot_is_pruned(agent, cluster):
-    connection = connect(cluster)
-    executed(connection, "SELECT 1")
-    assert agent.tracked() == 1
-    del connection
-    gc.collect()
-    eventually(lambda: agent.tracked() == 0)
-    reason = "garbage_collected"
-    assert agent.told.metric("aurora.connection.prunes", prune_reason=reason) == 1
-
-
-def test_query_spans_are_one_a_call(start, cluster):
-    agent = start(query_spans="summary")
-    connection = with_items(cluster)
-    executemany(connection)
-    callproc(connection)
-    spans = [span for span in agent.told.spans() if span.name not in OURS]
-    assert [span.name for span in spans] == ["CREATE", "INSERT", "TWO_RESULTS"]
-    assert {span.attributes["db.user"] for span in spans} == {cluster.user}
-    assert {span.attributes["db.name"] for span in spans} == {cluster.database}
     connection.close()

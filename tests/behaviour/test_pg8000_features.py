@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
-import signal
 import socket
-import threading
 
 import pg8000
 import pg8000.dbapi
@@ -19,8 +17,8 @@ import aurora_otel
 from aurora_otel.drivers.pg8000 import Adapter
 from aurora_otel.lab import Failover
 from aurora_otel.lab.filters import SilenceAfterLogin
+from tests.behaviour.links import Transparent, through
 from tests.behaviour.sql import attempt
-from tests.behaviour.test_silent_servers import Transparent
 from tests.behaviour.tls import Encrypted
 from tests.conftest import eventually
 
@@ -255,13 +253,7 @@ def test_a_connection_whose_question_is_not_answered_connects_again_as_the_same_
     start, cluster, api
 ):
     agent = start(identify_timeout=0.2)
-    made = []
-
-    def first_one_silent():
-        made.append(Transparent() if made else SilenceAfterLogin())
-        return made[-1]
-
-    cluster.gateway.filter("writer", first_one_silent)
+    made = through(cluster, SilenceAfterLogin, Transparent)
     connection = connect(cluster, api)
     assert len(made) == 2
     assert connection.execute_simple("SELECT 1").rows == [[1]]
@@ -292,17 +284,14 @@ def test_converters_of_the_application_do_not_see_what_we_ask(cluster):
     connection.close()
 
 
-def test_what_we_ask_is_never_taken_for_an_answer_to_the_application(cluster, request):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+def test_what_we_ask_is_never_taken_for_an_answer_to_the_application(cluster, interrupt_soon):
     driver = Adapter()
     refused, interrupted = connect(cluster), connect(cluster)
     with pytest.raises(pg8000.dbapi.DatabaseError):
         driver.ask(refused, "SELECT nonsense", 30.0)
     assert refused.execute_simple("SELECT 'mine'").rows == [["mine"]]
 
-    main = threading.main_thread().ident
-    threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         driver.ask(interrupted, "SELECT pg_sleep(30)", 30.0)
     with pytest.raises(pg8000.dbapi.InterfaceError):
@@ -386,13 +375,9 @@ def test_query_spans_are_one_a_call(start, cluster, recwarn):
     native.close()
 
 
-def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, request):
-    # A shell starts what runs in the background with the signal ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, interrupt_soon):
     connection = connect(cluster)
-    main = threading.main_thread().ident
-    threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         executed(connection, "SELECT pg_sleep(30)")
     assert connection._aurora_otel.in_flight_since == 0.0

@@ -9,9 +9,11 @@ import time
 from types import SimpleNamespace
 
 import psycopg2.extensions
+import pymysql
 import pytest
 
 from aurora_otel import AuroraInstrumentor
+from tests.behaviour.mysql import arguments, end
 from tests.behaviour.sql import pid
 from tests.conftest import eventually
 
@@ -72,6 +74,29 @@ def test_a_connection_that_the_server_hung_up_while_idle_is_pruned(agent, cluste
     assert [bool(connection.closed) for connection in held] == [False, False, False]
     for connection in held:
         connection.close()
+
+
+def test_a_connection_that_its_owner_is_closing_is_not_one_that_the_server_hung_up(
+    start, mysql_lab, monkeypatch
+):
+    mysql_lab.heal()
+    places = mysql_lab.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
+    agent = start(instance_endpoints=places, prune_interval=0.01)
+    closing, other = (pymysql.connect(**arguments(mysql_lab)) for _ in range(2))
+    let_go = closing._force_close
+
+    def rounds_pass_before_the_socket_is_closed() -> None:
+        end(mysql_lab, other)
+        eventually(lambda: pruned(agent, "hung_up") >= 1)
+        let_go()
+
+    # By then the driver has said farewell, and the server has hung up.
+    monkeypatch.setattr(closing, "_force_close", rounds_pass_before_the_socket_is_closed)
+    closing.close()
+    assert pruned(agent, "hung_up") == 1
+    assert pruned(agent, "closed") == 0
+    assert agent.told.metric("aurora.connection.closes") == 1
+    other._force_close()
 
 
 # pytest reports any thread's end by an exception; the interpreter is silent about SystemExit.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from dataclasses import dataclass
 
 import psycopg
@@ -187,13 +185,9 @@ def test_the_applications_own_factories_are_its_own(agent, cluster):
         connection.close()
 
 
-def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, request):
-    # A shell starts what runs in the background with the signal ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, interrupt_soon):
     connection = psycopg.connect(cluster.dsn("writer"))
-    main = threading.main_thread().ident
-    threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         connection.execute("SELECT pg_sleep(30)")
     assert connection._aurora_otel.in_flight_since == 0.0

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from aurora_otel.lab import Action
 from aurora_otel.lab.filters import SilenceAfterLogin
+from tests.behaviour.links import Transparent, through
 from tests.behaviour.sql import serving, write
 from tests.conftest import eventually
 
 
-class Transparent:
-    """Lets everything pass."""
-
-    def from_client(self, data: bytes) -> Action:
-        return Action(forward=data)
-
-    def from_server(self, data: bytes) -> Action:
-        return Action(forward=data)
-
-
 def test_a_connection_whose_question_is_not_answered_is_replaced(start, cluster, connect):
     agent = start(identify_timeout=0.2)
-    made = []
-
-    def first_one_silent() -> object:
-        made.append(Transparent() if made else SilenceAfterLogin())
-        return made[-1]
-
-    cluster.gateway.filter("writer", first_one_silent)
+    made = through(cluster, SilenceAfterLogin, Transparent)
     connection = connect(cluster.dsn("writer"))
     assert len(made) == 2
     write(connection)
