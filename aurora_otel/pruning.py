@@ -144,8 +144,8 @@ class Rounds:
         gone = _hung_up(tracks)
         if not closed and not gone:
             return
-        # An owner that is closing a connection just now looks the same for a moment. By the end of
-        # it, the close is noted, and the socket is gone.
+        # One that is just now closed by its own finaliser looks the same for a moment. By the end
+        # of it, that is noted, and the socket is gone. A call of `close` is a call in flight.
         time.sleep(_CLOSING)
         tracker.prune(closed, PruneReason.CLOSED)
         gone = _hung_up(gone)
@@ -155,15 +155,16 @@ class Rounds:
 
     def _is_closed(self, track: Track) -> bool:
         connection = track()
+        if connection is None or track.in_flight_since:
+            return False
         driver = self._drivers[track.group.driver]
         # Some drivers let go of a lost connection's socket, and take it for open all the same.
-        return connection is not None and (driver.is_closed(connection) or _has_no_socket(track))
+        return driver.is_closed(connection) or _has_no_socket(track)
 
 
 def _has_no_socket(track: Track) -> bool:
-    """Whether its socket is gone; a call in flight finds out itself."""
     sock = track.socket
-    return sock is not None and not track.in_flight_since and cleanup.identify(sock.fd) != sock
+    return sock is not None and cleanup.identify(sock.fd) != sock
 
 
 def _hung_up(tracks: Iterable[Track]) -> list[Track]:

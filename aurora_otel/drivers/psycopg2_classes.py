@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 import psycopg2
@@ -14,7 +15,7 @@ from psycopg2 import extensions
 
 from aurora_otel.drivers import libpq
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.watching import watch, watch_close
 
 _CONNECTION_CALLS = (
     "commit",
@@ -82,7 +83,7 @@ class WatchedClasses:
                 connection.__class__ = self._connection(type(connection))
         return connection
 
-    def _connection(self, base: type) -> type:
+    def _connection(self, base: type[Any]) -> type:
         if base in self._made:
             return base
         if base not in self._connections:
@@ -94,7 +95,7 @@ class WatchedClasses:
                     failure_of=_rollback_failure,
                     may_wait=lambda _: False,
                 ),
-                "close": _watched_close(self._hooks, base),
+                "close": watch_close(self._hooks, base.close, attrgetter("closed")),
                 "cursor": self._cursor_method(base),
             }
             self._connections[base] = self._subclass(base, members)
@@ -169,16 +170,3 @@ def _cursor_failure(cursor: Any, error: Any, args: tuple[Any, ...]) -> Failure:
 
 def _is(factory: Any, base: type) -> bool:
     return isinstance(factory, type) and issubclass(factory, base)
-
-
-def _watched_close(hooks: Hooks, base: Any) -> Callable[..., Any]:
-    def close(connection: Any) -> None:
-        try:
-            base.close(connection)
-        finally:
-            track = getattr(connection, ATTRIBUTE, None)
-            if track is not None and connection.closed:
-                hooks.closed(track)
-
-    close.__doc__ = base.close.__doc__
-    return close

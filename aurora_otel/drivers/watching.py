@@ -118,6 +118,8 @@ def watch_close(
 ) -> Callable[..., Any]:
     """Return `original`, a connection's method, as one that tells if it has closed the connection.
 
+    Meanwhile it is a call in flight, which no round of pruning takes for a connection of nobody's.
+
     Args:
         hooks: where to report.
         original: the method.
@@ -127,14 +129,21 @@ def watch_close(
 
     @functools.wraps(original)
     def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        track = getattr(self, ATTRIBUTE, None)
+        if track is None:
+            return original(self, *args, **kwargs)
+        # Once it has said farewell, it looks like one that the server has hung up.
+        track.in_flight_since = monotonic()
         try:
             return original(self, *args, **kwargs)
         finally:
-            track = getattr(self, ATTRIBUTE, None)
-            if track is not None and is_closed(self):
-                hooks.closed(track)
-                if unmarks:
-                    unmark(self)
+            try:
+                if is_closed(self):
+                    hooks.closed(track)
+                    if unmarks:
+                        unmark(self)
+            finally:
+                track.in_flight_since = 0.0
 
     return close
 
