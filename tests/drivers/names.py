@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,15 +10,12 @@ import pytest
 ADDRESSES: dict[str, str] = {}
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _resolved() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Python's own resolver know the names of `ADDRESSES`. C libraries do not ask it."""
     plain = socket.getaddrinfo
 
     def getaddrinfo(host, *args, **kwargs):
         return plain(ADDRESSES.get(host, host), *args, **kwargs)
 
-    patch = pytest.MonkeyPatch()
-    patch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield
-    patch.undo()
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
