@@ -19,7 +19,7 @@ APART := tests/secrets/drivers/test_secrets.py tests/secrets/test_failovers.py \
 	tests/rds_api/test_cleanup.py::test_while_looks_are_in_vain_the_api_is_asked_for_the_writer_again_and_for_nothing_else
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-apart test-upstream test-pools test-all compat chaos soak lint format docs picture wheel servers clean
+.PHONY: help demo lab test test-apart test-upstream test-pools test-all compat chaos soak lint format docs picture wheel extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,7 +48,7 @@ test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's ow
 test-pools: $(VENV)/.dev servers ## run every pool with every driver, and 1,000 units of work for each
 	TEST_POOLS=all $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/pools/test_failovers.py $(ARGS)
 
-compat: $(VENV)/.compat servers ## run the drivers' and frameworks' own tests, without us and with us
+compat: $(VENV)/.compat ## run the drivers' and frameworks' own tests, without us and with us
 	$(BIN)/python -m tests.compat $(ARGS)
 
 chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EVENTS=200
@@ -86,6 +86,9 @@ wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and
 	$(BIN)/python -m build --outdir dist .
 	.ci/use-wheel dist/*.whl
 
+extensions:
+	@.ci/servers extensions
+
 servers: ## install what the tests need and no wheel carries: servers, and what drivers are built with
 	@.ci/servers
 
@@ -105,7 +108,7 @@ $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group bench
 	touch $@ $(VENV)/.demo
 
-$(VENV)/.compat: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.compat: pyproject.toml | $(VENV)/bin/python extensions
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group compat
 	touch $@ $(VENV)/.demo
 

@@ -1,39 +1,50 @@
-"""The command: `python -m tests.compat [suite …] [--json FILE]`, or `make compat`."""
+"""The command: `python -m tests.compat [suite …]`, or `make compat`."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import shutil
+import platform
+import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from tests.compat import servers
-from tests.compat.comparison import Comparison
-from tests.compat.runs import run
-from tests.compat.sources import PLACE
+from aurora_otel.lab.errors import LabError
+from tests.compat import report, servers
+from tests.compat.comparison import Comparison, Pair
+from tests.compat.runs import Run, Stage
+from tests.compat.servers import Place
 from tests.compat.suites import SUITES, Suite
 
-# How often a test that ended differently is run again without us: it may be the one that wavers.
-_AGAIN = 5
+# How often, at most, tests that ended differently are run again: they may be those that waver.
+_AGAIN = 30
+# Of the table in a file, in characters.
+_WIDTH = 120
+_console = Console(stderr=True, highlight=False)
 
 
 def main() -> int:
     """Run the suites; return 1 if one of them shows a difference that is not explained."""
     arguments = _arguments()
+    # As Ctrl-C does: end the suite that is running, and the servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = [suite for suite in SUITES if not arguments.suites or suite.name in arguments.suites]
-    console = Console(stderr=True)
-    comparisons = []
-    for engine in dict.fromkeys(suite.engine for suite in chosen):
-        comparisons += _compare(console, engine, [s for s in chosen if s.engine == engine])
-    _show(Console(), comparisons)
+    with contextlib.ExitStack() as stack:
+        places = _prepared(stack, chosen)
+        comparisons = [_compare(suite, places[suite.engine]) for suite in chosen]
+    products = [f"Python {platform.python_version()}", *(each.version for each in places.values())]
+    result = report.Report(" ".join(["make compat", *arguments.suites]), products, comparisons)
+    result.show(Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     if arguments.json:
-        arguments.json.write_text(json.dumps([_plain(each) for each in comparisons], indent=2))
+        arguments.json.write_text(json.dumps(result.plain(), indent=2) + "\n")
+    if arguments.summary:
+        result.write(arguments.summary)
     return 0 if all(each.is_harmless for each in comparisons) else 1
 
 
@@ -41,78 +52,55 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make compat", description=__doc__)
     names = [suite.name for suite in SUITES]
     parser.add_argument("suites", nargs="*", metavar="suite", help=", ".join(names))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that is known there")
+    parser.add_argument("--summary", type=Path, help="write a summary into this document")
     arguments = parser.parse_args()
     if unknown := set(arguments.suites) - set(names):
         parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     return arguments
 
 
-def _compare(console: Console, engine: str, suites: list[Suite]) -> Iterable[Comparison]:
-    with servers.prepared(engine) as place:
-        for suite in suites:
-            began = time.monotonic()
-            yield _one(suite, place)
-            console.print(f"{suite.name}: {time.monotonic() - began:.0f} s")
+def _prepared(stack: contextlib.ExitStack, suites: list[Suite]) -> dict[str, Place]:
+    """Start the servers and fetch the suites: what is missing shows before the long part begins."""
+    try:
+        places = {
+            engine: stack.enter_context(servers.prepared(engine))
+            for engine in dict.fromkeys(suite.engine for suite in suites)
+        }
+    except LabError as error:
+        raise SystemExit(str(error)) from None
+    for suite in suites:
+        suite.source()
+    return places
 
 
-def _one(suite: Suite, place: servers.Place) -> Comparison:
-    directory = PLACE / "runs" / suite.name
-    shutil.rmtree(directory, ignore_errors=True)
-    suite.unpack(directory)
-    settings = {**place.environment, **suite.settings(place)}
-    without = run(suite, directory, settings, with_us=False)
-    with_us = run(suite, directory, settings, with_us=True)
-    compared = Comparison(
-        suite.name,
-        without.outcomes,
-        with_us.outcomes,
-        dict(suite.explained),
-        with_us.tracked,
-        with_us.failures,
-    )
-    if unexplained := [each.test for each in compared.differences if not each.reason]:
-        again = [
-            run(suite, directory, settings, with_us=False, only=unexplained) for _ in range(_AGAIN)
-        ]
-        compared.explain_unsteady([without.outcomes, *(each.outcomes for each in again)])
+def _compare(suite: Suite, place: Place) -> Comparison:
+    """Run a suite without us and with us, and again and again what ended differently."""
+    stage = Stage.of(suite, place)
+    without, with_us = _both(stage)
+    pair = Pair(without.outcomes, with_us.outcomes)
+    compared = Comparison(*suite.versions, pair, with_us.agent, suite.reasons)
+    unsteady = [each.test for each in compared.unexplained]
+    while compared.unexplained and len(compared.again) < _AGAIN:
+        compared.again.append(Pair(*(each.outcomes for each in _both(stage, unsteady))))
     return compared
 
 
-def _show(console: Console, comparisons: list[Comparison]) -> None:
-    table = Table("suite", "tests", "passed without", "passed with", "differences", "tracked")
-    for each in comparisons:
-        numbers = (
-            len(each.without),
-            each.passed(each.without),
-            each.passed(each.with_us),
-            len(each.differences),
-            each.tracked,
-        )
-        table.add_row(each.suite, *map(str, numbers))
-    console.print(table)
-    for each in comparisons:
-        for difference in each.differences:
-            reason = difference.reason or "NOT EXPLAINED"
-            change = f"{difference.without} without us, {difference.with_us} with us"
-            console.print(f"{each.suite}: {difference.test}: {change}: {reason}", soft_wrap=True)
-        for doing, times in each.failures.items():
-            console.print(f"{each.suite}: the agent failed {times} times: {doing}")
-        for test in each.failing_without:
-            console.print(f"{each.suite}: {test}: fails without us", soft_wrap=True)
+def _both(stage: Stage, only: Collection[str] = ()) -> list[Run]:
+    return [_run(stage, only, with_us=with_us) for with_us in (False, True)]
 
 
-def _plain(comparison: Comparison) -> dict[str, object]:
-    return {
-        "suite": comparison.suite,
-        "tests": len(comparison.without),
-        "passed_without": comparison.passed(comparison.without),
-        "passed_with": comparison.passed(comparison.with_us),
-        "tracked": comparison.tracked,
-        "failures": dict(comparison.failures),
-        "differences": [each._asdict() for each in comparison.differences],
-        "failing_without": comparison.failing_without,
-    }
+def _run(stage: Stage, only: Collection[str], *, with_us: bool) -> Run:
+    what = f"{stage.suite.name}, {'with' if with_us else 'without'} us"
+    if only:
+        what += f", again what ended differently ({len(only)})"
+    began = time.monotonic()
+    with _console.status(what):
+        run = stage.run(only, with_us=with_us)
+    counted = Counter(outcome.partition(":")[0] for outcome in run.outcomes.values())
+    told = ", ".join(f"{times:,} {outcome}" for outcome, times in counted.most_common())
+    _console.print(f"{what}: {told or 'no test'} in {time.monotonic() - began:.0f} s")
+    return run
 
 
 if __name__ == "__main__":

@@ -1,105 +1,133 @@
-"""One run of one suite, in a process of its own."""
+"""Runs of one suite, each in a process of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
-import xml.etree.ElementTree as ET
+import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+from tests.compat import sources
+from tests.compat.servers import Place
 from tests.compat.suites import Suite
 
-SITE = Path(__file__).parent / "site"
+# How each test ended, by its name.
+Outcomes: TypeAlias = Mapping[str, str]
+
+_SITE = Path(__file__).parent / "site"
 _ROOT = Path(__file__).parent.parent.parent
-# A suite that hangs has failed: seconds.
-_LIMIT = 900
+# A suite in which no test begins or ends for so long hangs: seconds.
+_PATIENCE = 600
+
+
+class Agent(NamedTuple):
+    """What the agent did in a run.
+
+    Attributes:
+        opened: how many connections it tracked.
+        identified: how many of them under their instance.
+        failures: how often it failed inside, by what it was doing.
+    """
+
+    opened: int
+    identified: int
+    failures: Mapping[str, int]
 
 
 class Run(NamedTuple):
-    """What came of one run.
+    """What came of one run."""
+
+    outcomes: Outcomes
+    agent: Agent
+
+
+class Stage(NamedTuple):
+    """A suite that is ready to be run.
 
     Attributes:
-        outcomes: how each test ended: `passed`, `failed` or `skipped`.
-        tracked: how many connections the agent tracked.
-        failures: how often the agent failed inside, by what it was doing.
-    """
-
-    outcomes: dict[str, str]
-    tracked: int
-    failures: Counter[str]
-
-
-def run(
-    suite: Suite,
-    directory: Path,
-    settings: dict[str, str],
-    *,
-    with_us: bool,
-    only: Collection[str] = (),
-) -> Run:
-    """Run a suite.
-
-    Args:
         suite: the suite.
-        directory: where its files are.
+        directory: where its files are; `output-….txt` tells there what a run has printed.
         settings: environment variables for it.
-        with_us: whether the agent is there.
-        only: the tests to run, by name; all of them if there are none.
     """
-    name = ("with" if with_us else "without") + ("-again" if only else "")
-    results = directory / f"results-{name}"
-    results.unlink(missing_ok=True)
-    environment = {
-        **os.environ,
-        **settings,
-        "COMPAT_WITH": str(int(with_us)),
-        "COMPAT_RESULTS": str(results),
-        "PYTHONPATH": os.pathsep.join([str(SITE), str(_ROOT)]),
-    }
-    with (directory / f"output-{name}.txt").open("w") as output:
-        subprocess.run(
-            suite.command(results, only),
-            cwd=directory / suite.inside,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=_LIMIT,
-            check=False,
-        )
-    text = results.read_text() if results.exists() else ""
-    outcomes = _junit(text, directory) if text.startswith("<?xml") else _lines(text)
-    return Run(outcomes, *_agent(Path(f"{results}.agent")))
+
+    suite: Suite
+    directory: Path
+    settings: Mapping[str, str]
+
+    @classmethod
+    def of(cls, suite: Suite, place: Place) -> Stage:
+        """Unpack a suite, for the server at `place`."""
+        directory = sources.PLACE / "runs" / suite.name
+        suite.unpack(directory)
+        return cls(suite, directory, {**place.environment, **suite.settings(place)})
+
+    def run(self, only: Collection[str] = (), *, with_us: bool, patience: float = _PATIENCE) -> Run:
+        """Run it in a process of its own.
+
+        Args:
+            only: the tests to run, by name; all of them if there are none.
+            with_us: whether the agent is there.
+            patience: seconds in which a test must begin or end.
+        """
+        name = ("with" if with_us else "without") + ("-again" if only else "")
+        results, agent = self.directory / f"results-{name}", self.directory / f"agent-{name}"
+        for file in (results, agent):
+            file.write_text("")
+        notes = {"COMPAT_RESULTS": str(results), "COMPAT_AGENT": str(agent)}
+        with (self.directory / f"output-{name}.txt").open("w") as output:
+            process = subprocess.Popen(
+                self.suite.arguments(only),
+                cwd=self.directory / self.suite.inside,
+                env={**_environment(), **self.settings, **notes, "COMPAT_WITH": str(int(with_us))},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                _wait(process, results, patience)
+            finally:
+                _end(process)
+        return Run(dict(_lines(results)), _added_up(_lines(agent)))
 
 
-def _agent(path: Path) -> tuple[int, Counter[str]]:
-    """Read what each interpreter told of the agent at its end."""
-    told = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def _environment() -> dict[str, str]:
+    """Return ours without what would set up the agent, or pytest, otherwise."""
+    mine = ("AURORA_OTEL_", "OTEL_", "PYTEST_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+    return {**inherited, "PYTHONPATH": os.pathsep.join([str(_SITE), str(_ROOT)])}
+
+
+def _wait(process: subprocess.Popen[bytes], results: Path, patience: float) -> None:
+    """Wait for its end, or until it makes no progress any more."""
+    size, since = 0, time.monotonic()
+    while process.poll() is None and time.monotonic() - since < patience:
+        if (now := results.stat().st_size) != size:
+            size, since = now, time.monotonic()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it, and whatever it has started and left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _added_up(told: list[dict[str, Any]]) -> Agent:
+    """Add up what each interpreter told of the agent at its end."""
     failures = sum((Counter(each["failures"]) for each in told), Counter[str]())
-    return sum(each["opened"] for each in told), failures
-
-
-def _junit(text: str, directory: Path) -> dict[str, str]:
-    """Read pytest's XML."""
-    outcomes = {}
-    for case in ET.fromstring(text).iter("testcase"):
-        place = (case.get("classname") or "").split(f"{directory.name}.")[-1]
-        name = f"{place}::{case.get('name')}"
-        tags = {child.tag for child in case}
-        outcomes[name] = (
-            "failed"
-            if tags & {"failure", "error"}
-            else "skipped"
-            if "skipped" in tags
-            else "passed"
-        )
-    return outcomes
-
-
-def _lines(text: str) -> dict[str, str]:
-    """Read what `django_runner` writes."""
-    return dict(json.loads(line) for line in text.splitlines())
+    return Agent(
+        sum(each["opened"] for each in told), sum(each["identified"] for each in told), failures
+    )

@@ -15,6 +15,7 @@ from aurora_otel.lab.postgres_installation import PROGRAMS
 
 USER = "postgres"
 PASSWORD = "pw"  # pg8000's suite has both built in
+_VERSION = "SELECT VERSION()"
 # SQLAlchemy's suite wants them.
 _SCHEMAS = ("test_schema", "test_schema_2")
 _POSTGRESQL = (
@@ -30,8 +31,18 @@ _MYSQL = (
 
 
 class Place(NamedTuple):
-    """Where a suite finds its server, and what makes the agent know it."""
+    """Where a suite finds its server: the writer endpoint of a cluster.
 
+    Attributes:
+        version: the server's.
+        host: the endpoint's address.
+        port: its port.
+        database: the one to use.
+        environment: what makes the agent know the cluster. It is no instance endpoint: the agent
+            asks on every new connection which instance it has reached.
+    """
+
+    version: str
     host: str
     port: int
     database: str
@@ -43,21 +54,37 @@ def prepared(engine: str) -> Iterator[Place]:
     """Start a cluster with the account and the databases that suites expect."""
     if engine == "postgresql":
         os.environ.setdefault(PROGRAMS, str(_with_extensions()))
-    with Cluster("compat", engine=engine) as cluster:
+    # One instance: nothing fails over here, and readers would only take time.
+    with Cluster("compat", engine=engine, instances=["compat-1"]) as cluster:
         for statement in _POSTGRESQL if engine == "postgresql" else _MYSQL:
             cluster.execute(cluster.writer, statement)
-        host, port = cluster.address(cluster.writer)
-        place = Place(host, port, "compat", cluster.environment())
+        ((version,),) = cluster.execute(cluster.writer, _VERSION)
+        host, port = cluster.address("writer")
+        environment = {
+            **cluster.environment(),
+            "AURORA_OTEL_WRITER_ENDPOINTS": f"{host}:{port}",
+        }
+        place = Place(_short(version), host, port, "compat", environment)
         if engine == "postgresql":
-            _make_schemas(place)
+            _furnish(place)
         yield place
 
 
-def _make_schemas(place: Place) -> None:
+def _furnish(place: Place) -> None:
+    """Make what suites expect to find in PostgreSQL's databases."""
     login = {"host": place.host, "port": place.port, "user": USER, "password": PASSWORD}
     with psycopg.connect(**login, dbname=place.database) as connection:
         for name in _SCHEMAS:
             connection.execute(f"CREATE SCHEMA {name}")
+    with psycopg.connect(**login, dbname=USER) as connection:
+        connection.execute("CREATE EXTENSION hstore")
+
+
+def _short(version: str) -> str:
+    """Return `PostgreSQL 15.18` or `MariaDB 10.11.19` for what a server says of itself."""
+    if version.startswith("PostgreSQL"):
+        return " ".join(version.split()[:2])
+    return f"MariaDB {version.split('-', maxsplit=1)[0]}"
 
 
 def _with_extensions() -> Path:

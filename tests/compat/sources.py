@@ -6,23 +6,20 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from importlib.metadata import version
 from pathlib import Path
 
 PLACE = Path(__file__).parent.parent.parent / ".compat"
 
 
-def unpacked(distribution: str, installed: str) -> Path:
+def unpacked(wanted: str) -> Path:
     """Return the directory of a distribution's sources; fetch them if they are not there yet.
 
     Args:
-        distribution: its name.
-        installed: the name of the one that is installed; of the same version.
+        wanted: its name and version: `<name>==<version>`.
 
     Raises:
         SystemExit: they cannot be had.
     """
-    wanted = f"{distribution}=={version(installed)}"
     target = PLACE / "sources" / wanted
     if not target.exists():
         archive = _fetch(wanted)

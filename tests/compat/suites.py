@@ -7,14 +7,15 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.compat import sources
 from tests.compat.servers import PASSWORD, USER, Place
 
-_PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-
-DJANGO = "runtests.py"
+_PYTEST = ("-m", "pytest", "-q", "--rootdir=.", "-p", "compat_outcomes")
+_PYTEST += ("-p", "no:cacheprovider", "-p", "no:xdist")
+_DJANGO = ("runtests.py", "--settings=compat_django_settings", "--parallel=1", "--noinput")
 
 
 @dataclass(frozen=True)
@@ -22,45 +23,63 @@ class Suite:
     """A test suite that others wrote.
 
     Attributes:
-        name: of the suite, and of the driver that it tests where that is not the same.
+        name: what the command line calls it.
         engine: the database server that it needs: `postgresql` or `mysql`.
         distribution: where its files come from.
+        driver: the distribution of the driver that it uses.
         settings: environment variables for a server.
-        tests: what to run: paths for pytest, or a command.
+        command: what Python is given to run it.
         inside: the directory in which it is run.
-        installed: the distribution that is installed, if it has another name.
-        explained: reasons by test, for those that must end differently with us.
+        hidden: where its files hold the library itself: it is the installed one that is tested.
+        reasons: why a test must end differently with us, by test.
     """
 
     name: str
     engine: str
     distribution: str
+    driver: str
     settings: Callable[[Place], Mapping[str, str]]
-    tests: tuple[str, ...]
+    command: tuple[str, ...]
     inside: str = "."
-    installed: str = ""
-    explained: Mapping[str, str] = field(default_factory=dict)
+    hidden: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> tuple[str, str]:
+        """The suite and its driver, with their versions."""
+        driver = f"{self.driver} {version(self.driver)}"
+        if self._is_the_drivers:
+            return driver, driver
+        return f"{self.distribution} {version(self.distribution)}", driver
+
+    def source(self) -> Path:
+        """Return the directory of its files; fetch them if they are not there yet."""
+        installed = self.driver if self._is_the_drivers else self.distribution
+        return sources.unpacked(f"{self.distribution}=={version(installed)}")
 
     def unpack(self, directory: Path) -> None:
-        """Copy the suite's files into `directory`; the library itself is the installed one."""
-        source = sources.unpacked(self.distribution, self.installed or self.distribution)
-        shutil.copytree(source, directory, dirs_exist_ok=True)
-        for package in ("mariadb", "MySQLdb", "pg8000", "psycopg2"):
-            for path in (directory / package, directory / "src" / package):
-                shutil.rmtree(path, ignore_errors=True)
+        """Copy its files into `directory`, where it may do with them what it likes."""
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(self.source(), directory)
+        if self.hidden:
+            shutil.rmtree(directory / self.hidden)
 
-    def command(self, results: Path, only: Collection[str]) -> list[str]:
-        """Return what runs it.
+    def arguments(self, only: Collection[str]) -> list[str]:
+        """Return the command that runs it.
 
         Args:
-            results: the file for the results.
-            only: the tests to run, by name; all of them if there are none.
+            only: the tests to run, by name, and perhaps some more; all of them if there are none.
         """
         names = sorted({re.split(r"::|\.", test.split("[")[0])[-1] for test in only})
-        if self.tests[0] == DJANGO:
-            return [sys.executable, *self.tests, *(f"-k={name}" for name in names)]
-        chosen = ["-k", " or ".join(names)] if names else []
-        return [*_PYTEST, f"--junitxml={results}", *self.tests, *chosen]
+        if "pytest" in self.command:
+            chosen = ["-k", " or ".join(names)] if names else []
+        else:
+            chosen = [f"-k={name}" for name in names]
+        return [sys.executable, *self.command, *chosen]
+
+    @property
+    def _is_the_drivers(self) -> bool:
+        return self.driver.startswith(self.distribution)  # psycopg2-binary is psycopg2
 
 
 def _psycopg2(place: Place) -> dict[str, str]:
@@ -96,16 +115,25 @@ def _mariadb(place: Place) -> dict[str, str]:
     }
 
 
-def _sqlalchemy(name: str, engine: str, url: str) -> Suite:
+def _mysql_connector(place: Place) -> dict[str, str]:
+    return {
+        "MYSQL_HOST": place.host,
+        "MYSQL_PORT": str(place.port),
+        "MYSQL_USER": USER,
+        "MYSQL_PASSWORD": PASSWORD,
+    }
+
+
+def _sqlalchemy(name: str, driver: str, engine: str, url: str) -> Suite:
     def settings(place: Place) -> dict[str, str]:
         at = f"{url}://{USER}:{PASSWORD}@{place.host}:{place.port}/{place.database}"
         return {"PYTEST_ADDOPTS": f"--dburi={at} -p no:logging --dropfirst"}
 
-    tests = ("test/dialect/test_suite.py", "--maxfail=100000")
-    return Suite(f"SQLAlchemy, {name}", engine, "SQLAlchemy", settings, tests)
+    command = (*_PYTEST, "test/dialect/test_suite.py", "--maxfail=100000")
+    return Suite(f"sqlalchemy-{name}", engine, "SQLAlchemy", driver, settings, command)
 
 
-def _django(name: str, engine: str, backend: str) -> Suite:
+def _django(name: str, driver: str, engine: str, backend: str) -> Suite:
     def settings(place: Place) -> dict[str, str]:
         return {
             "COMPAT_ENGINE": f"django.db.backends.{backend}",
@@ -116,9 +144,8 @@ def _django(name: str, engine: str, backend: str) -> Suite:
             "COMPAT_DRIVER": name,
         }
 
-    tests = (DJANGO, "--settings=tests.compat.django_settings", "--parallel=1", "--noinput")
-    tests += ("backends", "transactions", "transaction_hooks")
-    return Suite(f"Django, {name}", engine, "Django", settings, tests, inside="tests")
+    command = (*_DJANGO, "backends", "transactions", "transaction_hooks")
+    return Suite(f"django-{name}", engine, "Django", driver, settings, command, inside="tests")
 
 
 SUITES = (
@@ -126,31 +153,59 @@ SUITES = (
         "psycopg2",
         "postgresql",
         "psycopg2",
+        "psycopg2-binary",
         _psycopg2,
-        ("tests",),
-        installed="psycopg2-binary",
-        explained={
-            "tests.test_connection.ConnectionTests::test_cursor_factory_none": "compares the exact"
-            " type() of a cursor; C types leave no way to watch them but a subclass"
+        (*_PYTEST, "tests"),
+        reasons={
+            "tests/test_connection.py::ConnectionTests::test_cursor_factory_none": "compares the"
+            " exact type() of a cursor; C types leave no way to watch them but a subclass"
         },
     ),
     Suite(
         "pg8000",
         "postgresql",
         "pg8000",
+        "pg8000",
         _pg8000,
-        ("test", "--ignore=test/test_readme.py", "--benchmark-disable"),
+        # Its test of the README wants a server of its own.
+        (*_PYTEST, "test", "--ignore=test/test_readme.py", "--benchmark-disable"),
+        hidden="src/pg8000",
     ),
-    Suite("mysqlclient", "mysql", "mysqlclient", _mysqlclient, ("tests",)),
-    Suite("mariadb", "mysql", "mariadb", _mariadb, ("test",), inside="testing"),
-    _sqlalchemy("psycopg", "postgresql", "postgresql+psycopg"),
-    _sqlalchemy("psycopg2", "postgresql", "postgresql+psycopg2"),
-    _sqlalchemy("pg8000", "postgresql", "postgresql+pg8000"),
-    _sqlalchemy("PyMySQL", "mysql", "mariadb+pymysql"),
-    _sqlalchemy("mysqlclient", "mysql", "mariadb+mysqldb"),
-    _sqlalchemy("mysql-connector", "mysql", "mariadb+mysqlconnector"),
-    _sqlalchemy("mariadb", "mysql", "mariadb+mariadbconnector"),
-    _django("psycopg", "postgresql", "postgresql"),
-    _django("psycopg2", "postgresql", "postgresql"),
-    _django("mysqlclient", "mysql", "mysql"),
+    _sqlalchemy("psycopg", "psycopg", "postgresql", "postgresql+psycopg"),
+    _sqlalchemy("psycopg2", "psycopg2-binary", "postgresql", "postgresql+psycopg2"),
+    _sqlalchemy("pg8000", "pg8000", "postgresql", "postgresql+pg8000"),
+    _django("psycopg", "psycopg", "postgresql", "postgresql"),
+    _django("psycopg2", "psycopg2-binary", "postgresql", "postgresql"),
+    Suite(
+        "mysqlclient",
+        "mysql",
+        "mysqlclient",
+        "mysqlclient",
+        _mysqlclient,
+        (*_PYTEST, "tests"),
+        hidden="src/MySQLdb",
+    ),
+    Suite(
+        "mariadb",
+        "mysql",
+        "mariadb",
+        "mariadb",
+        _mariadb,
+        (*_PYTEST, "test"),
+        inside="testing",
+        hidden="mariadb",
+    ),
+    Suite(
+        "mysql-connector",
+        "mysql",
+        "mysql-connector-python",
+        "mysql-connector-python",
+        _mysql_connector,
+        ("-m", "compat_mysql_connector", "--use-external-server", "--skip-install"),
+    ),
+    _sqlalchemy("pymysql", "PyMySQL", "mysql", "mariadb+pymysql"),
+    _sqlalchemy("mysqlclient", "mysqlclient", "mysql", "mariadb+mysqldb"),
+    _sqlalchemy("mysql-connector", "mysql-connector-python", "mysql", "mariadb+mysqlconnector"),
+    _sqlalchemy("mariadb", "mariadb", "mysql", "mariadb+mariadbconnector"),
+    _django("mysqlclient", "mysqlclient", "mysql", "mysql"),
 )

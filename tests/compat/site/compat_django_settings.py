@@ -1,6 +1,12 @@
+# ruff: noqa: INP001 - on the path alone: the suites have a package `tests` of their own
 """Settings for Django's own tests."""
 
 import os
+import sys
+
+if os.environ["COMPAT_DRIVER"] == "psycopg2":
+    # Django prefers psycopg 3 where it is installed.
+    sys.modules["psycopg"] = None
 
 DATABASES = {
     alias: {
@@ -17,10 +23,4 @@ SECRET_KEY = "of no use"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False
-TEST_RUNNER = "tests.compat.django_runner.Runner"
-
-if os.environ["COMPAT_DRIVER"] == "psycopg2":
-    # Django prefers psycopg 3 where it is installed.
-    import sys
-
-    sys.modules["psycopg"] = None
+TEST_RUNNER = "compat_django_runner.Runner"
