@@ -15,7 +15,7 @@ import wrapt
 
 from aurora_otel import cleanup
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
-from aurora_otel.drivers.watching import watch, watch_close
+from aurora_otel.drivers.watching import never, watch, watch_close
 
 # What of PEP 249 goes to the network, and what drivers often add to it.
 _CONNECTION_CALLS = (
@@ -184,7 +184,7 @@ class Proxies:
             ("rollback",),
             path="_self_track",
             failure_of=self._rollback_failure,
-            may_wait=lambda _: False,
+            may_wait=never,
         )
         for name in ("__exit__", "close"):
             if hasattr(original, name):

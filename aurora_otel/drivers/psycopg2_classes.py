@@ -15,7 +15,7 @@ from psycopg2 import extensions
 
 from aurora_otel.drivers import libpq
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
-from aurora_otel.drivers.watching import watch, watch_close
+from aurora_otel.drivers.watching import never, watch, watch_close
 
 _CONNECTION_CALLS = (
     "commit",
@@ -93,7 +93,7 @@ class WatchedClasses:
                     base,
                     ("rollback",),
                     failure_of=_rollback_failure,
-                    may_wait=lambda _: False,
+                    may_wait=never,
                 ),
                 "close": watch_close(self._hooks, base.close, attrgetter("closed")),
                 "cursor": self._cursor_method(base),
