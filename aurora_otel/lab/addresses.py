@@ -37,7 +37,6 @@ class Addresses:
                 f" ({', '.join(ENDPOINTS)}); got {', '.join(instances) or 'none'}"
             )
         self._domain = domain
-        self.port = 0
 
     def host(self, target: str) -> str:
         """Returns Aurora's name for an endpoint or an instance."""

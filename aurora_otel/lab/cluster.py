@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aurora_otel.lab import addresses, engines, installation, ports
+from aurora_otel.lab import addresses, engines
 from aurora_otel.lab.addresses import Addresses
 from aurora_otel.lab.conninfo import conninfo, url
 from aurora_otel.lab.dns import WRITER, Names
 from aurora_otel.lab.errors import LabError
-from aurora_otel.lab.failover import Failover, Switch
-from aurora_otel.lab.gateway import Gateway
-from aurora_otel.lab.instances import Condition, Instances
-from aurora_otel.lab.reaper import Reaper
+from aurora_otel.lab.failover import Failover
+from aurora_otel.lab.running import Running
 from aurora_otel.lab.server import Credentials
-from aurora_otel.lab.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aurora_otel.lab.failover import Switch
+    from aurora_otel.lab.gateway import Gateway
+    from aurora_otel.lab.instances import Condition
     from aurora_otel.lab.membership import Member
 
 _Self = TypeVar("_Self", bound="Cluster")
-_Part = TypeVar("_Part")
 
 _START_ATTEMPTS = 3
 
@@ -76,10 +74,7 @@ class Cluster:
         self._dns_lag = _seconds(dns_lag)
         self._names = Names(dns_lag, self.instances[-2:])
         self._lock = threading.RLock()
-        self._servers: Instances | None = None
-        self._views: Views | None = None
-        self._gateway: Gateway | None = None
-        self._reaper: Reaper | None = None
+        self._started: Running | None = None
 
     def __enter__(self: _Self) -> _Self:
         self.start()
@@ -94,13 +89,13 @@ class Cluster:
         Raises:
             LabError: something is missing, or a server does not come up.
         """
-        if self._reaper is not None:
+        if self._started is not None:
             raise LabError(f"cluster {self.name} is running already")
+        secret = Credentials(self.user, self.password, self.database, secrets.token_hex(16))
         for attempt in range(1, _START_ATTEMPTS + 1):
             try:
-                self._start()
-            except BaseException as error:
-                self.stop()
+                self._started = Running(self._engine, self._addresses, self._names, secret)
+            except LabError as error:
                 # Between finding a port free and using it, somebody else may have taken it.
                 if attempt < _START_ATTEMPTS and "Address already in use" in str(error):
                     continue
@@ -109,11 +104,9 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends it all; nothing is left behind. Does nothing in a forked child."""
-        if self._gateway is not None:
-            self._gateway.close()
-        if self._reaper is not None:
-            self._reaper.reap()
-        self._servers = self._views = self._gateway = self._reaper = None
+        if self._started is not None:
+            self._started.stop()
+        self._started = None
 
     @property
     def instances(self) -> tuple[str, ...]:
@@ -123,21 +116,21 @@ class Cluster:
     @property
     def gateway(self) -> Gateway:
         """The endpoints' links: cut, hang or slow them."""
-        return _running(self._gateway, self.name)
+        return self._running.gateway
 
     @property
     def writer(self) -> str:
         """The instance that is the writer, whatever has been published."""
-        return self._running.writer
+        return self._running.servers.writer
 
     @property
     def readers(self) -> tuple[str, ...]:
         """The live instances that are not the writer."""
-        return self._running.readers
+        return self._running.servers.readers
 
     def condition(self, instance: str) -> Condition:
         """Returns how an instance is: the writer, a reader, demoted in place, hung, or down."""
-        return self._running.condition(instance)
+        return self._running.servers.condition(instance)
 
     @property
     def dns_lag(self) -> float:
@@ -156,7 +149,7 @@ class Cluster:
     @custom.setter
     def custom(self, instances: Sequence[str]) -> None:
         for instance in instances:
-            self._running.server(instance)
+            self._running.servers.server(instance)
         self._names.custom = tuple(instances)
 
     def host(self, target: str) -> str:
@@ -165,12 +158,11 @@ class Cluster:
 
     def address(self, target: str) -> tuple[str, int]:
         """Returns the IP address and the port of an endpoint or an instance."""
-        _running(self._reaper, self.name)
-        return self._addresses.ip(target), self._addresses.port
+        return self._addresses.ip(target), self._running.port
 
     def plain_address(self, instance: str) -> tuple[str, int]:
         """Returns where the server itself listens, which on `mysql` knows no Aurora's SQL."""
-        return self._running.server(instance).address
+        return self._running.servers.server(instance).address
 
     def parameters(self, target: str = WRITER, *, host: str | None = None) -> dict[str, Any]:
         """Returns what an application connects with: host, port, user, password and database.
@@ -223,7 +215,7 @@ class Cluster:
 
     def execute(self, instance: str, statement: str, *params: object) -> list[tuple[Any, ...]]:
         """Runs a statement as the administrator, at the instance itself; `%s` marks a parameter."""
-        return self._running.server(instance).execute(statement, *params)
+        return self._running.servers.server(instance).execute(statement, *params)
 
     def sessions(self, instance: str, *, application_name: str | None = None) -> int:
         """Counts the application's sessions on an instance.
@@ -231,26 +223,25 @@ class Cluster:
         While the instance hangs, its established TCP connections are counted instead, whatever
         their application's name; while it is down there are none.
         """
-        return self._running.server(instance).sessions(application_name)
+        return self._running.servers.server(instance).sessions(application_name)
 
     def set_view(self, instance: str, rows: Sequence[Member] | None) -> None:
         """Makes an instance show these rows, whatever they say; None brings the truth back."""
         with self._lock:
-            views = _running(self._views, self.name)
             if rows is None:
-                views.free(instance)
+                self._running.views.free(instance)
             else:
-                views.fix(instance, rows)
+                self._running.views.fix(instance, rows)
 
     def freeze_view(self, instance: str) -> None:
         """Makes an instance go on showing what it shows; its time stamps stay fresh."""
         with self._lock:
-            _running(self._views, self.name).freeze(instance)
+            self._running.views.freeze(instance)
 
     def publish(self) -> None:
         """Shows the true topology on all live instances; the DNS lag counts from here."""
         with self._lock:
-            _running(self._views, self.name).publish()
+            self._running.views.publish()
 
     def failover(
         self,
@@ -273,93 +264,36 @@ class Cluster:
         Raises:
             LabError: there is no such reader.
         """
-
-        def announce() -> float | None:
-            if not publish:
-                return None
-            self.publish()
-            at = time.monotonic()
-            if on_published is not None:
-                on_published()
-            return at
-
         with self._lock:
-            return self._running.failover(Failover(kind), target, announce)
+            return self._running.failover(
+                Failover(kind), target, publish=publish, on_published=on_published
+            )
 
     def recover(self, instance: str) -> None:
         """Brings a crashed or hung instance back, as a reader."""
         with self._lock:
-            if self._running.live(instance):
-                raise LabError(f"{instance} is neither down nor hung")
-            self._back(instance, self._running.renew)
+            self._running.recover(instance)
 
     def rejoin(self, instance: str) -> None:
         """Makes an instance that was demoted in place a real replica; that ends its sessions."""
         with self._lock:
-            if not self._running.demoted(instance):
-                raise LabError(f"{instance} was not demoted in place")
-            self._back(instance, self._running.rejoin)
+            self._running.rejoin(instance)
 
     def heal(self) -> None:
         """Puts everything right: servers, replication, links, names, views. Who writes, stays."""
         with self._lock:
-            self.gateway.restore()
+            running = self._running
             self._names.lag = self._dns_lag
             self._names.custom = self.instances[-2:]
-            _running(self._views, self.name).free_all()
-            if not self._running.live(self.writer):
-                self.failover(Failover.CRASH)
-            self._running.repair()
-            self.publish()
-            self._names.settle()
+            running.heal()
 
     @property
-    def _running(self) -> Instances:
-        return _running(self._servers, self.name)
-
-    def _start(self) -> None:
-        directory = installation.new_directory()
-        # From here on it is the reaper that removes what there is.
-        self._reaper = Reaper(directory)
-        engine = self._engine
-        programs = engine.find(directory, self._reaper.watch)
-        links, servers = self._addresses.listening(in_front=engine.surface is not None)
-        listeners = ports.listen(links, tuple(servers.values()))
-        self._addresses.port = port = listeners[WRITER].getsockname()[1]
-        self._gateway = Gateway(
-            listeners, self._resolve, self._addresses.places, engine.silence, engine.surface
-        )
-        secret = Credentials(self.user, self.password, self.database, secrets.token_hex(16))
-        self._servers = Instances(
-            {
-                item: engine.server(item, (ip, port), directory, programs, secret)
-                for item, ip in servers.items()
-            }
-        )
-        self._views = Views(self._servers, self._names)
-        self._servers.create()
-        self.publish()
-        self._names.settle()
-
-    def _resolve(self, endpoint: str) -> tuple[str, tuple[str, int]]:
-        instance = endpoint
-        if endpoint in addresses.GATEWAY:
-            instance = self._names.resolve(endpoint, time.monotonic())
-        return instance, self._running.server(instance).address
-
-    def _back(self, instance: str, way: Callable[[str], None]) -> None:
-        # While a failover is kept secret, an instance that comes back must not give it away.
-        public = self._names.published.writer == self.writer
-        _running(self._views, self.name).show_published(instance)
-        way(instance)
-        if public:
-            self.publish()
-
-
-def _running(part: _Part | None, name: str) -> _Part:
-    if part is None:
-        raise LabError(f"cluster {name} is not running: start() it, or use it in a with block")
-    return part
+    def _running(self) -> Running:
+        if self._started is None:
+            raise LabError(
+                f"cluster {self.name} is not running: start() it, or use it in a with block"
+            )
+        return self._started
 
 
 def _seconds(value: float) -> float:

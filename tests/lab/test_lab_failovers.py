@@ -174,13 +174,13 @@ def test_a_healed_cluster_has_two_real_readers(cluster, kind):
     cluster.failover(kind)
     cluster.heal()
     assert len(cluster.readers) == 2
-    writer = cluster._running.server(cluster.writer)
-    assert all(cluster._running.server(name).follows(writer) for name in cluster.readers)
+    writer = cluster._running.servers.server(cluster.writer)
+    assert all(cluster._running.servers.server(name).follows(writer) for name in cluster.readers)
 
 
 def test_a_writer_that_died_by_itself_is_replaced_when_the_cluster_is_healed(cluster):
     old = cluster.writer
-    cluster._running.server(old).kill()
+    cluster._running.servers.server(old).kill()
     cluster.heal()
     assert cluster.writer != old
     assert cluster.condition(old) is Condition.READER
