@@ -22,7 +22,7 @@ _OUTCOMES = {
     Shutdown.GONE: None,
 }
 # How long an answer may take from here on, and the longest that it may have taken: seconds.
-_MOMENT = 0.05
+_MOMENT = 0.25
 _LONG = 0.5
 _STEP = 0.001
 
