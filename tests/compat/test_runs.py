@@ -58,6 +58,8 @@ class Tests(unittest.TestCase):
     @unittest.expectedFailure
     def test_is_known_to_fail(self): self.fail()
 
+    def test_goes_by_another_name(self): self._testMethodName = "test_passes (once more)"
+
     def test_in_parts(self):
         with self.subTest(1):
             raise ValueError
@@ -116,6 +118,7 @@ def test_what_became_of_each_test_of_unittest(tmp_path):
         "__main__.Tests.test_raises": "failed: KeyError",
         "__main__.Tests.test_is_skipped": "skipped",
         "__main__.Tests.test_is_known_to_fail": "skipped",
+        "__main__.Tests.test_goes_by_another_name": "passed",
         "__main__.Tests.test_in_parts": "failed: ValueError",
         "setUpClass (__main__.Broken)": "failed: OSError",
     }

@@ -52,35 +52,43 @@ def pytest_runtest_logfinish(nodeid: str) -> None:
 class Result(TextTestResult):
     """A result of unittest that writes down, too."""
 
+    _begun: tuple[Any, str] = (None, "")
+
     def startTest(self, test: Any) -> None:  # noqa: N802 - unittest's name
         super().startTest(test)
-        _note(test.id(), "unfinished")
+        self._begun = (test, test.id())
+        self._end(test, "unfinished")
 
     def addSuccess(self, test: Any) -> None:  # noqa: N802 - unittest's name
         super().addSuccess(test)
-        _note(test.id(), "passed")
+        self._end(test, "passed")
 
     def addError(self, test: Any, err: Any) -> None:  # noqa: N802 - unittest's name
         super().addError(test, err)
-        _note(test.id(), _failed(err[0]))
+        self._end(test, _failed(err[0]))
 
     def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802 - unittest's name
         super().addFailure(test, err)
-        _note(test.id(), _failed(err[0]))
+        self._end(test, _failed(err[0]))
 
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802 - unittest's name
         super().addSubTest(test, subtest, err)
         if err is not None:
-            _note(test.id(), _failed(err[0]))
+            self._end(test, _failed(err[0]))
 
     def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802 - unittest's name
         super().addSkip(test, reason)
-        _note(test.id(), "skipped")
+        self._end(test, "skipped")
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802 - unittest's name
         super().addExpectedFailure(test, err)
-        _note(test.id(), "skipped")
+        self._end(test, "skipped")
 
     def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802 - unittest's name
         super().addUnexpectedSuccess(test)
-        _note(test.id(), "failed: XPASS")
+        self._end(test, "failed: XPASS")
+
+    def _end(self, test: Any, outcome: str) -> None:
+        begun, name = self._begun
+        # mysql-connector's tests change their names while they run.
+        _note(name if test is begun else test.id(), outcome)
