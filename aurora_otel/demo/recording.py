@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aurora_otel.collector import LogRecord, MetricPoint, Span
+    from aurora_otel.collector import Collector, LogRecord, MetricPoint, Span
 
 
 class Outcome(str, Enum):
@@ -112,6 +112,17 @@ class Telemetry:
     spans: tuple[Span, ...] = ()
     exports: tuple[tuple[MetricPoint, ...], ...] = ()
     logs: tuple[LogRecord, ...] = ()
+
+    @classmethod
+    def of(cls, collector: Collector) -> Telemetry:
+        """Return what `collector` received."""
+        exports = tuple(map(tuple, collector.exports))
+        return cls(tuple(collector.spans), exports, tuple(collector.logs))
+
+
+def agent_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the agent's variables in an environment."""
+    return {name: value for name, value in environment.items() if name.startswith("AURORA_OTEL_")}
 
 
 class Switch(Protocol):

@@ -20,6 +20,7 @@ from aurora_otel.demo.recording import (
     Sample,
     Telemetry,
     Timeline,
+    agent_settings,
 )
 from aurora_otel.demo.waiting import Repeatedly, sleep_until, wait_until_started
 from aurora_otel.lab import Cluster, Failover, Switch
@@ -104,11 +105,7 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
         timeline.phase = Phase.DONE
         return Recording(
             name=plan.name,
-            settings={
-                name: value
-                for name, value in environment.items()
-                if name.startswith("AURORA_OTEL_")
-            },
+            settings=agent_settings(environment),
             started=started,
             switch=switch,
             published=_published(switch),
@@ -121,11 +118,7 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
             terminated=not stopped,
             output=application.output,
             clock=clock,
-            telemetry=Telemetry(
-                spans=tuple(collector.spans),
-                exports=tuple(map(tuple, collector.exports)),
-                logs=tuple(collector.logs),
-            ),
+            telemetry=Telemetry.of(collector),
         )
 
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from aurora_otel import endpoints
 from aurora_otel.collector import Collector
 from aurora_otel.demo.application import Application
-from aurora_otel.demo.recording import Clock, Operation, Outcome, Phase, Recording, Telemetry
+from aurora_otel.demo.recording import (
+    Clock,
+    Operation,
+    Outcome,
+    Phase,
+    Recording,
+    Telemetry,
+    agent_settings,
+)
 from aurora_otel.demo.waiting import Repeatedly, sleep_until, wait_until_started
 from aurora_otel.discovery.rds_answers import ApiError, ApiEvent
 from aurora_otel.doctor.api import words
@@ -119,11 +127,7 @@ def rehearse(
         timeline.phase = Phase.DONE
         recording = Recording(
             name=NAME,
-            settings={
-                name: value
-                for name, value in environment.items()
-                if name.startswith("AURORA_OTEL_")
-            },
+            settings=agent_settings(environment),
             started=started,
             switch=change,
             published=changed,
@@ -136,11 +140,7 @@ def rehearse(
             terminated=not stopped,
             output=application.output,
             clock=clock,
-            telemetry=Telemetry(
-                spans=tuple(collector.spans),
-                exports=tuple(map(tuple, collector.exports)),
-                logs=tuple(collector.logs),
-            ),
+            telemetry=Telemetry.of(collector),
         )
     return Rehearsal(recording, _events(intent, clock.unix(change.began)))
 
