@@ -37,7 +37,10 @@ def main() -> int:
     chosen = [suite for suite in SUITES if not arguments.suites or suite.name in arguments.suites]
     with contextlib.ExitStack() as stack:
         places = _prepared(stack, chosen)
-        comparisons = [_compare(suite, places[suite.engine]) for suite in chosen]
+        comparisons = []
+        for number, suite in enumerate(chosen, 1):
+            _say(f"{number} of {len(chosen)}: {', '.join(dict.fromkeys(suite.versions))}")
+            comparisons.append(_compare(suite, places[suite.engine]))
     products = [f"Python {platform.python_version()}", *(each.version for each in places.values())]
     result = report.Report(" ".join(["make compat", *arguments.suites]), products, comparisons)
     result.show(Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
@@ -91,16 +94,21 @@ def _both(stage: Stage, only: Collection[str] = ()) -> list[Run]:
 
 
 def _run(stage: Stage, only: Collection[str], *, with_us: bool) -> Run:
-    what = f"{stage.suite.name}, {'with' if with_us else 'without'} us"
+    what = f"  {'with' if with_us else 'without'} us"
     if only:
-        what += f", again what ended differently ({len(only)})"
+        what += f", again the {len(only)} that ended differently"
     began = time.monotonic()
     with _console.status(what):
         run = stage.run(only, with_us=with_us)
     counted = Counter(outcome.partition(":")[0] for outcome in run.outcomes.values())
     told = ", ".join(f"{times:,} {outcome}" for outcome, times in counted.most_common())
-    _console.print(f"{what}: {told or 'no test'} in {time.monotonic() - began:.0f} s")
+    took = time.monotonic() - began
+    _say(f"{what}: {told or 'no test'} in {took:.0f} s")
     return run
+
+
+def _say(line: str) -> None:
+    _console.print(line, soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":
