@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aurora_otel.endpoints import Address
 from aurora_otel.symptoms import Symptom
 from aurora_otel.tracker import Track
 
+T = TypeVar("T")
 # What a statement of ours returns: every value as text, or None for NULL.
 Rows = Sequence[Sequence[str | None]]
 
@@ -79,6 +80,9 @@ class Opening(NamedTuple):
     reconnect: Callable[[], Any]
     began: int
 
+    def __repr__(self) -> str:
+        return "<Opening>"  # `reconnect` may show the application's arguments
+
 
 class Hooks(Protocol):
     """What a driver's file reports. None of these raises, and none changes what is reported."""
@@ -99,6 +103,9 @@ class Hooks(Protocol):
 
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""
+
+    def guarded(self, question: Callable[..., T], *args: Any) -> T | None:
+        """Ask a driver's file something; what goes wrong there goes no further: `None`."""
 
 
 class Traced(Protocol):

@@ -74,6 +74,25 @@ def test_failed_logins_and_refused_statements_tell_no_secret(  # noqa: PLR0913, 
         connection.close()
 
 
+def test_what_lives_only_while_a_connection_is_opened_tells_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
+    start_for, driver, cluster, connect, secrets, every_record, monkeypatch
+):
+    agent = start_for()
+    connect().close()
+    adapter = type(agent.internals._arrivals.drivers[driver.name])
+    mark = adapter.mark
+    told = []
+
+    def search_and_mark(*args):
+        told.append(sinks(agent.told, every_record))
+        mark(*args)
+
+    monkeypatch.setattr(adapter, "mark", search_and_mark)
+    connect().close()
+    assert ["<Opening>" in each["reprs"] for each in told] == [True]
+    assert found(secrets, told[0]) == set()
+
+
 def broken(*_args, **_kwargs):
     error = LookupError(WRONG)
     error.__cause__ = KeyError(LITERAL)
