@@ -11,7 +11,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from aurora_otel import clusters
 from aurora_otel.arrivals import Arrivals
@@ -34,6 +34,7 @@ from aurora_otel.telemetry.observations import Observations, observe
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.tracker import Track, Tracker
 
+T = TypeVar("T")
 _clock = time.monotonic
 
 # What a forked child inherited of its parent: never let go of, because closing a connection says
@@ -119,6 +120,10 @@ class Agent:
         if not track.closed and self._owns(track):
             track.closed = True
             self.tracker.note(track)
+
+    def guarded(self, question: Callable[..., T], *args: Any) -> T | None:
+        """Ask a driver's file something; what goes wrong there goes no further: `None`."""
+        return self.shield.run("ask a driver's file", question, *args)
 
     def is_usable(self, connection: Any) -> bool:
         """Whether a pool may hand `connection` out; looks at the topology first, if one is due."""

@@ -70,6 +70,9 @@ class _Listener:
     def closed(self, track: Track) -> None:
         """Nothing is tracked."""
 
+    def guarded(self, question: Callable[..., Any], *args: Any) -> None:
+        """Nothing is tracked."""
+
 
 def registration(name: str) -> Registration:
     """Return the registered driver of this name."""

@@ -141,14 +141,18 @@ def _watched_reconnect(hooks: Hooks, opened: Opened) -> Callable[[Any], None]:
     @functools.wraps(original)
     def reconnect(connection: Any) -> None:
         began = time.time_ns()
-        sock = mariadb_session.socket_of(connection)
-        lost = sock is None or bool(cleanup.hung_up([(sock, sock)]))
+        lost = bool(hooks.guarded(_has_hung_up, connection))
         original(connection)
         if hasattr(connection, libmariadb.LOGIN):
             mysql_family.end(hooks, connection, lost=lost)
             opened(hooks, connection, began)
 
     return reconnect
+
+
+def _has_hung_up(connection: Any) -> bool:
+    sock = mariadb_session.socket_of(connection)
+    return sock is None or bool(cleanup.hung_up([(sock, sock)]))
 
 
 def _told_if_lost(hooks: Hooks, fetch: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,7 +162,7 @@ def _told_if_lost(hooks: Hooks, fetch: Callable[..., Any]) -> Callable[..., Any]
     def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
         rows = fetch(cursor, *args, **kwargs)
         track = getattr(cursor.connection, ATTRIBUTE, None)
-        if track is not None and mariadb_session.is_lost(cursor.connection):
+        if track is not None and hooks.guarded(mariadb_session.is_lost, cursor.connection):
             hooks.failed(track, mysql_family.loss)
         return rows
 

@@ -168,7 +168,7 @@ def _told_if_lost(
     def call(connection: Any, *args: Any) -> Any:
         result = method(connection, *args)
         track = getattr(connection, ATTRIBUTE, None)
-        if track is not None and is_lost(connection, result):
+        if track is not None and hooks.guarded(is_lost, connection, result):
             hooks.failed(track, mysql_family.loss)
         return result
 
@@ -196,7 +196,7 @@ def _watched_reconnect(hooks: Hooks, original: Callable[..., None]) -> Callable[
     @functools.wraps(original)
     def reconnect(connection: Any, *args: Any, **kwargs: Any) -> None:
         # A ping may have found it lost, and kept that to itself.
-        mysql_family.end(hooks, connection, lost=_is_gone(connection))
+        mysql_family.end(hooks, connection, lost=bool(hooks.guarded(_is_gone, connection)))
         original(connection, *args, **kwargs)
 
     return reconnect

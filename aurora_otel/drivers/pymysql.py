@@ -93,7 +93,8 @@ class Adapter:
         ) -> None:
             began = time.time_ns()
             # A ping finds a connection lost, and keeps the error to itself.
-            mysql_family.end(hooks, connection, lost=self.is_closed(connection))
+            lost = bool(hooks.guarded(self.is_closed, connection))
+            mysql_family.end(hooks, connection, lost=lost)
             wrapped(*args, **kwargs)
             again = functools.partial(_connect_again, connection, wrapped)
             given = (*args, kwargs.get("sock"))[0] is not None

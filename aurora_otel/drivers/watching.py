@@ -24,7 +24,7 @@ def call({declared}):
         track = {receiver}.{path}
     except AttributeError:
         return original({passed})
-    if track.cluster.alert and may_wait({arguments}):
+    if track.cluster.alert and hooks.guarded(may_wait, {arguments}):
         hooks.before_call(track)
     track.in_flight_since = monotonic()
     try:
@@ -138,7 +138,7 @@ def watch_close(
             return original(self, *args, **kwargs)
         finally:
             try:
-                if is_closed(self):
+                if hooks.guarded(is_closed, self):
                     hooks.closed(track)
                     if unmarks:
                         unmark(self)

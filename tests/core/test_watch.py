@@ -7,7 +7,8 @@ import inspect
 import pytest
 
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
-from aurora_otel.drivers.watching import watch
+from aurora_otel.drivers.watching import watch, watch_close
+from aurora_otel.shield import Shield
 
 
 class Cluster:
@@ -24,9 +25,16 @@ class Track:
 class Hooks:
     def __init__(self):
         self.reported = []
+        self.shield = Shield()
 
     def before_call(self, track):
         self.reported.append("before")
+
+    def closed(self, track):
+        self.reported.append("closed")
+
+    def guarded(self, question, *args):
+        return self.shield.run("ask", question, *args)
 
     def failed(self, track, failure):
         self.reported.append("failed")
@@ -175,3 +183,37 @@ def test_what_a_look_may_be_decided_on_are_the_arguments_in_their_order(hooks):
     watched = watch(hooks, Shapes.defaults, errors=OSError, failure_of=None, may_wait=seen.append)
     watched(shapes, params=2, query=1)
     assert seen == [(1, 2)]
+
+
+class Connection:
+    def __init__(self):
+        setattr(self, ATTRIBUTE, Track(alert=True))
+        self.is_closed = False
+
+    def execute(self, query):
+        return query
+
+    def close(self):
+        self.is_closed = True
+        return "farewell"
+
+
+def of_another_version(_):
+    raise AttributeError("a driver's new version has no such attribute")
+
+
+def test_a_connection_closes_also_if_nobody_can_tell_whether_it_did(hooks):
+    connection = Connection()
+    assert watch_close(hooks, Connection.close, of_another_version)(connection) == "farewell"
+    assert connection.is_closed
+    assert hooks.reported == []
+    assert hooks.shield.failures.total() == 1
+
+
+def test_a_call_goes_on_also_if_nobody_can_tell_whether_it_may_wait(hooks):
+    watched = watch(
+        hooks, Connection.execute, errors=OSError, failure_of=None, may_wait=of_another_version
+    )
+    assert watched(Connection(), "SELECT 1") == "SELECT 1"
+    assert hooks.reported == []
+    assert hooks.shield.failures.total() == 1
