@@ -48,7 +48,7 @@ class Checkouts:
         track = _track_of(connection)
         if track is None or not track.cluster.is_ours:
             return True
-        if track.is_tracked and cleanup.hung_up([(track, track.socket)] if track.socket else ()):
+        if track.is_tracked and track.socket and cleanup.has_hung_up(track.socket):
             self._note_hang_up(track)
         if track.cluster.alert:
             self._refreshers[track.cluster].look_if_due(wait=True)

@@ -105,6 +105,14 @@ def shut_down(sock: SocketId | None, is_awaited: Callable[[], bool] = lambda: Fa
     return Shutdown.DONE
 
 
+def has_hung_up(sock: SocketId) -> bool:
+    """Whether the server of one connection has hung up: as `hung_up`, for a checkout."""
+    poll = select.poll()
+    poll.register(sock.fd, _HUNG_UP)
+    # Polled by number: that of a closed socket may stand for another one by now.
+    return any(_is_hang_up(event) and identify(fd) == sock for fd, event in poll.poll(0))
+
+
 def hung_up(sockets: Iterable[tuple[T, SocketId]]) -> list[T]:
     """Return those whose server has hung up, by one poll that reads and waits for nothing.
 
@@ -121,6 +129,10 @@ def hung_up(sockets: Iterable[tuple[T, SocketId]]) -> list[T]:
     for fd, event in poll.poll(0):
         item, sock = watched[fd]
         # Registered and polled by number: make sure once more whose hang-up that was.
-        if event & (_HUNG_UP | select.POLLHUP | select.POLLERR) and identify(fd) == sock:
+        if _is_hang_up(event) and identify(fd) == sock:
             gone.append(item)
     return gone
+
+
+def _is_hang_up(event: int) -> bool:
+    return bool(event & (_HUNG_UP | select.POLLHUP | select.POLLERR))
