@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.questions import (
     calls,
+    checkouts,
     connects,
     failover,
     idle,
@@ -20,6 +21,7 @@ from benchmarks.questions import (
 QUESTIONS = {
     "calls": calls,
     "connect": connects,
+    "checkout": checkouts,
     "memory": memory,
     "tracked": tracking,
     "threads": threads,
