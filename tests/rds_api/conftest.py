@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from aurora_otel.discovery.rds_api import RdsApi
 from aurora_otel.lab import Cluster
 from tests.behaviour.functions import tampered
 from tests.rds_api.control_plane import REGION, ControlPlane
@@ -53,3 +56,43 @@ def muted(cluster: Cluster) -> Iterator[Cluster]:
     name = "aurora_replica_status"
     with tampered(cluster, name, f"REVOKE EXECUTE ON FUNCTION pg_catalog.{name}() FROM PUBLIC"):
         yield cluster
+
+
+class Questions:
+    """The agent's questions to the RDS API, which can be held back.
+
+    Attributes:
+        begun: set once there was one.
+    """
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self._may_go = threading.Event()
+        self._may_go.set()
+
+    @contextlib.contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Let none go on."""
+        self._may_go.clear()
+        try:
+            yield
+        finally:
+            self._may_go.set()
+
+    def pass_one(self) -> None:
+        """Wait until a question may go on."""
+        self.begun.set()
+        assert self._may_go.wait(60), "held back for ever: somebody waits for the RDS API"
+
+
+@pytest.fixture
+def questions(monkeypatch) -> Questions:
+    """The agent's questions to the RDS API."""
+    asked, plain = Questions(), RdsApi._ask
+
+    def ask(*args):
+        asked.pass_one()
+        return plain(*args)
+
+    monkeypatch.setattr(RdsApi, "_ask", ask)
+    return asked
