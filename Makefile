@@ -46,7 +46,8 @@ test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's ow
 	TEST_BESIDE_UPSTREAM=after $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
 
 test-pools: $(VENV)/.dev servers ## run every pool with every driver, and 1,000 units of work for each
-	TEST_POOLS=all $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/pools/test_failovers.py $(ARGS)
+	TEST_POOLS=all $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
+		tests/pools/test_failovers.py tests/pools/test_without_a_failover.py $(ARGS)
 
 compat: $(VENV)/.compat ## run the drivers' and frameworks' own tests, without us and with us
 	$(BIN)/python -m tests.compat $(ARGS)

@@ -11,7 +11,7 @@ import sqlalchemy
 
 from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, OURS, OURS_METRICS, PLAIN
-from benchmarks.figures import Answer, Bars, Figure, Guard
+from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
 from benchmarks.measure import in_turn, repeat
 from benchmarks.pinned import pin
 from benchmarks.place import Place
@@ -35,7 +35,7 @@ POOLS = {"QueuePool": "pool_pre_ping", "ConnectionPool": "check"}
 def measure(bench: Bench) -> Answer:
     """Measure each pool plain, with ours, and plain with its own check."""
     figures: list[Figure] = []
-    bars = {}
+    bars: dict[str, Spread] = {}
     with contextlib.ExitStack() as stack:
         running = {
             name: stack.enter_context(Subject(functools.partial(_Pools, name, bench.place)))

@@ -6,9 +6,9 @@ import pytest
 
 from tests.behaviour.sql import attempt, run
 from tests.pools.crew import Crew
-from tests.pools.kinds import CASES, fill
+from tests.pools.kinds import CASES, EVERYTHING, fill
 
-FIRST_DRIVERS = [case for case in CASES if case.driver.name == case.kind.drivers[0]]
+CHOSEN = [case for case in CASES if EVERYTHING or case.driver.name == case.kind.drivers[0]]
 
 
 def statistics(pool, case):
@@ -19,7 +19,7 @@ def statistics(pool, case):
     return pool.statistics()
 
 
-@pytest.mark.parametrize("case", FIRST_DRIVERS, ids=str)
+@pytest.mark.parametrize("case", CHOSEN, ids=str)
 def test_no_connection_is_evicted_and_the_statistics_are_those_of_a_plain_run(
     start, cluster, open_pool, case
 ):
