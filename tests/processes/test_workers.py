@@ -1,4 +1,4 @@
-"""Servers that fork workers from a parent with a connection open: each tracks its own alone."""
+"""Servers that fork workers, with or without a connection before: each tracks its own alone."""
 
 from __future__ import annotations
 
@@ -54,3 +54,20 @@ def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, 
             os.kill(pid, signal.SIGTERM)
         eventually(lambda: server.ask("state")["pid"] not in fresh)
         assert cluster.execute(old, OF_THE_PARENT) == before
+
+
+def test_workers_that_load_the_application_themselves_share_nothing(cluster):
+    old = cluster.writer
+    with Server(*INSTRUMENTED, *GUNICORN, env=environment(cluster)) as server:
+        fresh = server.ask_each("state", 2)
+        for pid, answer in fresh.items():
+            assert answer["loaded_in"] == pid
+            assert answer["tracked"] == answer["opens"] == 1
+        assert server.ask_each("connect", 2).keys() == fresh.keys()
+        cluster.failover(Failover.SWITCHOVER)
+        for answer in server.ask_each("write", 2).values():
+            assert answer["error"] == "ReadOnlySqlTransaction"
+            assert answer["tracked"] == 0
+            assert answer["failovers"] == 1
+            assert answer["failures"] == {}
+        eventually(lambda: cluster.sessions(old) == 0)
