@@ -42,8 +42,13 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         deadline = time.monotonic() + timeout
         while True:
             connection = original(self, deadline - time.monotonic())
-            if hooks.is_usable(connection):
-                return connection
+            try:
+                if hooks.is_usable(connection):
+                    return connection
+            except BaseException:
+                # A signal's: nobody will ever return this one.
+                self._putconn(connection, from_getconn=True)
+                raise
             # Else `close()` could be a return to the pool.
             connection._pool = None  # noqa: SLF001 - as the pool does
             connection.close()

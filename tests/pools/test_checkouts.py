@@ -16,7 +16,11 @@ from tests.conftest import eventually
 from tests.pools.kinds import CASES, fill
 
 CASE = next(case for case in CASES if str(case) == "QueuePool-psycopg2")
-pytestmark = pytest.mark.parametrize("case", [CASE], ids=str)
+INTERRUPTED = [
+    next(case for case in CASES if case.kind.name == name)
+    for name in ("QueuePool", "ConnectionPool", "MySQLConnectionPool", "PooledDB")
+]
+on_one_pool = pytest.mark.parametrize("case", [CASE], ids=str)
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
 
 
@@ -25,6 +29,7 @@ def tracks(agent):
     return [track for each in internals.clusters for track in internals.tracker.tracks(each)]
 
 
+@on_one_pool
 def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     start, cluster, open_pool, case
 ):
@@ -44,6 +49,7 @@ def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     assert agent.told.metric("aurora.connection.count") == agent.tracked() == 5
 
 
+@on_one_pool
 def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
     agent, cluster, open_pool, case
 ):
@@ -60,6 +66,7 @@ def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
 
 
+@on_one_pool
 def test_an_observing_agent_lets_the_pool_hand_out_what_it_has(start, cluster, open_pool, case):
     start(mode="observe")
     pool = open_pool()
@@ -70,6 +77,7 @@ def test_an_observing_agent_lets_the_pool_hand_out_what_it_has(start, cluster, o
     assert pool.opened == 3
 
 
+@on_one_pool
 def test_the_track_of_a_c_type_is_found_through_its_weak_references(agent, cluster, case):
     connection = case.driver.connect(cluster)
     (track,) = tracks(agent)
@@ -79,3 +87,23 @@ def test_the_track_of_a_c_type_is_found_through_its_weak_references(agent, clust
     assert _track_of(connection) is track
     assert [type(each) for each in weakref.getweakrefs(connection)].count(Track) == 1
     connection.close()
+
+
+@pytest.mark.parametrize("case", INTERRUPTED, ids=str)
+def test_a_signal_in_the_midst_of_a_checkout_costs_the_pool_no_connection(
+    start, cluster, open_pool, case, monkeypatch
+):
+    agent = start(**case.driver.settings(cluster))
+    pool = open_pool()
+    fill(pool, case.kind.idle)
+
+    def interrupt(_):
+        # As what a handler of the application raises while the checkout waits for a look.
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(agent.internals._checkouts, "is_usable", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pool.write()
+    fill(pool, case.kind.idle)
+    assert pool.size() == case.kind.idle
