@@ -13,7 +13,7 @@ import functools
 import ipaddress
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from mysql.connector.connection import MySQLConnection
@@ -54,8 +54,9 @@ ERRORS = (Error,) if MySQLInterfaceError is None else (Error, MySQLInterfaceErro
 _BEGAN = f"{ATTRIBUTE}_began"
 _SOCKET = f"{ATTRIBUTE}_socket"
 
-# The attributes in which a connection keeps what was asked last.
+# The attributes in which a connection keeps what was asked last, and its socket the last packet.
 _NOTES = ("_columns_desc", "_query")
+_PACKETS = ("_pktnr", "_compressed_pktnr")
 # Taken before they are patched.
 _pure_query = MySQLConnection.cmd_query
 _pure_rows = MySQLConnection.get_rows
@@ -113,15 +114,15 @@ class Pure:
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run it through the connection, which notes some of it."""
-        notes = {name: vars(connection)[name] for name in _NOTES if name in vars(connection)}
-        with deadline(self.socket(connection), timeout, Error):
+        broker = getattr(connection._socket, "_netbroker", connection)
+        notes, packets = _kept(connection, _NOTES), _kept(broker, _PACKETS)
+        with notes, packets, deadline(self.socket(connection), timeout, Error):
             _pure_query(connection, statement)
             rows = _pure_rows(connection, raw=True)[0]
             if connection.in_transaction:
                 # Without autocommit, a read may begin one, and the application would go on to see
                 # the state of now.
                 _pure_query(connection, "ROLLBACK")
-        vars(connection).update(notes)
         return _text(rows)
 
     def close(self, parts: dict[str, Any]) -> None:
@@ -239,6 +240,14 @@ def _close(session: Session, attributes: dict[str, Any]) -> None:
     parts = {name: attributes[name] for name in session.parts}
     if any(part is not None for part in parts.values()):
         session.close(parts)
+
+
+@contextlib.contextmanager
+def _kept(owner: Any, names: tuple[str, ...]) -> Iterator[None]:
+    """Leave attributes of `owner` as they were."""
+    before = {name: vars(owner)[name] for name in names if name in vars(owner)}
+    yield
+    vars(owner).update(before)
 
 
 def _fileno(connection: Any) -> int:

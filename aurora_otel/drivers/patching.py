@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import wrapt
@@ -41,6 +44,14 @@ def _put(owner: Any, name: str, above: Any, function: Any) -> None:
         above.__wrapped__ = function
 
 
+def _show_parameters(function: FunctionType, original: Any) -> None:
+    """Have `function` show the parameters of the `original`, also where nobody looks below it."""
+    if hasattr(original, "__wrapped__"):
+        return  # it shows those of a decorator there, and its own to who looks
+    with contextlib.suppress(TypeError, ValueError):  # what is written in C may have none to show
+        function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+
+
 class Patches:
     """Attributes of modules and classes that we replaced, and what was there before."""
 
@@ -56,6 +67,8 @@ class Patches:
     def replace(self, owner: Any, name: str, new: Any) -> None:
         """Replace `owner.name`; for what is called often: a wrapt proxy costs three times more."""
         before = vars(owner).get(name, _MISSING)
+        if isinstance(new, FunctionType):
+            _show_parameters(new, getattr(owner, name, None))
         setattr(owner, name, new)
         self._done.append((owner, name, before, new))
 

@@ -54,6 +54,8 @@ def test_a_fresh_connection_is_as_the_driver_made_it(start, cluster, connect, au
             for name, each in vars(connection).items()
             if name not in own and not name.startswith("_aurora_otel")
         }
+        if isinstance(connection, MySQLConnection):
+            attributes["last packet"] = connection._socket._netbroker._pktnr
         statement = "SELECT @@in_transaction, @@warning_count, LAST_INSERT_ID(), @@autocommit"
         found = connection.info_query(statement), executed(connection, "SELECT 1", raw=True)
         return seen((attributes, found, executed(connection, "SELECT 1")))

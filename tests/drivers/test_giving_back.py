@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 
 import pytest
@@ -49,6 +50,19 @@ def test_uninstrumenting_puts_back_the_very_objects(start, cluster, connect, dri
     assert changed(before, contents(driver.package))
     AuroraInstrumentor().uninstrument()
     assert changed(before, contents(driver.package)) == []
+
+
+def test_what_is_patched_shows_its_own_parameters(start, cluster, connect, driver):
+    connect().close()
+    before = contents(driver.package)
+    start(**driver.settings(cluster))
+    connect().close()
+    after = contents(driver.package)
+    functions = [key for key in changed(before, after) if inspect.isfunction(before.get(key))]
+    for key in functions:
+        assert inspect.signature(after[key]) == inspect.signature(before[key])
+        if not hasattr(before[key], "__wrapped__"):
+            assert inspect.getfullargspec(after[key]) == inspect.getfullargspec(before[key])
 
 
 def test_instrumenting_again_tracks_again(start, cluster, connect, driver):
