@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from rich.console import Console
 
 from aurora_otel.lab.errors import LabError
-from tests.compat import report, servers
+from tests.compat import report, runs, servers
 from tests.compat.comparison import Comparison, Pair
 from tests.compat.runs import Run, Stage
 from tests.compat.servers import Place
@@ -32,15 +33,12 @@ _console = Console(stderr=True, highlight=False)
 def main() -> int:
     """Run the suites; return 1 if one of them shows a difference that is not explained."""
     arguments = _arguments()
-    # As Ctrl-C does: end the suite that is running, and the servers.
+    # As Ctrl-C does: end the suites that are running, and the servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = [suite for suite in SUITES if not arguments.suites or suite.name in arguments.suites]
     with contextlib.ExitStack() as stack:
         places = _prepared(stack, chosen)
-        comparisons = []
-        for number, suite in enumerate(chosen, 1):
-            _say(f"{number} of {len(chosen)}: {', '.join(dict.fromkeys(suite.versions))}")
-            comparisons.append(_compare(suite, places[suite.engine]))
+        comparisons = _compare_all(chosen, places)
     products = [f"Python {platform.python_version()}", *(each.version for each in places.values())]
     result = report.Report(" ".join(["make compat", *arguments.suites]), products, comparisons)
     result.show(Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
@@ -77,6 +75,24 @@ def _prepared(stack: contextlib.ExitStack, suites: list[Suite]) -> dict[str, Pla
     return places
 
 
+def _compare_all(suites: list[Suite], places: Mapping[str, Place]) -> list[Comparison]:
+    """Compare one suite after the other on each server, the servers side by side."""
+
+    def lane(engine: str) -> dict[str, Comparison]:
+        own = [suite for suite in suites if suite.engine == engine]
+        return {suite.name: _compare(suite, places[engine]) for suite in own}
+
+    found: dict[str, Comparison] = {}
+    with ThreadPoolExecutor(len(places)) as lanes:
+        try:
+            for ended in as_completed([lanes.submit(lane, engine) for engine in places]):
+                found.update(ended.result())
+        except BaseException:
+            runs.stop()
+            raise
+    return [found[suite.name] for suite in suites]
+
+
 def _compare(suite: Suite, place: Place) -> Comparison:
     """Run a suite without us and with us, and again and again what ended differently."""
     stage = Stage.of(suite, place)
@@ -94,12 +110,11 @@ def _both(stage: Stage, only: Collection[str] = ()) -> list[Run]:
 
 
 def _run(stage: Stage, only: Collection[str], *, with_us: bool) -> Run:
-    what = f"  {'with' if with_us else 'without'} us"
+    what = f"{stage.suite.name}, {'with' if with_us else 'without'} us"
     if only:
         what += f", again the {len(only)} that ended differently"
     began = time.monotonic()
-    with _console.status(what):
-        run = stage.run(only, with_us=with_us)
+    run = stage.run(only, with_us=with_us)
     counted = Counter(outcome.partition(":")[0] for outcome in run.outcomes.values())
     told = ", ".join(f"{times:,} {outcome}" for outcome, times in counted.most_common())
     took = time.monotonic() - began

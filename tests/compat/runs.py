@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -24,6 +25,7 @@ _SITE = Path(__file__).parent / "site"
 _ROOT = Path(__file__).parent.parent.parent
 # A suite in which no test begins or ends for so long hangs: seconds.
 _PATIENCE = 600
+_stopped = threading.Event()
 
 
 class Agent(NamedTuple):
@@ -45,6 +47,15 @@ class Run(NamedTuple):
 
     outcomes: Outcomes
     agent: Agent
+
+
+class StoppedError(Exception):
+    """No run may begin any more."""
+
+
+def stop() -> None:
+    """End the runs that are under way, in whatever thread, and let no other one begin."""
+    _stopped.set()
 
 
 class Stage(NamedTuple):
@@ -74,6 +85,9 @@ class Stage(NamedTuple):
             only: the tests to run, by name; all of them if there are none.
             with_us: whether the agent is there.
             patience: seconds in which a test must begin or end.
+
+        Raises:
+            StoppedError: somebody has called `stop()`.
         """
         name = ("with" if with_us else "without") + ("-again" if only else "")
         results, agent = self.directory / f"results-{name}", self.directory / f"agent-{name}"
@@ -94,6 +108,8 @@ class Stage(NamedTuple):
                 _wait(process, results, patience)
             finally:
                 _end(process)
+        if _stopped.is_set():
+            raise StoppedError
         return Run(dict(_lines(results)), _added_up(_lines(agent)))
 
 
@@ -108,6 +124,8 @@ def _wait(process: subprocess.Popen[bytes], results: Path, patience: float) -> N
     """Wait for its end, or until it makes no progress any more."""
     size, since = 0, time.monotonic()
     while process.poll() is None and time.monotonic() - since < patience:
+        if _stopped.is_set():
+            return
         if (now := results.stat().st_size) != size:
             size, since = now, time.monotonic()
         with contextlib.suppress(subprocess.TimeoutExpired):

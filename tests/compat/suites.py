@@ -202,6 +202,11 @@ SUITES = (
         "mysql-connector-python",
         _mysql_connector,
         ("-m", "compat_mysql_connector", "--use-external-server", "--skip-install"),
+        reasons={
+            "tests.test_bugs.BugOra13435186.test_connection": "counts the objects of the whole"
+            " process; the background loop works off what it was told of closed connections, a few"
+            " dozen at a time"
+        },
     ),
     _sqlalchemy("pymysql", "PyMySQL", "mysql", "mariadb+pymysql"),
     _sqlalchemy("mysqlclient", "mysqlclient", "mysql", "mariadb+mysqldb"),
