@@ -42,7 +42,9 @@ class Arrivals:
         self.drivers: dict[str, Driver] = {}
         self._around = surroundings
         self._refreshers = refreshers
-        self._identification = Identification(Surfaces(), surroundings.clock)
+        self._identification = Identification(
+            Surfaces(), surroundings.clock, surroundings.now.shield
+        )
 
     def receive(self, driver: Driver, opening: Opening) -> Any:
         """Identify and track a new connection; return the one to hand to the application."""
@@ -126,7 +128,9 @@ class Arrivals:
             try:
                 other = opening._replace(connection=opening.reconnect())
             except Exception as error:
-                if driver.is_closed(opening.connection) or is_from_signal_handler(error):
+                closed = shield.run("ask a driver's file", driver.is_closed, opening.connection)
+                # Where nobody can tell, it is the application that hears of it.
+                if closed is not False or is_from_signal_handler(error):
                     raise
                 # The application has one that works: it keeps that.
                 break

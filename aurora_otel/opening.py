@@ -11,7 +11,7 @@ from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.identify import SILENCE, Kind, Surface, Surfaces, dialogue
 from aurora_otel.drivers.protocol import Driver, Opening, Rows
 from aurora_otel.endpoints import Endpoint, EndpointMap, EndpointType
-from aurora_otel.shield import is_from_signal_handler
+from aurora_otel.shield import Shield, is_from_signal_handler
 from aurora_otel.topology import Answer, Role
 
 
@@ -54,11 +54,13 @@ class Identification:
     Args:
         surfaces: what is known of the servers behind each `host:port`.
         clock: the monotonic clock.
+        shield: counts what goes wrong in drivers' files.
     """
 
-    def __init__(self, surfaces: Surfaces, clock: Callable[[], float]) -> None:
+    def __init__(self, surfaces: Surfaces, clock: Callable[[], float], shield: Shield) -> None:
         self._surfaces = surfaces
         self._clock = clock
+        self._shield = shield
 
     def identify(
         self,
@@ -119,8 +121,10 @@ class Identification:
             if is_from_signal_handler(error):
                 raise
             forgotten = self._clock() + SILENCE
-            if isinstance(error, TimeoutError) or driver.is_closed(connection):
-                driver.discard(connection)
+            closed = self._shield.run("ask a driver's file", driver.is_closed, connection)
+            # Where nobody can tell, nobody is handed this one.
+            if isinstance(error, TimeoutError) or closed is not False:
+                self._shield.run("drop a connection", driver.discard, connection)
                 self._surfaces.learn(address, Surface(Kind.SILENT, until=forgotten))
                 raise DroppedError from error
             if statement == dialect.question(view=True):

@@ -129,7 +129,7 @@ class Rounds:
     def _prune(self) -> None:
         began = time.time_ns()
         for cluster in self._around.clusters:
-            self._prune_cluster(cluster)
+            self._around.now.shield.run("prune connections", self._prune_cluster, cluster)
         self.tell_ended()
         reasons: Counter[PruneReason] = Counter()
         while self._pruned:
@@ -157,9 +157,10 @@ class Rounds:
         connection = track()
         if connection is None or track.in_flight_since:
             return False
-        driver = self._drivers[track.group.driver]
+        ask = self._drivers[track.group.driver].is_closed
+        is_closed = self._around.now.shield.run("ask a driver's file", ask, connection)
         # Some drivers let go of a lost connection's socket, and take it for open all the same.
-        return driver.is_closed(connection) or _has_no_socket(track)
+        return bool(is_closed) or _has_no_socket(track)
 
 
 def _has_no_socket(track: Track) -> bool:

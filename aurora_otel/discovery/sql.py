@@ -6,6 +6,7 @@ long as a refresh window needs it.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
@@ -141,7 +142,9 @@ class Walk:
         """Close the connection, if one is open."""
         connection, self._connection, self._at = self._connection, None, None
         if connection is not None:
-            connection.close()
+            # It is gone for us, whatever its driver says.
+            with contextlib.suppress(Exception):
+                connection.close()
 
     @property
     def is_connected(self) -> bool:
@@ -152,7 +155,8 @@ class Walk:
         """Make a reading under way end soon; from any thread."""
         self._stopped = True
         if (connection := self._connection) is not None:
-            connection.abort()
+            with contextlib.suppress(Exception):
+                connection.abort()
 
     def _ask(self, target: Target, timeout: float, *, view: bool) -> Answer:
         started = self._clock()

@@ -15,6 +15,7 @@ from aurora_otel.drivers.protocol import Driver, Opening
 from aurora_otel.endpoints import EndpointType
 from aurora_otel.opening import DroppedError, Identification, Identity
 from aurora_otel.settings import Settings
+from aurora_otel.shield import Shield
 from aurora_otel.topology import Role
 
 SECONDS = 5.0
@@ -46,7 +47,7 @@ class Visit:
 def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     """Have the agent identify a connection."""
     surfaces = Surfaces()
-    identification = Identification(surfaces, time.monotonic)
+    identification = Identification(surfaces, time.monotonic, Shield())
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
     identity, dropped = Identity(endpoint), False
     with suppress_instrumentation():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aurora_otel.drivers import mysql_family
-from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Opening
+from aurora_otel.drivers.protocol import ATTRIBUTE, Hooks, Login, Opening
 from aurora_otel.endpoints import Address
 
 # Where a connection keeps its login.
@@ -37,19 +37,28 @@ class Parameters(NamedTuple):
 
 
 def keep_login(
-    connection: Any, positional: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    hooks: Hooks,
+    connection: Any,
+    positional: Sequence[str],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> None:
     """Keep on a connection what it was opened with.
 
     Args:
+        hooks: where to report if that fails: a connection without it is not tracked.
         connection: the connection.
         positional: the parameters in their order.
         args: of the call.
         kwargs: of the call, under any of the parameters' names.
     """
-    values = dict(zip(positional, args, strict=False))
-    values |= {_OTHER_NAMES.get(name, name): value for name, value in kwargs.items()}
-    setattr(connection, LOGIN, Login(Parameters(values)))
+
+    def keep() -> None:
+        values = dict(zip(positional, args, strict=False))
+        values |= {_OTHER_NAMES.get(name, name): value for name, value in kwargs.items()}
+        setattr(connection, LOGIN, Login(Parameters(values)))
+
+    hooks.guarded(keep)
 
 
 def opening(

@@ -7,6 +7,7 @@ connects, too. The C library may connect again under the same object, by `reconn
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -20,7 +21,16 @@ from aurora_otel import cleanup
 from aurora_otel.drivers import libmariadb, mariadb_session, mysql_family
 from aurora_otel.drivers import mariadb_calls as calls
 from aurora_otel.drivers.patching import Patches
-from aurora_otel.drivers.protocol import ATTRIBUTE, Hooks, Login, Monitor, Rows, Traced
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+    report_opened,
+)
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
 
@@ -50,7 +60,7 @@ class Adapter:
         ) -> None:
             began = time.time_ns()
             wrapped(*args, **kwargs)
-            libmariadb.keep_login(connection, mariadb_session.POSITIONAL, args, kwargs)
+            libmariadb.keep_login(hooks, connection, mariadb_session.POSITIONAL, args, kwargs)
             self._opened(hooks, connection, began)
 
         patches.wrap(Connection, "__init__", initialise)
@@ -60,9 +70,8 @@ class Adapter:
         return patches.undo
 
     def _opened(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = False) -> None:
-        mariadb_session.note_session(connection)
-        again = mariadb_session.connect_again
-        hooks.opened(self, libmariadb.opening(connection, again, began, in_use=in_use))
+        opening = functools.partial(_opening, in_use=in_use)
+        report_opened(hooks, self, opening, connection, began)
 
     def address(self, connection: Any) -> Address:
         """Return what the C library connected to; for a Unix socket, its path."""
@@ -118,3 +127,8 @@ class Adapter:
     def with_password(self, login: Login, password: str) -> Login:
         """Replace it."""
         return libmariadb.with_password(login, password)
+
+
+def _opening(connection: Any, began: int, *, in_use: bool) -> Opening:
+    mariadb_session.note_session(connection)
+    return libmariadb.opening(connection, mariadb_session.connect_again, began, in_use=in_use)

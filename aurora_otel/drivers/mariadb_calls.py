@@ -118,12 +118,21 @@ def _followed(
         try:
             return method(receiver, *args, **kwargs)
         finally:
-            connection, in_use = connection_of(receiver)
-            if mariadb_session.is_another_session(connection):
-                mysql_family.end(hooks, connection, lost=True)
-                opened(hooks, connection, began, in_use=in_use)
+            try:
+                connection, in_use = connection_of(receiver)
+                is_another = mariadb_session.is_another_session(connection)
+            except Exception as error:  # noqa: BLE001 - only told of
+                hooks.guarded(_raise, error)
+            else:
+                if is_another:
+                    mysql_family.end(hooks, connection, lost=True)
+                    opened(hooks, connection, began, in_use=in_use)
 
     return call
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _itself(connection: Any) -> tuple[Any, bool]:

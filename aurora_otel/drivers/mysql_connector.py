@@ -30,6 +30,7 @@ from aurora_otel.drivers.protocol import (
     Opening,
     Rows,
     Traced,
+    report_opened,
 )
 from aurora_otel.endpoints import Address
 from aurora_otel.tracker import Track
@@ -64,10 +65,8 @@ class Adapter:
             first = functools.partial(wrapped, *args, **kwargs)
             sessions.of(connection).connect(connection, unix_socket, first)
             if traced is not None:
-                sessions.keep_spans_apart(connection)
-            again = functools.partial(sessions.connect_again, connection, original)
-            login = Login(monitors.login_of(connection))
-            hooks.opened(self, Opening(connection, login, again, began))
+                hooks.guarded(sessions.keep_spans_apart, connection)
+            report_opened(hooks, self, _opening, connection, original, began)
 
         original = MySQLConnectionAbstract.connect
         patches.wrap(MySQLConnectionAbstract, "connect", connect)
@@ -151,3 +150,8 @@ def _connection_of(cursor: Any) -> Any:
         return cursor._connection.get_self()  # noqa: SLF001 - public on no version
     except (AttributeError, ReferenceError):
         return None
+
+
+def _opening(connection: Any, connect: Callable[..., None], began: int) -> Opening:
+    again = functools.partial(sessions.connect_again, connection, connect)
+    return Opening(connection, Login(monitors.login_of(connection)), again, began)

@@ -29,6 +29,7 @@ from aurora_otel.drivers.protocol import (
     Monitor,
     Rows,
     Traced,
+    report_opened,
 )
 from aurora_otel.drivers.watching import never, watch, watch_close
 from aurora_otel.endpoints import Address
@@ -62,7 +63,7 @@ class Adapter:
             began = time.time_ns()
             mysql_family.end(hooks, connection, lost=False)
             wrapped(*args, **kwargs)
-            libmariadb.keep_login(connection, mysqlclient_session.POSITIONAL, args, kwargs)
+            libmariadb.keep_login(hooks, connection, mysqlclient_session.POSITIONAL, args, kwargs)
             self._opened(hooks, connection, began)
 
         patches.wrap(Connection, "__init__", initialise)
@@ -80,8 +81,8 @@ class Adapter:
         return patches.undo
 
     def _opened(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = False) -> None:
-        opening = libmariadb.opening(connection, _connect_again, began, in_use=in_use)
-        hooks.opened(self, opening)
+        opening = functools.partial(libmariadb.opening, in_use=in_use)
+        report_opened(hooks, self, opening, connection, _connect_again, began)
 
     # `ping(True)` lets libmariadb connect again by itself: then, and in any later query.
 
@@ -110,11 +111,11 @@ class Adapter:
     ) -> Callable[..., Any]:
         @functools.wraps(original)
         def call(connection: Any, *args: Any) -> Any:
-            if self.is_closed(connection) or not hasattr(connection, ATTRIBUTE):
+            if not hasattr(connection, ATTRIBUTE):
                 return original(connection, *args)
-            began, before = time.time_ns(), mysqlclient_session.session(connection)
+            began, before = time.time_ns(), hooks.guarded(_session, connection)
             result = original(connection, *args)
-            if mysqlclient_session.session(connection) != before:
+            if hooks.guarded(_session, connection) not in (before, None):
                 mysql_family.end(hooks, connection, lost=True)
                 self._opened(hooks, connection, began, in_use=in_use)
             return result
@@ -182,6 +183,12 @@ class Adapter:
     def with_password(self, login: Login, password: str) -> Login:
         """Replace it."""
         return libmariadb.with_password(login, password)
+
+
+def _session(connection: Any) -> object:
+    """Return what tells one session of an object from the next; `None` if it is closed."""
+    closed = mysqlclient_session.is_closed(connection)
+    return None if closed else mysqlclient_session.session(connection)
 
 
 def _connect_again(connection: Any, values: dict[str, Any]) -> Any:

@@ -31,6 +31,7 @@ from aurora_otel.drivers.protocol import (
     Opening,
     Rows,
     Traced,
+    report_opened,
 )
 from aurora_otel.drivers.watching import watch, watch_close
 from aurora_otel.endpoints import Address
@@ -105,8 +106,6 @@ class Adapter:
         ) -> None:
             began = time.time_ns()
             wrapped(*args, **kwargs)
-            arguments = _arguments(signature.bind(made, *args, **kwargs), made)
-            setattr(made, _PLACE, arguments.place)
 
             def reconnect() -> Any:
                 with pg8000_session.second_attempt(made):
@@ -114,7 +113,12 @@ class Adapter:
                 vars(made).pop(_FAREWELL, None)
                 return made
 
-            hooks.opened(self, Opening(made, Login(arguments), reconnect, began))
+            def opening() -> Opening:
+                arguments = _arguments(signature.bind(made, *args, **kwargs), made)
+                setattr(made, _PLACE, arguments.place)
+                return Opening(made, Login(arguments), reconnect, began)
+
+            report_opened(hooks, self, opening)
 
         patches.wrap(connection, "__init__", connect)
         for name in _CALLS:
@@ -124,7 +128,7 @@ class Adapter:
             )
             patches.replace(connection, name, watched)
         patches.replace(connection, "close", watch_close(hooks, connection.close, self.is_closed))
-        remembering = _remembering(connection.handle_ERROR_RESPONSE)
+        remembering = _remembering(hooks, connection.handle_ERROR_RESPONSE)
         patches.replace(connection, "handle_ERROR_RESPONSE", remembering)
         if traced is not None:
             _trace(patches, functools.partial(traced, self.system, attributes=_SHOWN))
@@ -230,18 +234,22 @@ def _may_wait(args: tuple[Any, ...]) -> bool:
     return bool(args[0] != "rollback")
 
 
-def _remembering(original: Callable[..., Any]) -> Callable[..., Any]:
+def _remembering(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     """Keep why the server ended the session: pg8000 forgets it over the end of the stream."""
 
     @functools.wraps(original)
     def handle(self: Any, data: Any, context: Any) -> Any:
         original(self, data, context)
-        fields = context.error.args[0]
-        # The severity in English, whatever language the server speaks.
-        if fields.get("V") in ("FATAL", "PANIC"):
-            setattr(self, _FAREWELL, fields.get(core.RESPONSE_CODE))
+        hooks.guarded(_remember, self, context)
 
     return handle
+
+
+def _remember(connection: Any, context: Any) -> None:
+    fields = context.error.args[0]
+    # The severity in English, whatever language the server speaks.
+    if fields.get("V") in ("FATAL", "PANIC"):
+        setattr(connection, _FAREWELL, fields.get(core.RESPONSE_CODE))
 
 
 def _trace(patches: Patches, traced: Callable[..., Any]) -> None:

@@ -108,6 +108,22 @@ class Hooks(Protocol):
         """Ask a driver's file something; what goes wrong there goes no further: `None`."""
 
 
+def report_opened(
+    hooks: Hooks, driver: Driver, opening_of: Callable[..., Opening], *args: Any
+) -> None:
+    """Report an object that has connected; one that cannot be described stays untracked.
+
+    Args:
+        hooks: where to report.
+        driver: of the object.
+        opening_of: describes it.
+        args: for `opening_of`.
+    """
+    opening = hooks.guarded(opening_of, *args)
+    if opening is not None:
+        hooks.opened(driver, opening)
+
+
 class Traced(Protocol):
     """Turns a cursor's method into one that makes a query span."""
 

@@ -29,6 +29,7 @@ from aurora_otel.drivers.protocol import (
     Opening,
     Rows,
     Traced,
+    report_opened,
 )
 from aurora_otel.drivers.watching import never, watch, watch_close
 from aurora_otel.endpoints import Address
@@ -96,10 +97,8 @@ class Adapter:
             lost = bool(hooks.guarded(self.is_closed, connection))
             mysql_family.end(hooks, connection, lost=lost)
             wrapped(*args, **kwargs)
-            again = functools.partial(_connect_again, connection, wrapped)
             given = (*args, kwargs.get("sock"))[0] is not None
-            login = Login(_Settings(_settings(connection), given))
-            hooks.opened(self, Opening(connection, login, again, began))
+            report_opened(hooks, self, _opening, connection, wrapped, given, began)
 
         patches.wrap(Connection, "connect", connect)
         for owner, names, how in _WATCHED:
@@ -170,6 +169,11 @@ class Adapter:
         """Replace it as PyMySQL keeps it."""
         attributes = {**login.parameters.attributes, "password": password.encode("latin-1")}
         return Login(login.parameters._replace(attributes=attributes))
+
+
+def _opening(connection: Any, connect: Callable[[], None], given: bool, began: int) -> Opening:  # noqa: FBT001 - passed through
+    again = functools.partial(_connect_again, connection, connect)
+    return Opening(connection, Login(_Settings(_settings(connection), given)), again, began)
 
 
 def _settings(connection: Any) -> dict[str, Any]:
