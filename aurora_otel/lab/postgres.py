@@ -32,6 +32,10 @@ class PostgresServer(LocalServer):
     def _hba(self) -> Path:
         return self._directory / f"{self.identifier}.hba"
 
+    @property
+    def _passwords(self) -> Path:
+        return self._directory / f"{self.identifier}.passwords"
+
     def create(self) -> None:
         """Makes a new, empty writer with its accounts, and starts it."""
         secret = self._directory / f"{self.identifier}.secret"
@@ -59,12 +63,7 @@ class PostgresServer(LocalServer):
         shutil.rmtree(self._data, ignore_errors=True)
         self._daemon.call(
             "pg_basebackup",
-            *(
-                "--pgdata",
-                str(self._data),
-                "--dbname",
-                self._admin_conninfo("postgres", source.address),
-            ),
+            *("--pgdata", str(self._data), "--dbname", self._primary(source)),
             *("--checkpoint", "fast", "--wal-method", "stream", "--no-sync", "--no-manifest"),
         )
         self._daemon.write(self._data / "standby.signal", "")
@@ -167,20 +166,30 @@ class PostgresServer(LocalServer):
     def _session(self, database: str | None = None) -> Session:
         from aurora_otel.lab.session import Session  # noqa: PLC0415 -- importing the lab imports no driver
 
-        return Session(self._admin_conninfo(database or self._credentials.database, self.address))
-
-    def _admin_conninfo(self, database: str, address: tuple[str, int]) -> str:
-        return conninfo({**self._login(address), "dbname": database})
+        login = {
+            **self._login(self.address),
+            "dbname": database or self._credentials.database,
+            "password": self._credentials.administrator_password,
+        }
+        return Session(conninfo(login))
 
     def _primary(self, source: Server) -> str:
-        return conninfo({**self._login(source.address), "application_name": self.identifier})
+        """Returns how to replicate from `source`; a server's log and the process list show that."""
+        password = self._credentials.administrator_password
+        self._daemon.write(self._passwords, f"*:*:*:{ADMINISTRATOR}:{password}\n")
+        return conninfo(
+            {
+                **self._login(source.address),
+                "application_name": self.identifier,
+                "passfile": self._passwords,
+            }
+        )
 
     def _login(self, address: tuple[str, int]) -> dict[str, object]:
         return {
             "host": address[0],
             "port": address[1],
             "user": ADMINISTRATOR,
-            "password": self._credentials.administrator_password,
             "sslmode": "disable",
             "gssencmode": "disable",
             "application_name": "aurora-otel lab",
