@@ -1,10 +1,16 @@
-"""What is logged while a test runs."""
+"""What is logged while a test runs, and passwords that change."""
 
 from __future__ import annotations
 
 import logging
 
 import pytest
+
+ANOTHER = "canary-of-a-rotation"
+_ROTATION = {
+    "postgresql": "ALTER ROLE {} PASSWORD '{}'",
+    "mysql": "ALTER USER {} IDENTIFIED BY '{}'",
+}
 
 
 class _Keeper(logging.Handler):
@@ -28,3 +34,18 @@ def every_record():
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
     root.removeHandler(keeper)
+
+
+@pytest.fixture
+def rotate(cluster, monkeypatch):
+    """Changes the password: what was used before opens no connection of ours."""
+    before = cluster.password
+
+    def change(password):
+        statement = _ROTATION[cluster.engine].format(cluster.user, password)
+        cluster.execute(cluster.writer, statement)
+        monkeypatch.setattr(cluster, "password", password)
+
+    yield lambda: change(ANOTHER)
+    cluster.heal()
+    change(before)

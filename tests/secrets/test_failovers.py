@@ -11,14 +11,11 @@ from tests.drivers.descriptors import DRIVERS
 from tests.drivers.engines import MYSQL, POSTGRESQL
 from tests.drivers.names import _resolved  # noqa: F401 - a fixture
 from tests.drivers.unknown import UNKNOWN
+from tests.secrets.conftest import ANOTHER
 from tests.secrets.search import found, sinks
 
-LITERAL, ANOTHER = "canary-of-a-literal", "canary-of-a-rotation"
+LITERAL = "canary-of-a-literal"
 WRITE = f"INSERT INTO writes (x) VALUES ('{LITERAL}')"
-ROTATION = {
-    "postgresql": "ALTER ROLE {} PASSWORD '{}'",
-    "mysql": "ALTER USER {} IDENTIFIED BY '{}'",
-}
 
 
 @pytest.fixture(params=[POSTGRESQL, MYSQL], ids=lambda engine: engine.name)
@@ -39,21 +36,6 @@ def drivers(engine):
     for each in found_here:
         each.introduce()
     return found_here
-
-
-@pytest.fixture
-def rotate(cluster, engine, monkeypatch):
-    """Changes the password: what was used before opens no connection of ours."""
-    before = cluster.password
-
-    def change(password):
-        statement = ROTATION[engine.name].format(cluster.user, password)
-        cluster.execute(cluster.writer, statement)
-        monkeypatch.setattr(cluster, "password", password)
-
-    yield lambda: change(ANOTHER)
-    cluster.heal()
-    change(before)
 
 
 def test_a_failover_with_every_driver_tells_no_secret(
