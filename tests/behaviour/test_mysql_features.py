@@ -14,6 +14,7 @@ from aurora_otel.lab.filters import SilenceAfterMySQLLogin
 from tests.behaviour.links import Transparent, through
 from tests.behaviour.mysql import bare, seen, writer_endpoint
 from tests.behaviour.mysql_drivers import DRIVERS, MARIADB, MYSQLCLIENT, PYMYSQL
+from tests.behaviour.names import stale_until_a_misroute
 from tests.behaviour.sql import attempt
 from tests.conftest import UPSTREAM, eventually
 
@@ -111,12 +112,12 @@ def test_rows_that_come_one_by_one_show_a_lost_connection(start, cluster, driver
 
 
 def test_a_misrouted_connection_is_replaced_under_its_object(start, cluster, driver):
-    agent = start(writer_endpoints=writer_endpoint(cluster))
+    agent = start(writer_endpoints=writer_endpoint(cluster), refresh_timeout=10)
     held = driver.connect(cluster)
     old = cluster.writer
-    cluster.dns_lag = 0.4
-    cluster.failover("switchover")
-    connection = driver.connect(cluster)
+    with stale_until_a_misroute(agent, cluster):
+        cluster.failover("switchover")
+        connection = driver.connect(cluster)
     told = driver.rows(connection, "SELECT @@aurora_server_id, @@autocommit")
     assert told == [(cluster.writer, 0)]
     assert agent.tracked(cluster.writer) == agent.tracked() == 1

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-
 from aurora_otel.lab import Failover
+from tests.behaviour.names import stale_until_a_misroute
 from tests.behaviour.sql import write
 from tests.conftest import eventually
-
-FOR_EVER = 600.0
-
-
-def follow(agent, cluster):
-    eventually(lambda: agent.told.metric("aurora.connection.misroutes") > 0)
-    cluster.dns_lag = 0.0
 
 
 def test_a_misrouted_connect_is_repeated_and_counted(start, cluster, connect, driver):
     agent = start(refresh_timeout=10, **driver.settings(cluster))
     first = connect()
-    cluster.dns_lag = FOR_EVER
-    switch = cluster.failover(Failover.SWITCHOVER)
-    # The names follow once a connection has gone astray.
-    following = threading.Thread(target=follow, args=(agent, cluster))
-    following.start()
-
-    second = connect()
-    following.join()
+    with stale_until_a_misroute(agent, cluster):
+        switch = cluster.failover(Failover.SWITCHOVER)
+        second = connect()
     assert driver.serving(second) == switch.new_writer
     write(second)
     misroutes = agent.told.metric("aurora.connection.misroutes", driver=driver.name)
