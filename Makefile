@@ -13,13 +13,9 @@ EVENTS ?= 200
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 # Real servers on a busy machine: what fails gets a second try, and is listed if it needed one.
 AGAIN := --reruns 1 -r aR
-# They pass by themselves (make test-apart), but not steadily yet beside all the others.
-APART := tests/secrets/drivers/test_secrets.py tests/secrets/test_failovers.py \
-	tests/processes/test_exit.py tests/processes/test_interrupts.py \
-	tests/rds_api/test_cleanup.py::test_while_looks_are_in_vain_the_api_is_asked_for_the_writer_again_and_for_nothing_else
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-apart test-upstream test-pools test-all compat chaos soak lint format docs picture wheel extensions servers clean
+.PHONY: help demo lab test test-upstream test-pools test-all compat chaos soak lint format docs picture wheel extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,11 +31,8 @@ bench: $(VENV)/.bench ## measure what it costs, side by side with others; QUICK=
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) $(APART:%=--deselect=%) --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report
-
-test-apart: $(VENV)/.dev servers ## run the tests that want the machine for themselves
-	$(BIN)/python -m pytest $(APART) $(ARGS)
 
 test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations
 	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)

@@ -119,7 +119,9 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
         tracers.add_span_processor(SimpleSpanProcessor(told.exporter))
         meters = MeterProvider([told.reader])
         endpoints = cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
-        arguments = {"instance_endpoints": endpoints, "prune_interval": 0.2} | settings
+        # A busy machine may take its time to identify a connection.
+        patient = {"identify_timeout": 20, "prune_interval": 0.2}
+        arguments = {"instance_endpoints": endpoints, **patient, **settings}
         if UPSTREAM == "before":
             upstream.load(TracerProvider())
         AuroraInstrumentor().instrument(tracer_provider=tracers, meter_provider=meters, **arguments)
