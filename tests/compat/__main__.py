@@ -26,7 +26,7 @@ from tests.compat.suites import SUITES, Suite
 # How often, at most, tests that ended differently are run again: they may be those that waver.
 _AGAIN = 30
 # Of the table in a file, in characters.
-_WIDTH = 120
+_WIDTH = 132
 _console = Console(stderr=True, highlight=False)
 
 
