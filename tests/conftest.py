@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -155,6 +156,12 @@ def connect(driver: str) -> Callable[..., Any]:
     """The driver's public `connect`, as the module has it when the test calls it."""
     module = {"psycopg": psycopg, "psycopg2": psycopg2}[driver]
     return lambda *args, **kwargs: module.connect(*args, **kwargs)  # noqa: PLW0108 - looked up late
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C, which a shell has what it starts in the background ignore, and all below it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
