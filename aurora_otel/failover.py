@@ -24,6 +24,9 @@ from aurora_otel.telemetry.spans import FailoverStory, Spans
 from aurora_otel.topology import Reading, Source
 from aurora_otel.tracker import Invalidation, Outcome, Tracker
 
+# After these, nobody answers any more.
+_SILENT = frozenset({Symptom.CONNECTION_LOST, Symptom.HUNG_UP, Symptom.STUCK})
+
 
 class Configuration(Protocol):
     """What can be changed while the agent runs, and its shield."""
@@ -117,7 +120,7 @@ class Response:
         if ruling is None:
             return False
         origin = (ruling.first_symptom and self.origin) or look
-        invalidations = self._clean_up(reading.verdict.began)
+        invalidations = self._clean_up(reading.verdict.began, origin.symptom)
         ended = time.time_ns()
         if ruling.old_writer is None:
             if invalidations:
@@ -141,13 +144,14 @@ class Response:
         self.told = Told(context, origin.at_ns, {name: attributes[name] for name in about})
         return True
 
-    def _clean_up(self, began: float) -> list[Invalidation]:
+    def _clean_up(self, began: float, symptom: Symptom) -> list[Invalidation]:
         tracker = self._around.tracker
         claimed = tracker.claim(self._cluster, began)
         outcomes: Sequence[Outcome | None] = [Outcome.OBSERVED] * len(claimed)
         if self._around.now.settings.mode is not Mode.OBSERVE:
             tracks = (track for track, _ in claimed)
-            outcomes = invalidation.invalidate(tracks, self._around.clock)
+            may_answer = symptom not in _SILENT
+            outcomes = invalidation.invalidate(tracks, self._around.clock, may_answer=may_answer)
         return tracker.settle(
             (*each, outcome) for each, outcome in zip(claimed, outcomes, strict=True)
         )

@@ -3,12 +3,13 @@
 From the first moment nothing can be sent on any of them. A call that was sent before may have its
 answer under way: a server that lives refuses the write, and says so. That tells an application more
 than a lost connection, after which nobody knows whether the write was done. So the answer may come
-in for a moment. A call that waits for a dead host is woken then, and one that has waited for long
-already is woken at once.
+in for a moment, unless the symptom says that the server is silent. A call that waits for a dead
+host is woken then, and one that has waited for long already is woken at once.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -27,16 +28,20 @@ _LONG = 0.5
 _STEP = 0.001
 
 
-def invalidate(tracks: Iterable[Track], clock: Callable[[], float]) -> list[Outcome | None]:
+def invalidate(
+    tracks: Iterable[Track], clock: Callable[[], float], *, may_answer: bool
+) -> list[Outcome | None]:
     """Shut stale connections down; return what came of each, `None` if its owner had closed it.
 
     Args:
         tracks: the connections, claimed.
         clock: the monotonic clock.
+        may_answer: whether their server may still answer a call in flight.
     """
     began = clock()
+    oldest = began - _LONG if may_answer else math.inf
     awaited: list[Track] = []
-    outcomes = [_shut_down(track, began - _LONG, awaited) for track in tracks]
+    outcomes = [_shut_down(track, oldest, awaited) for track in tracks]
     _let_answers_in(awaited, began + _MOMENT, clock)
     return outcomes
 

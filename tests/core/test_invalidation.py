@@ -60,7 +60,7 @@ def started(action, *args):
 def test_a_call_in_flight_has_the_servers_own_answer_though_nothing_more_can_be_sent(wire):
     busy, answers = wire(), []
     threads = [started(busy.refuse), started(busy.call, answers)]
-    assert invalidate([busy.track], standstill) == [Outcome.CLOSED]
+    assert invalidate([busy.track], standstill, may_answer=True) == [Outcome.CLOSED]
     for thread in threads:
         thread.join(10)
     assert answers == [b"read-only"]
@@ -73,7 +73,7 @@ def test_a_call_on_a_dead_host_is_woken_after_a_moment(wire):
     hung, answers = wire(), []
     call = started(hung.call, answers)
     times = iter([NOW, *[NOW + 0.01] * 3, NOW + 1])
-    assert invalidate([hung.track], lambda: next(times)) == [Outcome.CLOSED]
+    assert invalidate([hung.track], lambda: next(times), may_answer=True) == [Outcome.CLOSED]
     call.join(10)
     assert answers == [b""]
     assert list(times) == []
@@ -83,7 +83,15 @@ def test_a_call_that_has_waited_for_long_is_woken_at_once(wire):
     stuck, answers = wire(since=NOW - 10), []
     call = started(stuck.call, answers)
     # Time stands still: nothing is waited for.
-    assert invalidate([stuck.track], standstill) == [Outcome.CLOSED]
+    assert invalidate([stuck.track], standstill, may_answer=True) == [Outcome.CLOSED]
+    call.join(10)
+    assert answers == [b""]
+
+
+def test_no_answer_of_a_silent_server_is_waited_for(wire):
+    hung, answers = wire(since=NOW - 0.1), []
+    call = started(hung.call, answers)
+    assert invalidate([hung.track], standstill, may_answer=False) == [Outcome.CLOSED]
     call.join(10)
     assert answers == [b""]
 
@@ -91,5 +99,8 @@ def test_a_call_that_has_waited_for_long_is_woken_at_once(wire):
 def test_an_idle_connection_is_at_its_end_at_once_and_a_closed_one_is_gone(wire):
     idle, closed = wire(since=0.0), wire()
     closed.ours.close()
-    assert invalidate([idle.track, closed.track], standstill) == [Outcome.CLOSED, None]
+    assert invalidate([idle.track, closed.track], standstill, may_answer=True) == [
+        Outcome.CLOSED,
+        None,
+    ]
     assert idle.ours.recv(1) == b""

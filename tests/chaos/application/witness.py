@@ -9,6 +9,7 @@ from typing import Any
 from aurora_otel import failover, invalidation
 from aurora_otel.agent import Agent
 from aurora_otel.detector import Detector
+from aurora_otel.symptoms import Symptom
 from aurora_otel.topology import Verdict
 from aurora_otel.tracker import Outcome, Track
 from tests.chaos.application.database import Database
@@ -25,9 +26,9 @@ def watch(teller: Teller) -> None:
     shut_down = invalidation._shut_down
     judge, introduce = Detector.judge, Detector.introduce
 
-    def watched_clean_up(self: Any, began: float) -> Any:
+    def watched_clean_up(self: Any, began: float, symptom: Symptom) -> Any:
         reading.began = began
-        return clean_up(self, began)
+        return clean_up(self, began, symptom)
 
     def watched_shut_down(track: Track, *args: Any) -> Outcome | None:
         outcome = shut_down(track, *args)
