@@ -16,8 +16,10 @@ from aurora_otel.endpoints import EndpointType
 from aurora_otel.symptoms import Symptom
 from aurora_otel.topology import Role, Verdict
 
-# The first look after a symptom is repeated this soon while no writer confirms itself.
+# While no writer confirms itself, the look after a symptom is repeated: no sooner than after this
+# many seconds, and after this share of the time that it has taken already.
 FIRST_STEP = 0.05
+PATIENCE = 0.1
 # In the window, looks become rarer by this factor, down to one in this many seconds.
 BACKOFF = 1.5
 RAREST = 15.0
@@ -116,7 +118,8 @@ class Detector:
         self._next_look = float("-inf")
         self._interval = pace.interval
         self._retry_at = float("-inf")
-        self._step = FIRST_STEP
+        # Since when a symptom waits for a writer to confirm itself.
+        self._waiting_since: float | None = None
 
     # The window.
 
@@ -126,10 +129,12 @@ class Detector:
         Returns:
             whether it is the first since the last verdict.
         """
-        if not self.window_open(now):
+        is_open = self.window_open(now)
+        if not is_open:
             self._next_look = now
             self._interval = self.pace.interval
-            self._step = FIRST_STEP
+        if not is_open or self._waiting_since is None:
+            self._waiting_since = now
         self._window_until = now + self.pace.window
         if self.first_symptom is not None:
             return False
@@ -162,15 +167,16 @@ class Detector:
         """Take note that a look ended, and space the next ones out.
 
         A look that confirmed a writer may be repeated soon: it answers the next symptom with one
-        round trip. One that did not is repeated less and less often.
+        round trip. One that did not is repeated after a tenth of the time since the symptom: by so
+        little may it be late, and so seldom are looks that an outage lasts long.
         """
         self._next_look = now + self._interval * (0.75 + self._random() / 2)
         self._interval = min(self._interval * BACKOFF, max(RAREST, self.pace.interval))
         if confirmed:
-            self._step = FIRST_STEP
-        self._retry_at = now + self._step
-        if not confirmed:
-            self._step = min(self._step * 2, max(FIRST_STEP, self.pace.interval))
+            self._waiting_since = None
+        waited = 0.0 if self._waiting_since is None else now - self._waiting_since
+        step = min(waited * PATIENCE, self.pace.interval)
+        self._retry_at = now + max(FIRST_STEP, step)
 
     # The writer.
 

@@ -52,9 +52,9 @@ def measure(bench: Bench) -> Answer:
         " seen a symptom (the begin of the first write that fails), until the last of the"
         " connections to the old writer is shut down or closed. Both processes meet the same"
         " failovers at the same time, and compete for the machine then.\n\n"
-        "Where the topology is late, ours looks again in growing steps: after 50 ms, 100 ms, 200 ms"
-        " and so on, so that thousands of processes that lost the same writer do not storm those"
-        " who are asked. The last of these pauses, up to half the time since the symptom,"
+        "Where the topology is late, ours looks again each time after a tenth of the time since the"
+        " symptom, at least after 50 ms, so that thousands of processes that lost the same writer"
+        " do not storm those who are asked for as long as an outage lasts. The last of these pauses"
         " goes into the figure; AWS's wrapper asks every 100 ms, each process for itself."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)

@@ -280,23 +280,26 @@ def test_jitter_is_a_quarter_at_most(random, gap):
 
 def test_looks_are_repeated_in_steps_that_grow_only_while_no_writer_confirms():
     known = detector(interval=1)
-    known.symptom(Symptom.READ_ONLY, 0.0)
-    assert known.retry_at <= 0.0
+    known.symptom(Symptom.READ_ONLY, 100.0)
+    assert known.retry_at <= 100.0
     steps = []
-    for _ in range(7):
-        known.looked(0.0, confirmed=False)
-        steps.append(known.retry_at)
-    assert steps == pytest.approx([FIRST_STEP, 0.1, 0.2, 0.4, 0.8, 1, 1])
+    for waited in (0.0, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0):
+        known.symptom(Symptom.READ_ONLY, 100.0 + waited)
+        known.looked(100.0 + waited, confirmed=False)
+        steps.append(known.retry_at - 100.0 - waited)
+    assert steps == pytest.approx([FIRST_STEP, FIRST_STEP, FIRST_STEP, 0.1, 0.5, 1, 1])
     for _ in range(3):
-        known.looked(0.0, confirmed=True)
-        assert known.retry_at == FIRST_STEP
+        known.looked(160.0, confirmed=True)
+        assert known.retry_at == pytest.approx(160.0 + FIRST_STEP)
+    known.symptom(Symptom.READ_ONLY, 170.0)
+    known.looked(171.0, confirmed=False)
+    assert known.retry_at == pytest.approx(171.1)
 
 
 def test_a_new_window_begins_with_short_steps():
     known = detector()
     known.symptom(Symptom.READ_ONLY, 0.0)
-    for _ in range(5):
-        known.looked(0.0, confirmed=False)
+    known.looked(100.0, confirmed=False)
     known.symptom(Symptom.READ_ONLY, 500.0)
     known.looked(500.0, confirmed=False)
     assert known.retry_at == pytest.approx(500 + FIRST_STEP)
