@@ -6,13 +6,14 @@ import importlib
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from aurora_otel.doctor.target import Target
 from aurora_otel.drivers import REGISTRY, Registration
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
 from aurora_otel.tracker import Track
 
+T = TypeVar("T")
 SECONDS = 5.0
 """How long one attempt to connect may take, where the connection string does not say."""
 
@@ -70,8 +71,9 @@ class _Listener:
     def closed(self, track: Track) -> None:
         """Nothing is tracked."""
 
-    def guarded(self, question: Callable[..., Any], *args: Any) -> None:
-        """Nothing is tracked."""
+    def guarded(self, question: Callable[..., T], *args: Any) -> T:
+        """Ask it: what goes wrong is for the doctor to tell."""
+        return question(*args)
 
 
 def registration(name: str) -> Registration:
