@@ -109,7 +109,8 @@ class _Switch:
                     self._unpatch()
             self._traced = None
             if settings.query_spans is not QuerySpans.OFF:
-                self._traced = QueryTracer(settings.query_spans, tracer_provider).traced
+                tracer = QueryTracer(settings.query_spans, tracer_provider, self.agent.shield)
+                self._traced = tracer.traced
             self._instruments.source = self.agent.observations
             for registration in _REGISTRY:
                 if module := self._modules.get(registration.name):

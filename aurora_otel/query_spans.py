@@ -23,6 +23,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from aurora_otel.drivers.protocol import ATTRIBUTE
 from aurora_otel.settings import QuerySpans
+from aurora_otel.shield import Shield
 from aurora_otel.version import __version__
 
 # A statement's first word. Not up to the next space: what follows may be a literal.
@@ -35,10 +36,12 @@ class QueryTracer:
     Args:
         detail: what of a statement the spans show; not `OFF`.
         provider: of the tracer.
+        shield: keeps from the application what goes wrong before its call.
     """
 
-    def __init__(self, detail: QuerySpans, provider: trace.TracerProvider) -> None:
+    def __init__(self, detail: QuerySpans, provider: trace.TracerProvider, shield: Shield) -> None:
         self._detail = detail
+        self._shield = shield
         self._provider = _Provider(provider)
         self._tracers: weakref.WeakKeyDictionary[Any, _Tracer] = weakref.WeakKeyDictionary()
         # Connections inside a call that has its span, and the threads that make it.
@@ -63,7 +66,11 @@ class QueryTracer:
             if not hasattr(connection, ATTRIBUTE) or running in self._running:
                 return original(cursor, *args, **kwargs)
             method = functools.partial(original, cursor)
-            tracer = self._tracer(system, connection, attributes)
+            tracer = self._shield.run(
+                "prepare a query span", self._tracer, system, connection, attributes
+            )
+            if tracer is None:
+                return method(*args, **kwargs)
             self._running.add(running)
             try:
                 return tracer.traced_execution(cursor, method, *args, **kwargs)
@@ -83,14 +90,17 @@ class QueryTracer:
                 tracer_provider=self._provider,
             )
             integration.get_connection_attributes(connection)
-            tracer = self._tracers[connection] = _Tracer(integration, self._detail)
+            tracer = self._tracers[connection] = _Tracer(integration, self._detail, self._shield)
         return tracer
 
 
 class _Tracer(CursorTracer[Any]):
-    def __init__(self, integration: DatabaseApiIntegration, detail: QuerySpans) -> None:
+    def __init__(
+        self, integration: DatabaseApiIntegration, detail: QuerySpans, shield: Shield
+    ) -> None:
         super().__init__(integration)
         self._detail = detail
+        self._shield = shield
 
     def get_operation_name(self, cursor: Any, args: Sequence[Any]) -> str:
         found = _OPERATION.match(self._text(cursor, args))
@@ -102,6 +112,10 @@ class _Tracer(CursorTracer[Any]):
         return self._text(cursor, args)
 
     def _text(self, cursor: Any, args: Sequence[Any]) -> str:
+        # A statement may be an object of the application's, with methods of its own.
+        return self._shield.run("read a statement", self._read, cursor, args) or ""
+
+    def _read(self, cursor: Any, args: Sequence[Any]) -> str:
         if args and hasattr(args[0], "as_string"):
             args = (args[0].as_string(cursor),)
         statement: str = super().get_statement(cursor, args)

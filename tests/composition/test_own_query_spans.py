@@ -101,3 +101,42 @@ def test_a_connection_opened_before_the_agent_has_none(cluster, start, connect):
     connection.cursor().execute("SELECT 1")
     connection.close()
     assert query_spans(agent) == []
+
+
+class Statement(str):
+    """A statement of the application's, whose `as_string` is not the drivers'."""
+
+    __slots__ = ()
+
+    def as_string(self):
+        raise AssertionError
+
+
+def test_a_statement_that_cannot_be_told_is_run_all_the_same(cluster, start, connect):
+    agent = start(query_spans="text")
+    connection = connect(cluster.dsn("writer"))
+    cursor = connection.cursor()
+    cursor.execute(Statement("SELECT 1"))
+    assert cursor.fetchone() == (1,)
+    connection.close()
+    (span,) = query_spans(agent)
+    assert span.name == "app"
+    failures = agent.internals.shield.failures
+    assert list(failures) == ["read a statement: TypeError"]
+    failures.clear()
+
+
+def test_a_call_whose_span_cannot_be_made_is_made_all_the_same(
+    cluster, start, connect, monkeypatch
+):
+    agent = start(query_spans="text")
+    connection = connect(cluster.dsn("writer"))
+    monkeypatch.delattr("aurora_otel.query_spans.DatabaseApiIntegration.get_connection_attributes")
+    cursor = connection.cursor()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)
+    connection.close()
+    assert query_spans(agent) == []
+    failures = agent.internals.shield.failures
+    assert list(failures) == ["prepare a query span: AttributeError"]
+    failures.clear()
