@@ -30,6 +30,12 @@ UPSTREAM = os.environ.get("TEST_BESIDE_UPSTREAM", "")
 if UPSTREAM not in ("", "before", "after"):
     raise pytest.UsageError(f"TEST_BESIDE_UPSTREAM is before or after; got {UPSTREAM!r}")
 
+END_SESSIONS = {
+    "postgresql": "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE usename = 'app'",
+    "mysql": "KILL USER app",
+}
+
 # Nobody's own credentials are found by accident, and no test asks the network for any.
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
@@ -55,8 +61,7 @@ def mysql_lab() -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(lab: Cluster) -> Cluster:
     """A healthy cluster of three; whichever instance is the writer. It has a table `writes`."""
-    lab.heal()
-    return lab
+    return as_new(lab)
 
 
 @dataclass
@@ -184,3 +189,11 @@ def eventually(condition: Callable[[], Any], *, within: float = 30.0) -> Any:
         assert time.monotonic() < deadline, f"not within {within} s"
         time.sleep(0.02)
     return found
+
+
+def as_new(lab: Cluster) -> Cluster:
+    """Heal it, and end what sessions other tests left: garbage, or what a failure holds."""
+    lab.heal()
+    for each in lab.instances:
+        lab.execute(each, END_SESSIONS[lab.engine])
+    return lab

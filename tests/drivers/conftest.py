@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aurora_otel.lab import Cluster
-from tests.conftest import Agent
+from tests.conftest import Agent, as_new
 from tests.drivers.descriptors import DRIVERS as KNOWN
 from tests.drivers.descriptors import Descriptor
 from tests.drivers.harmless import HARMLESS
@@ -54,8 +54,7 @@ def driver(request: pytest.FixtureRequest) -> Descriptor:
 def cluster(driver: Descriptor, request: pytest.FixtureRequest) -> Cluster:
     """A healthy cluster of the driver's engine."""
     lab: Cluster = request.getfixturevalue(driver.engine.lab)
-    lab.heal()
-    return lab
+    return as_new(lab)
 
 
 @pytest.fixture

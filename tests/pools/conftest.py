@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aurora_otel.lab import Cluster
+from tests.conftest import as_new
 from tests.drivers.names import _resolved  # noqa: F401 - a fixture
 from tests.pools.kinds import Case, PoolUnderTest
 
@@ -17,8 +18,7 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
     """A healthy cluster of the driver's engine; of PostgreSQL where there is no case."""
     case = request.getfixturevalue("case") if "case" in request.fixturenames else None
     lab: Cluster = request.getfixturevalue(case.driver.engine.lab if case else "lab")
-    lab.heal()
-    return lab
+    return as_new(lab)
 
 
 @pytest.fixture
