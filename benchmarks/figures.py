@@ -19,6 +19,7 @@ class Verdict(Enum):
     """Whether a figure keeps to its target."""
 
     MET = "met"
+    WITHIN_MARGIN = "within margin"
     MISSED = "MISSED"
     NONE = "-"
 
@@ -76,18 +77,20 @@ class Figure:
     guard: Guard | None = None
 
     def verdict(self, *, quick: bool = False) -> Verdict:
-        """Return whether the median keeps to the target, or a quick run to its margin."""
+        """Return whether the median keeps to the target, or in a quick run to its margin."""
         if self.limit is None:
             return Verdict.NONE
-        if not quick:
-            met = _keeps(self.spread.middle, self.limit, at_least=self.at_least)
-        elif self.guard is not None:
-            met = self.guard.ratio <= self.guard.usual * QUICK_MARGIN
-        elif self.at_least:
-            met = self.spread.middle >= self.limit / QUICK_MARGIN
-        else:
-            met = self.spread.middle <= self.limit * QUICK_MARGIN
-        return Verdict.MET if met else Verdict.MISSED
+        if quick and not self._is_within_margin(self.limit):
+            return Verdict.MISSED
+        if _keeps(self.spread.middle, self.limit, at_least=self.at_least):
+            return Verdict.MET
+        return Verdict.WITHIN_MARGIN if quick else Verdict.MISSED
+
+    def _is_within_margin(self, limit: float) -> bool:
+        if self.guard is not None:
+            return self.guard.ratio <= self.guard.usual * QUICK_MARGIN
+        factor = 1 / QUICK_MARGIN if self.at_least else QUICK_MARGIN
+        return _keeps(self.spread.middle, limit * factor, at_least=self.at_least)
 
 
 def _keeps(value: float, limit: float, *, at_least: bool) -> bool:

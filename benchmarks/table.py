@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from benchmarks.figures import Answer, Figure
+from benchmarks.figures import QUICK_MARGIN, Answer, Figure
 
 HEAD = ("what", "target", "measured", "quartiles", "verdict")
+_OF_A_QUICK_RUN = (
+    f"In this short run a figure is missed beyond {QUICK_MARGIN:g} times its usual ratio, or its target"
+    " where it has none; a full run goes by the targets."
+)
 
 
 def rows(figures: Iterable[Figure], *, quick: bool) -> list[tuple[str, ...]]:
@@ -31,6 +35,8 @@ def text(answers: Mapping[str, Answer], *, quick: bool) -> str:
     lines = [_line(HEAD, widths)]
     for title, some in named.items():
         lines += ["", title, *(_line(row, widths) for row in some)]
+    if quick:
+        lines += ["", _OF_A_QUICK_RUN]
     return "\n".join(lines)
 
 

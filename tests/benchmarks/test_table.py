@@ -32,6 +32,11 @@ def test_the_terminal_shows_all_questions_under_their_titles():
     assert "MISSED" in lines[-1]
 
 
+def test_a_quick_run_says_what_it_goes_by():
+    answers = {"Calls": Answer((MET,), Bars("µs", {}))}
+    assert "3 times" in table.text(answers, quick=True).splitlines()[-1]
+
+
 def test_markdown_is_a_table():
     lines = table.markdown([MET, TOLD]).splitlines()
     assert len(lines) == 4
