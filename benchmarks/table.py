@@ -8,8 +8,8 @@ from benchmarks.figures import QUICK_MARGIN, Answer, Figure
 
 HEAD = ("what", "target", "measured", "quartiles", "verdict")
 _OF_A_QUICK_RUN = (
-    f"In this short run a figure is missed beyond {QUICK_MARGIN:g} times its usual ratio, or its target"
-    " where it has none; a full run goes by the targets."
+    f"In this short run a figure is missed beyond {QUICK_MARGIN:g} times its usual ratio, or its"
+    " target where it has none; a full run goes by the targets."
 )
 
 
