@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from benchmarks.figures import Answer, Bars, Lines
 
 OURS, OTHERS, LIMIT = "#2a6fbb", "#b9c4d0", "#c0392b"
+_IS_OURS = re.compile("(^|, )(ours|aurora_otel)")
 
 # The same figures make the same file.
 mpl.rcParams.update({"svg.hashsalt": "aurora-otel", "font.size": 9, "svg.fonttype": "none"})
@@ -33,7 +35,7 @@ def _bars(plot: Bars) -> Canvas:
         [max(0.0, s.middle - s.low) for s in spreads],
         [max(0.0, s.high - s.middle) for s in spreads],
     ]
-    colours = [OURS if name.startswith(("ours", "aurora_otel")) else OTHERS for name in names]
+    colours = [OURS if _IS_OURS.search(name) else OTHERS for name in names]
     axes.barh(names, middles, xerr=errors, color=colours, error_kw={"lw": 1, "capsize": 2})
     axes.set_xlabel(f"{plot.unit} (median and quartiles)")
     axes.set_xlim(left=0)
