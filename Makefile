@@ -15,7 +15,7 @@ SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-upstream test-pools test-all compat chaos soak lint format docs picture wheel extensions servers clean
+.PHONY: help demo lab bench audit test test-upstream test-pools test-all compat chaos soak lint format docs picture wheel extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12

@@ -154,11 +154,6 @@ class Detector:
         return self.window_open(now) and now >= self._next_look
 
     @property
-    def next_look(self) -> float:
-        """When the next look of the window is due."""
-        return self._next_look
-
-    @property
     def retry_at(self) -> float:
         """The earliest time for a look that a symptom asks for."""
         return self._retry_at

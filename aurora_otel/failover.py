@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -139,7 +140,7 @@ class Response:
         self._measure(origin, decided, ended)
         story = FailoverStory(attributes, origin.context, origin.at_ns, decided, ended, span)
         context = self._around.now.spans.failover(story, invalidations)
-        log.failover(attributes, context)
+        log.failover(attributes, _outcomes(invalidations), context)
         about = (*self._cluster.attributes, names.OLD_WRITER, names.NEW_WRITER)
         self.told = Told(context, origin.at_ns, {name: attributes[name] for name in about})
         return True
@@ -180,7 +181,8 @@ class Response:
                 **self._cluster.attributes,
                 names.NEW_WRITER: writer,
                 names.INVALIDATED: len(invalidations),
-            }
+            },
+            _outcomes(invalidations),
         )
 
     def _measure(self, origin: Origin, decided: int, ended: int) -> None:
@@ -189,3 +191,7 @@ class Response:
         record(names.CLEANUP, (ended - decided) / 1e9, measured)
         measured[names.SYMPTOM] = origin.symptom.value
         record(names.DETECTION, (decided - origin.at_ns) / 1e9, measured)
+
+
+def _outcomes(invalidations: Sequence[Invalidation]) -> Counter[str]:
+    return Counter(each.outcome.value for each in invalidations)

@@ -54,7 +54,7 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         """Start the agent, or apply other settings to the running one.
 
         Args:
-            kwargs: the settings, by lower-case name (see `docs/settings.md`); `tracer_provider`
+            kwargs: the settings, by lower-case name (see the README); `tracer_provider`
                 and `meter_provider` instead of the global ones.
 
         Raises:

@@ -238,13 +238,13 @@ class Settings:
     refresh_window: float = _setting(
         180.0,
         _number(above_zero=True),
-        "seconds after a symptom in which calls look at the topology first",
+        "seconds after a symptom in which calls may read the topology first: a *look*",
         "180",
     )
     refresh_interval: float = _setting(
         1.0,
         _number(above_zero=True),
-        "seconds between two looks at a cluster in that window, at first",
+        "seconds between two looks at a cluster in that window; they become rarer",
         "1",
     )
     refresh_timeout: float = _setting(

@@ -101,8 +101,6 @@ class ClusterDescription:
         port: of all its endpoints.
         writer: the instance that it takes for the writer, if any.
         members: all its instances.
-        custom_endpoints: as far as they may be read.
-        iam_authentication: whether logins by IAM token are enabled.
     """
 
     identifier: str
@@ -115,14 +113,6 @@ class ClusterDescription:
     port: int
     writer: str | None
     members: tuple[str, ...]
-    custom_endpoints: tuple[CustomEndpoint, ...] = ()
-    iam_authentication: bool = False
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The names of all its endpoints."""
-        custom = (endpoint.host for endpoint in self.custom_endpoints)
-        return tuple(host for host in (self.endpoint, self.reader_endpoint, *custom) if host)
 
 
 # How the messages of RDS-EVENT-0069 to 0073 begin ("Amazon RDS event categories and event messages

@@ -127,7 +127,6 @@ class RdsApi:
             port=found.get("Port", 0),
             writer=next(iter(identifiers(writers)), None),
             members=identifiers(each.get("DBInstanceIdentifier") for each in members),
-            iam_authentication=bool(found.get("IAMDatabaseAuthenticationEnabled")),
         )
 
     def cluster_of_instance(self, instance: str) -> str:

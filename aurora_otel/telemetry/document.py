@@ -21,21 +21,22 @@ do not edit.
 
 These names are the product's interface: dashboards, alerts and tests use them. Everything comes \
 from the instrumentation scope `aurora_otel`. Nothing here tells a password, a token, a connection \
-string or the text of a statement.
+string or, unless `QUERY_SPANS=text` asks for it, the text of a statement.
 """
 
 _COMMON = f"""\
-Every metric carries `{names.CLUSTER_ID}` and `db.system.name` besides the attributes in the table.
+Every metric of this table carries `{names.CLUSTER_ID}` and `db.system.name` besides the attributes
+in it.
 """
 
 _METRIC_HEAD = ("metric", "instrument", "unit", "attributes", "meaning", "on Prometheus")
 
 _POOLS = f"""\
 The semantic conventions' own, from every pool that is known (see the README), as far as it can tell
-them. They carry no cluster: a pool may lead anywhere. `{pool_metrics.POOL_NAME}` is the name that
-the pool has, else `host:port/database`; a second pool of a name gets `-2`. Used is what was handed
-out and is not back yet; time in use ends with the return, and waiting includes the opening of a
-connection where the pool opens one for the caller.
+them. They carry neither a cluster nor a database system: a pool may lead anywhere.
+`{pool_metrics.POOL_NAME}` is the name that the pool has, else `host:port/database`; a second pool
+of a name gets `-2`. Used is what was handed out and is not back yet; time in use ends with the
+return, and waiting includes the opening of a connection where the pool opens one for the caller.
 """
 
 _READING = """\
@@ -63,7 +64,7 @@ once nothing has been learnt of the cluster for longer than the refresh window.
 **Failovers are rare.** `rate` of a rare event is mostly 0, and a quantile of it is NaN. Take
 `histogram_quantile` over the buckets as they are, without `rate`.
 
-**Metrics and the WARNING log record are the record.** Spans are subject to sampling.
+**Rely on the metrics and the WARNING log record for what happened.** Spans may be sampled away.
 
 **Forks.** A forked child counts from 0. Histograms are the exception: what was recorded before the
 fork is repeated by each child. The HTTP thread of OpenTelemetry's Prometheus exporter does not
@@ -71,20 +72,28 @@ survive a fork: prefork servers export over OTLP.
 """
 
 _SPANS = f"""\
-All spans are of kind internal. What happens on a thread of ours is a root, unless it is done for a
-call of the application's. At most {MOST_LINKS} links a span. `{names.INVALIDATION_FAILED}` is an
-event on `{names.INVALIDATE.name}`, one for each connection that could not be shut down; it carries
+All spans of the table are of kind internal. What happens on a thread of ours is a root, unless it
+is done for a call of the application's. At most {MOST_LINKS} links a span.
+`{names.INVALIDATION_FAILED}` is an event on `{names.INVALIDATE.name}`, one for each connection that could not be shut down; it carries
 `{names.DRIVER}`. `{names.RDS_EVENT}` is an event on `{names.CONTROL_PLANE.name}`, at the time that
 RDS tells; it carries `{names.EVENT_KIND}` and `{names.EVENT_MESSAGE}`.
 
 Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
 `{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.
+
+With the setting `QUERY_SPANS`, so do query spans of our own, for drivers that no other
+instrumentation tells of: spans of kind client, named after the operation, with what upstream's
+tracer shows (`db.system`, `db.name`, `db.user`, `net.peer.name`, `net.peer.port`), `db.statement`
+(with `summary` the operation alone, with `text` the statement, without the values bound to it), and
+`error.type` when the call failed.
 """
 
 _LOGS = f"""\
 Records of the standard `logging` tree `{names.LOGGER}`, with these attributes as `extra`. They
 leave the process through OpenTelemetry where `opentelemetry-instrumentation-logging` is installed,
-from the logger's level up.
+from the logger's level up. Trouble with the RDS API and an internal failure are told once for each
+kind. A wrong environment variable is one ERROR of the logger `{names.LOGGER}.settings`, without
+attributes.
 """
 
 

@@ -27,26 +27,30 @@ _REMEDIES = {
 }
 
 
-def failover(attributes: Mapping[str, Any], context: Context) -> None:
-    """Tell of a change of the writer and its cleanup, in the context of its span."""
+def failover(attributes: Mapping[str, Any], outcomes: Mapping[str, int], context: Context) -> None:
+    """Tell of a change of the writer and its cleanup, in the context of its span.
+
+    Args:
+        attributes: of the record.
+        outcomes: numbers of stale connections by what came of them.
+        context: of the failover's span.
+    """
     token = otel_context.attach(context)
     try:
         _logger.warning(
-            "failover: the writer changed from %s to %s; %d connections invalidated",
+            "failover: the writer changed from %s to %s; stale connections: %s",
             attributes[names.OLD_WRITER],
             attributes[names.NEW_WRITER],
-            attributes[names.INVALIDATED],
+            _counts(outcomes),
             extra=dict(attributes),
         )
     finally:
         otel_context.detach(token)
 
 
-def strays(attributes: Mapping[str, Any]) -> None:
-    """Tell of stale connections that a later verdict found."""
-    _logger.warning(
-        "%d stale connections invalidated", attributes[names.INVALIDATED], extra=dict(attributes)
-    )
+def strays(attributes: Mapping[str, Any], outcomes: Mapping[str, int]) -> None:
+    """Tell of stale connections that a later verdict found; as `failover`."""
+    _logger.warning("stale connections: %s", _counts(outcomes), extra=dict(attributes))
 
 
 def disagreement(attributes: Mapping[str, Any]) -> None:
@@ -107,3 +111,7 @@ def internal_failure(where: str, error: Exception, frames: Sequence[str]) -> Non
         ", ".join(frames) or "an unknown place",
         extra={ERROR_TYPE: kind},
     )
+
+
+def _counts(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items()) or "none"

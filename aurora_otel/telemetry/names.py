@@ -83,7 +83,7 @@ ATTRIBUTES = (
     Attribute(SYMPTOM, f"{_values(Symptom)}: what made us look (`topology`: a look showed it)"),
     Attribute(OLD_WRITER, "instance identifier of the former writer"),
     Attribute(NEW_WRITER, "instance identifier of the writer by the verdict"),
-    Attribute(INVALIDATED, "number of connections invalidated"),
+    Attribute(INVALIDATED, "number of stale connections that the verdict found"),
     Attribute(TOPOLOGY_SOURCE, _values(Source)),
     Attribute(TOPOLOGY_INSTANCES, "instance identifiers that the topology lists"),
     Attribute(TOPOLOGY_WRITER_ID, "instance identifier of the writer that the topology names"),
@@ -93,12 +93,15 @@ ATTRIBUTES = (
     Attribute(EVENT_MESSAGE, "the event in RDS's words"),
     Attribute(f"{INVALIDATIONS_PREFIX}<outcome>", "number of invalidations with this outcome"),
     Attribute(f"{PRUNES_PREFIX}<reason>", "number of connections pruned for this reason"),
-    Attribute(DB_SYSTEM_NAME, "as in the semantic conventions: `postgresql`"),
+    Attribute(DB_SYSTEM_NAME, "as in the semantic conventions: `postgresql`, `mysql`"),
     Attribute(
         SERVER_ADDRESS, "as in the semantic conventions: the host as the application wrote it"
     ),
     Attribute(SERVER_PORT, "as in the semantic conventions"),
-    Attribute(ERROR_TYPE, "as in the semantic conventions: the exception's type"),
+    Attribute(
+        ERROR_TYPE,
+        "as in the semantic conventions: the exception's type, or the RDS API's error code",
+    ),
 )
 
 
@@ -253,7 +256,7 @@ DISAGREEMENTS = Metric(
     "aurora.topology.disagreements",
     Kind.COUNTER,
     "{disagreement}",
-    "How often the RDS API named another writer than the instances did: they count, it lags",
+    "How often the RDS API named another writer than the instances did, whose word counts",
 )
 EVENTS = Metric(
     "aurora.failover.events",
@@ -372,12 +375,12 @@ class LogRecord:
 
 FAILOVER_LOG = LogRecord(
     "WARNING",
-    "failover: the writer changed from <old> to <new>; <n> connections invalidated",
+    "failover: the writer changed from <old> to <new>; stale connections: <n> <outcome>, …",
     (CLUSTER_ID, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
 )
 STRAYS_LOG = LogRecord(
     "WARNING",
-    "<n> stale connections invalidated",
+    "stale connections: <n> <outcome>, …",
     (CLUSTER_ID, DB_SYSTEM_NAME, NEW_WRITER, INVALIDATED),
 )
 DISAGREEMENT_LOG = LogRecord(
@@ -387,7 +390,7 @@ DISAGREEMENT_LOG = LogRecord(
 )
 API_TROUBLE_LOG = LogRecord(
     "WARNING",
-    "the RDS API gives no answer to <IAM action> (<error>): <what to do>; once for each",
+    "the RDS API gives no answer to <IAM action> (<error>): <what to do>",
     (ERROR_TYPE,),
 )
 API_EVENT_LOG = LogRecord(
@@ -407,7 +410,7 @@ PRUNED_LOG = LogRecord(
 )
 INTERNAL_LOG = LogRecord(
     "ERROR",
-    "internal failure in <where>, once per kind: the exception's type and our own frames",
+    "internal failure in <where>: <type> at <our frames>; the application is not affected",
     (ERROR_TYPE,),
 )
 LOGS = (

@@ -8,7 +8,9 @@ from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
 from tests.conftest import eventually
 
 
-def test_observing_counts_each_connection_once_for_each_writer_change(start, cluster, connect):
+def test_observing_counts_each_connection_once_for_each_writer_change(
+    start, cluster, connect, caplog
+):
     agent = start(mode="observe")
 
     def counted(outcome: str) -> float:
@@ -23,6 +25,7 @@ def test_observing_counts_each_connection_once_for_each_writer_change(start, clu
     assert counted("observed") == 3
     assert agent.told.metric("aurora.connection.stale", instance_id=away.old_writer) == 3
     assert agent.told.metric("aurora.failovers") == 1
+    assert caplog.messages[0].endswith("; stale connections: 3 observed")
     # What is counted again in the window of these symptoms was counted already.
     assert aurora_otel.snapshot().clusters[0].writer == away.new_writer
 

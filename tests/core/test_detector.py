@@ -234,8 +234,8 @@ def gaps(known, count, start=0.0):
     now, found = start, []
     for _ in range(count):
         known.looked(now, confirmed=True)
-        found.append(known.next_look - now)
-        now = known.next_look
+        found.append(known._next_look - now)
+        now = known._next_look
     return found
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from aurora_otel.drivers import NAMES
 from aurora_otel.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +19,11 @@ def test_the_readme_lists_every_setting_with_its_default_and_meaning():
         (field.name.upper(), field.metadata["default"], field.metadata["meaning"])
         for field in fields(Settings)
     ]
+
+
+def test_the_readme_lists_the_name_of_every_driver():
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in NAMES if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

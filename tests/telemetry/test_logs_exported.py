@@ -1,6 +1,7 @@
 """What a process under `opentelemetry-instrument` exports: the log records."""
 
 from aurora_otel.telemetry import names
+from aurora_otel.tracker import Outcome
 
 # What the RDS API tells is shown in tests/rds_api: this application has no credentials.
 OF_THE_API = {names.DISAGREEMENT_LOG, names.API_TROUBLE_LOG, names.API_EVENT_LOG}
@@ -34,6 +35,16 @@ def test_every_kind_of_record_arrives_with_its_attributes(cleaned_up):
             assert set(each.attributes) == set(record.attributes)
 
 
+def outcomes_below(told, failover):
+    """What came of a failover's connections, as its spans tell it."""
+    below = [s for s in told.spans("invalidate connections") if s.parent_id == failover.span_id]
+    counts = {
+        each.value: sum(span.attributes[f"aurora.invalidations.{each.value}"] for span in below)
+        for each in Outcome
+    }
+    return {outcome: number for outcome, number in counts.items() if number}
+
+
 def test_a_failover_is_told_as_a_warning_with_the_attributes_of_its_span(told):
     warnings = records(told, "WARN", "failover: ")
     spans = told.spans("failover")
@@ -43,14 +54,15 @@ def test_a_failover_is_told_as_a_warning_with_the_attributes_of_its_span(told):
         assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
         assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
         assert record.attributes.items() >= COMMON.items()
-        assert record.body == (
-            f"failover: the writer changed from {switch.old_writer} to {switch.new_writer}; "
-            f"{span.attributes['aurora.failover.invalidated']} connections invalidated"
-        )
+        head, _, outcomes = record.body.partition("; stale connections: ")
+        old, new = switch.old_writer, switch.new_writer
+        assert head == f"failover: the writer changed from {old} to {new}"
+        counts = [part.split() for part in outcomes.split(", ") if part != "none"]
+        assert {outcome: int(number) for number, outcome in counts} == outcomes_below(told, span)
 
 
 def test_strays_are_told_as_a_warning(cleaned_up):
-    found = records(cleaned_up, "WARN", "1 stale connections invalidated")
+    found = records(cleaned_up, "WARN", "stale connections: 1 closed")
     assert [record.attributes["aurora.failover.new_writer"] for record in found] == [
         cleaned_up.switches[0].old_writer,
         cleaned_up.switches[-1].new_writer,
