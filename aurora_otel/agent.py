@@ -84,7 +84,9 @@ class Agent:
         name = self.settings.cluster_id.of(endpoint.address.host)
         detector = Detector(_pace(self.settings), random.random)
         cluster = Cluster(clusters.label(endpoint, name), system, detector)
-        self.refreshers[cluster] = Refresher(cluster, self._surroundings)
+        self.refreshers[cluster] = refresher = Refresher(cluster, self._surroundings)
+        if self._stopped:
+            refresher.stop()
         return cluster
 
     # The hooks.
@@ -219,10 +221,12 @@ class Agent:
         self.is_here()
         self._stopped = True
         self._disown()
-        threads = [self._background.stop(), *(each.stop() for each in self.refreshers.values())]
+        # A connection that is just being opened may add another one.
+        refreshers = list(self.refreshers.values())
+        threads = [self._background.stop(), *(each.stop() for each in refreshers)]
         for thread in filter(None, threads):
             thread.join(2 * self.settings.refresh_timeout + 1)
-        for refresher in self.refreshers.values():
+        for refresher in refreshers:
             refresher.close()
 
     def after_fork_in_child(self) -> None:

@@ -113,6 +113,12 @@ class Cluster:
         if other.detector.writer is not None:
             self.detector.introduce(other.detector.writer)
 
+    def calm(self, now: float) -> None:
+        """Let calls go on without a look, unless a symptom has opened the window meanwhile."""
+        self.alert = False
+        if self.detector.window_open(now):
+            self.alert = True
+
     @property
     def current(self) -> Cluster:
         """The cluster itself, or the one that has taken it over."""

@@ -129,7 +129,7 @@ class Response:
             return False
         self._cluster.failovers[origin.symptom] += 1
         self._cluster.detector.close_window()
-        self._cluster.alert = False
+        self._cluster.calm(self._around.clock())
         attributes = {
             **self._cluster.attributes,
             names.SYMPTOM: origin.symptom.value,

@@ -205,12 +205,19 @@ class Meters:
         return meter
 
     def _named(self, pool: Any, description: Description) -> Meter:
-        """Return the meter under the first name of `name`, `name-2`, … that `pool` may have."""
+        """Return the meter under the first name of `name`, `name-2`, … that `pool` may have.
+
+        Names are limited in number: what is beyond is counted as `other`, as far as it can be told
+        without asking the pools.
+        """
         number, name = 1, description.name
-        while not self._by_name.setdefault(name, Meter(name, self._now)).adopt(pool, description):
+        while name in self._by_name or len(self._by_name) < pool_metrics.MOST_POOLS:
+            meter = self._by_name.setdefault(name, Meter(name, self._now))
+            if meter.adopt(pool, description):
+                return meter
             number += 1
             name = f"{description.name}-{number}"
-        return self._by_name[name]
+        return self._by_name.setdefault(pool_metrics.OTHER, Meter(pool_metrics.OTHER, self._now))
 
 
 def _sum(values: tuple[int | None, ...]) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aurora_otel.discovery import DIALECTS
-from aurora_otel.discovery.identify import SILENCE, Kind, Surface, Surfaces, dialogue
+from aurora_otel.discovery.identify import REFUSAL, SILENCE, Kind, Surface, Surfaces, dialogue
 from aurora_otel.drivers.protocol import Driver, Opening, Rows
 from aurora_otel.endpoints import Endpoint, EndpointMap, EndpointType
 from aurora_otel.shield import Shield, is_from_signal_handler
@@ -132,11 +132,11 @@ class Identification:
                 viewless = Surface(Kind.AURORA, until=forgotten)
                 left = deadline - self._clock()
                 return self._ask(driver, connection, silent, viewless, left)
-            # Refused, but alive: another system, or a privilege that was taken away.
-            refused = Surface(Kind.PLAIN)
-            if statement != dialect.probe:
-                refused = Surface(Kind.SILENT, until=forgotten)
-            self._surfaces.learn(address, refused)
+            # Refused, but alive: a server that is starting or ending, a privilege that was taken
+            # away, or another system, whose log is not to fill with errors.
+            if statement == dialect.probe:
+                forgotten = self._clock() + REFUSAL
+            self._surfaces.learn(address, Surface(Kind.SILENT, until=forgotten))
             return silent
 
 

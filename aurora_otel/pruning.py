@@ -90,6 +90,7 @@ class Rounds:
     def _merge_doubles(self) -> None:
         for winner, loser in self._around.clusters.settle_doubles():
             self._around.tracker.absorb(winner, loser)
+            self._refreshers[loser].hand_over(self._refreshers[winner])
 
     def _respond_to_deferred(self) -> None:
         while self._deferred:

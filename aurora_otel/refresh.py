@@ -63,6 +63,7 @@ class Refresher:
         self._domain: str | None = None
         self._domain_asked = False
         self._searched = False
+        self._heir: Refresher | None = None
         self._walk = Walk(
             DIALECTS[cluster.system],
             self._connect,
@@ -112,7 +113,7 @@ class Refresher:
         now = self._around.clock()
         detector = self._cluster.detector
         if not detector.window_open(now):
-            self._cluster.alert = False
+            self._cluster.calm(now)
             self._looks.rest()
         elif detector.look_due(now):
             context = otel_context.get_current() if wait else Context()
@@ -154,6 +155,26 @@ class Refresher:
 
         threading.Thread(target=act, name="aurora-otel-reading", daemon=True).start()
         acted.wait(self._around.now.settings.refresh_timeout)
+
+    def hand_over(self, heir: Refresher) -> None:
+        """Leave everything to `heir`, whose cluster turned out to be this one.
+
+        A failover may be under way: what it made stale is among the heir's connections now.
+        """
+        self._heir = heir
+        cluster, now = self._cluster, self._around.clock()
+        origin, ours = self._response.origin, cluster.detector.writer
+        if cluster.detector.window_open(now) or ours not in (None, heir.writer):
+            kind = origin.symptom if origin else Symptom.TOPOLOGY
+            heir.symptom(kind, suspect=None, wait=False)
+        cluster.detector.close_window()
+        cluster.calm(now)
+        self._looks.rest()
+
+    @property
+    def writer(self) -> str | None:
+        """The cluster's writer, if that is known."""
+        return self._cluster.detector.writer
 
     def stop(self) -> threading.Thread | None:
         """Look no more; return the thread that may still be at it."""
@@ -261,6 +282,8 @@ class Refresher:
             self._walk.close()
 
     def _act(self, order: Order, reading: Reading, began: int) -> Outcome:
+        if self._heir is not None:
+            return self._heir._act(order, reading, began)  # noqa: SLF001 - of the same class
         if reading.instances and self.access:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._around.clock(), by_writer=confirmed)

@@ -174,6 +174,15 @@ class Book:
     prunes: Counter[PruneReason] = field(default_factory=Counter)
     invalidations: Counter[tuple[Cause, Outcome]] = field(default_factory=Counter)
 
+    def add(self, other: Book) -> None:
+        """Count what `other` has counted, too."""
+        self.opens += other.opens
+        self.closes += other.closes
+        self.misroutes += other.misroutes
+        # Zeros, too: they are told.
+        self.prunes.update(other.prunes)
+        self.invalidations.update(other.invalidations)
+
     def copy(self) -> Book:
         """Return a copy that no longer changes."""
         return Book(
@@ -321,13 +330,15 @@ class Tracker:
         with self.settled():
             cluster.rename(label)
             for group in [group for group in self.books if group.cluster == cluster.former_label]:
-                renamed = cluster.regroup(group)
-                self.books[renamed] = self.books.pop(group)
+                # Two names of one cluster may have been counted apart.
+                book = self.books.pop(group)
+                self.books[cluster.regroup(group)].add(book)
             for group, tracks in list(cluster.open.items()):
                 renamed = cluster.regroup(group)
                 for track in tracks:
                     track.group = renamed
-                cluster.open[renamed] = cluster.open.pop(group)
+                del cluster.open[group]
+                cluster.open.setdefault(renamed, set()).update(tracks)
 
     # Under the lock.
 

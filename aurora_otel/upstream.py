@@ -41,11 +41,16 @@ class _Attributes(dict[str, Any]):
         super().__init__(attributes)
         self._connection = weakref.ref(connection)
         self._track: Any = None
+        # At once: later, while another thread reads, values may change, but no key may come.
+        self._read()
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        self._read()
+        return super().items()
+
+    def _read(self) -> None:
         track = getattr(self._connection(), ATTRIBUTE, None)
         if track is not self._track and track is not None:
             self._track = track
             self[names.INSTANCE_ID] = track.group.instance
             self[names.INSTANCE_ROLE] = track.group.role.value
-        return super().items()

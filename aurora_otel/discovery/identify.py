@@ -17,6 +17,8 @@ from aurora_otel.topology import Answer
 
 # A server that did not answer in time is not asked again for so many seconds.
 SILENCE = 60.0
+# Nor one that refused even the probe, which no PostgreSQL and no MySQL in good order does.
+REFUSAL = 600.0
 
 
 class Kind(Enum):

@@ -23,6 +23,8 @@ def call({declared}):
     try:
         track = {receiver}.{path}
     except AttributeError:
+        track = None
+    if track is None:
         return original({passed})
     if track.cluster.alert and hooks.guarded(may_wait, {arguments}):
         hooks.before_call(track)

@@ -35,8 +35,10 @@ _POOLS = f"""\
 The semantic conventions' own, from every pool that is known (see the README), as far as it can tell
 them. They carry neither a cluster nor a database system: a pool may lead anywhere.
 `{pool_metrics.POOL_NAME}` is the name that the pool has, else `host:port/database`; a second pool
-of a name gets `-2`. Used is what was handed out and is not back yet; time in use ends with the
-return, and waiting includes the opening of a connection where the pool opens one for the caller.
+of a name gets `-2`. {pool_metrics.MOST_POOLS} names have series of their own; pools beyond share
+the name `{pool_metrics.OTHER}`, and what only they could tell is left out. Used is what was handed
+out and is not back yet; time in use ends with the return, and waiting includes the opening of a
+connection where the pool opens one for the caller.
 """
 
 _READING = """\
@@ -74,9 +76,10 @@ survive a fork: prefork servers export over OTLP.
 _SPANS = f"""\
 All spans of the table are of kind internal. What happens on a thread of ours is a root, unless it
 is done for a call of the application's. At most {MOST_LINKS} links a span.
-`{names.INVALIDATION_FAILED}` is an event on `{names.INVALIDATE.name}`, one for each connection that could not be shut down; it carries
-`{names.DRIVER}`. `{names.RDS_EVENT}` is an event on `{names.CONTROL_PLANE.name}`, at the time that
-RDS tells; it carries `{names.EVENT_KIND}` and `{names.EVENT_MESSAGE}`.
+`{names.INVALIDATION_FAILED}` is an event on `{names.INVALIDATE.name}`, one for each connection
+that could not be shut down; it carries `{names.DRIVER}`. `{names.RDS_EVENT}` is an event on
+`{names.CONTROL_PLANE.name}`, at the time that RDS tells; it carries `{names.EVENT_KIND}` and
+`{names.EVENT_MESSAGE}`.
 
 Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
 `{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.

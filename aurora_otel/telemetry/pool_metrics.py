@@ -15,6 +15,10 @@ STATE = "db.client.connection.state"
 IDLE = "idle"
 USED = "used"
 
+# So many pools have series of their own: a process may make new ones for as long as it lives.
+MOST_POOLS = 64
+OTHER = "other"
+
 COUNT = Metric(
     "db.client.connection.count",
     Kind.UP_DOWN_COUNTER,

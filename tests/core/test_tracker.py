@@ -275,3 +275,36 @@ def test_threads_that_open_close_and_leak_at_the_same_time_lose_no_count(tracker
     assert tracker.tracks(cluster) == []
     assert sum(each.opens for each in tracker.books.values()) == 1200
     assert is_balanced(tracker, cluster)
+
+
+def test_clusters_that_get_one_name_are_counted_together(tracker):
+    first, second = new_cluster("db.internal"), new_cluster("db-batch.internal")
+    connections = [Connection() for _ in range(8)]
+    for connection in connections[:5]:
+        opened(tracker, first, connection)
+    for connection in connections[5:]:
+        opened(tracker, second, connection)
+    for cluster in (first, second):
+        tracker.rename(cluster, "orders")
+        tracker.rename(cluster, "orders")
+    (group,) = tracker.books
+    assert (group.cluster, tracker.books[group].opens) == ("orders", 8)
+    assert [len(tracker.tracks(cluster)) for cluster in (first, second)] == [5, 3]
+    del connection, connections
+    gc.collect()
+    tracker.drain()
+    assert tracker.books[group].prunes == {PruneReason.GARBAGE_COLLECTED: 8}
+
+
+def test_a_cluster_that_is_named_keeps_what_it_took_over_under_that_name(tracker):
+    winner, loser = new_cluster("db.internal"), new_cluster("orders")
+    connections = [Connection() for _ in range(6)]
+    for connection in connections[:2]:
+        opened(tracker, winner, connection)
+    for connection in connections[2:]:
+        opened(tracker, loser, connection)
+    winner.take_over(loser)
+    tracker.absorb(winner, loser)
+    tracker.rename(winner, "orders")
+    assert len(tracker.tracks(winner)) == 6
+    assert sum(book.opens for book in tracker.books.values()) == 6

@@ -217,3 +217,10 @@ def test_a_call_goes_on_also_if_nobody_can_tell_whether_it_may_wait(hooks):
     assert watched(Connection(), "SELECT 1") == "SELECT 1"
     assert hooks.reported == []
     assert hooks.shield.failures.total() == 1
+
+
+def test_an_error_of_an_untracked_connection_has_no_history_of_ours(execute, hooks):
+    with pytest.raises(ConnectionError) as raised:
+        execute(CONNECTIONS["untracked"], "error")
+    assert raised.value.__context__ is None
+    assert hooks.reported == []
