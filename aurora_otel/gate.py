@@ -6,25 +6,20 @@ that a signal handler raises inside it may leave its lock held for ever.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
 
 
 class Gate:
-    """A gate for one waiting thread.
+    """A gate for one waiting thread."""
 
-    Args:
-        is_due: whether it is to be opened, for whoever opens several.
-    """
-
-    def __init__(self, is_due: Callable[[], bool] = lambda: False) -> None:
-        self.is_due = is_due
+    def __init__(self) -> None:
         self._closed = threading.Lock()
         self._closed.acquire()
 
     def open(self) -> None:
-        """Let the waiting thread go on."""
-        if self._closed.locked():
+        """Let the waiting thread go on; from any thread, and once more does no harm."""
+        with contextlib.suppress(RuntimeError):
             self._closed.release()
 
     def wait(self, seconds: float) -> bool:

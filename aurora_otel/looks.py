@@ -1,22 +1,33 @@
 """One look at a time at a cluster's topology, and calls that wait for it within their budget.
 
-A look runs on a thread of ours, so that a call that has waited long enough goes on while the look
-ends by itself. The thread lives for as long as somebody wants an answer.
+A look runs on a thread of ours, the worker, so that a call that has waited long enough goes on
+while the look ends by itself. The worker lives for as long as somebody wants an answer.
 
-Calls wait in the application's threads, where a signal handler may raise at any time. The lock is
-taken by `with` alone, which no signal can part from its release; and what is waited for is a gate.
+Calls ask in the application's threads, where a signal handler may raise at any time, and where
+nothing may be waited for but the answer: who holds a lock of ours may be collecting garbage, and a
+finalizer in there may want a lock of the application's that the call holds. So there is no lock. A
+call puts its request into an inbox, starts a thread if there is no worker, and waits at a gate of
+its own. All else is done by the worker, one because it has claimed the one place there is. Whoever
+finds the place taken relies on this: a worker that has left looks into the inbox once more.
 """
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from opentelemetry.context import Context
 
 from aurora_otel.gate import Gate
+from aurora_otel.shield import is_from_signal_handler
 from aurora_otel.topology import Source
+
+_NEVER = float("-inf")
+_WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,29 @@ class Outcome:
     changed: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What somebody wants of the worker; without times, one look, whatever comes of it.
+
+    Attributes:
+        order: what to look with.
+        since: a reading that began at or after this time is an answer.
+        until: looks are repeated until then.
+        is_news: whether a look with this very order is wanted.
+        gate: where the caller waits.
+    """
+
+    order: Order
+    since: float = _NEVER
+    until: float = _NEVER
+    is_news: bool = False
+    gate: Gate = field(default_factory=Gate)
+
+
 class Looks:
     """The looks at one cluster.
+
+    No method waits for anything but an answer, and for that no longer than its budget.
 
     Args:
         look: takes one look, acts on it, and tells what came of it; called on our thread.
@@ -74,17 +106,20 @@ class Looks:
         self._earliest = earliest
         self._rest = rest
         self._clock = clock
-        self._lock = threading.RLock()
-        self._gates: set[Gate] = set()
-        self._stopping = Gate()
-        self._thread: threading.Thread | None = None
+        # What callers touch: by single steps that nothing parts, neither a thread nor a signal.
+        self._inbox: deque[Request] = deque()
         self._stopped = False
+        self._stopping = Gate()
+        # The worker, by no more than one key: `setdefault` is the claim.
+        self._place: dict[str, threading.Thread] = {}
+        # All below is the worker's; others only read it.
+        self._is_looking = False
+        self._waiting: list[Request] = []
         # A reading that began at or after this time is an answer to everybody.
-        self._wanted = float("-inf")
-        # Until then the thread tries again.
-        self._until = float("-inf")
-        self._answered = float("-inf")
-        self._attempts = 0
+        self._wanted = _NEVER
+        # Until then the worker tries again.
+        self._until = _NEVER
+        self._answered = _NEVER
         # What the look that is running could not know yet: the next one starts with it.
         self._news: Order | None = None
 
@@ -101,15 +136,8 @@ class Looks:
             order: what to start with, if none is running.
             budget: seconds to wait at most.
         """
-        since = self._clock()
-        gate = Gate(lambda: self._answered >= since)
-        with self._lock:
-            self._wanted = max(self._wanted, since)
-            self._until = max(self._until, since + budget)
-            if not self._start(order):
-                return
-            self._gates.add(gate)
-        self._wait(gate, budget)
+        now = self._clock()
+        self._request(Request(order, since=now, until=now + budget), budget)
 
     def take_one(self, order: Order, budget: float) -> None:
         """Look once, unless a look is running; wait for it.
@@ -118,107 +146,145 @@ class Looks:
             order: what to start with.
             budget: seconds to wait at most; 0 does not wait.
         """
-        with self._lock:
-            if self._thread is not None or not self._start(order):
-                return
-            attempts = self._attempts
-            gate = Gate(lambda: self._attempts != attempts)
-            self._gates.add(gate)
-        self._wait(gate, budget)
+        if self._inbox:
+            # A look is about to run; whoever asked for it may have been interrupted in between.
+            self._summon()
+        elif not self._is_looking:
+            self._request(Request(order), budget)
 
     def look_at_news(self, order: Order) -> None:
         """Look with `order`, after the look that is running if there is one; wait for nothing."""
-        with self._lock:
-            self._news = order
-            self._start(order)
+        self._request(Request(order, is_news=True), 0.0)
 
     def rest(self) -> None:
-        """Let go of what looks keep open, unless one is running."""
-        with self._lock:
-            if self._thread is None:
-                self._rest()
+        """Let go of what looks keep open, unless one is running; wait for nothing."""
+        # As every worker does at its end, also one that finds nothing to do.
+        self._summon()
 
     def stop(self) -> threading.Thread | None:
         """Look no more; return the thread that may still be at it."""
-        with self._lock:
-            self._stopped = True
-            self._stopping.open()
-            self._open_gates()
-            return self._thread
+        self._stopped = True
+        self._stopping.open()
+        # In the order in which the worker moves them, so that none is missed.
+        _open_gates([*self._inbox, *self._waiting])
+        return self._place.get(_WORKER)
 
-    def _start(self, order: Order) -> bool:
-        """Start the thread, unless it runs; called under the condition."""
+    # In the thread of whoever asks.
+
+    def _request(self, request: Request, budget: float) -> None:
+        self._inbox.append(request)
+        self._summon()
+        request.gate.wait(budget)
+
+    def _summon(self) -> None:
+        """See to it that there is a worker; where none can be, that nobody waits.
+
+        It is started by one call into C. `Thread.start` waits for the new thread, without limit
+        and by means that a signal may leave broken: that is for a thread of ours to do. Of several
+        that are started at the same moment, one goes on.
+        """
         if self._stopped:
-            return False
-        if self._thread is None:
-            thread = threading.Thread(
-                target=self._run, args=(order,), name="aurora-otel-look", daemon=True
-            )
-            self._thread = thread
+            self._turn_away()
+        elif not self._place:
             try:
-                thread.start()
-            except RuntimeError:
+                _thread.start_new_thread(self._start_worker, ())
+            except RuntimeError as error:
+                if is_from_signal_handler(error):
+                    raise
                 # The interpreter is shutting down.
-                self._thread = None
-                return False
-            except BaseException:
-                # Interrupted: the thread may have started, and finds that it is not wanted.
-                self._thread = None
-                raise
-        return True
+                self._turn_away()
 
-    def _run(self, order: Order) -> None:
+    def _turn_away(self) -> None:
+        _open_gates([*self._inbox])
+
+    # On threads of ours, where no signal handler runs.
+
+    def _start_worker(self) -> None:
+        if self._place:
+            return
         try:
-            while self._wait_for_turn():
-                order = self._take_news() or order
-                outcome = self._look(order)
-                with self._lock:
-                    self._attempts += 1
-                    if outcome.changed:
-                        # News answer everybody, also who asked while it was read.
-                        self._answered = self._clock()
-                    elif outcome.confirmed:
-                        self._answered = max(self._answered, outcome.began)
-                    if self._is_satisfied():
-                        self._end()
-                        return
-                    self._open_gates()
-        finally:
-            with self._lock:
-                if self._thread is threading.current_thread():
-                    self._end()
+            threading.Thread(target=self._run, name="aurora-otel-look", daemon=True).start()
+        except RuntimeError:
+            # The interpreter is shutting down.
+            self._turn_away()
 
-    def _end(self) -> None:
-        # With the decision to end, in one hold: whoever asks from here on starts a new thread.
-        self._thread = None
-        self._open_gates()
-        self._rest()
+    def _run(self) -> None:
+        worker = threading.current_thread()
+        if self._place.setdefault(_WORKER, worker) is not worker:
+            return
+        with contextlib.ExitStack() as at_the_end:
+            # The last one first.
+            at_the_end.callback(self._leave)
+            at_the_end.callback(self._rest)
+            at_the_end.callback(self._let_everybody_go)
+            self._look_while_wanted()
 
-    def _open_gates(self) -> None:
-        """Let those go on who have their answer; all of them, if none is to come."""
-        none_to_come = self._thread is None or self._stopped
-        due = {gate for gate in self._gates if none_to_come or gate.is_due()}
-        self._gates -= due
-        for gate in due:
-            gate.open()
+    def _look_while_wanted(self) -> None:
+        self._take_in()
+        if not self._waiting:
+            return
+        self._is_looking = True
+        order = self._waiting[0].order
+        while self._wait_for_turn():
+            self._take_in()
+            order, self._news = self._news or order, None
+            self._note(self._look(order))
+            self._take_in()
+            if self._is_satisfied():
+                return
+            self._let_go()
 
-    def _wait(self, gate: Gate, seconds: float) -> None:
-        if not gate.wait(seconds):
-            with self._lock:
-                self._gates.discard(gate)
+    def _take_in(self) -> None:
+        """Take note of what the inbox holds."""
+        while self._inbox:
+            request = self._inbox[0]
+            self._wanted = max(self._wanted, request.since)
+            self._until = max(self._until, request.until)
+            if request.is_news:
+                self._news = request.order
+            # In this order: `stop` finds it in one of the two.
+            self._waiting.append(request)
+            self._inbox.popleft()
 
-    def _take_news(self) -> Order | None:
-        with self._lock:
-            news, self._news = self._news, None
-            return news
+    def _wait_for_turn(self) -> bool:
+        """Wait until a look may begin; return whether it may."""
+        while (left := self._earliest() - self._clock()) > 0 and not self._stopped:
+            self._stopping.wait(left)
+        return not self._stopped
+
+    def _note(self, outcome: Outcome) -> None:
+        if outcome.changed:
+            # News answer everybody, also who asked while it was read.
+            self._answered = self._clock()
+        elif outcome.confirmed:
+            self._answered = max(self._answered, outcome.began)
 
     def _is_satisfied(self) -> bool:
         if self._news is not None:
             return False
         return self._answered >= self._wanted or self._clock() >= self._until
 
-    def _wait_for_turn(self) -> bool:
-        while (left := self._earliest() - self._clock()) > 0 and not self._stopped:
-            self._stopping.wait(left)
-        with self._lock:
-            return self._thread is threading.current_thread() and not self._stopped
+    def _let_go(self) -> None:
+        """Let those go on who have their answer, or have waited long enough."""
+        answered, now = self._answered, self._clock()
+        due = [each for each in self._waiting if answered >= each.since or now >= each.until]
+        self._waiting = [
+            each for each in self._waiting if answered < each.since and now < each.until
+        ]
+        _open_gates(due)
+
+    def _let_everybody_go(self) -> None:
+        self._is_looking = False
+        everybody, self._waiting = self._waiting, []
+        _open_gates(everybody)
+
+    def _leave(self) -> None:
+        self._place.clear()
+        # Whoever came meanwhile found the place taken.
+        if self._inbox:
+            self._summon()
+
+
+def _open_gates(requests: Iterable[Request]) -> None:
+    for request in requests:
+        request.gate.open()

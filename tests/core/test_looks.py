@@ -1,3 +1,5 @@
+import _thread
+import gc
 import threading
 
 import pytest
@@ -29,6 +31,7 @@ class Cluster:
         self.running = 0
         self.most_running = 0
         self.rested = 0
+        self.at_rest = lambda: None
         self.ends = threading.Semaphore(0)
         self.outcomes = []
         self.callers = []
@@ -48,6 +51,7 @@ class Cluster:
         return Outcome(began, confirmed, changed)
 
     def rest(self):
+        self.at_rest()
         self.rested += 1
 
     def look_ends(self, *, confirmed=True, changed=False, error=None):
@@ -69,12 +73,12 @@ class Cluster:
         eventually(lambda: len(self.orders) == number and self.running)
 
     def joined(self, number):
-        """Wait until so many callers wait for an answer."""
-        eventually(lambda: len(self.looks._gates) == number)
+        """Wait until so many calls have asked whose look has not ended."""
+        eventually(lambda: len({*self.looks._inbox, *self.looks._waiting}) == number)
 
     @property
     def is_idle(self):
-        return self.looks._thread is None
+        return not self.looks._place
 
 
 @pytest.fixture
@@ -175,7 +179,7 @@ def test_looks_go_on_for_as_long_as_somebody_s_budget_lasts(cluster):
     assert returned(impatient)
     cluster.looking(1)
     patient = cluster.call()
-    cluster.joined(1)
+    cluster.joined(2)
     cluster.look_ends(confirmed=False)
     cluster.looking(2)
     cluster.look_ends()
@@ -264,6 +268,7 @@ def test_stop_ends_the_waiting_for_a_turn(cluster):
     cluster.earliest = 1e6
     caller = cluster.call()
     cluster.joined(1)
+    eventually(lambda: not cluster.is_idle)
     thread = cluster.looks.stop()
     assert returned(caller)
     assert returned(thread)
@@ -299,7 +304,7 @@ def test_nothing_is_let_go_of_while_a_look_is_running(cluster):
     cluster.look_ends()
     eventually(lambda: cluster.is_idle)
     cluster.looks.rest()
-    assert cluster.rested == 2
+    eventually(lambda: cluster.rested == 2)
 
 
 def test_of_many_calls_none_waits_for_ever(cluster):
@@ -310,3 +315,153 @@ def test_of_many_calls_none_waits_for_ever(cluster):
         cluster.look_ends(confirmed=number % 5 != 0)
     eventually(lambda: cluster.look_ends() or not any(t.is_alive() for t in callers))
     assert cluster.most_running == 1
+
+
+class Leaked:
+    """Garbage whose finalizer wants a lock of the application's, as those of DBUtils do."""
+
+    def __init__(self, lock):
+        self.lock = lock
+        self.itself = self
+
+    def __del__(self):
+        # For ever, but for the end of a test that fails.
+        if self.lock.acquire(timeout=30):
+            self.lock.release()
+
+
+class Collection:
+    """Garbage is collected somewhere in our code, while the application holds the lock."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+        self.began = threading.Event()
+        self.held = threading.Event()
+
+    def strike(self):
+        if not self.began.is_set():
+            self.began.set()
+            assert self.held.wait(20)
+            Leaked(self.lock)
+            gc.collect()
+
+
+@pytest.fixture
+def collection():
+    return Collection()
+
+
+@pytest.fixture
+def while_a_look_is_started(cluster, collection, monkeypatch):
+    start = threading.Thread.start
+
+    def strike(thread):
+        if thread.name == "aurora-otel-look":
+            collection.strike()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", strike)
+    return lambda: cluster.call(take=True)
+
+
+@pytest.fixture
+def while_looks_rest(cluster, collection):
+    def rest():
+        cluster.call(take=True)
+        cluster.looking(1)
+        cluster.at_rest = collection.strike
+        cluster.look_ends()
+
+    return rest
+
+
+@pytest.mark.parametrize("where", ["while_a_look_is_started", "while_looks_rest"])
+@pytest.mark.parametrize("method", ["ask", "take_one", "look_at_news", "rest"])
+def test_a_finalizer_in_our_code_may_want_a_lock_that_a_call_holds(
+    cluster, collection, where, method, request
+):
+    args = {"ask": (Order(Context()), 0.05), "take_one": (Order(Context()), 0.05)}
+    args |= {"look_at_news": (Order(Context()),), "rest": ()}
+
+    def call():
+        with collection.lock:
+            collection.held.set()
+            getattr(cluster.looks, method)(*args[method])
+
+    request.getfixturevalue(where)()
+    assert collection.began.wait(10)
+    caller = threading.Thread(target=call, daemon=True)
+    caller.start()
+    assert returned(caller)
+
+
+@pytest.mark.parametrize("take", [True, False])
+def test_a_call_that_comes_while_looks_rest_has_a_look_afterwards(cluster, take):
+    resting, go_on = threading.Event(), threading.Event()
+
+    def at_rest():
+        resting.set()
+        assert go_on.wait(20)
+
+    cluster.at_rest = at_rest
+    cluster.call(budget=0.0)
+    cluster.look_ends()
+    assert resting.wait(10)
+    cluster.clock.now += 1
+    caller = cluster.call(take=take)
+    cluster.joined(1)
+    assert len(cluster.orders) == 1
+    go_on.set()
+    cluster.looking(2)
+    cluster.look_ends()
+    assert returned(caller)
+
+
+class InterruptError(Exception):
+    """As a signal handler raises it."""
+
+
+@pytest.fixture
+def no_thread(monkeypatch):
+    """Has the next start of a thread fail so."""
+
+    def fail(error):
+        def start(*_):
+            monkeypatch.undo()
+            raise error
+
+        monkeypatch.setattr(_thread, "start_new_thread", start)
+
+    return fail
+
+
+@pytest.mark.parametrize("method", ["ask", "take_one", "rest"])
+def test_what_an_interrupted_call_leaves_half_done_the_next_one_mends(cluster, no_thread, method):
+    no_thread(InterruptError())
+    with pytest.raises(InterruptError):
+        cluster.looks.ask(Order(Context(), "a"), 0.0)
+    args = () if method == "rest" else (Order(Context(), "b"), 0.0)
+    getattr(cluster.looks, method)(*args)
+    cluster.looking(1)
+    cluster.look_ends()
+    eventually(lambda: cluster.is_idle)
+    assert [order.suspect for order in cluster.orders] == ["a"]
+
+
+def test_nobody_waits_where_no_thread_can_be_started(cluster, no_thread):
+    no_thread(RuntimeError("can't create new thread at interpreter shutdown"))
+    cluster.looks.ask(Order(Context()), FOR_EVER)
+    assert cluster.orders == []
+
+
+def test_nobody_waits_where_the_worker_cannot_be_started(cluster, monkeypatch):
+    start = threading.Thread.start
+
+    def fail(thread):
+        if thread.name == "aurora-otel-look":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert returned(cluster.call())
+    assert cluster.orders == []
