@@ -163,10 +163,14 @@ class Detector:
 
         A look that confirmed a writer may be repeated soon: it answers the next symptom with one
         round trip. One that did not is repeated after a tenth of the time since the symptom: by so
-        little may it be late, and so seldom are looks that an outage lasts long.
+        little may it be late, and so seldom are looks that an outage lasts long. A look that was
+        not due puts off the next one that is, but makes it no rarer: else the first second of an
+        outage would use up what the window is for.
         """
+        was_due = now >= self._next_look
         self._next_look = now + self._interval * (0.75 + self._random() / 2)
-        self._interval = min(self._interval * BACKOFF, max(RAREST, self.pace.interval))
+        if was_due:
+            self._interval = min(self._interval * BACKOFF, max(RAREST, self.pace.interval))
         if confirmed:
             self._waiting_since = None
         waited = 0.0 if self._waiting_since is None else now - self._waiting_since

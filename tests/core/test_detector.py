@@ -248,6 +248,16 @@ def test_looks_become_rarer_down_to_a_limit():
     assert found[-1] == pytest.approx(RAREST)
 
 
+def test_looks_that_symptoms_ask_for_make_those_that_are_due_no_rarer():
+    known = detector(interval=1)
+    known.symptom(Symptom.CONNECTION_LOST, 0.0)
+    known.looked(0.0, confirmed=False)
+    for step in range(1, 20):
+        known.looked(step / 20, confirmed=False)
+    assert not known.look_due(0.95 + 1.4)
+    assert known.look_due(0.95 + 1.5)
+
+
 def test_an_interval_that_is_rarer_than_the_rarest_stays():
     known = detector(interval=60)
     known.symptom(Symptom.READ_ONLY, 0.0)
