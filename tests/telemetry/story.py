@@ -101,6 +101,7 @@ def observed(cluster):
 
 
 def open_through_every_endpoint(cluster, app, story):
+    cluster.custom = cluster.readers
     many = [f"many-{number}" for number in range(MANY)]
     story.calls["connect"] = app.connect(names=many, dsn=cluster.dsn("writer"))
     app.connect(names=["two"], dsn=cluster.dsn("writer"), driver="psycopg2")
