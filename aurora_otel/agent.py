@@ -36,6 +36,8 @@ from aurora_otel.tracker import Track, Tracker
 
 T = TypeVar("T")
 _clock = time.monotonic
+# Between two looks at what another thread is about to do: seconds.
+_STEP = 0.001
 
 # What a forked child inherited of its parent: never let go of, because closing a connection says
 # farewell on a socket that is the parent's.
@@ -95,7 +97,7 @@ class Agent:
         """Identify and track a new connection; return the one to hand to the application."""
         while not self.is_here():
             # Another thread is at it.
-            time.sleep(0.001)
+            time.sleep(_STEP)
         if self._stopped or self.shield.is_inside:
             return opening.connection
         try:
@@ -146,7 +148,10 @@ class Agent:
 
     def _fail(self, track: Track, failure_of: Callable[[], Failure], is_inside: bool) -> None:  # noqa: FBT001 - passed through `run`
         failure = failure_of()
-        self._respond(track, failure, may_wait=failure.may_wait and not is_inside)
+        may_wait = failure.may_wait and not is_inside
+        self._respond(track, failure, may_wait=may_wait)
+        if failure.symptom is Symptom.READ_ONLY and may_wait:
+            self._see_out(track)
 
     def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
         known_as_lost, track.lost = track.lost, track.lost or failure.lost
@@ -166,6 +171,16 @@ class Agent:
             self._arrivals.identify_again(track)
         if track.cluster.is_aurora:
             self.refreshers[track.cluster].symptom(symptom, suspect=track.instance)
+
+    def _see_out(self, track: Track) -> None:
+        """Wait, if a connection is being invalidated, until that is done.
+
+        A verdict claims all of them first, and shuts them down one by one: whoever went on
+        meanwhile would have the next write refused, too.
+        """
+        deadline = _clock() + self.settings.refresh_timeout
+        while track.is_being_invalidated and _clock() < deadline:
+            time.sleep(_STEP)
 
     def _owns(self, track: Track) -> bool:
         """Whether it is this agent's, and was opened in this process."""

@@ -146,8 +146,17 @@ class Detector:
         return now < self._window_until
 
     def close_window(self) -> None:
-        """Close the window: the verdict that it waited for is there, and cleaned up."""
+        """Close the window, whatever it waited for."""
         self._window_until = float("-inf")
+
+    def cleaned_up(self) -> None:
+        """Close the window: the verdict that it waited for is there, and was acted upon.
+
+        Unless another symptom was seen since that reading: it may be the first of the next
+        failover, and needs a verdict of its own.
+        """
+        if self.first_symptom is None:
+            self.close_window()
 
     def look_due(self, now: float) -> bool:
         """Whether a call that saw nothing itself looks first."""

@@ -128,7 +128,7 @@ class Response:
                 self._tell_strays(reading.verdict.writer, invalidations, decided, ended)
             return False
         self._cluster.failovers[origin.symptom] += 1
-        self._cluster.detector.close_window()
+        self._cluster.detector.cleaned_up()
         self._cluster.calm(self._around.clock())
         attributes = {
             **self._cluster.attributes,

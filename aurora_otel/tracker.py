@@ -157,6 +157,11 @@ class Track(weakref.ref[Any]):
         return self.state in (State.NEW, State.OPEN)
 
     @property
+    def is_being_invalidated(self) -> bool:
+        """Whether a verdict has claimed it, and what comes of that is not decided yet."""
+        return self.state is State.CLAIMED
+
+    @property
     def is_out_of_use(self) -> bool:
         """Whether a verdict took it out of use, or is about to, or would if it could."""
         if self.spared:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 
+import pytest
+
+from aurora_otel import cleanup
 from aurora_otel.lab import Failover
 from tests.behaviour.sql import READ_ONLY, Call, attempt, serving, sqlstate, write
 
@@ -17,6 +21,20 @@ def write_and_ask(connection, served_by: list[str]) -> None:
     served_by.append(serving(connection))
 
 
+@pytest.fixture(params=[0.0, 0.02], ids=["", "slow cleanup"])
+def _pace(request, monkeypatch):
+    """Threads of ours that wait for the interpreter before each connection that they shut down."""
+
+    def shut_down(*args):
+        time.sleep(request.param)
+        return original(*args)
+
+    original = cleanup.shut_down
+    if request.param:
+        monkeypatch.setattr(cleanup, "shut_down", shut_down)
+
+
+@pytest.mark.usefixtures("_pace")
 def test_each_thread_sees_one_refused_write_at_most(start, cluster, connect, module):
     # Longer than a switchover takes: before it is published, no answer is the right one.
     agent = start(refresh_timeout=20)

@@ -219,6 +219,20 @@ def test_a_closed_window_is_opened_by_the_next_symptom():
     assert known.look_due(1.0)
 
 
+def test_a_verdict_that_was_acted_upon_closes_the_window_unless_a_symptom_came_since():
+    known = detector()
+    known.symptom(Symptom.READ_ONLY, 0.0)
+    known.judge(verdict("b", 1.0))
+    known.cleaned_up()
+    assert not known.window_open(1.0)
+
+    known.symptom(Symptom.READ_ONLY, 10.0)
+    known.judge(verdict("c", 11.0))
+    known.symptom(Symptom.READ_ONLY, 12.0)
+    known.cleaned_up()
+    assert known.window_open(12.0)
+
+
 def test_looks_are_due_in_the_window_alone():
     known = detector(window=10)
     assert not known.look_due(0.0)
