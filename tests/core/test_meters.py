@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 
 from aurora_otel.meters import Meters
@@ -53,7 +51,6 @@ def test_the_name_of_a_pool_that_is_gone_is_given_again(meters):
         pool = Pool()
         meet(meters, pool)
         del pool
-        gc.collect()
     assert shown(meters) == {"pool"}
 
 
