@@ -150,7 +150,7 @@ class Agent:
         failure = failure_of()
         may_wait = failure.may_wait and not is_inside
         self._respond(track, failure, may_wait=may_wait)
-        if failure.symptom is Symptom.READ_ONLY and may_wait:
+        if failure.symptom is Symptom.READ_ONLY and may_wait and self._owns(track):
             self._see_out(track)
 
     def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:

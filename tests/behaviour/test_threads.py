@@ -21,7 +21,7 @@ def write_and_ask(connection, served_by: list[str]) -> None:
     served_by.append(serving(connection))
 
 
-@pytest.fixture(params=[0.0, 0.02], ids=["", "slow cleanup"])
+@pytest.fixture(params=[0.0, 0.02], ids=["cleanup", "slow cleanup"])
 def _pace(request, monkeypatch):
     """Threads of ours that wait for the interpreter before each connection that they shut down."""
 

@@ -77,10 +77,9 @@ def cleaned_up(cluster):
 def observed(cluster):
     with Collector() as collector:
         story = Story(collector, "observe")
-        settings = {"mode": "observe", "prune_interval": 60, "refresh_window": 2}
-        # So that a look is due soon after the calls that look in vain.
-        settings["refresh_interval"] = 0.2
-        with Application(collector, cluster, **settings) as app:
+        # Looks are due so often that one comes soon after the calls that look in vain.
+        pace = {"refresh_window": 2, "refresh_interval": 0.2}
+        with Application(collector, cluster, mode="observe", prune_interval=60, **pace) as app:
             app.connect(names=["a", "b", "c"], dsn=cluster.dsn("writer"))
             app.connect(names=["d"], dsn=cluster.dsn("writer"), driver="psycopg2")
             # The topology is published too late for the first call, which looks in vain.
