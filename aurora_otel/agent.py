@@ -147,11 +147,12 @@ class Agent:
         self.refreshers[track.cluster].look_if_due(wait=True)
 
     def _fail(self, track: Track, failure_of: Callable[[], Failure], is_inside: bool) -> None:  # noqa: FBT001 - passed through `run`
+        deadline = _clock() + self.settings.refresh_timeout
         failure = failure_of()
         may_wait = failure.may_wait and not is_inside
         self._respond(track, failure, may_wait=may_wait)
         if failure.symptom is Symptom.READ_ONLY and may_wait and self._owns(track):
-            self._see_out(track)
+            self._see_out(track, deadline)
 
     def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
         known_as_lost, track.lost = track.lost, track.lost or failure.lost
@@ -172,13 +173,12 @@ class Agent:
         if track.cluster.is_aurora:
             self.refreshers[track.cluster].symptom(symptom, suspect=track.instance)
 
-    def _see_out(self, track: Track) -> None:
-        """Wait, if a connection is being invalidated, until that is done.
+    def _see_out(self, track: Track, deadline: float) -> None:
+        """Wait, if a connection is being invalidated, until that is done, or until `deadline`.
 
         A verdict claims all of them first, and shuts them down one by one: whoever went on
         meanwhile would have the next write refused, too.
         """
-        deadline = _clock() + self.settings.refresh_timeout
         while track.is_being_invalidated and _clock() < deadline:
             time.sleep(_STEP)
 
