@@ -9,30 +9,31 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from aurora_otel import clusters
-from aurora_otel.arrivals import Arrivals
-from aurora_otel.background import Background
-from aurora_otel.checkouts import Checkouts
-from aurora_otel.clusters import Cluster, Clusters
-from aurora_otel.detector import Detector, Pace
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
-from aurora_otel.endpoints import Endpoint
-from aurora_otel.failover import Surroundings
-from aurora_otel.meters import Meter, Meters
+from aurora_otel.hooks.call_errors import CallErrors
+from aurora_otel.hooks.checkouts import Checkouts
+from aurora_otel.hooks.opening import Openings
+from aurora_otel.hooks.pool_meters import Meter, Meters
+from aurora_otel.hooks.rounds import Rounds
+from aurora_otel.model.detector import Detector, Pace
+from aurora_otel.model.endpoints import Endpoint
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.pools.protocol import Description
-from aurora_otel.pruning import Rounds
-from aurora_otel.refresh import Refresher
+from aurora_otel.runtime.background import Background
+from aurora_otel.runtime.shield import Shield
 from aurora_otel.settings import Settings
-from aurora_otel.shield import Shield
-from aurora_otel.symptoms import Symptom
+from aurora_otel.telemetry import log
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import Observations, observe
 from aurora_otel.telemetry.spans import Spans
-from aurora_otel.tracker import Track, Tracker
+from aurora_otel.tracking import clusters
+from aurora_otel.tracking.clusters import Cluster, Clusters
+from aurora_otel.tracking.track import Track
+from aurora_otel.tracking.tracker import Tracker
 
 T = TypeVar("T")
 _clock = time.monotonic
@@ -54,12 +55,11 @@ class Agent:
         shield: counts our own failures.
         tracker: who is connected where.
         clusters: what is known of each cluster.
-        refreshers: what looks at each cluster.
     """
 
     def __init__(self, settings: Settings, spans: Spans, instruments: Instruments) -> None:
         self.settings = settings
-        self.shield = Shield()
+        self.shield = Shield(log.internal_failure)
         self.spans = spans
         self.instruments = instruments
         # By process, the call that starts over in a child whose fork was not told.
@@ -71,24 +71,21 @@ class Agent:
         self._stopped = False
         self.tracker = Tracker()
         self.clusters = Clusters(self.settings.endpoints, self._create_cluster)
-        self.refreshers: dict[Cluster, Refresher] = {}
-        # Symptoms of hooks that could not wait, for the background loop.
-        self._deferred: deque[tuple[Track, Symptom]] = deque()
-        self._surroundings = Surroundings(self, self.tracker, self.clusters, _clock)
-        self._arrivals = Arrivals(self._surroundings, self.refreshers)
-        self._checkouts = Checkouts(self._surroundings, self.refreshers)
+        self._context = AgentContext(self, self.tracker, self.clusters, _clock)
+        self._openings = Openings(self._context)
+        self._checkouts = Checkouts(self._context)
+        self._call_errors = CallErrors(self._context, self._openings, self._wake)
         self._meters = Meters(self)
-        drivers = self._arrivals.drivers
-        self._rounds = Rounds(self._surroundings, self.refreshers, drivers, self._deferred)
+        self._rounds = Rounds(self._context, self._openings.drivers, self._call_errors.deferred)
         self._background = Background(self._rounds.tick)
 
     def _create_cluster(self, endpoint: Endpoint, system: str) -> Cluster:
         name = self.settings.cluster_id.of(endpoint.address.host)
         detector = Detector(_pace(self.settings), random.random)
         cluster = Cluster(clusters.label(endpoint, name), system, detector)
-        self.refreshers[cluster] = refresher = Refresher(cluster, self._surroundings)
+        cluster.monitor = ClusterMonitor(cluster, self._context)
         if self._stopped:
-            refresher.stop()
+            cluster.monitor.stop()
         return cluster
 
     # The hooks.
@@ -101,7 +98,7 @@ class Agent:
         if self._stopped or self.shield.is_inside:
             return opening.connection
         try:
-            connection = self._arrivals.receive(driver, opening)
+            connection = self._openings.receive(driver, opening)
             self.shield.run("start the background loop", self._background.ensure)
         except BaseException:
             # The application gets no connection: none is to be left behind, connected and unseen.
@@ -112,7 +109,7 @@ class Agent:
     def before_call(self, track: Track) -> None:
         """Look at the topology, if one is due."""
         if self._owns(track) and not self.shield.is_inside:
-            self.shield.run("look before a call", self._look, track)
+            self.shield.run("refresh before a call", self._refresh, track)
 
     def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
         """Take note of an error; act on it if it is a symptom."""
@@ -143,48 +140,22 @@ class Agent:
 
     # A call.
 
-    def _look(self, track: Track) -> None:
-        self.refreshers[track.cluster].look_if_due(wait=True)
+    def _refresh(self, track: Track) -> None:
+        track.cluster.monitor.refresh_if_due(wait=True)
 
     def _fail(self, track: Track, failure_of: Callable[[], Failure], is_inside: bool) -> None:  # noqa: FBT001 - passed through `run`
-        deadline = _clock() + self.settings.refresh_timeout
         failure = failure_of()
-        may_wait = failure.may_wait and not is_inside
-        self._respond(track, failure, may_wait=may_wait)
-        if failure.symptom is Symptom.READ_ONLY and may_wait and self._owns(track):
-            self._see_out(track, deadline)
-
-    def _respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
-        known_as_lost, track.lost = track.lost, track.lost or failure.lost
-        symptom = failure.symptom
-        # What we invalidated, the application closed, or is gone already, says nothing new.
-        gone = known_as_lost or track.closed or not track.is_tracked
-        if symptom is None or gone or not self._owns(track):
-            return
-        if symptom is Symptom.READ_ONLY and not track.refused:
-            track.refused = True
-            self.tracker.note(track)
-        if not may_wait:
-            self._deferred.append((track, symptom))
-            self._background.wake()
-            return
-        if track.instance is None:
-            self._arrivals.identify_again(track)
-        if track.cluster.is_aurora:
-            self.refreshers[track.cluster].symptom(symptom, suspect=track.instance)
-
-    def _see_out(self, track: Track, deadline: float) -> None:
-        """Wait, if a connection is being invalidated, until that is done, or until `deadline`.
-
-        A verdict claims all of them first, and shuts them down one by one: whoever went on
-        meanwhile would have the next write refused, too.
-        """
-        while track.is_being_invalidated and _clock() < deadline:
-            time.sleep(_STEP)
+        if self._owns(track):
+            self._call_errors.respond(track, failure, may_wait=failure.may_wait and not is_inside)
+        else:
+            track.lost = track.lost or failure.lost
 
     def _owns(self, track: Track) -> bool:
         """Whether it is this agent's, and was opened in this process."""
         return self.is_here() and not self._stopped and track.cluster.is_ours
+
+    def _wake(self) -> None:
+        self._background.wake()
 
     # A fork.
 
@@ -228,7 +199,7 @@ class Agent:
     def _observe(self) -> Observations:
         found = observe(self.tracker, self.clusters, self.settings, _clock())
         found |= self._meters.observations()
-        self._rounds.tell_ended()
+        self._rounds.report_ended()
         return found
 
     def stop(self) -> None:
@@ -237,17 +208,19 @@ class Agent:
         self._stopped = True
         self._disown()
         # A connection that is just being opened may add another one.
-        refreshers = list(self.refreshers.values())
-        threads = [self._background.stop(), *(each.stop() for each in refreshers)]
+        monitors = [
+            each.monitor for cluster in self.clusters for each in (cluster, *cluster.absorbed)
+        ]
+        threads = [self._background.stop(), *(each.stop() for each in monitors)]
         for thread in filter(None, threads):
             thread.join(2 * self.settings.refresh_timeout + 1)
-        for refresher in refreshers:
-            refresher.close()
+        for monitor in monitors:
+            monitor.close()
 
     def after_fork_in_child(self) -> None:
         """Start over: what was tracked belongs to the parent, and so do its sockets."""
         self._disown()
-        _inherited.append((self.tracker, self.clusters, self.refreshers, self._background))
+        _inherited.append((self.tracker, self.clusters, self._background))
         stopped = self._stopped
         self._begin()
         self._stopped = stopped

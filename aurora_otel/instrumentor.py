@@ -25,14 +25,15 @@ import wrapt
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
-from aurora_otel import drivers, pools, upstream
+from aurora_otel import drivers, pools
 from aurora_otel.agent import Agent
 from aurora_otel.drivers import dbapi
-from aurora_otel.drivers.dbapi_traits import Traits, check_module
+from aurora_otel.drivers.dbapi.traits import Traits, check_module
 from aurora_otel.drivers.protocol import Traced
-from aurora_otel.query_spans import QueryTracer
 from aurora_otel.settings import QuerySpans, Settings
+from aurora_otel.telemetry import upstream
 from aurora_otel.telemetry.metrics import Instruments, instruments
+from aurora_otel.telemetry.query_spans import QueryTracer
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.version import __version__
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
-from aurora_otel.endpoints import Address, EndpointMap, HostTemplate, normalise
+from aurora_otel.model.endpoints import Address, EndpointMap, HostTemplate, normalise
 
 PREFIX = "AURORA_OTEL_"
 # The lab's own variables, which an application that is started beside it inherits.

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aurora_otel.clusters import Cluster
-from aurora_otel.topology import Role
+from aurora_otel.model.topology import Role
+from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from aurora_otel.agent import Agent
@@ -98,7 +99,7 @@ def of(agent: Agent, now: float) -> Snapshot:
     """Return what `agent` tracks; `now` in seconds of the monotonic clock."""
     agent.is_here()
     with agent.tracker.settled():
-        clusters = tuple(_cluster(each, now) for each in agent.clusters)
+        clusters = tuple(_cluster(agent.tracker, each, now) for each in agent.clusters)
     return Snapshot(
         active=True,
         mode=agent.settings.mode.value,
@@ -107,12 +108,12 @@ def of(agent: Agent, now: float) -> Snapshot:
     )
 
 
-def _cluster(cluster: Cluster, now: float) -> ClusterSnapshot:
+def _cluster(tracker: Tracker, cluster: Cluster, now: float) -> ClusterSnapshot:
     connections: dict[str, Counter[str]] = {name: Counter() for name in list(cluster.instances)}
-    for group, tracks in cluster.open.items():
+    for group, tracks in tracker.open(cluster).items():
         if tracks:
             connections.setdefault(group.instance, Counter())[group.driver] += len(tracks)
-    stale = Counter(track.group.instance for track in cluster.stale)
+    stale = Counter(track.group.instance for track in tracker.stale(cluster))
     instances = [
         InstanceSnapshot(name, cluster.role(name), dict(by_driver), stale[name])
         for name, by_driver in connections.items()

@@ -9,10 +9,10 @@ from typing import Any
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.agent import Agent
 from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Opening
-from aurora_otel.endpoints import Address
 from aurora_otel.instrumentor import running_agent
-from aurora_otel.topology import Reading, Source, Verdict
-from aurora_otel.tracker import Track
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.topology import Reading, Source, Verdict
+from aurora_otel.tracking.track import Track
 
 DOMAIN = "c0ffee123456.eu-west-1.rds.amazonaws.com"
 PORT = 5432
@@ -84,4 +84,4 @@ def judge(agent: Agent, connection: Connection, writer: str, instances: tuple[st
     cluster = getattr(connection, ATTRIBUTE).cluster
     now = time.monotonic()
     verdict = Verdict(writer, instances, now)
-    agent.refreshers[cluster].take(Reading(Source.SQL, now, writer, instances, verdict))
+    cluster.monitor.take(Reading(Source.SQL, now, writer, instances, verdict))

@@ -36,10 +36,10 @@ from aurora_otel.dashboards.promql import (
     is_,
     sum_by,
 )
+from aurora_otel.model.groups import PruneReason
+from aurora_otel.model.topology import Role
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.prometheus import label
-from aurora_otel.topology import Role
-from aurora_otel.tracker import PruneReason
 
 
 def build() -> Dashboard:

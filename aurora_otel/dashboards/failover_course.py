@@ -29,9 +29,9 @@ from aurora_otel.dashboards.promql import (
     max_by,
     sum_by,
 )
+from aurora_otel.model.groups import Outcome
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.prometheus import label
-from aurora_otel.tracker import Outcome
 
 _NO_FAILOVER = "No failover has been measured yet"
 _SLOW = ((None, GREEN), (1.0, YELLOW), (10.0, RED))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aurora_otel.model.topology import Role
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.prometheus import bucket, count, label, metric_name
-from aurora_otel.topology import Role
 
 # Grafana's windows: what a rate needs at the shown resolution, and all that is shown.
 RATE = "$__rate_interval"

@@ -22,9 +22,9 @@ from aurora_otel.dashboards.promql import (
     is_,
     sum_by,
 )
+from aurora_otel.model.groups import PruneReason
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.prometheus import label, metric_name
-from aurora_otel.tracker import PruneReason
 
 CRITICAL, WARNING = "critical", "warning"
 

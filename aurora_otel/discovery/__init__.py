@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aurora_otel.discovery.aurora_mysql import AuroraMySQL
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.discovery.dialect import Dialect
+from aurora_otel.discovery.source import Dialect
 
 # By `db.system.name`.
 DIALECTS: dict[str, Dialect] = {"mysql": AuroraMySQL(), "postgresql": AuroraPostgreSQL()}

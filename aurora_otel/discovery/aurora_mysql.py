@@ -6,8 +6,8 @@ The variables and the table are documented in "Aurora MySQL reference"
 
 from __future__ import annotations
 
-from aurora_otel.discovery.dialect import MOST_ROWS, NoAnswerError, Probe, Rows, answer
-from aurora_otel.topology import Answer, Role
+from aurora_otel.discovery.source import MOST_ROWS, NoAnswerError, Probe, Rows, answer
+from aurora_otel.model.topology import Answer, Role
 
 _ROLES = {"1": Role.READER, "0": Role.WRITER}
 

@@ -8,8 +8,8 @@ qualified: it may have a search path of its own.
 
 from __future__ import annotations
 
-from aurora_otel.discovery.dialect import MOST_ROWS, NoAnswerError, Probe, Rows, answer
-from aurora_otel.topology import Answer, Role
+from aurora_otel.discovery.source import MOST_ROWS, NoAnswerError, Probe, Rows, answer
+from aurora_otel.model.topology import Answer, Role
 
 _ROLES = {"true": Role.READER, "false": Role.WRITER}
 

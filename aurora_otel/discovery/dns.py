@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 
-from aurora_otel import endpoints
-from aurora_otel.endpoints import Address, Endpoint
+from aurora_otel.model import endpoints
+from aurora_otel.model.endpoints import Address, Endpoint
 
 
 def rds_endpoint(address: Address) -> Endpoint | None:

@@ -11,9 +11,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from enum import Enum
 
-from aurora_otel.discovery.dialect import Dialect, NoAnswerError, Rows
-from aurora_otel.endpoints import Address
-from aurora_otel.topology import Answer
+from aurora_otel.discovery.source import Dialect, NoAnswerError, Rows
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.topology import Answer
 
 # A server that did not answer in time is not asked again for so many seconds.
 SILENCE = 60.0

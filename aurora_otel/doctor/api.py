@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
-from aurora_otel.discovery import rds_clusters
-from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription, Trouble
-from aurora_otel.discovery.rds_api import Apis, RdsApi
+from aurora_otel.discovery.rds import clusters as rds_clusters
+from aurora_otel.discovery.rds.answers import ApiError, ClusterDescription, Trouble
+from aurora_otel.discovery.rds.api import Apis, RdsApi
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
-from aurora_otel.endpoints import Endpoint
+from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.settings import RdsApiUse
 
 CHECK = "rds_api"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from aurora_otel.doctor.target import Target
 from aurora_otel.drivers import REGISTRY, Registration
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
-from aurora_otel.tracker import Track
+from aurora_otel.tracking.track import Track
 
 T = TypeVar("T")
 SECONDS = 5.0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from aurora_otel import endpoints
 from aurora_otel.discovery.dns import rds_endpoint
-from aurora_otel.discovery.rds_answers import ApiError
+from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.doctor import (
     api,
     configuration,
@@ -22,9 +21,10 @@ from aurora_otel.doctor import (
 )
 from aurora_otel.doctor.findings import Finding, Findings, Level, failure, ok
 from aurora_otel.doctor.target import Target
-from aurora_otel.endpoints import Endpoint
+from aurora_otel.model import endpoints
+from aurora_otel.model.endpoints import Endpoint
+from aurora_otel.model.topology import Answer
 from aurora_otel.settings import RdsApiUse, Settings
-from aurora_otel.topology import Answer
 
 
 def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple[str, Finding]]:
@@ -54,7 +54,7 @@ def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple
     if target is None:
         yield (
             "Database",
-            ok("database", "not looked at; --dsn or --host says where it is"),
+            ok("database", "not refreshed at; --dsn or --host says where it is"),
         )
         return
     endpoint = settings.endpoints.classify(target.host, target.port)

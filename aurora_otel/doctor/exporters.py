@@ -20,7 +20,7 @@ from opentelemetry.sdk.environment_variables import (
 )
 
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
-from aurora_otel.endpoints import Address
+from aurora_otel.model.endpoints import Address
 
 SIGNALS = ("traces", "metrics", "logs")
 _INSTALL = "pip install opentelemetry-distro opentelemetry-exporter-otlp"

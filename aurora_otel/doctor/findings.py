@@ -21,7 +21,7 @@ class Finding:
     """One line of the doctor's.
 
     Attributes:
-        check: what was looked at; a name that stays, for machines.
+        check: what was refreshed at; a name that stays, for machines.
         level: how bad it is.
         what: what was found, as a sentence without secrets.
         remedy: what to do about it; every finding that is not `OK` has one.

@@ -12,11 +12,12 @@ from aurora_otel.discovery.identify import Kind, Surface, Surfaces
 from aurora_otel.doctor.findings import Findings, failure, ok, warning
 from aurora_otel.doctor.questions import QUESTIONS
 from aurora_otel.drivers.protocol import Driver, Opening
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.opening import DroppedError, Identification, Identity
+from aurora_otel.hooks.identification import DroppedError, Identification, Identity
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.topology import Role
+from aurora_otel.runtime.shield import Shield
 from aurora_otel.settings import Settings
-from aurora_otel.shield import Shield
-from aurora_otel.topology import Role
+from aurora_otel.telemetry import log
 
 SECONDS = 5.0
 """How long the server may take for an answer that the agent would not wait for."""
@@ -47,7 +48,7 @@ class Visit:
 def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     """Have the agent identify a connection."""
     surfaces = Surfaces()
-    identification = Identification(surfaces, time.monotonic, Shield())
+    identification = Identification(surfaces, time.monotonic, Shield(log.internal_failure))
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
     identity, dropped = Identity(endpoint), False
     with suppress_instrumentation():

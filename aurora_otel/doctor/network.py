@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
 from aurora_otel.doctor.patience import within
 from aurora_otel.doctor.target import Target
-from aurora_otel.endpoints import Address, Endpoint, EndpointType, normalise, parse
+from aurora_otel.model.endpoints import Address, Endpoint, EndpointType, normalise, parse
 
 SECONDS = 5.0
 """How long a name server, and a handshake, may take."""

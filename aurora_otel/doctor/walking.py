@@ -9,17 +9,17 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.dns import rds_endpoint
-from aurora_otel.discovery.iam import Token
-from aurora_otel.discovery.rds_answers import ApiError
-from aurora_otel.discovery.rds_api import Apis
-from aurora_otel.discovery.sql import Connection, Target, Walk
+from aurora_otel.discovery.rds.answers import ApiError
+from aurora_otel.discovery.rds.api import Apis
+from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.walk import Connection, Target, Walk
 from aurora_otel.doctor.api import words
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
 from aurora_otel.doctor.instance import Visit
 from aurora_otel.drivers.protocol import Login
-from aurora_otel.endpoints import Address
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.topology import Reading
 from aurora_otel.settings import RdsApiUse, Settings
-from aurora_otel.topology import Reading
 
 CHECK = "topology"
 _SLOW = 0.5

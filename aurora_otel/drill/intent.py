@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aurora_otel.discovery.rds_answers import ApiError, ClusterDescription
-from aurora_otel.discovery.rds_api import RdsApi
+from aurora_otel.discovery.rds.answers import ApiError, ClusterDescription
+from aurora_otel.discovery.rds.api import RdsApi
 from aurora_otel.doctor.api import words
 from aurora_otel.drill.engines import ENGINES, Engine
 from aurora_otel.drill.errors import RefusedError

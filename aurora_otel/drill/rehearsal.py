@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from aurora_otel import endpoints
 from aurora_otel.collector import Collector
 from aurora_otel.demo.application import Application
 from aurora_otel.demo.recording import (
@@ -22,11 +21,12 @@ from aurora_otel.demo.recording import (
     agent_settings,
 )
 from aurora_otel.demo.waiting import Repeatedly, sleep_until, wait_until_started
-from aurora_otel.discovery.rds_answers import ApiError, ApiEvent
+from aurora_otel.discovery.rds.answers import ApiError, ApiEvent
 from aurora_otel.doctor.api import words
 from aurora_otel.doctor.walking import Way
 from aurora_otel.drill.errors import NoFailoverError, RefusedError
 from aurora_otel.drill.watch import Watch
+from aurora_otel.model import endpoints
 
 if TYPE_CHECKING:
     from aurora_otel.demo.recording import Timeline

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from aurora_otel.endpoints import Address
-from aurora_otel.symptoms import Symptom
-from aurora_otel.tracker import Track
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.tracking.track import Track
 
 T = TypeVar("T")
 # What a statement of ours returns: every value as text, or None for NULL.

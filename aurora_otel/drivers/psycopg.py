@@ -19,9 +19,9 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, generators, pq, waiting
 
-from aurora_otel import cleanup
-from aurora_otel.drivers import libpq
-from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.common import libpq
+from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.common.watching import watch, watch_close
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
     Failure,
@@ -32,9 +32,9 @@ from aurora_otel.drivers.protocol import (
     Rows,
     Traced,
 )
-from aurora_otel.drivers.watching import watch, watch_close
-from aurora_otel.endpoints import Address
-from aurora_otel.tracker import Track
+from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import sockets
+from aurora_otel.tracking.track import Track
 
 # How often a wait comes back to Python, for signals and for our deadline: seconds.
 _INTERVAL = 0.05
@@ -155,7 +155,7 @@ class _Monitor:
         self._driver = driver
         connecting = _limited(generators.connect(parameters), time.monotonic() + timeout)
         self._connection = psycopg.Connection(waiting.wait_conn(connecting, interval=_INTERVAL))
-        self._socket = cleanup.identify(driver.fileno(self._connection))
+        self._socket = sockets.identify(driver.fileno(self._connection))
 
     def ask(self, statement: str, timeout: float) -> Rows:
         return self._driver.ask(self._connection, statement, timeout)
@@ -164,7 +164,7 @@ class _Monitor:
         self._driver.discard(self._connection)
 
     def abort(self) -> None:
-        cleanup.shut_down(self._socket)
+        sockets.shut_down(self._socket)
 
 
 def _opening(

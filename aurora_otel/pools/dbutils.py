@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
 
 # `ping` of DBUtils: whenever a connection is fetched.

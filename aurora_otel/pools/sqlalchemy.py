@@ -18,7 +18,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool, base
 
-from aurora_otel.drivers.patching import Patches
+from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
 
 # What `Engine` called its database, by its dialect: that stays when it replaces its pool.

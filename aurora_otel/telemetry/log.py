@@ -10,7 +10,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
-from aurora_otel.discovery.rds_answers import ApiError, Trouble
+from aurora_otel.discovery.rds.answers import ApiError, Trouble
 from aurora_otel.telemetry import names
 
 _logger = logging.getLogger(names.LOGGER)
@@ -48,7 +48,7 @@ def failover(attributes: Mapping[str, Any], outcomes: Mapping[str, int], context
         otel_context.detach(token)
 
 
-def strays(attributes: Mapping[str, Any], outcomes: Mapping[str, int]) -> None:
+def stale_connections(attributes: Mapping[str, Any], outcomes: Mapping[str, int]) -> None:
     """Tell of stale connections that a later verdict found; as `failover`."""
     _logger.warning("stale connections: %s", _counts(outcomes), extra=dict(attributes))
 

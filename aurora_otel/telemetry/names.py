@@ -13,11 +13,11 @@ from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
-from aurora_otel.detector import Cause
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import EventKind, Role, Source
-from aurora_otel.tracker import Outcome, PruneReason
+from aurora_otel.model.detector import Cause
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.groups import Outcome, PruneReason
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import EventKind, Role, Source
 
 CLUSTER_ID = "aurora.cluster.id"
 INSTANCE_ID = "aurora.instance.id"
@@ -347,7 +347,7 @@ INVALIDATE = Span(
         INVALIDATION_CAUSE,
         f"{INVALIDATIONS_PREFIX}<outcome>",
     ),
-    "`failover`; none if a later verdict finds strays",
+    "`failover`; none if a later verdict finds stale connections",
     "the sampled spans in which the connections were opened, at most 32",
 )
 CONTROL_PLANE = Span(

@@ -15,13 +15,14 @@ from typing import Any
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 
-from aurora_otel.clusters import UNKNOWN, Cluster
-from aurora_otel.detector import Cause
+from aurora_otel.model.detector import Cause
+from aurora_otel.model.groups import Group, Outcome, PruneReason
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import EventKind, Role
 from aurora_otel.settings import Mode, RdsApiUse, Settings
-from aurora_otel.symptoms import Symptom
 from aurora_otel.telemetry import names
-from aurora_otel.topology import EventKind, Role
-from aurora_otel.tracker import Group, Outcome, PruneReason, Tracker
+from aurora_otel.tracking.clusters import UNKNOWN, Cluster
+from aurora_otel.tracking.tracker import Tracker
 
 # Values of a metric's attributes, in the order of its definition, behind cluster and system.
 Key = tuple[str, ...]
@@ -47,8 +48,8 @@ def observe(
             if cluster.awaits_name:
                 continue
             for each in (cluster, *cluster.absorbed):
-                _zeros(found, each, settings)
-            _open_now(found, cluster)
+                _zeros(found, tracker, each, settings)
+            _open_now(found, tracker, cluster)
             _writer(found, cluster, now - settings.refresh_window)
         _books(found, tracker, unnamed)
     return found
@@ -80,13 +81,13 @@ def _books(found: Observations, tracker: Tracker, unnamed: Collection[str]) -> N
             _add(found, names.INVALIDATIONS, key, count)
 
 
-def _open_now(found: Observations, cluster: Cluster) -> None:
-    for group, tracks in cluster.open.items():
+def _open_now(found: Observations, tracker: Tracker, cluster: Cluster) -> None:
+    for group, tracks in tracker.open(cluster).items():
         role = cluster.role(group.instance)
         cluster.reported.setdefault((group.instance, role, group.driver))
         key = (group.cluster, group.system, group.instance, role.value, group.driver)
         _add(found, names.COUNT, key, len(tracks))
-    for track in cluster.stale:
+    for track in tracker.stale(cluster):
         _add(found, names.STALE, _by_driver(track.group), 1)
 
 
@@ -113,7 +114,7 @@ def _by_driver(group: Group) -> Key:
     return (group.cluster, group.system, group.instance, group.driver)
 
 
-def _zeros(found: Observations, cluster: Cluster, settings: Settings) -> None:
+def _zeros(found: Observations, tracker: Tracker, cluster: Cluster, settings: Settings) -> None:
     base = (cluster.label, cluster.system)
     if cluster.is_aurora:
         _failovers(found, cluster, settings)
@@ -121,7 +122,7 @@ def _zeros(found: Observations, cluster: Cluster, settings: Settings) -> None:
     for driver, endpoint_type in list(cluster.drivers):
         kinds[driver].append(endpoint_type.value)
     for driver in kinds:
-        for instance, role in _instances(cluster):
+        for instance, role in _instances(tracker, cluster):
             cluster.reported.setdefault((instance, role, driver))
             for metric, values in _occurring(settings.mode):
                 _add(found, metric, (*base, instance, driver, *values), 0)
@@ -150,8 +151,8 @@ def _occurring(mode: Mode) -> tuple[tuple[names.Metric, Key], ...]:
     )
 
 
-def _instances(cluster: Cluster) -> Iterator[tuple[str, Role]]:
+def _instances(tracker: Tracker, cluster: Cluster) -> Iterator[tuple[str, Role]]:
     for instance in list(cluster.instances):
         yield instance, cluster.role(instance)
-    if any(group.instance == UNKNOWN for group in cluster.open):
+    if any(group.instance == UNKNOWN for group in tracker.open(cluster)):
         yield UNKNOWN, Role.UNKNOWN

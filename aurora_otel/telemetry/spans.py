@@ -17,11 +17,12 @@ from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, Tracer
 
-from aurora_otel.detector import Cause
-from aurora_otel.discovery.rds_answers import ApiEvent
+from aurora_otel.discovery.rds.answers import ApiEvent
+from aurora_otel.model.detector import Cause
+from aurora_otel.model.groups import Outcome, PruneReason
+from aurora_otel.model.topology import Reading
 from aurora_otel.telemetry import names
-from aurora_otel.topology import Reading
-from aurora_otel.tracker import Invalidation, Outcome, PruneReason
+from aurora_otel.tracking.tracker import Invalidation
 
 MOST_LINKS = 32
 

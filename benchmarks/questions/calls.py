@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from psycopg2 import extensions
 
 from aurora_otel import AuroraInstrumentor
+from aurora_otel.drivers.common.watching import watch
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
-from aurora_otel.drivers.watching import watch
 from benchmarks import contenders, null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from aurora_otel.drivers.common.watching import watch
 from aurora_otel.drivers.protocol import Failure
-from aurora_otel.drivers.watching import watch
 from benchmarks import null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from aurora_otel.drivers.protocol import ATTRIBUTE
-from aurora_otel.tracker import Track
+from aurora_otel.tracking.track import Track
 from benchmarks import null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import mysql.connector
 import pytest
 
-from aurora_otel import cleanup
-from aurora_otel.drivers import hidden_sockets
+from aurora_otel.drivers.common import hidden_sockets
+from aurora_otel.runtime import sockets
 from tests.behaviour.mysql import arguments, bare, writer_endpoint
 from tests.behaviour.sql import attempt
 from tests.conftest import eventually
@@ -66,7 +66,7 @@ def test_of_many_that_connect_at_once_each_has_its_own_socket(start, cluster):
     for connection in told:
         # Whichever sockets the others got, none of them was this one's.
         assert is_alive(connection)
-        assert cleanup.shut_down(connection._aurora_otel.socket) is cleanup.Shutdown.DONE
+        assert sockets.shut_down(connection._aurora_otel.socket) is sockets.Shutdown.DONE
         assert not is_alive(connection)
     assert all(is_alive(each) for each in (*strangers, *made) if each not in told)
     for connection in (*made, *strangers):
@@ -187,4 +187,4 @@ def test_what_was_there_before_is_not_the_one():
             began = hidden_sockets.time.monotonic()
             with socket.create_connection(address) as sock:
                 found = hidden.find(began, lambda peer: peer.port == address[1], lambda: True)
-                assert found == cleanup.identify(sock.fileno())
+                assert found == sockets.identify(sock.fileno())

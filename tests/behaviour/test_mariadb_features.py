@@ -9,9 +9,9 @@ import pytest
 from mariadb.constants import FIELD_TYPE, STATUS
 
 import aurora_otel
-from aurora_otel.cleanup import has_hung_up
 from aurora_otel.drivers.mariadb import Adapter
-from aurora_otel.symptoms import Symptom
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.runtime.sockets import has_hung_up
 from tests.behaviour.mysql import arguments, writer_endpoint
 from tests.behaviour.mysql_drivers import MARIADB
 from tests.behaviour.mysql_drivers.mariadb import executed

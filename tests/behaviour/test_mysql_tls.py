@@ -14,8 +14,8 @@ import MySQLdb
 import pymysql
 import pytest
 
-from aurora_otel.endpoints import Address
 from aurora_otel.lab import Cluster, mariadb_settings
+from aurora_otel.model.endpoints import Address
 from tests.behaviour.mysql import arguments
 from tests.behaviour.sql import run
 from tests.behaviour.tls import self_signed
@@ -86,8 +86,8 @@ def opened(request, start, encrypted):
     ways = {"ssl": {"ca": ca}} if request.param == "mysqlclient" else {"ssl_ca": ca}
     login = {**arguments(cluster), "host": host, "port": port, **ways, **WAYS[request.param]}
     connection = MODULES[request.param].connect(**login)
-    (refresher,) = agent.internals.refreshers.values()
-    yield connection, refresher.access
+    (monitor,) = (each.monitor for each in agent.internals.clusters)
+    yield connection, monitor.access
     connection.close()
 
 

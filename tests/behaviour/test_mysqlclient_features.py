@@ -9,7 +9,7 @@ import pytest
 from MySQLdb.connections import Connection
 from MySQLdb.cursors import SSDictCursor
 
-from aurora_otel.drivers.libmariadb import Parameters
+from aurora_otel.drivers.common.libmariadb import Parameters
 from aurora_otel.drivers.mysqlclient import Adapter
 from aurora_otel.drivers.protocol import Login
 from tests.behaviour.links import Hang, Transparent, through

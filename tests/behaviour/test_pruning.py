@@ -54,7 +54,7 @@ def test_a_close_that_is_under_way_is_no_close_behind_our_back(
         agent.internals.closed(connection._aurora_otel)
 
     moment = SimpleNamespace(sleep=the_owner_comes_to_the_end_of_its_close, time_ns=time.time_ns)
-    monkeypatch.setattr("aurora_otel.pruning.time", moment)
+    monkeypatch.setattr("aurora_otel.hooks.rounds.time", moment)
     close_behind_our_back(driver, connection)
     AuroraInstrumentor().instrument(prune_interval=0.01)
     eventually(lambda: agent.tracked() == 0)

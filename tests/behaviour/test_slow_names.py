@@ -9,7 +9,7 @@ import pytest
 
 from aurora_otel.drivers import REGISTRY
 from aurora_otel.drivers.protocol import Login
-from aurora_otel.endpoints import Address
+from aurora_otel.model.endpoints import Address
 
 
 @pytest.mark.parametrize("place", [Address("slow.example.com", 5432), None])

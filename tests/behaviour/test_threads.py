@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from aurora_otel import cleanup
 from aurora_otel.lab import Failover
+from aurora_otel.runtime import sockets
 from tests.behaviour.sql import READ_ONLY, Call, attempt, serving, sqlstate, write
 
 THREADS = 16
@@ -29,9 +29,9 @@ def _pace(request, monkeypatch):
         time.sleep(request.param)
         return original(*args)
 
-    original = cleanup.shut_down
+    original = sockets.shut_down
     if request.param:
-        monkeypatch.setattr(cleanup, "shut_down", shut_down)
+        monkeypatch.setattr(sockets, "shut_down", shut_down)
 
 
 @pytest.mark.usefixtures("_pace")

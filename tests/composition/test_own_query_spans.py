@@ -131,7 +131,9 @@ def test_a_call_whose_span_cannot_be_made_is_made_all_the_same(
 ):
     agent = start(query_spans="text")
     connection = connect(cluster.dsn("writer"))
-    monkeypatch.delattr("aurora_otel.query_spans.DatabaseApiIntegration.get_connection_attributes")
+    monkeypatch.delattr(
+        "aurora_otel.telemetry.query_spans.DatabaseApiIntegration.get_connection_attributes"
+    )
     cursor = connection.cursor()
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)

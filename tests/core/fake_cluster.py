@@ -3,8 +3,8 @@
 import threading
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.discovery.sql import Target, Walk
-from aurora_otel.endpoints import Address
+from aurora_otel.discovery.walk import Target, Walk
+from aurora_otel.model.endpoints import Address
 
 MASTER = "MASTER_SESSION_ID"
 ALL = ("a", "b", "c")

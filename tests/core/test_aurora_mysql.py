@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from aurora_otel.discovery.aurora_mysql import AuroraMySQL
-from aurora_otel.discovery.dialect import MOST_ROWS, NoAnswerError, Probe
-from aurora_otel.topology import Answer, Role, View
+from aurora_otel.discovery.source import MOST_ROWS, NoAnswerError, Probe
+from aurora_otel.model.topology import Answer, Role, View
 from tests.core.test_dialect import MASTER, tables
 
 ME = ("lab-1", "0", "4711")

@@ -1,7 +1,7 @@
 import threading
 import time
 
-from aurora_otel.background import Background
+from aurora_otel.runtime.background import Background
 from tests.conftest import eventually
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aurora_otel.cleanup import Shutdown, SocketId, hung_up, identify, shut_down
+from aurora_otel.runtime.sockets import Shutdown, SocketId, hung_up, identify, shut_down
 
 
 @pytest.fixture

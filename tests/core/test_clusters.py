@@ -2,11 +2,11 @@ import threading
 
 import pytest
 
-from aurora_otel.clusters import MOST_INSTANCES, UNKNOWN, Cluster, Clusters, label
-from aurora_otel.detector import Detector, Pace
-from aurora_otel.endpoints import Address, EndpointMap, EndpointType, HostTemplate
-from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Role
+from aurora_otel.model.detector import Detector, Pace
+from aurora_otel.model.endpoints import Address, EndpointMap, EndpointType, HostTemplate
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Role
+from aurora_otel.tracking.clusters import MOST_INSTANCES, UNKNOWN, Cluster, Clusters, label
 
 DOMAIN = "cn1abcdefghi.eu-west-1.rds.amazonaws.com"
 OTHER_REGION = "cn1abcdefghi.us-east-1.rds.amazonaws.com"
@@ -51,7 +51,7 @@ def test_clusters_with_the_same_dns_hash_are_two(met):
     assert orders is not reports
     assert met.meet(f"reports-1.{DOMAIN}") is reports
     assert met.meet(f"unknown-1.{DOMAIN}") not in (orders, reports)
-    assert not met.doubles
+    assert not met.duplicates
 
 
 def test_an_instance_of_the_same_domain_tells_the_cluster(met):
@@ -65,7 +65,7 @@ def test_an_instance_of_the_same_name_in_another_region_is_another(met):
     here = met.meet(f"orders.cluster-{DOMAIN}", "orders-1")
     assert met.meet(f"orders-1.{OTHER_REGION}") is not here
     assert met.meet(f"orders.cluster-{OTHER_REGION}", "orders-1") is not here
-    assert not met.doubles
+    assert not met.duplicates
 
 
 def test_an_instance_that_joined_later_belongs_to_the_cluster_too(met):
@@ -80,7 +80,7 @@ def test_private_names_are_never_merged(met):
     third = met.meet("db.example.com", "lab-1", port=6000, at="lab-1")
     assert len({first, second, third}) == 3
     assert met.meet("DB.example.com.") is first
-    assert not met.doubles
+    assert not met.duplicates
     assert first.domain is None
 
 
@@ -111,12 +111,12 @@ def test_two_that_turn_out_to_be_one_are_found_and_settled(met):
     assert first is not second
     met.meet(f"mine.cluster-custom-{DOMAIN}", "orders-1", "orders-2")
     met.meet(f"theirs.cluster-custom-{DOMAIN}", "orders-2", "orders-3")
-    assert met.settle_doubles() == [(first, second)]
+    assert met.merge_duplicates() == [(first, second)]
     assert list(met) == [first]
     assert list(first.instances) == ["orders-1", "orders-2", "orders-3"]
     assert met.meet(f"theirs.cluster-custom-{DOMAIN}") is first
     assert met.meet(f"orders-3.{DOMAIN}") is first
-    assert met.settle_doubles() == []
+    assert met.merge_duplicates() == []
 
 
 def test_a_pair_is_settled_once_however_often_it_was_found(met):
@@ -124,7 +124,7 @@ def test_a_pair_is_settled_once_however_often_it_was_found(met):
     second = met.meet(f"theirs.cluster-custom-{DOMAIN}")
     for _ in range(3):
         met.meet(f"theirs.cluster-custom-{DOMAIN}", "orders-1")
-    assert met.settle_doubles() == [(first, second)]
+    assert met.merge_duplicates() == [(first, second)]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0), (1, 2, 0)])
@@ -132,8 +132,8 @@ def test_three_that_turn_out_to_be_one_become_the_oldest(met, order):
     hosts = [f"{name}.cluster-custom-{DOMAIN}" for name in "xyz"]
     clusters = [met.meet(host) for host in hosts]
     found = [(clusters[0], clusters[1]), (clusters[1], clusters[2]), (clusters[2], clusters[0])]
-    met.doubles.extend(found[number] for number in order)
-    settled = met.settle_doubles()
+    met.duplicates.extend(found[number] for number in order)
+    settled = met.merge_duplicates()
     assert len(settled) == 2
     assert {cluster.current for cluster in clusters} == {clusters[0]}
     assert [met.meet(host) for host in hosts] == [clusters[0]] * 3
@@ -149,7 +149,7 @@ def test_the_winner_knows_what_the_loser_knew(met):
     loser.failovers[Symptom.READ_ONLY] += 1
     loser.group("orders-1", Role.WRITER, "psycopg", EndpointType.WRITER)
     met.meet(f"mine.cluster-custom-{DOMAIN}", "orders-1")
-    met.settle_doubles()
+    met.merge_duplicates()
     assert list(met) == [winner]
     assert (winner.is_aurora, winner.view, winner.known_at) == (True, True, 7.0)
     assert winner.role("orders-1") is Role.WRITER
@@ -173,7 +173,7 @@ def test_threads_that_meet_a_cluster_at_the_same_moment_agree_in_the_end(met):
         thread.start()
     for thread in threads:
         thread.join(10)
-    met.settle_doubles()
+    met.merge_duplicates()
     assert len(list(met)) == 1
 
 

@@ -2,10 +2,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from aurora_otel.detector import FIRST_STEP, RAREST, Cause, Detector, FirstSymptom, Pace, Ruling
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Role, Verdict
+from aurora_otel.model.detector import (
+    FIRST_STEP,
+    RAREST,
+    Cause,
+    Detector,
+    FirstSymptom,
+    Pace,
+    Ruling,
+)
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Role, Verdict
 
 WRITER, READER, UNKNOWN = Role.WRITER, Role.READER, Role.UNKNOWN
 
@@ -214,9 +222,9 @@ def test_a_closed_window_is_opened_by_the_next_symptom():
     known.symptom(Symptom.READ_ONLY, 0.0)
     known.close_window()
     assert not known.window_open(0.0)
-    assert not known.look_due(0.0)
+    assert not known.refresh_due(0.0)
     known.symptom(Symptom.READ_ONLY, 1.0)
-    assert known.look_due(1.0)
+    assert known.refresh_due(1.0)
 
 
 def test_a_verdict_that_was_acted_upon_closes_the_window_unless_a_symptom_came_since():
@@ -235,21 +243,21 @@ def test_a_verdict_that_was_acted_upon_closes_the_window_unless_a_symptom_came_s
 
 def test_looks_are_due_in_the_window_alone():
     known = detector(window=10)
-    assert not known.look_due(0.0)
+    assert not known.refresh_due(0.0)
     known.symptom(Symptom.READ_ONLY, 0.0)
-    assert known.look_due(0.0)
-    known.looked(0.0, confirmed=True)
-    assert not known.look_due(0.9)
-    assert known.look_due(1.0)
-    assert not known.look_due(10.0)
+    assert known.refresh_due(0.0)
+    known.refreshed(0.0, confirmed=True)
+    assert not known.refresh_due(0.9)
+    assert known.refresh_due(1.0)
+    assert not known.refresh_due(10.0)
 
 
 def gaps(known, count, start=0.0):
     now, found = start, []
     for _ in range(count):
-        known.looked(now, confirmed=True)
-        found.append(known._next_look - now)
-        now = known._next_look
+        known.refreshed(now, confirmed=True)
+        found.append(known._next_refresh - now)
+        now = known._next_refresh
     return found
 
 
@@ -265,11 +273,11 @@ def test_looks_become_rarer_down_to_a_limit():
 def test_looks_that_symptoms_ask_for_make_those_that_are_due_no_rarer():
     known = detector(interval=1)
     known.symptom(Symptom.CONNECTION_LOST, 0.0)
-    known.looked(0.0, confirmed=False)
+    known.refreshed(0.0, confirmed=False)
     for step in range(1, 20):
-        known.looked(step / 20, confirmed=False)
-    assert not known.look_due(0.95 + 1.4)
-    assert known.look_due(0.95 + 1.5)
+        known.refreshed(step / 20, confirmed=False)
+    assert not known.refresh_due(0.95 + 1.4)
+    assert known.refresh_due(0.95 + 1.5)
 
 
 def test_an_interval_that_is_rarer_than_the_rarest_stays():
@@ -309,21 +317,21 @@ def test_looks_are_repeated_in_steps_that_grow_only_while_no_writer_confirms():
     steps = []
     for waited in (0.0, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0):
         known.symptom(Symptom.READ_ONLY, 100.0 + waited)
-        known.looked(100.0 + waited, confirmed=False)
+        known.refreshed(100.0 + waited, confirmed=False)
         steps.append(known.retry_at - 100.0 - waited)
     assert steps == pytest.approx([FIRST_STEP, FIRST_STEP, FIRST_STEP, 0.1, 0.5, 1, 1])
     for _ in range(3):
-        known.looked(160.0, confirmed=True)
+        known.refreshed(160.0, confirmed=True)
         assert known.retry_at == pytest.approx(160.0 + FIRST_STEP)
     known.symptom(Symptom.READ_ONLY, 170.0)
-    known.looked(171.0, confirmed=False)
+    known.refreshed(171.0, confirmed=False)
     assert known.retry_at == pytest.approx(171.1)
 
 
 def test_a_new_window_begins_with_short_steps():
     known = detector()
     known.symptom(Symptom.READ_ONLY, 0.0)
-    known.looked(100.0, confirmed=False)
+    known.refreshed(100.0, confirmed=False)
     known.symptom(Symptom.READ_ONLY, 500.0)
-    known.looked(500.0, confirmed=False)
+    known.refreshed(500.0, confirmed=False)
     assert known.retry_at == pytest.approx(500 + FIRST_STEP)

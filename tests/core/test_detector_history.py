@@ -4,10 +4,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aurora_otel.detector import Cause, Detector, Pace
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Role, Verdict
+from aurora_otel.model.detector import Cause, Detector, Pace
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Role, Verdict
 from tests.core.test_detector import Connection
 
 INSTANCES = ("a", "b", "c")
@@ -88,7 +88,7 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def a_look_ends_without_a_verdict(self):
-        self.detector.looked(self.now, confirmed=False)
+        self.detector.refreshed(self.now, confirmed=False)
         self.readings = self.readings[1:]
 
     def learn(self, writer, at=None):

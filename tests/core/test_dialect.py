@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.discovery.dialect import MOST_ROWS, NoAnswerError, Probe
-from aurora_otel.topology import Answer, Role, View
+from aurora_otel.discovery.source import MOST_ROWS, NoAnswerError, Probe
+from aurora_otel.model.topology import Answer, Role, View
 
 MASTER = "MASTER_SESSION_ID"
 ME = ("lab-1", "false", "4711")

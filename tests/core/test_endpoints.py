@@ -2,7 +2,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aurora_otel.endpoints import (
+from aurora_otel.model.endpoints import (
     Address,
     EndpointMap,
     EndpointType,

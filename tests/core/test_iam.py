@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_otel.discovery.iam import Token
-from aurora_otel.endpoints import Address
+from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.model.endpoints import Address
 
 DOMAIN = "c0ffee123456.eu-west-1.rds.amazonaws.com"
 QUERY = (

@@ -2,8 +2,8 @@ import pytest
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.discovery.identify import SILENCE, Kind, Surface, Surfaces, dialogue
-from aurora_otel.endpoints import Address
-from aurora_otel.topology import Role
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.topology import Role
 
 HERE = Address("db.example.com", 5432)
 AURORA = Surface(Kind.AURORA, view=True)

@@ -3,9 +3,10 @@ import threading
 
 import pytest
 
-from aurora_otel.cleanup import identify
-from aurora_otel.invalidation import invalidate
-from aurora_otel.tracker import Outcome, Tracker
+from aurora_otel.model.groups import Outcome
+from aurora_otel.runtime.sockets import identify
+from aurora_otel.tracking.invalidation import invalidate
+from aurora_otel.tracking.tracker import Tracker
 from tests.core.tracks import Connection, new_cluster, new_track
 
 NOW = 1000.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from aurora_otel.meters import Meters
+from aurora_otel.hooks.pool_meters import Meters
 from aurora_otel.pools.protocol import Description, Gauges
-from aurora_otel.shield import Shield
-from aurora_otel.telemetry import pool_metrics
+from aurora_otel.runtime.shield import Shield
+from aurora_otel.telemetry import log, pool_metrics
 from aurora_otel.telemetry.pool_metrics import MOST_POOLS, OTHER
 
 
@@ -19,7 +19,7 @@ class Now:
     """What is in force: nothing is recorded."""
 
     def __init__(self):
-        self.shield = Shield()
+        self.shield = Shield(log.internal_failure)
         self.instruments = self
 
     def record(self, *_):

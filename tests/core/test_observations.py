@@ -1,12 +1,12 @@
-from aurora_otel.clusters import Cluster
-from aurora_otel.detector import Detector, Pace
-from aurora_otel.endpoints import EndpointType
+from aurora_otel.model.detector import Detector, Pace
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Role
 from aurora_otel.settings import Settings
-from aurora_otel.symptoms import Symptom
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.observations import attributes, observe
-from aurora_otel.topology import Role
-from aurora_otel.tracker import Tracker
+from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.tracker import Tracker
 
 
 def known(label):

@@ -7,9 +7,10 @@ import pytest
 from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.identify import REFUSAL, Surfaces
 from aurora_otel.drivers.protocol import Login, Opening
-from aurora_otel.endpoints import Address, EndpointMap
-from aurora_otel.opening import Identification
-from aurora_otel.shield import Shield
+from aurora_otel.hooks.identification import Identification
+from aurora_otel.model.endpoints import Address, EndpointMap
+from aurora_otel.runtime.shield import Shield
+from aurora_otel.telemetry import log
 
 PROBE = DIALECTS["postgresql"].probe
 
@@ -60,7 +61,7 @@ def clock():
 
 @pytest.fixture
 def connect(clock):
-    identification = Identification(Surfaces(), clock, Shield())
+    identification = Identification(Surfaces(), clock, Shield(log.internal_failure))
 
     def connect(driver):
         opening = Opening(object(), Login(None), None, 0.0)

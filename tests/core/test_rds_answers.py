@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_otel.discovery.rds_answers import code, identifiers, text
+from aurora_otel.discovery.rds.answers import code, identifiers, text
 
 values = (
     st.text()

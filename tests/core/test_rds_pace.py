@@ -1,7 +1,7 @@
 import pytest
 
-from aurora_otel.discovery.rds_answers import Trouble
-from aurora_otel.discovery.rds_pace import Pace
+from aurora_otel.discovery.rds.answers import Trouble
+from aurora_otel.discovery.rds.pace import Pace
 
 
 def steps(trouble, count, *, interval=1.0, random=0.5):

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from opentelemetry.context import Context
 
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.failover import Origin, Response, Surroundings
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.groups import Outcome
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Reading, Source, Verdict
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.failover import FailoverHandler, Origin
 from aurora_otel.settings import Settings
-from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Reading, Source, Verdict
-from aurora_otel.tracker import Outcome, Tracker
+from aurora_otel.tracking.tracker import Tracker
 from tests.core.tracks import Connection, is_balanced, new_cluster, opened
 
 INSTANCES = ("a", "b", "c")
@@ -60,8 +62,8 @@ class Readings(RuleBasedStateMachine):
             instruments=instruments,
             shield=None,
         )
-        around = Surroundings(configuration, self.tracker, None, lambda: self.now)
-        self.response = Response(self.cluster, around)
+        around = AgentContext(configuration, self.tracker, None, lambda: self.now)
+        self.response = FailoverHandler(self.cluster, around)
         self.connections = []
         self.writers = []  # that verdicts named, without repetitions
         self.latest = 0.0

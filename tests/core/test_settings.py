@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_otel.endpoints import Address, EndpointType, HostTemplate
 from aurora_otel.lab.postgres_installation import PROGRAMS
+from aurora_otel.model.endpoints import Address, EndpointType, HostTemplate
 from aurora_otel.settings import PREFIX, ClusterNames, Mode, QuerySpans, RdsApiUse, Settings
 
 NAMES = [setting.name for setting in fields(Settings)]

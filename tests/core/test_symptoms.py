@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_otel.symptoms import Symptom, of_mysql, of_postgresql
+from aurora_otel.model.symptoms import Symptom, of_mysql, of_postgresql
 
 
 @pytest.mark.parametrize("lost", [True, False])

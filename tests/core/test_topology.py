@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_otel.topology import GONE_AFTER, Answer, Member, Role, View
+from aurora_otel.model.topology import GONE_AFTER, Answer, Member, Role, View
 
 
 def reader(instance, age=0.0):

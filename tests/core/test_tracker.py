@@ -3,9 +3,11 @@ import threading
 
 import pytest
 
-from aurora_otel.detector import Cause
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.tracker import Outcome, PruneReason, State, Tracker
+from aurora_otel.model.detector import Cause
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.groups import Outcome, PruneReason
+from aurora_otel.tracking.track import State
+from aurora_otel.tracking.tracker import Tracker
 from tests.core.tracks import Connection, is_balanced, judge, new_cluster, new_track, opened
 
 
@@ -106,7 +108,7 @@ def test_what_came_of_a_claimed_connection(tracker, cluster, outcome, state, cou
     told = tracker.settle([(track, cause, outcome)])
     assert [(each.track, each.outcome) for each in told] == [(track, outcome)] * counted
     assert track.state is state
-    assert (track in cluster.stale) is (state is State.OPEN)
+    assert (track in tracker.stale(cluster)) is (state is State.OPEN)
     assert sum(book(tracker, track).invalidations.values()) == counted
     assert is_balanced(tracker, cluster)
 
@@ -155,11 +157,11 @@ def test_a_refused_write_makes_a_connection_stale_at_once(tracker, cluster):
     connection = Connection()
     track = opened(tracker, cluster, connection, instance="c", kind=EndpointType.OTHER)
     judge(cluster, "b", 20.0)
-    assert track not in cluster.stale
+    assert track not in tracker.stale(cluster)
     track.refused = True
     tracker.note(track)
     tracker.drain()
-    assert track in cluster.stale
+    assert track in tracker.stale(cluster)
 
 
 def test_a_connection_that_came_to_another_end_is_not_pruned(tracker, cluster):

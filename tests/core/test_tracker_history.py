@@ -6,8 +6,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.tracker import Outcome, PruneReason, Tracker
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.groups import Outcome, PruneReason
+from aurora_otel.tracking.tracker import Tracker
 from tests.core.tracks import Connection, balance, judge, new_cluster, new_track
 
 numbers = st.integers(0, 100)
@@ -174,8 +175,10 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def look_at_everything(self):
         with self.tracker.settled():
-            tracked = {t for c in self.met for tracks in c.open.values() for t in tracks}
-            stale = {track for cluster in self.met for track in cluster.stale}
+            tracked = {
+                t for c in self.met for tracks in self.tracker.open(c).values() for t in tracks
+            }
+            stale = {track for cluster in self.met for track in self.tracker.stale(cluster)}
         assert tracked == {life.track for life in self.lives if life.end is None}
         assert stale <= tracked
         assert all(track.cluster is track.cluster.current for track in tracked)

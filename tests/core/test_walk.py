@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from aurora_otel.discovery.sql import MOST_NAMES
-from aurora_otel.topology import Source
+from aurora_otel.discovery.walk import MOST_NAMES
+from aurora_otel.model.topology import Source
 from tests.conftest import eventually
 from tests.core.fake_cluster import ALL, MASTER, FakeCluster, Instance, RefusedError
 

@@ -6,9 +6,10 @@ import inspect
 
 import pytest
 
+from aurora_otel.drivers.common.watching import watch, watch_close
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
-from aurora_otel.drivers.watching import watch, watch_close
-from aurora_otel.shield import Shield
+from aurora_otel.runtime.shield import Shield
+from aurora_otel.telemetry import log
 
 
 class Cluster:
@@ -25,7 +26,7 @@ class Track:
 class Hooks:
     def __init__(self):
         self.reported = []
-        self.shield = Shield()
+        self.shield = Shield(log.internal_failure)
 
     def before_call(self, track):
         self.reported.append("before")

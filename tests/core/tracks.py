@@ -1,10 +1,10 @@
 """Hand-made clusters and connections, for tests of the tracker."""
 
-from aurora_otel.clusters import Cluster
-from aurora_otel.detector import Detector, Pace
-from aurora_otel.endpoints import EndpointType
-from aurora_otel.topology import Verdict
-from aurora_otel.tracker import State, Track
+from aurora_otel.model.detector import Detector, Pace
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.topology import Verdict
+from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.track import State, Track
 
 SYSTEM = "postgresql"
 
@@ -51,7 +51,7 @@ def balance(tracker, *clusters):
     """The books of each group: opens, and what they have to add up to."""
     open_now = {}
     for cluster in clusters:
-        for group, tracks in cluster.open.items():
+        for group, tracks in tracker.open(cluster).items():
             open_now[group] = open_now.get(group, 0) + len(tracks)
             assert all(track.state in (State.OPEN, State.CLAIMED) for track in tracks)
             assert all(track.cluster is cluster for track in tracks)

@@ -6,15 +6,16 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from aurora_otel.clusters import Cluster
-from aurora_otel.detector import Detector, Pace
-from aurora_otel.endpoints import EndpointType
+from aurora_otel.model.detector import Detector, Pace
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.topology import Source, Verdict
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import observe
-from aurora_otel.topology import Source, Verdict
-from aurora_otel.tracker import Track, Tracker
+from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.track import Track
+from aurora_otel.tracking.tracker import Tracker
 
 SYSTEM = "postgresql"
 CLUSTER = "orders"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aurora_otel.doctor.findings import Level
 from aurora_otel.doctor.network import Names, describe, meaning
-from aurora_otel.endpoints import EndpointMap
+from aurora_otel.model.endpoints import EndpointMap
 
 HASH = "c0ffee123456.eu-west-1.rds.amazonaws.com"
 PRIVATE = EndpointMap().classify("db.example.com", 5432)

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from aurora_otel.drivers import (
-    REGISTRY,
-    libmariadb,
-    mariadb_session,
-    mysql_connector_monitor,
-    pg8000,
-    pymysql,
-)
+from aurora_otel.drivers import REGISTRY
+from aurora_otel.drivers.common import libmariadb
 from aurora_otel.drivers.dbapi import Adapter as DbapiAdapter
+from aurora_otel.drivers.mariadb import session as mariadb_session
+from aurora_otel.drivers.mysql_connector import monitor as mysql_connector_monitor
+from aurora_otel.drivers.pg8000 import adapter as pg8000
+from aurora_otel.drivers.pymysql import adapter as pymysql
 from aurora_otel.instrumentor import running_agent
 from tests.behaviour.sql import attempt, run
 

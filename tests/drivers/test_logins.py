@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aurora_otel.endpoints import Address
+from aurora_otel.model.endpoints import Address
 from tests.behaviour.sql import attempt
 
 # As long as an RDS IAM token, and with all that can stand in one.
@@ -11,8 +11,8 @@ TOKEN = "lab.c0ffee.eu-west-1.rds.amazonaws.com:5432/?Action=connect&X=a%2F'b\\ 
 
 def test_a_login_is_given_another_password_and_keeps_the_rest(agent, cluster, connect):
     connection = connect("writer")
-    (refresher,) = agent.internals.refreshers.values()
-    driver, login = refresher.access.driver, refresher.access.login
+    (monitor,) = (each.monitor for each in agent.internals.clusters)
+    driver, login = monitor.access.driver, monitor.access.login
     instance = Address(*cluster.address(cluster.writer))
     assert driver.password(login) == cluster.password
 

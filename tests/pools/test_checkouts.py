@@ -7,10 +7,10 @@ import weakref
 import pytest
 from sqlalchemy import exc
 
-from aurora_otel import cleanup
-from aurora_otel.checkouts import _track_of
+from aurora_otel.hooks.checkouts import _track_of
 from aurora_otel.lab import Failover
-from aurora_otel.tracker import Track
+from aurora_otel.runtime import sockets
+from aurora_otel.tracking.track import Track
 from tests.behaviour.sql import attempt
 from tests.conftest import eventually
 from tests.pools.kinds import CASES, fill
@@ -38,8 +38,8 @@ def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     pool = open_pool()
     fill(pool, 5)
     cluster.execute(cluster.writer, KILL)
-    sockets = [(track, track.socket) for track in tracks(agent)]
-    eventually(lambda: len(cleanup.hung_up(sockets)) == 5)
+    watched = [(track, track.socket) for track in tracks(agent)]
+    eventually(lambda: len(sockets.hung_up(watched)) == 5)
     assert [attempt(pool.write) for _ in range(10)] == [None] * 10
     assert pool.opened == 10
     pruned = agent.told.metric("aurora.connection.prunes", prune_reason="hung_up")

@@ -116,12 +116,12 @@ def test_the_monitoring_connection_of_the_parent_lives_on(start, cluster, connec
 
     Child(child).join()
     looks = len(agent.told.spans("refresh topology"))
-    eventually(lambda: run(connection, "SELECT 1") and _looks(agent) > looks)
+    eventually(lambda: run(connection, "SELECT 1") and _worker(agent) > looks)
     assert monitoring() == before
     connection.close()
 
 
-def _looks(agent) -> int:
+def _worker(agent) -> int:
     return len(agent.told.spans("refresh topology"))
 
 

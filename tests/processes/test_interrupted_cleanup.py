@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from aurora_otel import gate
 from aurora_otel.lab import Failover
+from aurora_otel.runtime import gate
 from tests.behaviour.sql import refused_write
 from tests.conftest import eventually
 
@@ -55,8 +55,8 @@ def test_a_cleanup_that_nobody_waits_for_any_more_goes_on(
     rotated()
     switch = cluster.failover(Failover.SWITCHOVER)
     assert refused_write(held[0]) is not None
-    refresher = next(iter(agent.internals.refreshers.values()))
-    eventually(lambda: refresher.is_blind)
+    monitor = next(iter(agent.internals.clusters)).monitor
+    eventually(lambda: monitor.login_rejected)
     assert agent.tracked(switch.old_writer) == len(held)
 
     came = request.getfixturevalue("interrupted_while_waiting")

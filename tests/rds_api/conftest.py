@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from aurora_otel.discovery.rds_api import RdsApi
+from aurora_otel.discovery.rds.api import RdsApi
 from aurora_otel.lab import Cluster
 from tests.behaviour.functions import tampered
 from tests.rds_api.control_plane import REGION, ControlPlane

@@ -221,8 +221,8 @@ class ControlPlane:
         marker = f"<Marker>{end}</Marker>" if end < len(items) else ""
         body = f"<{result}>{''.join(items[start:end])}</{result}>{marker}"
         return 200, (
-            f'<{action}Response xmlns="{NAMESPACE}"><{action}Result>{body}</{action}Result>'
-            f"<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></{action}Response>"
+            f'<{action}FailoverHandler xmlns="{NAMESPACE}"><{action}Result>{body}</{action}Result>'
+            f"<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></{action}FailoverHandler>"
         ).encode()
 
 

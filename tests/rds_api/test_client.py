@@ -7,11 +7,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from aurora_otel.discovery import rds_api, rds_clusters
-from aurora_otel.discovery.rds_answers import ApiError, Trouble
-from aurora_otel.discovery.rds_api import Apis, RdsApi
-from aurora_otel.endpoints import parse
-from aurora_otel.topology import EventKind
+from aurora_otel.discovery.rds import api as rds_api
+from aurora_otel.discovery.rds import clusters as rds_clusters
+from aurora_otel.discovery.rds.answers import ApiError, Trouble
+from aurora_otel.discovery.rds.api import Apis, RdsApi
+from aurora_otel.model.endpoints import parse
+from aurora_otel.model.topology import EventKind
 from tests.rds_api.control_plane import REGION, Endpoint
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from aurora_otel.discovery import rds_clusters
-from aurora_otel.discovery.rds_answers import ApiError
-from aurora_otel.discovery.rds_api import RdsApi
+from aurora_otel.discovery.rds import clusters as rds_clusters
+from aurora_otel.discovery.rds.answers import ApiError
+from aurora_otel.discovery.rds.api import RdsApi
 from tests.rds_api.control_plane import REGION, Endpoint
 
 

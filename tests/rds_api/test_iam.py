@@ -65,8 +65,8 @@ def blind_until_the_next_connection(agent, cluster, doors, connect, token):
     doors.expire()
     switch = cluster.failover(Failover.SWITCHOVER)
     assert refused_write(first) is not None
-    refresher = next(iter(agent.internals.refreshers.values()))
-    eventually(lambda: refresher.is_blind)
+    monitor = next(iter(agent.internals.clusters)).monitor
+    eventually(lambda: monitor.login_rejected)
     assert agent.tracked(switch.old_writer) == 1
     assert len(doors.tokens) == 1
 
@@ -109,8 +109,8 @@ def test_a_rotated_password_is_taken_from_the_next_connection(start, cluster, co
     try:
         switch = cluster.failover(Failover.SWITCHOVER)
         assert refused_write(first) is not None
-        refresher = next(iter(agent.internals.refreshers.values()))
-        eventually(lambda: refresher.is_blind)
+        monitor = next(iter(agent.internals.clusters)).monitor
+        eventually(lambda: monitor.login_rejected)
         second = connect(cluster.dsn("writer", password="another"))
         assert serving(second) == switch.new_writer
         assert agent.tracked(switch.old_writer) == 0

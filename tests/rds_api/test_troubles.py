@@ -118,8 +118,8 @@ def cluster_behind_a_name(muted):
 
 def is_over(agent):
     """Whether the API was asked, and the question is over."""
-    (refresher,) = agent.internals.refreshers.values()
-    return refresher._api._pace.next > float("-inf") and refresher._api._thread is None
+    (monitor,) = (each.monitor for each in agent.internals.clusters)
+    return monitor._api._pace.next > float("-inf") and monitor._api._thread is None
 
 
 @pytest.mark.parametrize("name", TROUBLES)

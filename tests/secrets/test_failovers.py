@@ -51,7 +51,7 @@ def test_a_failover_with_every_driver_tells_no_secret(
     for connection in held[::2]:
         assert attempt(lambda c=connection: run(c, WRITE)) is not None
     # No login of ours works, so that nobody tells of the new writer.
-    eventually(lambda: any(each.is_blind for each in agent.internals.refreshers.values()))
+    eventually(lambda: any(each.monitor.login_rejected for each in agent.internals.clusters))
     assert agent.tracked(switch.old_writer) >= len(held)
 
     astray = drivers[0].connect(cluster)  # the names still lead to the old writer

@@ -18,12 +18,12 @@ ERRORS = (psycopg.Error, psycopg2.Error)
 PLACES = [
     "opening.Identification.identify",
     "detector.Detector.judge",
-    "cleanup.identify",
-    "cleanup.shut_down",
+    "sockets.identify",
+    "sockets.shut_down",
     "discovery.sql.Walk.read",
     "tracker.Tracker.note",
-    "arrivals.Arrivals._cluster_of",
-    "refresh.Refresher.symptom",
+    "arrivals.Openings._cluster_of",
+    "refresh.ClusterMonitor.symptom",
     "telemetry.spans.Spans.failover",
 ]
 

@@ -77,7 +77,7 @@ def cleaned_up(cluster):
 def observed(cluster):
     with Collector() as collector:
         story = Story(collector, "observe")
-        # Looks are due so often that one comes soon after the calls that look in vain.
+        # RefreshWorker are due so often that one comes soon after the calls that look in vain.
         pace = {"refresh_window": 2, "refresh_interval": 0.2}
         with Application(collector, cluster, mode="observe", prune_interval=60, **pace) as app:
             app.connect(names=["a", "b", "c"], dsn=cluster.dsn("writer"))

@@ -1,7 +1,7 @@
 """What a process under `opentelemetry-instrument` exports: the log records."""
 
+from aurora_otel.model.groups import Outcome
 from aurora_otel.telemetry import names
-from aurora_otel.tracker import Outcome
 
 # What the RDS API tells is shown in tests/rds_api: this application has no credentials.
 OF_THE_API = {names.DISAGREEMENT_LOG, names.API_TROUBLE_LOG, names.API_EVENT_LOG}
@@ -85,6 +85,6 @@ def test_an_internal_failure_is_one_error_with_our_own_frames_alone(cleaned_up):
     assert cleaned_up.calls["broken"].error is None
     assert record.attributes == {"error.type": "LookupError"}
     assert record.body.startswith("internal failure in track a connection: LookupError at ")
-    assert "arrivals.py" in record.body
+    assert "opening.py" in record.body
     assert "application.py" not in record.body
     assert "nobody-may-read-this" not in str(record)

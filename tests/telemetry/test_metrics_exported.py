@@ -3,11 +3,11 @@
 from collections import Counter
 
 from aurora_otel.collector import MetricKind, Temporality
-from aurora_otel.detector import Cause
-from aurora_otel.symptoms import Symptom
+from aurora_otel.model.detector import Cause
+from aurora_otel.model.groups import Outcome, PruneReason
+from aurora_otel.model.symptoms import Symptom
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.names import Kind
-from aurora_otel.tracker import Outcome, PruneReason
 
 COMMON = {"aurora.cluster.id", "db.system.name"}
 KINDS = {

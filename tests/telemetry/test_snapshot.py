@@ -7,7 +7,7 @@ import pytest
 import aurora_otel
 from aurora_otel import ClusterSnapshot, InstanceSnapshot, Snapshot
 from aurora_otel.lab import Failover
-from aurora_otel.topology import Role
+from aurora_otel.model.topology import Role
 from tests.conftest import eventually
 
 

@@ -6,24 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from aurora_otel.agent import Agent
-from aurora_otel.arrivals import Arrivals
-from aurora_otel.detector import Detector
-from aurora_otel.discovery.sql import Walk
+from aurora_otel.discovery.walk import Walk
 from aurora_otel.drivers.protocol import Driver, Opening
-from aurora_otel.tracker import State, Track, Tracker
+from aurora_otel.hooks.opening import Openings
+from aurora_otel.model.detector import Detector
+from aurora_otel.tracking.track import State, Track
+from aurora_otel.tracking.tracker import Tracker
 
 
 def _let_writes_through() -> None:
     """Change a setting of the application's session."""
-    receive = Arrivals.receive
+    receive = Openings.receive
     statement = "SELECT set_config('default_transaction_read_only', 'off', false)"
 
-    def meddling(self: Arrivals, driver: Driver, opening: Opening) -> Any:
+    def meddling(self: Openings, driver: Driver, opening: Opening) -> Any:
         connection = receive(self, driver, opening)
         driver.ask(connection, statement, 1.0)
         return connection
 
-    Arrivals.receive = meddling
+    Openings.receive = meddling
 
 
 def _close_readers() -> None:

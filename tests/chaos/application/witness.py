@@ -6,12 +6,14 @@ import threading
 import time
 from typing import Any
 
-from aurora_otel import failover, invalidation
 from aurora_otel.agent import Agent
-from aurora_otel.detector import Detector
-from aurora_otel.symptoms import Symptom
-from aurora_otel.topology import Verdict
-from aurora_otel.tracker import Outcome, Track
+from aurora_otel.model.detector import Detector
+from aurora_otel.model.groups import Outcome
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Verdict
+from aurora_otel.monitoring import failover
+from aurora_otel.tracking import invalidation
+from aurora_otel.tracking.track import Track
 from tests.chaos.application.database import Database
 from tests.chaos.application.telling import Teller
 from tests.chaos.facts import Balance, Known, Shut
@@ -22,7 +24,7 @@ _clock = time.monotonic
 def watch(teller: Teller) -> None:
     """Tell what the agent learns of the writer, and what it shuts down."""
     reading = threading.local()
-    clean_up = failover.Response._clean_up
+    clean_up = failover.FailoverHandler._clean_up
     shut_down = invalidation._shut_down
     judge, introduce = Detector.judge, Detector.introduce
 
@@ -61,7 +63,7 @@ def watch(teller: Teller) -> None:
             teller.tell(Known(_clock(), _clock(), id(self), writer))
         introduce(self, writer)
 
-    failover.Response._clean_up = watched_clean_up
+    failover.FailoverHandler._clean_up = watched_clean_up
     invalidation._shut_down = watched_shut_down
     Detector.judge = watched_judge
     Detector.introduce = watched_introduce
@@ -73,7 +75,9 @@ def balance(agent: Agent, database: Database, *, final: bool = False) -> Balance
     with agent.tracker.settled():
         books = list(agent.tracker.books.values())
         now_open = sum(
-            len(tracks) for cluster in agent.clusters for tracks in cluster.open.values()
+            len(tracks)
+            for cluster in agent.clusters
+            for tracks in agent.tracker.open(cluster).values()
         )
         return Balance(
             _clock(),

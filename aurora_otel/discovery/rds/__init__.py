@@ -1,0 +1,1 @@
+"""The RDS API as a source."""

@@ -1,0 +1,124 @@
+"""What the drivers over libmariadb, mysqlclient and mariadb, have in common.
+
+Both are opened with arguments, which are kept on the connection: the library may connect again by
+itself under the same object.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.protocol import ATTRIBUTE, Hooks, Login, Opening
+from aurora_otel.model.endpoints import Address
+
+# Where a connection keeps its login.
+LOGIN = f"{ATTRIBUTE}_login"
+_OTHER_NAMES = {"db": "database", "passwd": "password", "username": "user"}
+
+
+class Parameters(NamedTuple):
+    """What a connection was opened with.
+
+    Attributes:
+        values: the arguments, by name.
+        in_use: whether a result or a transaction of the application's may be open on it.
+    """
+
+    values: dict[str, Any]
+    in_use: bool = False
+
+    def __repr__(self) -> str:
+        return "<Parameters>"  # a secret is among them
+
+
+def keep_login(
+    hooks: Hooks,
+    connection: Any,
+    positional: Sequence[str],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """Keep on a connection what it was opened with.
+
+    Args:
+        hooks: where to report if that fails: a connection without it is not tracked.
+        connection: the connection.
+        positional: the parameters in their order.
+        args: of the call.
+        kwargs: of the call, under any of the parameters' names.
+    """
+
+    def keep() -> None:
+        values = dict(zip(positional, args, strict=False))
+        values |= {_OTHER_NAMES.get(name, name): value for name, value in kwargs.items()}
+        setattr(connection, LOGIN, Login(Parameters(values)))
+
+    hooks.guarded(keep)
+
+
+def opening(
+    connection: Any,
+    connect_again: Callable[[Any, dict[str, Any]], Any],
+    began: int,
+    *,
+    in_use: bool,
+) -> Opening:
+    """Return a connection that has just been opened, by the login that it keeps.
+
+    Args:
+        connection: the connection.
+        connect_again: connects it once more with these arguments, and returns it.
+        began: as in `Opening`.
+        in_use: as in `Parameters`.
+    """
+    parameters: Parameters = getattr(connection, LOGIN).parameters
+    again = functools.partial(connect_again, connection, parameters.values)
+    return Opening(connection, Login(parameters._replace(in_use=in_use)), again, began)
+
+
+def password(login: Login) -> str | None:
+    """Return it as the application wrote it; one in an option file is not seen."""
+    return login.parameters.values.get("password") or None
+
+
+def with_password(login: Login, password: str) -> Login:
+    """Replace it."""
+    values = {**login.parameters.values, "password": password}
+    return Login(login.parameters._replace(values=values))
+
+
+def arguments_of_ours(
+    values: dict[str, Any], not_ours: Collection[str], address: Address | None, timeout: float
+) -> dict[str, Any]:
+    """Return the arguments of a connection of ours.
+
+    Args:
+        values: those of an application's connection, by name.
+        not_ours: the names of what an application wants of its own sessions only.
+        address: where to; `None`: where those lead.
+        timeout: seconds; the library takes whole ones, so that connecting may take longer.
+    """
+    ours = {name: value for name, value in values.items() if name not in not_ours}
+    if address is not None:
+        ours |= {"host": address.host, "port": address.port}
+        ours.pop("unix_socket", None)
+    timeouts = ("connect_timeout", "read_timeout", "write_timeout")
+    ours |= dict.fromkeys(timeouts, mysql_family.whole_seconds(timeout))
+    return ours | {"autocommit": True}
+
+
+@contextlib.contextmanager
+def timing_out(timeout: float, error: type[Exception]) -> Iterator[None]:
+    """Make an `error` after `timeout` seconds a time-out: the library has none of its own."""
+    until = time.monotonic() + timeout
+    try:
+        yield
+    except error:
+        if time.monotonic() >= until:
+            raise TimeoutError from None
+        raise

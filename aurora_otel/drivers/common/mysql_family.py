@@ -1,0 +1,92 @@
+"""What the drivers of MySQL and MariaDB have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.protocol import Failure, Hooks, Traced, unmark
+from aurora_otel.model import symptoms
+
+# All of them reach MySQL's protocol; a MariaDB behind it is met as a plain MySQL.
+SYSTEM = "mysql"
+DEFAULT_PORT = 3306
+PROGRAM_NAME = "aurora-otel"
+# The methods of cursors that make a query span.
+TRACED_CALLS = ("callproc", "execute", "executemany")
+
+# After these there is no connection any more, whether or not the driver has noticed: server gone,
+# lost, lost with a reason, neither to be read from nor to be written to; MariaDB's "connection was
+# killed"; MySQL's idle timeout.
+_GONE = frozenset({2006, 2013, 2055, 5013, 5014, 1927, 4031})
+# Access denied, to a database, to a host; the other access denied; password expired; account
+# locked, on MySQL and on MariaDB.
+_LOGIN_REFUSED = frozenset({1044, 1045, 1130, 1698, 1820, 1862, 3118, 4151})
+
+
+def code_of(error: BaseException) -> tuple[int | None, str]:
+    """Return number and message of an error that carries both as its arguments."""
+    number, *rest = (*error.args, None)
+    return (number if isinstance(number, int) else None), " ".join(map(str, rest))
+
+
+def failure(errno: int | None, message: str, *, lost: bool, may_wait: bool = True) -> Failure:
+    """Return what an error means.
+
+    Args:
+        errno: its number, if it has one.
+        message: its text.
+        lost: whether the driver takes the connection for gone.
+        may_wait: as in `Failure`.
+    """
+    symptom = symptoms.of_mysql(errno, message, lost=lost)
+    return Failure(symptom, lost or is_gone(errno), may_wait)
+
+
+def loss() -> Failure:
+    """Return what a loss means of which the driver keeps the error to itself."""
+    return failure(None, "", lost=True)
+
+
+def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
+    """Report the end of the session that an object had before it connected anew, if it had one.
+
+    Args:
+        hooks: where to report.
+        connection: the object.
+        lost: whether the driver found it lost, and kept the error to itself.
+    """
+    track = unmark(connection)
+    if track is None:
+        return
+    if lost and not track.closed:
+        hooks.failed(track, loss)
+    hooks.closed(track)
+
+
+def trace(patches: Patches, cursor: type, traced: Traced, shown: Mapping[str, str]) -> None:
+    """Have a class of cursors make query spans; `shown` is as in `Traced`."""
+    for name in TRACED_CALLS:
+        patches.replace(cursor, name, traced(SYSTEM, getattr(cursor, name), attributes=shown))
+
+
+def is_gone(errno: int | None) -> bool:
+    """Whether this error leaves no connection, whatever the driver takes it for."""
+    return errno in _GONE
+
+
+def login_refused(errno: int | None) -> bool:
+    """Whether a connect with this error failed because the login is not valid."""
+    return errno in _LOGIN_REFUSED
+
+
+def text(value: bytes | bytearray | None) -> str | None:
+    """Return a value as what it says: Latin 1 refuses nothing, and what we ask for is ASCII."""
+    return None if value is None else value.decode("latin-1")
+
+
+def whole_seconds(timeout: float) -> int:
+    """Return `timeout` as the C libraries take it: in whole seconds, at least one."""
+    return max(1, math.ceil(timeout))

@@ -1,0 +1,134 @@
+"""mariadb (MariaDB Connector/Python).
+
+The hook sits in the initialiser of its Python class over a C one, through which its own pool
+connects, too. The C library may connect again under the same object, by `reconnect()` or, with
+`auto_reconnect`, by itself in any call: then the server's number for the session has changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from mariadb import Error
+from mariadb.connections import Connection
+from mariadb.cursors import Cursor
+
+from aurora_otel.drivers.common import libmariadb, mysql_family
+from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.mariadb import calls, session
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+    report_opened,
+)
+from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import sockets
+from aurora_otel.tracking.track import Track
+
+_SHOWN = {"database": "database", "host": "server_name", "port": "server_port", "user": "user"}
+
+
+class Adapter:
+    """The `Driver` for mariadb."""
+
+    name = "mariadb"
+    system = mysql_family.SYSTEM
+
+    def install(
+        self,
+        module: ModuleType,  # noqa: ARG002 - what is patched lies below it
+        hooks: Hooks,
+        traced: Traced | None,
+    ) -> Callable[[], None]:
+        """Patch the classes of connections and cursors."""
+        patches = Patches()
+
+        def initialise(
+            wrapped: Callable[..., Any],
+            connection: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> None:
+            began = time.time_ns()
+            wrapped(*args, **kwargs)
+            libmariadb.keep_login(hooks, connection, session.POSITIONAL, args, kwargs)
+            self._opened(hooks, connection, began)
+
+        patches.wrap(Connection, "__init__", initialise)
+        calls.watch_all(patches, hooks, self._opened)
+        if traced is not None:
+            mysql_family.trace(patches, Cursor, traced, _SHOWN)
+        return patches.undo
+
+    def _opened(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = False) -> None:
+        opening = functools.partial(_opening, in_use=in_use)
+        report_opened(hooks, self, opening, connection, began)
+
+    def address(self, connection: Any) -> Address:
+        """Return what the C library connected to; for a Unix socket, its path."""
+        host = connection.unix_socket or connection.server_name
+        return Address(host, connection.server_port or mysql_family.DEFAULT_PORT)
+
+    def backend_id(self, connection: Any) -> str | None:
+        """Return the thread id of the handshake."""
+        return str(connection.connection_id)
+
+    def fileno(self, connection: Any) -> int:
+        """Return the C library's descriptor, -1 once that is closed."""
+        sock = session.socket_of(connection)
+        return -1 if sock is None else sock.fd
+
+    def askable(self, connection: Any, login: Login) -> bool:
+        """Only before the application has it: a result that is on its way does not show."""
+        return (
+            not self.is_closed(connection)
+            and not login.parameters.in_use
+            and not hasattr(connection, ATTRIBUTE)
+            and not session.is_in_transaction(connection)
+        )
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run a statement with a cursor of ours."""
+        return session.ask(connection, statement, timeout)
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether its socket is closed."""
+        return session.socket_of(connection) is None
+
+    def discard(self, connection: Any) -> None:
+        """Shut its socket down: an object that was closed cannot connect again."""
+        sockets.shut_down(session.socket_of(connection))
+
+    def mark(self, connection: Any, track: Track) -> None:
+        """Set the attribute."""
+        setattr(connection, ATTRIBUTE, track)
+
+    def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
+        """Connect with the same arguments, below every patch."""
+        return session.Monitor(login.parameters.values, address, timeout)
+
+    def login_refused(self, error: Exception) -> bool:
+        """Go by the server's error number."""
+        return isinstance(error, Error) and mysql_family.login_refused(calls.number_of(error))
+
+    def password(self, login: Login) -> str | None:
+        """Return it as the application wrote it; one in an option file is not seen."""
+        return libmariadb.password(login)
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Replace it."""
+        return libmariadb.with_password(login, password)
+
+
+def _opening(connection: Any, began: int, *, in_use: bool) -> Opening:
+    session.note_session(connection)
+    return libmariadb.opening(connection, session.connect_again, began, in_use=in_use)

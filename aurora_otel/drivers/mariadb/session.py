@@ -1,0 +1,160 @@
+"""What we ask through `mariadb`, below every patch.
+
+Closing a connection while another thread uses it ends the process, and so may any look into its C
+part while its owner closes it. Whoever is not in the owner's thread goes by what is written down
+here: the connection's socket.
+"""
+
+# ruff: noqa: SLF001 - what the driver's classes over C ones need of those begins with a line
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any
+
+import mariadb
+from mariadb.connections import Connection
+from mariadb.constants import STATUS
+from mariadb.cursors import Cursor
+
+from aurora_otel.drivers.common import libmariadb, mysql_family
+from aurora_otel.drivers.common.deadline import deadline
+from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import sockets
+
+# On a connection: the session that it has.
+_SOCKET = f"{ATTRIBUTE}_socket"
+_SESSION = f"{ATTRIBUTE}_session"
+
+# The parameters in their order.
+POSITIONAL = ("dsn", "host", "user", "password", "database", "port", "unix_socket")
+# What an application wants of its own sessions only.
+_NOT_OURS = (
+    "converter",
+    "database",
+    "init_command",
+    "local_infile",
+    "reconnect",
+    "status_callback",
+)
+
+# Taken before they are patched.
+_autocommit = Connection.autocommit
+_execute = Cursor.execute
+_fetchall = Cursor.fetchall
+_reconnect = Connection.reconnect
+_close = mariadb._mariadb.connection.close
+
+
+class Unpatched(Connection):  # type: ignore[misc]
+    """A connection of ours: its initialiser was there before our patches."""
+
+    __init__ = Connection.__init__
+
+
+class Monitor:
+    """The `Monitor` for `mariadb`.
+
+    Args:
+        values: the arguments of an application's connection, by name.
+        address: where to; `None`: where those lead.
+        timeout: seconds; the C library takes whole ones, so that connecting may take longer.
+    """
+
+    def __init__(self, values: dict[str, Any], address: Address | None, timeout: float) -> None:
+        ours = libmariadb.arguments_of_ours(values, _NOT_OURS, address, timeout)
+        with libmariadb.timing_out(timeout, mariadb.Error):
+            self._connection = Unpatched(**ours)
+        note_session(self._connection)
+        self._at_work = threading.Lock()
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        """Run one statement."""
+        with self._at_work:
+            return ask(self._connection, statement, timeout)
+
+    def close(self) -> None:
+        """Say farewell and close the socket; only shut it down if another thread is at work."""
+        if not self._at_work.acquire(blocking=False):
+            self.abort()
+            return
+        try:
+            with contextlib.suppress(mariadb.Error):
+                _close(self._connection)
+        finally:
+            self._at_work.release()
+
+    def abort(self) -> None:
+        """Shut the socket down."""
+        sockets.shut_down(socket_of(self._connection))
+
+
+def note_session(connection: Any) -> None:
+    """Write down which session a connection has now; from its own thread."""
+    setattr(connection, _SOCKET, sockets.identify(connection._get_socket()))
+    setattr(connection, _SESSION, connection.connection_id)
+
+
+def is_another_session(connection: Any) -> bool:
+    """Whether it has connected again since that was written down; from its own thread."""
+    noted = vars(connection).get(_SESSION)
+    if noted is None or connection._closed:
+        return False
+    # Each server numbers its own sessions: on another one, this may have the same number.
+    return connection.connection_id != noted or bool(
+        connection.auto_reconnect and not is_lost(connection) and socket_of(connection) is None
+    )
+
+
+def is_lost(connection: Any) -> bool:
+    """Whether the C library has given its socket up; from its own thread."""
+    return bool(connection._closed) or connection._get_socket() < 0
+
+
+def socket_of(connection: Any) -> sockets.SocketId | None:
+    """Return its socket as long as that is open; from any thread."""
+    sock: sockets.SocketId | None = vars(connection).get(_SOCKET)
+    return sock if sock is not None and sockets.identify(sock.fd) == sock else None
+
+
+def ask(connection: Any, statement: str, timeout: float) -> Rows:
+    """Run one statement and leave nothing of it behind.
+
+    Raises:
+        TimeoutError: it took longer than `timeout` seconds.
+        mariadb.Error: the driver's own.
+    """
+    kept = connection._converter, connection._last_executed_statement
+    connection._converter = None
+    try:
+        with deadline(socket_of(connection), timeout, mariadb.Error):
+            cursor = Cursor(connection)
+            _execute(cursor, statement)
+            rows = _fetchall(cursor)
+            if is_in_transaction(connection):
+                # Without autocommit, a read may begin one, and the application would go on to see
+                # the state of now.
+                _execute(cursor, "ROLLBACK")
+    finally:
+        connection._converter, connection._last_executed_statement = kept
+    return [[_text(value) for value in row] for row in rows]
+
+
+def is_in_transaction(connection: Any) -> bool:
+    """Whether the server said so last."""
+    return bool(connection.server_status & STATUS.IN_TRANS)
+
+
+def connect_again(connection: Any, values: dict[str, Any]) -> Any:
+    """Connect the same object once more; it keeps the session that it has until that is done."""
+    _reconnect(connection)
+    # The library's own reconnecting forgets what the driver sets after a connect.
+    _autocommit.fset(connection, values.get("autocommit", False))
+    note_session(connection)
+    return connection
+
+
+def _text(value: Any) -> str | None:
+    return mysql_family.text(value) if isinstance(value, bytes | bytearray | None) else str(value)

@@ -1,0 +1,155 @@
+"""mysql-connector-python: `MySQLConnection`, and `CMySQLConnection` over a C library.
+
+Both inherit `connect`, which is also what connects again: in `reconnect()`, and so in the driver's
+own pool. It lies below the module's `connect`, which other instrumentations wrap. Which methods go
+to the network differs between the two.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+from mysql.connector import cursor as pure_cursors
+from mysql.connector import errors
+from mysql.connector.abstracts import MySQLConnectionAbstract
+
+from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.mysql_connector import calls, monitor, session
+from aurora_otel.drivers.protocol import (
+    ATTRIBUTE,
+    Hooks,
+    Login,
+    Monitor,
+    Opening,
+    Rows,
+    Traced,
+    report_opened,
+)
+from aurora_otel.model.endpoints import Address
+from aurora_otel.tracking.track import Track
+
+_SHOWN = {"database": "_database", "host": "_host", "port": "_port", "user": "_user"}
+
+
+class Adapter:
+    """The `Driver` for mysql-connector-python."""
+
+    name = "mysql-connector"
+    system = mysql_family.SYSTEM
+
+    def install(
+        self,
+        module: ModuleType,  # noqa: ARG002 - what is patched lies below it
+        hooks: Hooks,
+        traced: Traced | None,
+    ) -> Callable[[], None]:
+        """Patch both classes and what they inherit; for query spans also the cursors."""
+        patches = Patches()
+
+        def connect(
+            wrapped: Callable[..., Any],
+            connection: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> None:
+            began = time.time_ns()
+            mysql_family.end(hooks, connection, lost=False)
+            unix_socket = kwargs.get("unix_socket", connection._unix_socket)  # noqa: SLF001 - public only later
+            first = functools.partial(wrapped, *args, **kwargs)
+            session.of(connection).connect(connection, unix_socket, first)
+            if traced is not None:
+                hooks.guarded(session.keep_spans_apart, connection)
+            report_opened(hooks, self, _opening, connection, original, began)
+
+        original = MySQLConnectionAbstract.connect
+        patches.wrap(MySQLConnectionAbstract, "connect", connect)
+        calls.watch_all(patches, hooks)
+        if traced is not None:
+            spanned = functools.partial(
+                traced, self.system, attributes=_SHOWN, connection_of=_connection_of
+            )
+            for cursor in _cursors():
+                for name in set(mysql_family.TRACED_CALLS) & vars(cursor).keys():
+                    patches.replace(cursor, name, spanned(getattr(cursor, name)))
+        return patches.undo
+
+    def address(self, connection: Any) -> Address:
+        """Return what it was told to connect to; for a Unix socket, its path."""
+        host = connection.unix_socket or connection.server_host
+        return Address(host, int(connection.server_port))
+
+    def backend_id(self, connection: Any) -> str | None:
+        """Return the thread id of the handshake."""
+        return str(connection.connection_id)
+
+    def fileno(self, connection: Any) -> int:
+        """Return the socket's descriptor; below 0 if it is closed, or cannot be told."""
+        sock = session.of(connection).socket(connection)
+        return -1 if sock is None else sock.fd
+
+    def askable(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """Not in a transaction, nor in a result, nor in the sandbox of an expired password."""
+        return not (
+            self.is_closed(connection)
+            or connection.in_transaction
+            or session.of(connection).is_busy(connection)
+            or session.is_sandboxed(connection)
+        )
+
+    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+        """Run a statement below the cursors.
+
+        On a C connection whose socket could not be told, there is nothing to keep the time with.
+        """
+        return session.of(connection).ask(connection, statement, timeout)
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether it was closed; a lost one is not, for the driver."""
+        return session.of(connection).is_closed(connection)
+
+    def discard(self, connection: Any) -> None:
+        """Shut its socket down, so that closing it cannot block, and close it."""
+        session.discard(connection)
+
+    def mark(self, connection: Any, track: Track) -> None:
+        """Set the attribute."""
+        setattr(connection, ATTRIBUTE, track)
+
+    def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
+        """Connect with the same login, below every patch."""
+        return monitor.Monitor(login.parameters, address, timeout)
+
+    def login_refused(self, error: Exception) -> bool:
+        """Go by the server's error number."""
+        return isinstance(error, errors.Error) and mysql_family.login_refused(error.errno)
+
+    def password(self, login: Login) -> str | None:
+        """Return it as the application wrote it."""
+        return login.parameters["_password1"] or login.parameters["_password"] or None
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Replace the first one, under both of its names."""
+        return Login({**login.parameters, "_password": password, "_password1": ""})
+
+
+def _cursors() -> Iterable[type]:
+    modules = [pure_cursors, *([] if session.c_cursors is None else [session.c_cursors])]
+    return [each for module in modules for each in vars(module).values() if isinstance(each, type)]
+
+
+def _connection_of(cursor: Any) -> Any:
+    # Some cursors have a weak proxy, and a closed one nothing.
+    try:
+        return cursor._connection.get_self()  # noqa: SLF001 - public on no version
+    except (AttributeError, ReferenceError):
+        return None
+
+
+def _opening(connection: Any, connect: Callable[..., None], began: int) -> Opening:
+    again = functools.partial(session.connect_again, connection, connect)
+    return Opening(connection, Login(monitor.login_of(connection)), again, began)

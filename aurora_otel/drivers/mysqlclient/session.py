@@ -1,0 +1,135 @@
+"""What we ask through mysqlclient, below its cursors and every patch."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from typing import Any
+
+from MySQLdb import Error, ProgrammingError, _mysql
+from MySQLdb.connections import Connection
+
+from aurora_otel.drivers.common import libmariadb, mysql_family
+from aurora_otel.drivers.common.deadline import deadline
+from aurora_otel.drivers.protocol import Rows
+from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import sockets
+
+# The parameters that can be given by position without being given twice.
+POSITIONAL = ("host", "user", "password", "database", "port", "unix_socket")
+# What an application wants of its own sessions only.
+_NOT_OURS = ("conv", "cursorclass", "database", "init_command", "local_infile", "sql_mode")
+
+
+class Unpatched(Connection):  # type: ignore[misc]
+    """A connection of ours: its initialiser was there before our patches."""
+
+    __init__ = Connection.__init__
+
+
+class Monitor:
+    """The `Monitor` for mysqlclient.
+
+    Args:
+        values: the arguments of an application's connection, by name.
+        address: where to; `None`: where those lead.
+        timeout: seconds; libmariadb takes whole ones, so that connecting may take longer.
+    """
+
+    def __init__(self, values: dict[str, Any], address: Address | None, timeout: float) -> None:
+        ours = libmariadb.arguments_of_ours(values, _NOT_OURS, address, timeout)
+        with libmariadb.timing_out(timeout, Error):
+            self._connection = Unpatched(**ours)
+        self._socket = sockets.identify(self._connection.fileno())
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        """Run one statement."""
+        return ask(self._connection, statement, timeout)
+
+    def close(self) -> None:
+        """Say farewell and close the socket."""
+        close(self._connection)
+
+    def abort(self) -> None:
+        """Shut the socket down."""
+        sockets.shut_down(self._socket)
+
+
+def ask(connection: Any, statement: str, timeout: float) -> Rows:
+    """Run one statement and leave nothing of it behind.
+
+    Raises:
+        TimeoutError: it took longer than `timeout` seconds; the connection is closed.
+        MySQLdb.Error: the server refused it.
+        BaseException: something came in between, an interrupt perhaps; the connection is closed.
+    """
+    until = time.monotonic() + timeout
+    try:
+        with deadline(sockets.identify(connection.fileno()), timeout, Error):
+            rows = _run(connection, statement, until)
+            if not connection.get_autocommit():
+                # The read may have begun a transaction, which mysqlclient does not show; the
+                # application would go on to see the state of now.
+                _run(connection, "ROLLBACK", until)
+    except BaseException as error:
+        refused = isinstance(error, Error) and not mysql_family.is_gone(
+            mysql_family.code_of(error)[0]
+        )
+        if not refused:
+            # What is left of the answer would be taken for that to the next statement; and of a
+            # lost one, mysqlclient goes on thinking that it is open.
+            close(connection)
+        raise
+    return [[mysql_family.text(value) for value in row] for row in rows]
+
+
+def fileno(connection: Any) -> int:
+    """Return libmariadb's descriptor, -1 if it cannot be had now."""
+    try:
+        return int(connection.fileno())
+    except Error:
+        return -1
+
+
+def session(connection: Any) -> tuple[int, sockets.SocketId | None]:
+    """Return what tells a connection's session from another one under the same object.
+
+    The server's number alone does not: each server numbers its own sessions.
+    """
+    return connection.thread_id(), sockets.identify(fileno(connection))
+
+
+def is_closed(connection: Any) -> bool:
+    """Return whether it was closed; a lost connection is not.
+
+    This is not read from `open`: after `ping(True)` that stays true for ever.
+    """
+    try:
+        connection.fileno()
+    except ProgrammingError:
+        # A call of another thread is in flight on it: mysqlclient lets nobody else near.
+        return False
+    except Error:
+        return True
+    return False
+
+
+def close(connection: Any) -> None:
+    """Close a connection past the hook on `close`, if it is open."""
+    with contextlib.suppress(Error):
+        _mysql.connection.close(connection)
+
+
+def _run(connection: Any, statement: str, until: float) -> Any:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    _mysql.connection.send_query(connection, statement.encode())
+    # Most of the waiting is done here, where a signal can interrupt it.
+    if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        raise TimeoutError
+    _mysql.connection.read_query_result(connection)
+    if not connection.field_count():
+        return ()
+    # No converters: every value is bytes.
+    return _mysql.result(connection, 0, {}).fetch_row(0, 0)

@@ -1,0 +1,137 @@
+"""pg8000's sessions below its public classes: asked within a deadline, dropped, opened anew."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pg8000 import core
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from aurora_otel.drivers.common.deadline import deadline
+from aurora_otel.drivers.protocol import Rows
+from aurora_otel.runtime import sockets
+
+
+def fileno(connection: Any) -> int:
+    """Return the descriptor of a connection's socket, also under TLS; -1 once it is closed."""
+    sock = connection._usock  # noqa: SLF001 - shown nowhere else
+    return -1 if sock is None else int(sock.fileno())
+
+
+def ask(connection: Any, statement: str, timeout: float) -> Rows:
+    """Run a statement in a simple query: no transaction is begun, no converter is used.
+
+    Raises:
+        TimeoutError: it took longer than `timeout` seconds; the connection is dropped.
+        DatabaseError: the server refused it.
+        BaseException: something came in between, an interrupt perhaps; the connection is dropped.
+    """
+    sock = connection._usock  # noqa: SLF001 - as above
+    limit, status = sock.gettimeout(), connection._transaction_status  # noqa: SLF001 - as above
+    answer = _Answer(statement)
+    sock.settimeout(timeout)
+    try:
+        # The socket's own limit is for each piece of an answer, which may have no end.
+        with deadline(sockets.identify(sock.fileno()), timeout, Exception):
+            connection.send_QUERY(statement)
+            core._flush(connection._sock)  # noqa: SLF001 - pg8000's own way of sending
+            connection.handle_messages(answer)
+    except DatabaseError:
+        raise  # which came with a complete answer
+    except BaseException as error:
+        # What is left of the answer would be taken for that to the next statement.
+        drop(connection)
+        if isinstance(error.__cause__, TimeoutError):
+            raise TimeoutError from error
+        raise
+    finally:
+        if connection._usock is not None:  # noqa: SLF001 - as above
+            sock.settimeout(limit)
+            # `None` before the application's first statement.
+            connection._transaction_status = status  # noqa: SLF001 - as above
+    return answer.rows or ()
+
+
+def drop(connection: Any) -> None:
+    """Close a connection's socket, past the hook on `close`; never raises or blocks."""
+    _leave(vars(connection))
+    connection._usock = connection._sock = None  # noqa: SLF001 - as pg8000's `close` does
+
+
+@contextlib.contextmanager
+def second_attempt(connection: Any) -> Iterator[None]:
+    """Connect anew under the same object; without success it stays as it was."""
+    before = vars(connection).copy()
+    try:
+        yield
+    except BaseException:
+        vars(connection).clear()
+        vars(connection).update(before)
+        raise
+    _leave(before)
+
+
+class Session:
+    """A connection of ours, made below every patch: a `Monitor`.
+
+    Args:
+        parameters: what to connect with.
+        timeout: seconds that each of its steps may take.
+
+    Raises:
+        TimeoutError: one took longer.
+        Exception: pg8000's own.
+    """
+
+    def __init__(self, parameters: dict[str, Any], timeout: float) -> None:
+        self._connection = object.__new__(core.CoreConnection)
+        plain = inspect.unwrap(core.CoreConnection.__init__)
+        try:
+            plain(self._connection, **parameters, timeout=timeout)
+        except (InterfaceError, OSError) as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise TimeoutError from error
+            raise
+        self._socket = sockets.identify(fileno(self._connection))
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        """Run one statement; as `Monitor.ask`."""
+        return ask(self._connection, statement, timeout)
+
+    def close(self) -> None:
+        """Close it."""
+        drop(self._connection)
+
+    def abort(self) -> None:
+        """Shut its socket down."""
+        sockets.shut_down(self._socket)
+
+
+class _Answer(core.Context):  # type: ignore[misc]
+    """Takes the values as the server wrote them, whatever converters the application has."""
+
+    @property
+    def input_funcs(self) -> list[Callable[[str], str]]:
+        return [str] * len(self.columns or ())
+
+    @input_funcs.setter
+    def input_funcs(self, _: Any) -> None:
+        """pg8000 sets what it would convert with."""
+
+
+def _leave(state: dict[str, Any]) -> None:
+    """Say farewell on the socket among a connection's attributes, and close it."""
+    stream, sock = state["_sock"], state["_usock"]
+    if sock is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        sock.settimeout(0)
+        # Under TLS a server logs an error for each client that leaves without a word.
+        stream.write(core.TERMINATE_MSG)
+        stream.flush()
+    for each in (stream, sock):
+        with contextlib.suppress(OSError, ValueError):
+            each.close()

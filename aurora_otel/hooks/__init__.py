@@ -1,0 +1,1 @@
+"""What happens at each moment of a connection: one file a moment."""

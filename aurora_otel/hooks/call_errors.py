@@ -1,0 +1,77 @@
+"""Errors of calls: which are symptoms, and what a call with one waits for."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from aurora_otel.drivers.protocol import Failure
+from aurora_otel.hooks.opening import Openings
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.tracking.track import Track
+
+# Between two looks at what another thread is about to do: seconds.
+_STEP = 0.001
+
+
+class CallErrors:
+    """Responds to the errors of calls.
+
+    Attributes:
+        deferred: symptoms of hooks that could not wait, for the background loop.
+
+    Args:
+        context: what it works with.
+        openings: identifies a connection again.
+        wake: has the background loop run now.
+    """
+
+    def __init__(self, context: AgentContext, openings: Openings, wake: Callable[[], None]) -> None:
+        self.deferred: deque[tuple[Track, Symptom]] = deque()
+        self._context = context
+        self._openings = openings
+        self._wake = wake
+
+    def respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
+        """Take note of an error of the agent's own connection; refresh if it is a symptom.
+
+        Args:
+            track: of the connection.
+            failure: what the error means.
+            may_wait: whether the call may wait for a verdict.
+        """
+        deadline = self._context.clock() + self._context.config.settings.refresh_timeout
+        known_as_lost, track.lost = track.lost, track.lost or failure.lost
+        symptom = failure.symptom
+        # What we invalidated, the application closed, or is gone already, says nothing new.
+        gone = known_as_lost or track.closed or not track.is_tracked
+        if symptom is None or not track.cluster.is_ours:
+            return
+        if not gone:
+            self._note(track, symptom, may_wait=may_wait)
+        if symptom is Symptom.READ_ONLY and may_wait:
+            self._wait_until_invalidated(track, deadline)
+
+    def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> None:
+        if symptom is Symptom.READ_ONLY and not track.refused:
+            track.refused = True
+            self._context.tracker.note(track)
+        if not may_wait:
+            self.deferred.append((track, symptom))
+            self._wake()
+            return
+        if track.instance is None:
+            self._openings.identify_again(track)
+        if track.cluster.is_aurora:
+            track.cluster.monitor.symptom(symptom, suspect=track.instance)
+
+    def _wait_until_invalidated(self, track: Track, deadline: float) -> None:
+        """Wait, if a connection is being invalidated, until that is done, or until `deadline`.
+
+        A verdict claims all of them first, and shuts them down one by one: a call that returned
+        meanwhile would have the next write refused, too.
+        """
+        while track.is_being_invalidated and self._context.clock() < deadline:
+            time.sleep(_STEP)

@@ -1,0 +1,74 @@
+"""Checkouts of pooled connections: may this one be handed out?"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from aurora_otel.drivers.protocol import ATTRIBUTE
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.runtime import sockets
+from aurora_otel.settings import Mode
+from aurora_otel.tracking.track import Track
+
+
+class Checkouts:
+    """Judges the connections of pools.
+
+    Args:
+        context: what it works with.
+    """
+
+    def __init__(self, context: AgentContext) -> None:
+        self._context = context
+
+    def is_usable(self, connection: Any) -> bool:
+        """Whether a pool may hand `connection` out; looks at the topology first, if one is due."""
+        shield = self._context.config.shield
+        if shield.is_inside:
+            return True
+        return shield.run("judge a pooled connection", self._judge, connection) is not False
+
+    def is_invalidated(self, connection: Any) -> bool:
+        """Whether we have taken `connection` out of use; looks at nothing."""
+        shield = self._context.config.shield
+        return (
+            shield.run("judge a connection that failed", self._was_invalidated, connection) is True
+        )
+
+    def _was_invalidated(self, connection: Any) -> bool:
+        track = _track_of(connection)
+        return track is not None and self._is_unusable(track)
+
+    def _judge(self, connection: Any) -> bool:
+        track = _track_of(connection)
+        if track is None or not track.cluster.is_ours:
+            return True
+        if track.is_tracked and track.socket and sockets.has_hung_up(track.socket):
+            self._note_hang_up(track)
+        if track.cluster.alert:
+            track.cluster.monitor.refresh_if_due(wait=True)
+        return not self._is_unusable(track)
+
+    def _is_unusable(self, track: Track) -> bool:
+        if self._context.config.settings.mode is Mode.OBSERVE or not track.cluster.is_ours:
+            return False
+        return track.hung_up or track.is_unusable
+
+    def _note_hang_up(self, track: Track) -> None:
+        track.hung_up = True
+        self._context.tracker.note(track)
+        if track.cluster.is_aurora:
+            # Nobody needs the answer now: this connection is replaced, whatever it says.
+            monitor = track.cluster.monitor
+            monitor.symptom(Symptom.HUNG_UP, suspect=track.instance, wait=False)
+
+
+def _track_of(connection: Any) -> Track | None:
+    track = getattr(connection, ATTRIBUTE, None)
+    if isinstance(track, Track):
+        return track
+    # A C type may take no attribute; but a track is a weak reference to its connection.
+    found = (each for each in weakref.getweakrefs(connection) if isinstance(each, Track))
+    return next(found, None)

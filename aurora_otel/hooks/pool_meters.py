@@ -1,0 +1,225 @@
+"""What is known of each pool of the application, for the metrics of pools."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import weakref
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from aurora_otel.monitoring.context import Config
+from aurora_otel.pools.protocol import Description, Gauges
+from aurora_otel.telemetry import pool_metrics
+from aurora_otel.telemetry.names import Metric
+from aurora_otel.telemetry.observations import Observations
+
+
+class Meter:
+    """Measures one pool, and whatever takes its place under the same name.
+
+    Args:
+        name: the pool's name in telemetry.
+        now: what is in force at the moment.
+    """
+
+    def __init__(self, name: str, now: Config) -> None:
+        self._attributes = {pool_metrics.POOL_NAME: name}
+        self._now = now
+        self._owner: Callable[[], Any] = lambda: None
+        self._read: Callable[[Any], Gauges] = lambda _: Gauges()
+        self._pools: dict[int, weakref.ref[Any]] = {}
+        self._callers: set[_Waiting] = set()
+        self._lock = threading.Lock()
+        self._timeouts = 0
+        self._lent: dict[int, float] = {}
+        self._used: deque[float] = deque()
+
+    def waiting(self, timed_out: type[Exception] | tuple[type[Exception], ...]) -> _Waiting:
+        """Measure a checkout: a caller waits for a connection while the block lasts.
+
+        Args:
+            timed_out: what the block raises when the caller has waited in vain.
+        """
+        return _Waiting(self._callers, self._waited, timed_out, self._gave_up)
+
+    @contextlib.contextmanager
+    def creating(self) -> Iterator[None]:
+        """Measure the block, which opens a connection."""
+        began = time.monotonic()
+        yield
+        self._record(pool_metrics.CREATE_TIME, time.monotonic() - began)
+
+    def lent(self, connection: Any) -> None:
+        """Take note that a connection was handed out."""
+        self._lent[id(connection)] = time.monotonic()
+        if self._used:
+            self.tell()
+
+    def returned(self, connection: Any) -> None:
+        """Take note that a connection is back. Only appends.
+
+        SQLAlchemy returns a leaked connection from a weakref callback, which may strike under the
+        SDK's own lock.
+        """
+        began = self._lent.pop(id(connection), None)
+        if began is not None:
+            self._used.append(time.monotonic() - began)
+
+    def tell(self) -> None:
+        """Record what was returned since the last call."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._record(pool_metrics.USE_TIME, self._used.popleft())
+
+    def adopt(self, pool: Any, description: Description) -> bool:
+        """Measure `pool`, too, if it has the same owner, or there is no other one."""
+        owner = self._owner()
+        if owner is not description.owner and (owner is not None or self._pools):
+            return False
+        if owner is None:
+            self._owner = weakref.ref(description.owner)
+            self._read = description.read
+        key, pools = id(pool), self._pools
+        pools[key] = weakref.ref(pool, lambda _: pools.pop(key, None))
+        return True
+
+    def gauges(self) -> Gauges:
+        """Return what the pool tells of itself now."""
+        pools = filter(None, [pool() for pool in list(self._pools.values())])
+        read = [self._read(pool) for pool in pools]
+        sums = (_sum(values) for values in zip(*read, strict=True)) if read else ()
+        found = Gauges(*sums)
+        return found if found.used is not None else found._replace(used=len(self._lent))
+
+    @property
+    def pending(self) -> int:
+        """How many callers wait now. Pools that count them go on counting who has given up."""
+        return len(self._callers)
+
+    @property
+    def timeouts(self) -> int:
+        """How many callers waited in vain so far."""
+        return self._timeouts
+
+    def _waited(self, seconds: float) -> None:
+        self._record(pool_metrics.WAIT_TIME, seconds)
+
+    def _gave_up(self) -> None:
+        with self._lock:
+            self._timeouts += 1
+
+    def _record(self, metric: Metric, seconds: float) -> None:
+        self._now.instruments.record(metric, seconds, self._attributes)
+
+
+class _Waiting:
+    """A caller that waits, while the block lasts: no generator, which takes twice as long.
+
+    Args:
+        callers: all that wait.
+        waited: told how many seconds it took, if that was not in vain.
+        timed_out: what the block raises when it was.
+        gave_up: told then.
+    """
+
+    __slots__ = ("_began", "_callers", "_gave_up", "_timed_out", "_waited")
+
+    def __init__(
+        self,
+        callers: set[_Waiting],
+        waited: Callable[[float], None],
+        timed_out: type[Exception] | tuple[type[Exception], ...],
+        gave_up: Callable[[], None],
+    ) -> None:
+        self._callers = callers
+        self._waited = waited
+        self._timed_out = timed_out
+        self._gave_up = gave_up
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+        self._callers.add(self)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._callers.discard(self)
+        if kind is None:
+            self._waited(time.monotonic() - self._began)
+        elif issubclass(kind, self._timed_out):
+            self._gave_up()
+
+
+class Meters:
+    """The meters of all pools, by their names.
+
+    Args:
+        now: what is in force at the moment.
+    """
+
+    def __init__(self, now: Config) -> None:
+        self._now = now
+        self._by_name: dict[str, Meter] = {}
+        self._by_pool: dict[int, tuple[weakref.ref[Any], Meter]] = {}
+
+    def of(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        """Return the meter of `pool`.
+
+        Args:
+            pool: the pool.
+            describe: returns what is to be known of it; called when it is met first.
+        """
+        found = self._by_pool.get(id(pool))
+        return found[1] if found is not None else self._meet(pool, describe)
+
+    def observations(self) -> Observations:
+        """Return what the observable metrics of pools read. A name that was shown stays."""
+        found: Observations = defaultdict(dict)
+        for name, meter in list(self._by_name.items()):
+            meter.tell()
+            gauges = meter.gauges()
+            values = (
+                (pool_metrics.COUNT, (name, pool_metrics.IDLE), gauges.idle),
+                (pool_metrics.COUNT, (name, pool_metrics.USED), gauges.used),
+                (pool_metrics.MAX, (name,), gauges.max),
+                (pool_metrics.IDLE_MAX, (name,), gauges.idle_max),
+                (pool_metrics.IDLE_MIN, (name,), gauges.idle_min),
+                (pool_metrics.PENDING, (name,), meter.pending),
+                (pool_metrics.TIMEOUTS, (name,), meter.timeouts),
+            )
+            for metric, key, value in values:
+                if value is not None:
+                    found[metric.name][key] = value
+        return found
+
+    def _meet(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        met = self._now.shield.run("meet a pool", self._keep, pool, describe)
+        return met or Meter("", self._now)
+
+    def _keep(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+        meter = self._named(pool, describe())
+        pools, key = self._by_pool, id(pool)
+        pools[key] = weakref.ref(pool, lambda _: pools.pop(key, None)), meter
+        return meter
+
+    def _named(self, pool: Any, description: Description) -> Meter:
+        """Return the meter under the first name of `name`, `name-2`, … that `pool` may have.
+
+        Names are limited in number: what is beyond is counted as `other`, as far as it can be told
+        without asking the pools.
+        """
+        number, name = 1, description.name
+        while name in self._by_name or len(self._by_name) < pool_metrics.MOST_POOLS:
+            meter = self._by_name.setdefault(name, Meter(name, self._now))
+            if meter.adopt(pool, description):
+                return meter
+            number += 1
+            name = f"{description.name}-{number}"
+        return self._by_name.setdefault(pool_metrics.OTHER, Meter(pool_metrics.OTHER, self._now))
+
+
+def _sum(values: tuple[int | None, ...]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

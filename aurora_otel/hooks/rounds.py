@@ -1,0 +1,171 @@
+"""What the background loop does: prunes, and notices what no call reports."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+
+from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
+
+from aurora_otel.drivers.protocol import Driver
+from aurora_otel.model.groups import PruneReason
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.runtime import sockets
+from aurora_otel.settings import Settings
+from aurora_otel.telemetry import log, names
+from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.track import Track
+
+# Stuck calls and due looks are refreshed for this often, in seconds; a shorter STUCK_AFTER more often.
+_OFTEN = 1.0
+# Longer than it takes a driver to say farewell to the server and to close its socket: seconds.
+_CLOSING = 0.05
+
+
+class Rounds:
+    """The rounds of the background loop.
+
+    Args:
+        context: what it works with.
+        drivers: by name, those that connected.
+        deferred: symptoms of hooks that could not wait.
+    """
+
+    def __init__(
+        self,
+        context: AgentContext,
+        drivers: Mapping[str, Driver],
+        deferred: deque[tuple[Track, Symptom]],
+    ) -> None:
+        self._context = context
+        self._drivers = drivers
+        self._deferred = deferred
+        self._next_prune = context.clock() + context.config.settings.prune_interval
+        # When a call that does not return was seen to be stuck, and how old it may get now.
+        self._stuck: dict[Track, tuple[float, float]] = {}
+        self._pruned: deque[PruneReason] = deque()
+
+    def tick(self) -> float:
+        """Do what is due; return the seconds until something is due again."""
+        context, settings = self._context, self._context.config.settings
+        context.config.shield.run("background loop", self._round, settings)
+        often = min(_OFTEN, settings.stuck_after / 4) if settings.stuck_after else _OFTEN
+        return max(0.01, min(often, self._next_prune - context.clock()))
+
+    def _round(self, settings: Settings) -> None:
+        context = self._context
+        context.tracker.drain()
+        self._merge_duplicates()
+        self._respond_to_deferred()
+        self._refresh_where_due()
+        self._find_stuck_calls(settings.stuck_after)
+        for cluster in self._context.clusters:
+            cluster.monitor.ask_for_events()
+        self.report_ended()
+        # A shorter interval may have been set meanwhile.
+        soonest = context.clock() + settings.prune_interval
+        self._next_prune = min(self._next_prune, soonest)
+        if context.clock() >= self._next_prune:
+            self._next_prune = soonest
+            self._prune()
+
+    def report_ended(self) -> None:
+        """Tell of the connections that ended since the last call; from any thread."""
+        for track, reason in self._context.tracker.take_ended():
+            group = track.group
+            attributes = {names.CLUSTER_ID: group.cluster, DB_SYSTEM_NAME: group.system}
+            attributes[names.DRIVER] = group.driver
+            lifetime = self._context.clock() - track.opened_at
+            self._context.config.instruments.record(names.LIFETIME, lifetime, attributes)
+            if reason is not None:
+                self._pruned.append(reason)
+                attributes[names.INSTANCE_ID] = group.instance
+                log.pruned({**attributes, names.PRUNE_REASON: reason.value})
+
+    def _merge_duplicates(self) -> None:
+        for winner, loser in self._context.clusters.merge_duplicates():
+            self._context.tracker.absorb(winner, loser)
+            loser.monitor.hand_over(winner.monitor)
+
+    def _respond_to_deferred(self) -> None:
+        while self._deferred:
+            track, symptom = self._deferred.popleft()
+            # Its owner may have closed it meanwhile: a symptom it was all the same.
+            if track.cluster.is_ours and track.cluster.is_aurora and not track.is_unusable:
+                monitor = track.cluster.monitor
+                monitor.symptom(symptom, suspect=track.instance, wait=False)
+
+    def _refresh_where_due(self) -> None:
+        for cluster in self._context.clusters:
+            if cluster.alert:
+                cluster.monitor.refresh_if_due(wait=False)
+
+    def _find_stuck_calls(self, stuck_after: float) -> None:
+        if not stuck_after:
+            return
+        now = self._context.clock()
+        still: dict[Track, tuple[float, float]] = {}
+        for cluster in self._context.clusters:
+            look = False
+            for track in self._context.tracker.tracks(cluster):
+                since = track.in_flight_since
+                if not since or now - since < stuck_after:
+                    continue
+                # Less and less often for the same call.
+                seen_since, limit = self._stuck.get(track, (since, stuck_after))
+                if seen_since != since:
+                    limit = stuck_after
+                if now - since >= limit:
+                    look, limit = True, 2 * (now - since)
+                still[track] = (since, limit)
+            if look and cluster.is_aurora:
+                cluster.monitor.refresh_for_stuck_call()
+        self._stuck = still
+
+    def _prune(self) -> None:
+        began = time.time_ns()
+        for cluster in self._context.clusters:
+            self._context.config.shield.run("prune connections", self._prune_cluster, cluster)
+        self.report_ended()
+        reasons: Counter[PruneReason] = Counter()
+        while self._pruned:
+            reasons[self._pruned.popleft()] += 1
+        if reasons:
+            self._context.config.spans.prune_connections(began, reasons)
+
+    def _prune_cluster(self, cluster: Cluster) -> None:
+        tracker = self._context.tracker
+        tracks = tracker.tracks(cluster)
+        closed = [track for track in tracks if self._is_closed(track)]
+        gone = _hung_up(tracks)
+        if not closed and not gone:
+            return
+        # One that is just now closed by its own finaliser looks the same for a moment. By the end
+        # of it, that is noted, and the socket is gone. A call of `close` is a call in flight.
+        time.sleep(_CLOSING)
+        tracker.prune(closed, PruneReason.CLOSED)
+        gone = _hung_up(gone)
+        if tracker.prune(gone, PruneReason.HUNG_UP) and cluster.is_aurora:
+            suspect = gone[0].instance
+            cluster.monitor.symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
+
+    def _is_closed(self, track: Track) -> bool:
+        connection = track()
+        if connection is None or track.in_flight_since:
+            return False
+        ask = self._drivers[track.group.driver].is_closed
+        is_closed = self._context.config.shield.run("ask a driver's file", ask, connection)
+        # Some drivers let go of a lost connection's socket, and take it for open all the same.
+        return bool(is_closed) or _has_no_socket(track)
+
+
+def _has_no_socket(track: Track) -> bool:
+    sock = track.socket
+    return sock is not None and sockets.identify(sock.fd) != sock
+
+
+def _hung_up(tracks: Iterable[Track]) -> list[Track]:
+    """Return those of the idle ones whose server has hung up; the others find out themselves."""
+    return sockets.hung_up((t, t.socket) for t in tracks if t.socket and not t.in_flight_since)

@@ -1,0 +1,261 @@
+"""Symptoms and verdicts in, decisions out: what one cluster's history means.
+
+Pure: no I/O, no clock, no threads. Times are seconds of the monotonic clock and are passed in.
+Nothing is ever decided on a symptom, or on what a view names: only a verdict decides, and it
+decides by state (is this connection stale?), never by event (did the writer change just now?).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Role, Verdict
+
+# While no writer confirms itself, the look after a symptom is repeated: no sooner than after this
+# many seconds, and after this share of the time that it has taken already.
+FIRST_STEP = 0.05
+PATIENCE = 0.1
+# In the window, looks become rarer by this factor, down to one in this many seconds.
+BACKOFF = 1.5
+RAREST = 15.0
+
+
+class Cause(str, Enum):
+    """Why a connection is stale."""
+
+    WRITER_CHANGED = "writer_changed"
+    MISROUTED = "misrouted"
+    WRITE_REFUSED = "write_refused"
+
+
+class ConnectionFacts(Protocol):
+    """What the rule of staleness asks of a connection."""
+
+    @property
+    def instance(self) -> str | None:
+        """The instance that it landed on, if that is known."""
+
+    @property
+    def role(self) -> Role:
+        """That instance's role when the connection was opened."""
+
+    @property
+    def endpoint_type(self) -> EndpointType:
+        """How it was opened."""
+
+    @property
+    def opened_at(self) -> float:
+        """When it was opened."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether a write on it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSymptom:
+    """The first symptom since the last verdict: its kind, and when it was seen."""
+
+    kind: Symptom
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a verdict means.
+
+    Attributes:
+        old_writer: the former writer, if the verdict names another.
+        first_symptom: the symptom that the verdict explains, if there was one.
+    """
+
+    old_writer: str | None
+    first_symptom: FirstSymptom | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a cluster is refreshed at.
+
+    Attributes:
+        window: seconds after a symptom in which calls look first.
+        interval: seconds between two looks in the window, at first.
+    """
+
+    window: float
+    interval: float
+
+
+class Detector:
+    """What is known of one cluster's writer, and when to look again.
+
+    Attributes:
+        writer: the known writer: it said so itself.
+        changes: how often a verdict named another writer.
+        first_symptom: the first symptom that no verdict has explained yet.
+        pace: how often to look.
+
+    Args:
+        pace: how often to look.
+        random: a number in [0, 1), for the jitter: many processes see one failover at one moment.
+    """
+
+    def __init__(self, pace: Pace, random: Callable[[], float]) -> None:
+        self.writer: str | None = None
+        self.changes = 0
+        self.first_symptom: FirstSymptom | None = None
+        self.pace = pace
+        self._random = random
+        self._changed_at = float("-inf")
+        self._known_until: dict[str, float] = {}
+        self._judged = float("-inf")
+        self._window_until = float("-inf")
+        self._next_refresh = float("-inf")
+        self._interval = pace.interval
+        self._retry_at = float("-inf")
+        # Since when a symptom waits for a writer to confirm itself.
+        self._waiting_since: float | None = None
+
+    # The window.
+
+    def symptom(self, kind: Symptom, now: float) -> bool:
+        """Take note of a symptom: the refresh window opens, or stays open for longer.
+
+        Returns:
+            whether it is the first since the last verdict.
+        """
+        is_open = self.window_open(now)
+        if not is_open:
+            self._next_refresh = now
+            self._interval = self.pace.interval
+        if not is_open or self._waiting_since is None:
+            self._waiting_since = now
+        self._window_until = now + self.pace.window
+        if self.first_symptom is not None:
+            return False
+        self.first_symptom = FirstSymptom(kind, now)
+        return True
+
+    def window_open(self, now: float) -> bool:
+        """Whether calls look at the topology first."""
+        return now < self._window_until
+
+    def close_window(self) -> None:
+        """Close the window, whatever it waited for."""
+        self._window_until = float("-inf")
+
+    def cleaned_up(self) -> None:
+        """Close the window: the verdict that it waited for is there, and was acted upon.
+
+        Unless another symptom was seen since that reading: it may be the first of the next
+        failover, and needs a verdict of its own.
+        """
+        if self.first_symptom is None:
+            self.close_window()
+
+    def refresh_due(self, now: float) -> bool:
+        """Whether a call that saw nothing itself looks first."""
+        return self.window_open(now) and now >= self._next_refresh
+
+    @property
+    def retry_at(self) -> float:
+        """The earliest time for a look that a symptom asks for."""
+        return self._retry_at
+
+    def refreshed(self, now: float, *, confirmed: bool) -> None:
+        """Take note that a look ended, and space the next ones out.
+
+        A look that confirmed a writer may be repeated soon: it answers the next symptom with one
+        round trip. One that did not is repeated after a tenth of the time since the symptom: by so
+        little may it be late, and so seldom are looks that an outage lasts long. A look that was
+        not due puts off the next one that is, but makes it no rarer: else the first second of an
+        outage would use up what the window is for.
+        """
+        was_due = now >= self._next_refresh
+        self._next_refresh = now + self._interval * (0.75 + self._random() / 2)
+        if was_due:
+            self._interval = min(self._interval * BACKOFF, max(RAREST, self.pace.interval))
+        if confirmed:
+            self._waiting_since = None
+        waited = 0.0 if self._waiting_since is None else now - self._waiting_since
+        step = min(waited * PATIENCE, self.pace.interval)
+        self._retry_at = now + max(FIRST_STEP, step)
+
+    # The writer.
+
+    def introduce(self, writer: str) -> None:
+        """Take note of an instance that says it is the writer, if none is known yet."""
+        if self.writer is None:
+            self.writer = writer
+
+    def contradicts(self, instance: str, role: Role) -> bool:
+        """Whether what an instance says of itself is not what is known of it."""
+        if self.writer is None or role is Role.UNKNOWN:
+            return False
+        return (instance == self.writer) is not (role is Role.WRITER)
+
+    def judge(self, verdict: Verdict) -> Ruling | None:
+        """Apply a verdict.
+
+        Returns:
+            what it means, or `None` if it counts for nothing: one whose reading began later was
+            applied before.
+        """
+        if verdict.began < self._judged:
+            return None
+        self._judged = verdict.began
+        first, old = self.first_symptom, self.writer
+        changed = old is not None and old != verdict.writer
+        if first is not None and not changed and first.at > verdict.began:
+            # Seen after the reading began: what it means is for a later verdict to say.
+            first = None
+        elif first is not None:
+            # Explained: the next symptom is the first of something else.
+            self.first_symptom = None
+        if old is not None and changed:
+            self._known_until[old] = verdict.began
+            self._changed_at = verdict.began
+            self.changes += 1
+        self.writer = verdict.writer
+        return Ruling(old if changed else None, first)
+
+    def staleness(self, connection: ConnectionFacts) -> Cause | None:
+        """Return why `connection` is stale, or `None` if it is not.
+
+        It is stale when its instance is not the writer and it was opened through
+
+        - the writer endpoint: always;
+        - an instance or custom endpoint: if its instance was known as the writer while it was
+          open, or a write on it was refused and the writer has changed since it was opened;
+        - any other host: if its instance was known as the writer while it was open, or a write
+          on it was refused;
+        - the reader endpoint: never.
+        """
+        instance = connection.instance
+        if self.writer is None or instance is None or instance == self.writer:
+            return None
+        if not self._is_stale(connection, instance):
+            return None
+        if connection.role is Role.WRITER:
+            return Cause.WRITER_CHANGED
+        if connection.endpoint_type is EndpointType.WRITER:
+            return Cause.MISROUTED
+        return Cause.WRITE_REFUSED if connection.refused else Cause.WRITER_CHANGED
+
+    def _is_stale(self, connection: ConnectionFacts, instance: str) -> bool:
+        kind = connection.endpoint_type
+        if kind is EndpointType.WRITER:
+            return True
+        if kind in (EndpointType.READER, EndpointType.PROXY):
+            return False
+        known_until = self._known_until.get(instance, float("-inf"))
+        if connection.role is Role.WRITER or known_until > connection.opened_at:
+            return True
+        if kind is EndpointType.OTHER:
+            return connection.refused
+        return connection.refused and self._changed_at > connection.opened_at

@@ -1,0 +1,304 @@
+"""RefreshWorker at one cluster's topology: when somebody asks, whom to ask, over which connection."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass, replace
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from aurora_otel.discovery import DIALECTS
+from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.walk import Connection, Target, Walk
+from aurora_otel.drivers.protocol import Driver, Login
+from aurora_otel.model.endpoints import Address, Endpoint
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Reading, Source
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.control_plane import ControlPlane
+from aurora_otel.monitoring.events import FailoverEvents
+from aurora_otel.monitoring.failover import FailoverHandler, Origin
+from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
+from aurora_otel.runtime.gate import Gate
+from aurora_otel.tracking.clusters import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the application last connected to a cluster: monitoring connections do the same."""
+
+    driver: Driver
+    login: Login
+    endpoint: Endpoint
+
+    @property
+    def token(self) -> Token | None:
+        """What the application logged in with, if that is an IAM token."""
+        return Token.parse(self.driver.password(self.login))
+
+
+class ClusterMonitor:
+    """Everything that looks at one cluster.
+
+    Attributes:
+        access: how the application last connected; `None` before the first connection.
+        login_rejected: whether no login of ours worked the last time: the topology is then read on the
+            next connection that the application opens itself.
+
+    Args:
+        cluster: the cluster.
+        context: what it works with.
+    """
+
+    def __init__(self, cluster: Cluster, context: AgentContext) -> None:
+        self.access: Access | None = None
+        self.login_rejected = False
+        self._cluster = cluster
+        self._context = context
+        self._failover = FailoverHandler(cluster, context)
+        self._domain: str | None = None
+        self._domain_asked = False
+        self._searched = False
+        self._merged_into: ClusterMonitor | None = None
+        self._walk = Walk(
+            DIALECTS[cluster.system],
+            self._connect,
+            self._locate,
+            self._login_refused,
+            context.clock,
+        )
+        self._worker = RefreshWorker(
+            self._refresh, lambda: cluster.detector.retry_at, self._rest, context.clock
+        )
+        self._api = ControlPlane(cluster, context, self._hear)
+        self._events = FailoverEvents(cluster, context, self._api)
+
+    # What calls and the background loop ask for.
+
+    def connected(self, access: Access) -> None:
+        """Take note of how the application last connected."""
+        first, self.access = self.access is None, access
+        if first:
+            self._api.introduce(access.endpoint, access.token)
+
+    def symptom(
+        self, kind: Symptom, *, suspect: str | None, hint: str | None = None, wait: bool = True
+    ) -> float:
+        """Take note of a symptom, and look.
+
+        Args:
+            kind: the symptom.
+            suspect: the instance that showed it.
+            hint: the instance that somebody names as the writer.
+            wait: whether to wait for an answer, within `REFRESH_TIMEOUT`.
+
+        Returns:
+            when that was, in seconds of the monotonic clock.
+        """
+        now = self._context.clock()
+        context = otel_context.get_current() if wait else Context()
+        if self._cluster.detector.symptom(kind, now):
+            self._failover.origin = Origin(kind, now, time.time_ns(), context)
+        self._cluster.alert = True
+        budget = self._context.config.settings.refresh_timeout if wait else 0.0
+        self._worker.ask(Trigger(context, suspect, hint), budget)
+        return now
+
+    def refresh_if_due(self, *, wait: bool) -> None:
+        """Look before a call, if a look is due and none is running."""
+        now = self._context.clock()
+        detector = self._cluster.detector
+        if not detector.window_open(now):
+            self._cluster.calm(now)
+            self._worker.rest()
+        elif detector.refresh_due(now):
+            context = otel_context.get_current() if wait else Context()
+            budget = self._context.config.settings.refresh_timeout if wait else 0.0
+            self._worker.take_one(Trigger(context), budget)
+
+    def refresh_for_stuck_call(self) -> None:
+        """Look because a call does not return; without a window."""
+        self._worker.take_one(Trigger(Context(), stuck=True), 0.0)
+
+    def find_writer(self) -> None:
+        """Look, once, because no connection has landed on the writer yet; wait for nothing."""
+        if not self._searched:
+            self._searched = True
+            self._worker.take_one(Trigger(Context()), 0.0)
+
+    def ask_for_events(self) -> None:
+        """Ask the RDS API for its events of the last failover, if that is due; wait for nothing."""
+        self._events.ask_if_due()
+
+    def answered_since(self, moment: float) -> bool:
+        """Whether a reading that began at or after `moment` was confirmed."""
+        return self._worker.answered_since(moment)
+
+    def take(self, reading: Reading) -> None:
+        """Act on a reading that the application's own new connection brought, and wait for that.
+
+        On a thread of ours, and not that of the looks, which may hang on an instance: a signal
+        handler that raises in the application's thread must not part a claim from its outcome.
+        """
+        trigger, began, acted = Trigger(otel_context.get_current()), time.time_ns(), Gate()
+
+        def act() -> None:
+            try:
+                config = self._context.config
+                config.shield.run("act on a reading", self._act, trigger, reading, began)
+            finally:
+                acted.open()
+
+        threading.Thread(target=act, name="aurora-otel-reading", daemon=True).start()
+        acted.wait(self._context.config.settings.refresh_timeout)
+
+    def hand_over(self, merged_into: ClusterMonitor) -> None:
+        """Leave everything to `merged_into`, whose cluster turned out to be this one.
+
+        A failover may be under way: what it made stale is among the merged_into's connections now.
+        """
+        self._merged_into = merged_into
+        cluster, now = self._cluster, self._context.clock()
+        origin, ours = self._failover.origin, cluster.detector.writer
+        if cluster.detector.window_open(now) or ours not in (None, merged_into.writer):
+            kind = origin.symptom if origin else Symptom.TOPOLOGY
+            merged_into.symptom(kind, suspect=None, wait=False)
+        cluster.detector.close_window()
+        cluster.calm(now)
+        self._worker.rest()
+
+    @property
+    def writer(self) -> str | None:
+        """The cluster's writer, if that is known."""
+        return self._cluster.detector.writer
+
+    def stop(self) -> threading.Thread | None:
+        """Look no more; return the thread that may still be at it."""
+        self._walk.stop()
+        self._api.stop()
+        return self._worker.stop()
+
+    def close(self) -> None:
+        """Close the connection of ours, if one is open, and see the last question answered."""
+        self._walk.close()
+        self._api.join()
+
+    # One look, on a thread of ours.
+
+    def _refresh(self, trigger: Trigger) -> RefreshOutcome:
+        began, began_ns = self._context.clock(), time.time_ns()
+        outcome = RefreshOutcome(began, confirmed=False, changed=False)
+        # The thread may have inherited the context of the request that it was started in.
+        token = otel_context.attach(Context())
+        try:
+            shield = self._context.config.shield
+            outcome = shield.run("look at the topology", self._read, trigger, began_ns) or outcome
+        finally:
+            otel_context.detach(token)
+            self._cluster.detector.refreshed(self._context.clock(), confirmed=outcome.confirmed)
+        return outcome
+
+    def _read(self, trigger: Trigger, began: int) -> RefreshOutcome:
+        with suppress_instrumentation():
+            reading = self._walk.read(
+                self._targets(trigger),
+                self._context.config.settings.refresh_timeout,
+                view=self._cluster.view,
+                suspect=trigger.suspect,
+            )
+            self.login_rejected = reading.login_refused
+            if trigger.source is Source.RDS_API and _confirms(reading, trigger.hint):
+                reading = replace(reading, source=Source.RDS_API)
+            outcome = self._act(trigger, reading, began)
+            if reading.verdict is None and self.access is not None:
+                self._api.consult(trigger, self.access.endpoint)
+            return outcome
+
+    def _hear(self, trigger: Trigger, reading: Reading, began: int) -> None:
+        """Act on what the RDS API said: look whether the writer that it names is one."""
+        self._act(trigger, reading, began)
+        if self._cluster.is_aurora and reading.named not in (None, self._cluster.detector.writer):
+            hinted = replace(trigger, hint=reading.named, source=Source.RDS_API)
+            self._worker.refresh_with_hint(hinted)
+
+    def _targets(self, trigger: Trigger) -> list[Target]:
+        """Return whom to ask, the most promising first.
+
+        Third parties before the known writer: it may hang. Whoever claims or suffers something
+        last. At last the application's own host, for where instances cannot be reached by name.
+        """
+        writer = self._cluster.detector.writer
+        others = [name for name in list(self._cluster.members) if name != writer]
+        # So that many processes do not all ask the same instance first.
+        random.shuffle(others)
+        names_first = [name for name in (trigger.hint, *others, writer) if name]
+        in_turn = [name for name in dict.fromkeys(names_first) if name != trigger.suspect]
+        if trigger.suspect:
+            in_turn.append(trigger.suspect)
+        located = [(name, self._locate(name)) for name in in_turn]
+        return [*(Target(name, where) for name, where in located if where), Target(None, None)]
+
+    def _connect(self, target: Target) -> Connection:
+        if self.access is None:
+            raise ConnectionError("nobody has connected yet")
+        timeout = self._context.config.settings.refresh_timeout
+        login = self._login(self.access, target)
+        return self.access.driver.monitor(login, target.address, timeout)
+
+    def _login(self, access: Access, target: Target) -> Login:
+        """Return the application's login, with a token of its own where an IAM token is used."""
+        token = access.token
+        door = token.door_of(target.instance, target.address) if token else None
+        if not token or not door or not self._api.is_allowed:
+            return access.login
+        signed = self._api.sign(token, door)
+        return access.driver.with_password(access.login, signed) if signed else access.login
+
+    def _locate(self, instance: str) -> Address | None:
+        if self.access is None:
+            return None
+        endpoint = self.access.endpoint.address
+        known = self._context.clusters.endpoints
+        domain = self._cluster.domain or self._domain
+        if (address := known.address(instance, domain, endpoint.port)) is None:
+            if not self._domain_asked:
+                self._domain_asked = True
+                found = rds_endpoint(endpoint)
+                self._domain = found.domain if found else None
+            address = known.address(instance, self._domain, endpoint.port)
+        return address
+
+    def _login_refused(self, error: Exception) -> bool:
+        return self.access is not None and self.access.driver.login_refused(error)
+
+    def _rest(self) -> None:
+        """Close the connection of ours, unless the window needs it."""
+        if not self._cluster.detector.window_open(self._context.clock()):
+            self._walk.close()
+
+    def _act(self, trigger: Trigger, reading: Reading, began: int) -> RefreshOutcome:
+        if self._merged_into is not None:
+            return self._merged_into._act(trigger, reading, began)  # noqa: SLF001 - of the same class
+        if reading.instances and self.access:
+            confirmed = reading.verdict is not None and self._cluster.view
+            self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
+            self._context.clusters.bind(self._cluster, self.access.endpoint, reading.instances)
+        if reading.verdict is not None:
+            self._api.judged(reading.verdict)
+        looked_for = Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY
+        changed = self._failover.apply(
+            reading, Origin(looked_for, reading.began, began, trigger.context)
+        )
+        if changed and self._failover.reported and self.access:
+            self._events.follow(self._failover.reported, self.access.endpoint)
+            self._api.compare(self.access.endpoint)
+        return RefreshOutcome(reading.began, confirmed=reading.verdict is not None, changed=changed)
+
+
+def _confirms(reading: Reading, hint: str | None) -> bool:
+    return reading.verdict is not None and reading.verdict.writer == hint

@@ -1,0 +1,290 @@
+"""One look at a time at a cluster's topology, and calls that wait for it within their budget.
+
+A look runs on a thread of ours, the worker, so that a call that has waited long enough goes on
+while the look ends by itself. The worker lives for as long as somebody wants an answer.
+
+Calls ask in the application's threads, where a signal handler may raise at any time, and where
+nothing may be waited for but the answer: who holds a lock of ours may be collecting garbage, and a
+finalizer in there may want a lock of the application's that the call holds. So there is no lock. A
+call puts its request into an inbox, starts a thread if there is no worker, and waits at a gate of
+its own. All else is done by the worker, one because it has claimed the one place there is. Whoever
+finds the place taken relies on this: a worker that has left looks into the inbox once more.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from opentelemetry.context import Context
+
+from aurora_otel.model.topology import Source
+from aurora_otel.runtime.gate import Gate
+from aurora_otel.runtime.shield import is_from_signal_handler
+
+_NEVER = float("-inf")
+_WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What a look is started with.
+
+    Attributes:
+        context: of the call that looks; empty for the background loop.
+        suspect: the instance that showed a symptom: asked last.
+        hint: the instance that somebody names as the writer: asked first.
+        stuck: whether a call that does not return is the reason.
+        source: who gave the hint.
+    """
+
+    context: Context
+    suspect: str | None = None
+    hint: str | None = None
+    stuck: bool = False
+    source: Source = Source.SQL
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshOutcome:
+    """What came of a look.
+
+    Attributes:
+        began: when its reading began, in seconds of the monotonic clock.
+        confirmed: whether a writer confirmed itself.
+        changed: whether that was another writer.
+    """
+
+    began: float
+    confirmed: bool
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What somebody wants of the worker; without times, one look, whatever comes of it.
+
+    Attributes:
+        trigger: what to look with.
+        since: a reading that began at or after this time is an answer.
+        until: looks are repeated until then.
+        is_hint: whether a look with this very trigger is wanted.
+        gate: where the caller waits.
+    """
+
+    trigger: Trigger
+    since: float = _NEVER
+    until: float = _NEVER
+    is_hint: bool = False
+    gate: Gate = field(default_factory=Gate)
+
+
+class RefreshWorker:
+    """The looks at one cluster.
+
+    No method waits for anything but an answer, and for that no longer than its budget.
+
+    Args:
+        refresh: refreshes once, acts on it, and tells what came of it; called on our thread.
+        earliest: returns when the next look that a symptom asks for may begin.
+        rest: called on our thread when nobody wants an answer any more.
+        clock: the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        refresh: Callable[[Trigger], RefreshOutcome],
+        earliest: Callable[[], float],
+        rest: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._refresh = refresh
+        self._earliest = earliest
+        self._rest = rest
+        self._clock = clock
+        # What callers touch: by single steps that nothing parts, neither a thread nor a signal.
+        self._inbox: deque[Request] = deque()
+        self._stopped = False
+        self._stopping = Gate()
+        # The worker, by no more than one key: `setdefault` is the claim.
+        self._place: dict[str, threading.Thread] = {}
+        # All below is the worker's; others only read it.
+        self._is_refreshing = False
+        self._waiting: list[Request] = []
+        # A reading that began at or after this time is an answer to everybody.
+        self._wanted = _NEVER
+        # Until then the worker tries again.
+        self._until = _NEVER
+        self._answered = _NEVER
+        # What the look that is running could not know yet: the next one starts with it.
+        self._hint: Trigger | None = None
+
+    def answered_since(self, time: float) -> bool:
+        """Whether a reading that began at or after `time` was confirmed."""
+        return self._answered >= time
+
+    def ask(self, trigger: Trigger, budget: float) -> None:
+        """Look, or join the look that is running, and wait until there is an answer.
+
+        Without one, looks are repeated for as long as somebody's budget lasts.
+
+        Args:
+            trigger: what to start with, if none is running.
+            budget: seconds to wait at most.
+        """
+        now = self._clock()
+        self._request(Request(trigger, since=now, until=now + budget), budget)
+
+    def take_one(self, trigger: Trigger, budget: float) -> None:
+        """Look once, unless a look is running; wait for it.
+
+        Args:
+            trigger: what to start with.
+            budget: seconds to wait at most; 0 does not wait.
+        """
+        if self._inbox:
+            # A look is about to run; whoever asked for it may have been interrupted in between.
+            self._summon()
+        elif not self._is_refreshing:
+            self._request(Request(trigger), budget)
+
+    def refresh_with_hint(self, trigger: Trigger) -> None:
+        """Look with `trigger`, after the look that is running if there is one; wait for nothing."""
+        self._request(Request(trigger, is_hint=True), 0.0)
+
+    def rest(self) -> None:
+        """Let go of what looks keep open, unless one is running; wait for nothing."""
+        # As every worker does at its end, also one that finds nothing to do.
+        self._summon()
+
+    def stop(self) -> threading.Thread | None:
+        """Look no more; return the thread that may still be at it."""
+        self._stopped = True
+        self._stopping.open()
+        # In the order in which the worker moves them, so that none is missed.
+        _open_gates([*self._inbox, *self._waiting])
+        return self._place.get(_WORKER)
+
+    # In the thread of whoever asks.
+
+    def _request(self, request: Request, budget: float) -> None:
+        self._inbox.append(request)
+        self._summon()
+        request.gate.wait(budget)
+
+    def _summon(self) -> None:
+        """See to it that there is a worker; where none can be, that nobody waits.
+
+        It is started by one call into C. `Thread.start` waits for the new thread, without limit
+        and by means that a signal may leave broken: that is for a thread of ours to do. Of several
+        that are started at the same moment, one goes on.
+        """
+        if self._stopped:
+            self._turn_away()
+        elif not self._place:
+            try:
+                _thread.start_new_thread(self._start_worker, ())
+            except RuntimeError as error:
+                if is_from_signal_handler(error):
+                    raise
+                # The interpreter is shutting down.
+                self._turn_away()
+
+    def _turn_away(self) -> None:
+        _open_gates([*self._inbox])
+
+    # On threads of ours, where no signal handler runs.
+
+    def _start_worker(self) -> None:
+        if self._place:
+            return
+        try:
+            threading.Thread(target=self._run, name="aurora-otel-look", daemon=True).start()
+        except RuntimeError:
+            # The interpreter is shutting down.
+            self._turn_away()
+
+    def _run(self) -> None:
+        worker = threading.current_thread()
+        if self._place.setdefault(_WORKER, worker) is not worker:
+            return
+        with contextlib.ExitStack() as at_the_end:
+            # The last one first.
+            at_the_end.callback(self._leave)
+            at_the_end.callback(self._rest)
+            at_the_end.callback(self._release_all)
+            self._refresh_while_wanted()
+
+    def _refresh_while_wanted(self) -> None:
+        self._take_in()
+        if not self._waiting:
+            return
+        self._is_refreshing = True
+        trigger = self._waiting[0].trigger
+        while self._wait_for_turn():
+            self._take_in()
+            trigger, self._hint = self._hint or trigger, None
+            self._note(self._refresh(trigger))
+            self._take_in()
+            if self._is_satisfied():
+                return
+            self._release_answered()
+
+    def _take_in(self) -> None:
+        """Take note of what the inbox holds."""
+        while self._inbox:
+            request = self._inbox[0]
+            self._wanted = max(self._wanted, request.since)
+            self._until = max(self._until, request.until)
+            if request.is_hint:
+                self._hint = request.trigger
+            # In this order: `stop` finds it in one of the two.
+            self._waiting.append(request)
+            self._inbox.popleft()
+
+    def _wait_for_turn(self) -> bool:
+        """Wait until a look may begin; return whether it may."""
+        while (left := self._earliest() - self._clock()) > 0 and not self._stopped:
+            self._stopping.wait(left)
+        return not self._stopped
+
+    def _note(self, outcome: RefreshOutcome) -> None:
+        if outcome.changed:
+            # News answer everybody, also who asked while it was read.
+            self._answered = self._clock()
+        elif outcome.confirmed:
+            self._answered = max(self._answered, outcome.began)
+
+    def _is_satisfied(self) -> bool:
+        if self._hint is not None:
+            return False
+        return self._answered >= self._wanted or self._clock() >= self._until
+
+    def _release_answered(self) -> None:
+        """Let those go on who have their answer, or have waited long enough."""
+        answered, now = self._answered, self._clock()
+        due = [each for each in self._waiting if answered >= each.since or now >= each.until]
+        self._waiting = [
+            each for each in self._waiting if answered < each.since and now < each.until
+        ]
+        _open_gates(due)
+
+    def _release_all(self) -> None:
+        self._is_refreshing = False
+        everybody, self._waiting = self._waiting, []
+        _open_gates(everybody)
+
+    def _leave(self) -> None:
+        self._place.clear()
+        # Whoever came meanwhile found the place taken.
+        if self._inbox:
+            self._summon()
+
+
+def _open_gates(requests: Iterable[Request]) -> None:
+    for request in requests:
+        request.gate.open()

@@ -1,0 +1,1 @@
+"""Sockets, locks and threads: what the rest runs on."""

@@ -1,0 +1,95 @@
+"""Nothing of ours reaches the application: the shield around every hook and thread of ours.
+
+It also tells whether the current thread is inside our code. A hook can run there too, out of a
+weakref callback in any allocation of ours, and must then do no more than take a note.
+
+What a signal handler of the application raises is not ours, wherever it strikes: it goes on to the
+application. Celery's soft time limits and many time-outs work like that.
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+_OURS = str(Path(__file__).parents[1])
+# Not a `threading.local`: one that was made before gevent replaced it is shared by all greenlets.
+_inside: ContextVar[bool] = ContextVar("aurora_otel_inside", default=False)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Shield:
+    """Swallows and counts our own failures, each kind reported once.
+
+    Args:
+        report: logs a failure: what was being done, the error, and our own frames.
+    """
+
+    def __init__(self, report: Callable[[str, Exception, list[str]], None]) -> None:
+        self.failures: Counter[str] = Counter()
+        self._report = report
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the current thread is inside our code."""
+        return _inside.get()
+
+    def run(
+        self, where: str, action: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T | None:
+        """Call `action` as our own code: an exception in it goes no further.
+
+        No context manager: between a call that ends and an `__exit__` that begins, a signal
+        handler may raise, and the thread would be inside our code for ever.
+
+        Args:
+            where: what is being done, for the log.
+            action: does it.
+            args: its arguments.
+            kwargs: its arguments.
+
+        Returns:
+            what it returns; `None` if it failed.
+        """
+        before = _inside.get()
+        try:
+            _inside.set(True)
+            return action(*args, **kwargs)
+        except Exception as error:
+            if is_from_signal_handler(error):
+                raise
+            self._note(where, error)
+            return None
+        finally:
+            _inside.set(before)
+
+    def _note(self, where: str, error: Exception) -> None:
+        kind = f"{where}: {type(error).__qualname__}"
+        self.failures[kind] += 1
+        if self.failures[kind] == 1:
+            self._report(where, error, _frames(error))
+
+
+def is_from_signal_handler(error: Exception) -> bool:
+    """Return whether a signal handler of the application raised `error`."""
+    handlers = {
+        getattr(getattr(handler, "__func__", handler), "__code__", None)
+        for handler in map(signal.getsignal, signal.valid_signals())
+    } - {None}
+    return any(frame.f_code in handlers for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _frames(error: Exception) -> list[str]:
+    """Return our own frames; a driver's, or a source line, could quote a secret."""
+    return [
+        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(_OURS)
+    ]

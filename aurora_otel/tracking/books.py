@@ -1,0 +1,39 @@
+"""The totals of what happened to connections."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from aurora_otel.model.detector import Cause
+from aurora_otel.model.groups import Outcome, PruneReason
+
+
+@dataclass(slots=True)
+class Book:
+    """The totals of one group: opens = open now + closes + prunes + invalidations `closed`."""
+
+    opens: int = 0
+    closes: int = 0
+    misroutes: int = 0
+    prunes: Counter[PruneReason] = field(default_factory=Counter)
+    invalidations: Counter[tuple[Cause, Outcome]] = field(default_factory=Counter)
+
+    def add(self, other: Book) -> None:
+        """Count what `other` has counted, too."""
+        self.opens += other.opens
+        self.closes += other.closes
+        self.misroutes += other.misroutes
+        # Zeros, too: they are told.
+        self.prunes.update(other.prunes)
+        self.invalidations.update(other.invalidations)
+
+    def copy(self) -> Book:
+        """Return a copy that no longer changes."""
+        return Book(
+            self.opens,
+            self.closes,
+            self.misroutes,
+            Counter(self.prunes),
+            Counter(self.invalidations),
+        )

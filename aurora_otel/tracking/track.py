@@ -1,0 +1,121 @@
+"""One open connection, as the agent knows it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from aurora_otel.model.groups import Group
+from aurora_otel.runtime.sockets import SocketId
+from aurora_otel.tracking.clusters import Cluster
+
+
+class State(Enum):
+    """Where a track is on its way."""
+
+    NEW = "new"
+    OPEN = "open"
+    CLAIMED = "claimed"  # being invalidated: its end is not decided yet
+    INVALIDATED = "invalidated"
+    CLOSED = "closed"
+    PRUNED = "pruned"
+
+
+class Track(weakref.ref[Any]):
+    """One open connection; itself the weak reference to it.
+
+    Attributes:
+        group: what it is counted by; never changes.
+        cluster: the cluster that it belongs to.
+        instance: the instance that it landed on, if that is known.
+        role: that instance's role at opening.
+        endpoint_type: how it was opened.
+        opened_at: when, in seconds of the monotonic clock.
+        socket: its socket, where it can be told.
+        opened_in: the span context in which it was opened, if that was sampled.
+        in_flight_since: when the call in flight began; 0.0 without one.
+        refused: whether a write on it was refused.
+        closed: whether the application closed it.
+        lost: whether the driver takes it for gone.
+        hung_up: whether the server was seen to have hung up.
+        shutdown_failed: whether it was found stale, and could not be shut down.
+        state: where it is on its way; only the tracker writes it.
+        counted_change: the writer change for which it was last counted without being closed.
+    """
+
+    __slots__ = (
+        "closed",
+        "cluster",
+        "counted_change",
+        "endpoint_type",
+        "group",
+        "hung_up",
+        "in_flight_since",
+        "instance",
+        "lost",
+        "opened_at",
+        "opened_in",
+        "refused",
+        "role",
+        "socket",
+        "shutdown_failed",
+        "state",
+    )
+
+    # A weak reference is equal to another while their referents are: tracks are themselves alone.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    def __new__(  # noqa: D102 - as `__init__`
+        cls, connection: Any, collected: Callable[[Track], None], **_: Any
+    ) -> Track:
+        return super().__new__(cls, connection, collected)
+
+    def __init__(  # noqa: PLR0913 - a record
+        self,
+        connection: Any,
+        collected: Callable[[Track], None],
+        *,
+        group: Group,
+        cluster: Cluster,
+        instance: str | None,
+        opened_at: float,
+        socket: SocketId | None,
+        opened_in: Any = None,
+    ) -> None:
+        super().__init__(connection, collected)  # type: ignore[call-arg]
+        self.group = group
+        self.cluster = cluster
+        self.instance = instance
+        self.role = group.role
+        self.endpoint_type = group.endpoint_type
+        self.opened_at = opened_at
+        self.socket = socket
+        self.opened_in = opened_in
+        self.in_flight_since = 0.0
+        self.refused = False
+        self.closed = False
+        self.lost = False
+        self.hung_up = False
+        self.shutdown_failed = False
+        self.state = State.NEW
+        self.counted_change = -1
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether it is still the tracker's business."""
+        return self.state in (State.NEW, State.OPEN)
+
+    @property
+    def is_being_invalidated(self) -> bool:
+        """Whether a verdict has claimed it, and what comes of that is not decided yet."""
+        return self.state is State.CLAIMED
+
+    @property
+    def is_unusable(self) -> bool:
+        """Whether a verdict took it out of use, or is about to, or would if it could."""
+        if self.shutdown_failed:
+            return self.cluster.detector.staleness(self) is not None
+        return self.state in (State.CLAIMED, State.INVALIDATED)

@@ -1,0 +1,256 @@
+"""Who is connected where.
+
+No I/O. Every change of state passes one inbox that is drained under one lock, because the hooks
+that report changes may run anywhere: a weakref callback, and an application's own `close()` called
+from one, can strike inside any allocation, also one of ours under the lock. So hooks only append,
+`deque.append` is the weakref callback itself, and what a track has to become is read off the track:
+reconciling it twice, or in any order, comes to the same.
+
+A signal handler strikes anywhere, too, and may raise or ask for a snapshot. Python runs it when a
+call returns or a function or a round of a loop begins, and nowhere else. So whatever has to happen
+together (a state and its count) is written in one go, with no call in between, and the lock is
+taken by `with` alone, which no signal can part from its release.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Set
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from aurora_otel.model.detector import Cause
+from aurora_otel.model.groups import Group, Outcome, PruneReason
+from aurora_otel.tracking.books import Book
+from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.track import State, Track
+
+
+class Invalidation(NamedTuple):
+    """A stale connection, why it was, and what came of it."""
+
+    track: Track
+    cause: Cause
+    outcome: Outcome
+
+
+class Ended(NamedTuple):
+    """A track that came to its end, and how."""
+
+    track: Track
+    reason: PruneReason | None
+
+
+class Tracker:
+    """Every open connection of the process, by cluster and group, and the books about them."""
+
+    def __init__(self) -> None:
+        self.inbox: deque[Track] = deque()
+        self.collected = self.inbox.append
+        self.books: defaultdict[Group, Book] = defaultdict(Book)
+        # Reentered by a signal handler that asks for a snapshot.
+        self._lock = threading.RLock()
+        self._open: dict[Cluster, dict[Group, set[Track]]] = {}
+        self._stale: dict[Cluster, set[Track]] = {}
+        self._ended: deque[Ended] = deque()
+        self._misrouted: deque[Group] = deque()
+
+    # What hooks may call: appends only.
+
+    def note(self, track: Track) -> None:
+        """Have `track` refreshed at again: it was opened, closed, or had a write refused."""
+        self.inbox.append(track)
+
+    def note_misroute(self, group: Group) -> None:
+        """Count a connection through the writer endpoint that landed on a reader of `group`."""
+        self._misrouted.append(group)
+
+    # What runs on threads of ours, at a scrape or on request.
+
+    def drain(self) -> None:
+        """Work off the inbox."""
+        with self._lock:
+            while self._misrouted:
+                self.books[self._misrouted.popleft()].misroutes += 1
+            while self.inbox:
+                # Taken out only afterwards: an interrupt in between loses nothing.
+                track = self.inbox[0]
+                self._reconcile(track)
+                # A signal handler may have worked off everything meanwhile.
+                if self.inbox and self.inbox[0] is track:
+                    self.inbox.popleft()
+
+    def settled(self) -> AbstractContextManager[Any]:
+        """Work off the inbox; return the lock, under which nothing changes.
+
+        What is noted between the two waits for the next time.
+        """
+        self.drain()
+        return self._lock
+
+    def take_ended(self) -> list[Ended]:
+        """Return the tracks that ended since the last call."""
+        ended: list[Ended] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                ended.append(self._ended.popleft())
+        return ended
+
+    def tracks(self, cluster: Cluster) -> list[Track]:
+        """Return the open connections to `cluster`."""
+        with self.settled():
+            return [track for tracks in self.open(cluster).values() for track in tracks]
+
+    def open(self, cluster: Cluster) -> Mapping[Group, Set[Track]]:
+        """Return the open connections to `cluster` by group; steady only while `settled` is held."""
+        return self._open.get(cluster, {})
+
+    def stale(self, cluster: Cluster) -> Set[Track]:
+        """Return those of them that are stale; steady only while `settled` is held."""
+        return self._stale.get(cluster, set())
+
+    def claim(self, cluster: Cluster, began: float) -> list[tuple[Track, Cause]]:
+        """Claim the stale connections to `cluster` that were opened before `began`.
+
+        Claimed tracks are out of everybody's hands until `settle` says what came of them.
+        """
+        with self.settled():
+            self._weigh(cluster)
+            claimed = []
+            for track in self.stale(cluster):
+                cause = cluster.detector.staleness(track)
+                if cause and track.opened_at < began and track.state is State.OPEN:
+                    track.state = State.CLAIMED
+                    claimed.append((track, cause))
+            return claimed
+
+    def settle(self, settled: Iterable[tuple[Track, Cause, Outcome | None]]) -> list[Invalidation]:
+        """Write down what came of claimed tracks; `None`: the owner had closed it.
+
+        A connection that stays open is counted once for each change of the writer.
+
+        Returns:
+            those that were counted.
+        """
+        counted = []
+        with self.settled():
+            for track, cause, outcome in settled:
+                if outcome is Outcome.CLOSED:
+                    self._invalidate(track, cause)
+                    counted.append(Invalidation(track, cause, outcome))
+                    continue
+                track.state = State.OPEN
+                if outcome and track.counted_change != track.cluster.detector.changes:
+                    track.counted_change = track.cluster.detector.changes
+                    track.shutdown_failed = outcome is Outcome.FAILED
+                    self.books[track.group].invalidations[cause, outcome] += 1
+                    counted.append(Invalidation(track, cause, outcome))
+                self._reconcile(track)
+        return counted
+
+    def prune(self, tracks: Iterable[Track], reason: PruneReason) -> int:
+        """Drop `tracks`, unless they came to another end meanwhile; return how many."""
+        with self.settled():
+            open_still = [track for track in tracks if track.state is State.OPEN]
+            for track in open_still:
+                self._prune(track, reason)
+            return len(open_still)
+
+    def absorb(self, winner: Cluster, loser: Cluster) -> None:
+        """Move everything of `loser` to `winner`: they turned out to be one cluster."""
+        with self.settled():
+            for group, tracks in self.open(loser).items():
+                for track in tracks:
+                    track.cluster = winner
+                self._groups_of(winner).setdefault(group, set()).update(tracks)
+            self._open.pop(loser, None)
+            self._stale.pop(loser, None)
+            self._weigh(winner)
+
+    def rename(self, cluster: Cluster, label: str) -> None:
+        """Call `cluster` by another name, in everything that was counted so far."""
+        with self.settled():
+            cluster.rename(label)
+            for group in [group for group in self.books if group.cluster == cluster.former_label]:
+                # Two names of one cluster may have been counted apart.
+                book = self.books.pop(group)
+                self.books[cluster.regroup(group)].add(book)
+            groups = self._groups_of(cluster)
+            for group, tracks in list(groups.items()):
+                renamed = cluster.regroup(group)
+                for track in tracks:
+                    track.group = renamed
+                del groups[group]
+                groups.setdefault(renamed, set()).update(tracks)
+
+    # Under the lock.
+
+    def _groups_of(self, cluster: Cluster) -> dict[Group, set[Track]]:
+        return self._open.setdefault(cluster, {})
+
+    def _reconcile(self, track: Track) -> None:
+        if track.state is State.NEW:
+            self._enter(track)
+        if track.state is not State.OPEN:
+            return
+        if track.hung_up:
+            self._prune(track, PruneReason.HUNG_UP)
+        elif track.closed:
+            self._close(track)
+        elif track() is None:
+            # What the driver had given up already was no leak.
+            self._prune(track, PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED)
+        elif track.cluster.detector.staleness(track):
+            self._stale.setdefault(track.cluster, set()).add(track)
+
+    def _enter(self, track: Track) -> None:
+        # It may have been opened while its cluster was absorbed by another.
+        cluster = track.cluster.current
+        track.cluster = cluster
+        track.group = cluster.regroup(track.group)
+        tracks = self._groups_of(cluster).setdefault(track.group, set())
+        book = self.books[track.group]
+        if track.state is State.NEW:
+            track.state = State.OPEN
+            book.opens += 1
+            tracks.add(track)
+
+    def _weigh(self, cluster: Cluster) -> None:
+        self._stale[cluster] = {
+            track
+            for tracks in self.open(cluster).values()
+            for track in tracks
+            if cluster.detector.staleness(track)
+        }
+
+    def _prune(self, track: Track, reason: PruneReason) -> None:
+        track.hung_up = reason is PruneReason.HUNG_UP
+        prunes, ended = self.books[track.group].prunes, Ended(track, reason)
+        prunes.setdefault(reason, 0)
+        self._remove(track)
+        if track.state is State.OPEN:
+            track.state = State.PRUNED
+            prunes[reason] += 1
+            self._ended.append(ended)
+
+    def _close(self, track: Track) -> None:
+        book, ended = self.books[track.group], Ended(track, None)
+        self._remove(track)
+        if track.state is State.OPEN:
+            track.state = State.CLOSED
+            book.closes += 1
+            self._ended.append(ended)
+
+    def _invalidate(self, track: Track, cause: Cause) -> None:
+        invalidations, ended = self.books[track.group].invalidations, Ended(track, None)
+        invalidations.setdefault((cause, Outcome.CLOSED), 0)
+        self._remove(track)
+        track.state = State.INVALIDATED
+        invalidations[cause, Outcome.CLOSED] += 1
+        self._ended.append(ended)
+
+    def _remove(self, track: Track) -> None:
+        self._groups_of(track.cluster)[track.group].discard(track)
+        self._stale.get(track.cluster, set()).discard(track)
