@@ -79,7 +79,7 @@ def track(agent: Agent, connection: Connection) -> Connection:
     return tracked
 
 
-def judge(agent: Agent, connection: Connection, writer: str, instances: tuple[str, ...]) -> None:
+def judge(connection: Connection, writer: str, instances: tuple[str, ...]) -> None:
     """Tell the agent, with a confirmed reading, who is the writer of `connection`'s cluster."""
     cluster = getattr(connection, ATTRIBUTE).cluster
     now = time.monotonic()

@@ -18,7 +18,7 @@ from aurora_otel.telemetry import log, names
 from aurora_otel.tracking.clusters import Cluster
 from aurora_otel.tracking.track import Track
 
-# Stuck calls and due looks are refreshed for this often, in seconds; a shorter STUCK_AFTER more often.
+# Seconds between two searches for stuck calls and due refreshes; fewer with a shorter STUCK_AFTER.
 _OFTEN = 1.0
 # Longer than it takes a driver to say farewell to the server and to close its socket: seconds.
 _CLOSING = 0.05

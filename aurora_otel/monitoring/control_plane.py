@@ -52,8 +52,8 @@ class ControlPlane:
     Args:
         cluster: the cluster.
         context: what it works with.
-        heard: is told of each reading, successful or not, on our thread: the trigger that led to it,
-            the reading, and when it began, in nanoseconds since the epoch.
+        heard: called on our thread with each reading, successful or not: the trigger that led to
+            it, the reading, and when it began, in nanoseconds since the epoch.
     """
 
     def __init__(

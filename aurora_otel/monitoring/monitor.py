@@ -1,4 +1,4 @@
-"""RefreshWorker at one cluster's topology: when somebody asks, whom to ask, over which connection."""
+"""One cluster's monitor: when its topology is refreshed, whom it asks, over which connection."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class ClusterMonitor:
 
     Attributes:
         access: how the application last connected; `None` before the first connection.
-        login_rejected: whether no login of ours worked the last time: the topology is then read on the
-            next connection that the application opens itself.
+        login_rejected: whether no login of ours worked the last time: the topology is then read on
+            the next connection that the application opens itself.
 
     Args:
         cluster: the cluster.

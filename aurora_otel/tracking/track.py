@@ -59,8 +59,8 @@ class Track(weakref.ref[Any]):
         "opened_in",
         "refused",
         "role",
-        "socket",
         "shutdown_failed",
+        "socket",
         "state",
     )
 

@@ -104,7 +104,7 @@ class Tracker:
             return [track for tracks in self.open(cluster).values() for track in tracks]
 
     def open(self, cluster: Cluster) -> Mapping[Group, Set[Track]]:
-        """Return the open connections to `cluster` by group; steady only while `settled` is held."""
+        """Return the open connections to `cluster` by group; steady while `settled` is held."""
         return self._open.get(cluster, {})
 
     def stale(self, cluster: Cluster) -> Set[Track]:

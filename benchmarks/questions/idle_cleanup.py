@@ -77,10 +77,10 @@ def _ours(sockets: list[socket.socket]) -> float:
     agent = null.start()
     members = ("lab-1", "lab-2")
     first = null.track(agent, null.Connection("lab-1"))
-    null.judge(agent, first, "lab-1", members)
+    null.judge(first, "lab-1", members)
     held = [null.track(agent, null.Connection("lab-1", each)) for each in sockets]
     began = perf_counter()
-    null.judge(agent, first, "lab-2", members)
+    null.judge(first, "lab-2", members)
     seconds = perf_counter() - began
     for each in sockets:
         # Shut down: there is an end of file, and no wait for the peer.

@@ -60,7 +60,7 @@ def _measure(effort: Effort) -> Rounds:
     agent = null.start(meter_provider=MeterProvider([reader]))
     members = tuple(f"lab-{number}" for number in range(20))
     first = null.track(agent, null.Connection(members[0]))
-    null.judge(agent, first, members[0], members)
+    null.judge(first, members[0], members)
     held = [null.track(agent, null.Connection(members[n % 20])) for n in range(10_000)]
     provider = _Provider()
     instruments = Instruments(provider)  # type: ignore[arg-type]

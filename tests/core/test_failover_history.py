@@ -56,14 +56,14 @@ class Readings(RuleBasedStateMachine):
         self.tracker = Tracker()
         self.cluster = new_cluster(writer=None)
         instruments = SimpleNamespace(record=lambda *_: None)
-        configuration = SimpleNamespace(
+        config = SimpleNamespace(
             settings=Settings.resolve({"mode": mode}, {}),
             spans=self.told,
             instruments=instruments,
             shield=None,
         )
-        around = AgentContext(configuration, self.tracker, None, lambda: self.now)
-        self.response = FailoverHandler(self.cluster, around)
+        context = AgentContext(config, self.tracker, None, lambda: self.now)
+        self.handler = FailoverHandler(self.cluster, context)
         self.connections = []
         self.writers = []  # that verdicts named, without repetitions
         self.latest = 0.0
@@ -83,7 +83,7 @@ class Readings(RuleBasedStateMachine):
     def see_a_symptom(self, kind):
         self.now += 1
         if self.cluster.detector.symptom(kind, self.now):
-            self.response.origin = Origin(kind, self.now, 0, Context())
+            self.handler.origin = Origin(kind, self.now, 0, Context())
 
     def look(self):
         return Origin(Symptom.TOPOLOGY, self.now, 0, Context())
@@ -93,7 +93,7 @@ class Readings(RuleBasedStateMachine):
         self.now += 1
         before = self.cluster.detector.writer
         reading = Reading(Source.SQL, self.now, named, INSTANCES, error="TimeoutError")
-        assert not self.response.to(reading, self.look())
+        assert not self.handler.apply(reading, self.look())
         assert self.cluster.detector.writer == before
 
     @rule(writer=instances)
@@ -110,7 +110,7 @@ class Readings(RuleBasedStateMachine):
         for _ in range(1 + twice):
             late = verdict.began < self.latest
             changed = not late and self.writers[-1:] != [verdict.writer]
-            assert self.response.to(reading, self.look()) is (changed and bool(self.writers))
+            assert self.handler.apply(reading, self.look()) is (changed and bool(self.writers))
             self.latest = max(self.latest, verdict.began)
             if changed:
                 self.writers.append(verdict.writer)
