@@ -25,7 +25,7 @@ def main() -> None:
             ((group, _),) = [
                 (group, tracks)
                 for cluster in running_agent().clusters
-                for group, tracks in cluster.open.items()
+                for group, tracks in running_agent().tracker.open(cluster).items()
                 if tracks
             ]
         tracked.append([group.endpoint_type.value, group.instance, group.role.value])
