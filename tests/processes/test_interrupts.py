@@ -91,7 +91,9 @@ def books(agent):
             opens += book.opens
             ends += book.closes + sum(book.prunes.values())
             ends += sum(n for (_, out), n in book.invalidations.items() if out.value == "closed")
-        ends += sum(len(each) for one in agent.internals.clusters for each in tracker.open(one).values())
+        ends += sum(
+            len(each) for one in agent.internals.clusters for each in tracker.open(one).values()
+        )
     return opens, ends
 
 
