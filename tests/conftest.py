@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 import psycopg2
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
-from aurora_otel.instrumentor import running_agent
 from aurora_otel.lab import Cluster
-from tests.composition import upstream
-
-# TEST_BESIDE_UPSTREAM=before|after runs the same tests beside upstream's instrumentations of the
-# drivers, loaded before or after ours: `make test-upstream`.
-UPSTREAM = os.environ.get("TEST_BESIDE_UPSTREAM", "")
-if UPSTREAM not in ("", "before", "after"):
-    raise pytest.UsageError(f"TEST_BESIDE_UPSTREAM is before or after; got {UPSTREAM!r}")
-
-END_SESSIONS = {
-    "postgresql": "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-    " WHERE usename = 'app'",
-    "mysql": "KILL USER app",
-}
+from tests.support import upstream
+from tests.support.agent import Agent, Told
+from tests.support.labs import as_new
+from tests.support.upstream import UPSTREAM
 
 # Nobody's own credentials are found by accident, and no test asks the network for any.
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
@@ -62,56 +48,6 @@ def mysql_lab() -> Iterator[Cluster]:
 def cluster(lab: Cluster) -> Cluster:
     """A healthy cluster of three; whichever instance is the writer. It has a table `writes`."""
     return as_new(lab)
-
-
-@dataclass
-class Told:
-    """What the agent has told so far."""
-
-    exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
-    reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
-
-    def spans(self, name: str | None = None) -> list[ReadableSpan]:
-        return [s for s in self.exporter.get_finished_spans() if name in (None, s.name)]
-
-    def metric(self, name: str, **attributes: str) -> float:
-        """The sum of a metric's points; attributes as `instance_id="lab-1"`, without `aurora.`."""
-        wanted = {f"aurora.{key.replace('_', '.', 1)}": value for key, value in attributes.items()}
-        return sum(
-            getattr(point, "value", getattr(point, "count", 0))
-            for point in self.points(name)
-            if wanted.items() <= dict(point.attributes).items()
-        )
-
-    def points(self, name: str) -> list[Any]:
-        data = self.reader.get_metrics_data()
-        return [
-            point
-            for resource in (data.resource_metrics if data else ())
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name == name
-            for point in metric.data.data_points
-        ]
-
-
-@dataclass
-class Agent:
-    """A running agent, and what it tells."""
-
-    told: Told
-
-    @property
-    def internals(self) -> Any:
-        return running_agent()
-
-    def tracked(self, instance: str | None = None) -> int:
-        return sum(
-            sum(each.connections.values())
-            for cluster in aurora_otel.snapshot().clusters
-            for each in cluster.instances
-            if instance in (None, each.id)
-        )
 
 
 @pytest.fixture
@@ -180,20 +116,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # One engine's drivers share its lab.
             place /= driver.engine.name
         item.add_marker(pytest.mark.xdist_group(str(place)))
-
-
-def eventually(condition: Callable[[], Any], *, within: float = 30.0) -> Any:
-    """Wait until `condition` is true; a test's way of not guessing at durations."""
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within} s"
-        time.sleep(0.02)
-    return found
-
-
-def as_new(lab: Cluster) -> Cluster:
-    """Heal it, and end what sessions other tests left: garbage, or what a failure holds."""
-    lab.heal()
-    for each in lab.instances:
-        lab.execute(each, END_SESSIONS[lab.engine])
-    return lab

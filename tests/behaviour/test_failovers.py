@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import (
+from tests.support.sql import (
     READ_ONLY,
     attempt,
     refused_write,
     sqlstate,
     write,
 )
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 INVALIDATIONS = "aurora.connection.invalidations"
 

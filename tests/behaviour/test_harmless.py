@@ -6,7 +6,7 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import (
+from tests.support.sql import (
     READ_ONLY,
     Call,
     attempt,
@@ -17,7 +17,7 @@ from tests.behaviour.sql import (
     sqlstate,
     write,
 )
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 INVALIDATIONS = "aurora.connection.invalidations"
 LOOKS = "refresh topology"

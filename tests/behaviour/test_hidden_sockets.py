@@ -13,9 +13,9 @@ import pytest
 
 from aurora_otel.drivers.common import hidden_sockets
 from aurora_otel.runtime import sockets
-from tests.behaviour.mysql import arguments, bare, writer_endpoint
-from tests.behaviour.sql import attempt
-from tests.conftest import eventually
+from tests.support.mysql import arguments, bare, writer_endpoint
+from tests.support.sql import attempt
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.functions import replaced
-from tests.behaviour.sql import Call, refused_write, run, serving, write
-from tests.conftest import eventually
+from tests.support.functions import replaced
+from tests.support.sql import Call, refused_write, run, serving, write
+from tests.support.waiting import eventually
 
 # Where somebody holds the lock, an answer is kept back that has been found already.
 HELD_BACK = "PERFORM pg_catalog.pg_advisory_xact_lock_shared(42);"

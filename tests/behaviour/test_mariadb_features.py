@@ -12,11 +12,11 @@ import aurora_otel
 from aurora_otel.drivers.mariadb import Adapter
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime.sockets import has_hung_up
-from tests.behaviour.mysql import arguments, writer_endpoint
-from tests.behaviour.mysql_drivers import MARIADB
-from tests.behaviour.mysql_drivers.mariadb import executed
-from tests.behaviour.sql import Call, attempt
-from tests.conftest import eventually
+from tests.support.drivers.mariadb_features import executed
+from tests.support.drivers.mysql_features import MARIADB
+from tests.support.mysql import arguments, writer_endpoint
+from tests.support.sql import Call, attempt
+from tests.support.waiting import eventually
 
 MANY_ROWS = "SELECT seq, REPEAT('x', 1000) FROM seq_1_to_20000"
 connect, end = MARIADB.connect, MARIADB.end

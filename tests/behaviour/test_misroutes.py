@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import refused_write, serving
-from tests.conftest import eventually
+from tests.support.sql import refused_write, serving
+from tests.support.waiting import eventually
 
 MISROUTES = "aurora.connection.misroutes"
 

@@ -11,11 +11,12 @@ from mysql.connector.cursor import MySQLCursorDict
 from mysql.connector.cursor_cext import CMySQLCursorDict
 
 from aurora_otel.drivers.mysql_connector import Adapter
-from tests.behaviour.mysql import arguments, bare, seen, writer_endpoint
-from tests.behaviour.mysql_drivers import PURE, C
-from tests.behaviour.mysql_drivers.mysql_connector import executed
-from tests.behaviour.sql import attempt
-from tests.conftest import UPSTREAM, eventually
+from tests.support.drivers.mysql_connector_features import executed
+from tests.support.drivers.mysql_features import PURE, C
+from tests.support.mysql import arguments, bare, seen, writer_endpoint
+from tests.support.sql import attempt
+from tests.support.upstream import UPSTREAM
+from tests.support.waiting import eventually
 
 # The driver's own tracing wants to pass the span on.
 pytestmark = pytest.mark.filterwarnings(

@@ -11,12 +11,13 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab.filters import SilenceAfterMySQLLogin
-from tests.behaviour.links import Transparent, through
-from tests.behaviour.mysql import bare, seen, writer_endpoint
-from tests.behaviour.mysql_drivers import DRIVERS, MARIADB, MYSQLCLIENT, PYMYSQL
-from tests.behaviour.names import stale_until_a_misroute
-from tests.behaviour.sql import attempt
-from tests.conftest import UPSTREAM, eventually
+from tests.support.drivers.mysql_features import DRIVERS, MARIADB, MYSQLCLIENT, PYMYSQL
+from tests.support.lagging_names import stale_until_a_misroute
+from tests.support.links import Transparent, through
+from tests.support.mysql import bare, seen, writer_endpoint
+from tests.support.sql import attempt
+from tests.support.upstream import UPSTREAM
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:(kill|shutdown):DeprecationWarning"),

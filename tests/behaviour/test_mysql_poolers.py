@@ -8,8 +8,8 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Action
-from tests.behaviour.mysql import arguments, executed, writer_endpoint
-from tests.behaviour.sql import write
+from tests.support.mysql import arguments, executed, writer_endpoint
+from tests.support.sql import write
 
 MODULES = {"pymysql": pymysql, "mysqlclient": MySQLdb}
 

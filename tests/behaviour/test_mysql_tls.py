@@ -16,10 +16,10 @@ import pytest
 
 from aurora_otel.lab import Cluster, mariadb_settings
 from aurora_otel.model.endpoints import Address
-from tests.behaviour.mysql import arguments
-from tests.behaviour.sql import run
-from tests.behaviour.tls import self_signed
-from tests.conftest import eventually
+from tests.support.mysql import arguments
+from tests.support.sql import run
+from tests.support.tls import self_signed
+from tests.support.waiting import eventually
 
 CIPHER = "SHOW STATUS LIKE 'Ssl_cipher'"
 MODULES = {

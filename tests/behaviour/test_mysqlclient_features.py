@@ -12,11 +12,12 @@ from MySQLdb.cursors import SSDictCursor
 from aurora_otel.drivers.common.libmariadb import Parameters
 from aurora_otel.drivers.mysqlclient import Adapter
 from aurora_otel.drivers.protocol import Login
-from tests.behaviour.links import Hang, Transparent, through
-from tests.behaviour.mysql import arguments, bare, end, executed, writer_endpoint
-from tests.behaviour.mysql_drivers import MYSQLCLIENT
-from tests.behaviour.sql import Call, attempt
-from tests.conftest import UPSTREAM, eventually
+from tests.support.drivers.mysql_features import MYSQLCLIENT
+from tests.support.links import Hang, Transparent, through
+from tests.support.mysql import arguments, bare, end, executed, writer_endpoint
+from tests.support.sql import Call, attempt
+from tests.support.upstream import UPSTREAM
+from tests.support.waiting import eventually
 
 connect = MYSQLCLIENT.connect
 

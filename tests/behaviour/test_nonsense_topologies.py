@@ -7,8 +7,8 @@ import contextlib
 import pytest
 
 from aurora_otel.lab import Member
-from tests.behaviour.functions import replaced, tampered
-from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
+from tests.support.functions import replaced, tampered
+from tests.support.sql import READ_ONLY, refused_write, run, sqlstate, write
 
 STATUS = "aurora_replica_status"
 IDENTITY = "aurora_db_instance_identifier"

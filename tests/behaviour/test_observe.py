@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
-from tests.conftest import eventually
+from tests.support.sql import READ_ONLY, refused_write, run, sqlstate, write
+from tests.support.waiting import eventually
 
 
 def test_observing_counts_each_connection_once_for_each_writer_change(

@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.instrumentor import running_agent
-from tests.behaviour.pgbouncer import pgbouncer
-from tests.behaviour.sql import attempt
-from tests.conftest import eventually
 from tests.drivers.stand_ins import pg8000 as unknown_pg8000
+from tests.support.pgbouncer import pgbouncer
+from tests.support.sql import attempt
+from tests.support.waiting import eventually
 
 OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}
 PLAIN = pgdb.connect

@@ -17,10 +17,10 @@ import aurora_otel
 from aurora_otel.drivers.pg8000 import Adapter
 from aurora_otel.lab import Failover
 from aurora_otel.lab.filters import SilenceAfterLogin
-from tests.behaviour.links import Transparent, through
-from tests.behaviour.sql import attempt
-from tests.behaviour.tls import Encrypted
-from tests.conftest import eventually
+from tests.support.links import Transparent, through
+from tests.support.sql import attempt
+from tests.support.tls import Encrypted
+from tests.support.waiting import eventually
 
 APIS = {"dbapi": pg8000.dbapi.connect, "legacy": pg8000.connect, "native": pg8000.native.Connection}
 OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}

@@ -7,9 +7,9 @@ import pymysql
 import pytest
 
 import aurora_otel
-from tests.behaviour.mysql import arguments, end, executed
-from tests.behaviour.sql import Call, attempt, run, write
-from tests.conftest import eventually
+from tests.support.mysql import arguments, end, executed
+from tests.support.sql import Call, attempt, run, write
+from tests.support.waiting import eventually
 
 MODULES = {"pymysql": pymysql, "mysqlclient": MySQLdb}
 LOGGED = "SELECT argument FROM mysql.general_log WHERE command_type IN ('Query', 'Prepare')"

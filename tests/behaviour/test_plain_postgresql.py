@@ -6,8 +6,8 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Cluster
-from tests.behaviour.sql import READ_ONLY, Call, pid, refused_write, run, sqlstate, write
-from tests.conftest import eventually
+from tests.support.sql import READ_ONLY, Call, pid, refused_write, run, sqlstate, write
+from tests.support.waiting import eventually
 
 FUNCTIONS = ("aurora_version", "aurora_db_instance_identifier", "aurora_replica_status")
 # Once in each probing query.

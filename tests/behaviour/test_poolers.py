@@ -6,9 +6,9 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.behaviour.pgbouncer import pgbouncer
-from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
-from tests.conftest import eventually
+from tests.support.pgbouncer import pgbouncer
+from tests.support.sql import READ_ONLY, refused_write, run, sqlstate, write
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import psycopg2
 import pytest
 
 from aurora_otel.telemetry import names
-from tests.behaviour.sql import WRITE, attempt, run
-from tests.behaviour.tls import Encrypted, write_self_signed
-from tests.conftest import eventually
+from tests.support.sql import WRITE, attempt, run
+from tests.support.tls import Encrypted, write_self_signed
+from tests.support.waiting import eventually
 
 
 def by_libpq(connect):

@@ -13,9 +13,9 @@ import pymysql
 import pytest
 
 from aurora_otel import AuroraInstrumentor
-from tests.behaviour.mysql import arguments, end
-from tests.behaviour.sql import pid
-from tests.conftest import eventually
+from tests.support.mysql import arguments, end
+from tests.support.sql import pid
+from tests.support.waiting import eventually
 
 LOOP = "aurora-otel-background"
 

@@ -12,8 +12,9 @@ from psycopg2 import extensions, extras
 from psycopg2 import sql as composed
 
 import aurora_otel
-from tests.behaviour.sql import attempt, pid, run
-from tests.conftest import UPSTREAM, eventually
+from tests.support.sql import attempt, pid, run
+from tests.support.upstream import UPSTREAM
+from tests.support.waiting import eventually
 
 extras_logger = logging.getLogger("tests.behaviour.psycopg2")
 

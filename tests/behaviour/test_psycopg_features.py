@@ -12,8 +12,9 @@ from psycopg.types.composite import CompositeInfo, register_composite
 from psycopg.types.json import Jsonb, set_json_dumps
 
 import aurora_otel
-from tests.behaviour.sql import attempt, pid
-from tests.conftest import UPSTREAM, eventually
+from tests.support.sql import attempt, pid
+from tests.support.upstream import UPSTREAM
+from tests.support.waiting import eventually
 
 
 def copy_in(connection):

@@ -9,10 +9,11 @@ import pytest
 from pymysql.cursors import SSDictCursor
 
 import aurora_otel
-from tests.behaviour.mysql import arguments, bare, end, executed, writer_endpoint
-from tests.behaviour.mysql_drivers import PYMYSQL
-from tests.behaviour.sql import attempt
-from tests.conftest import UPSTREAM, eventually
+from tests.support.drivers.mysql_features import PYMYSQL
+from tests.support.mysql import arguments, bare, end, executed, writer_endpoint
+from tests.support.sql import attempt
+from tests.support.upstream import UPSTREAM
+from tests.support.waiting import eventually
 
 connect = PYMYSQL.connect
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import READ_ONLY, attempt, refused_write, serving, sqlstate, write
-from tests.conftest import eventually
+from tests.support.sql import READ_ONLY, attempt, refused_write, serving, sqlstate, write
+from tests.support.waiting import eventually
 
 
 def test_a_missed_failover_is_cleaned_up_with_the_next(agent, cluster, connect):

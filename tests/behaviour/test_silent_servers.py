@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aurora_otel.lab.filters import SilenceAfterLogin
-from tests.behaviour.links import Transparent, through
-from tests.behaviour.sql import serving, write
-from tests.conftest import eventually
+from tests.support.links import Transparent, through
+from tests.support.sql import serving, write
+from tests.support.waiting import eventually
 
 
 def test_a_connection_whose_question_is_not_answered_is_replaced(start, cluster, connect):

@@ -9,8 +9,8 @@ import sqlalchemy
 from sqlalchemy.pool import NullPool
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import READ_ONLY, WRITE, Call, attempt, sqlstate
-from tests.conftest import eventually
+from tests.support.sql import READ_ONLY, WRITE, Call, attempt, sqlstate
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import READ_ONLY, Call, run, sqlstate, write
-from tests.conftest import eventually
+from tests.support.sql import READ_ONLY, Call, run, sqlstate, write
+from tests.support.waiting import eventually
 
 
 def test_calls_that_hang_on_a_dead_host_are_freed_by_the_loop_alone(

@@ -10,7 +10,7 @@ import pytest
 
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets
-from tests.behaviour.sql import READ_ONLY, Call, attempt, serving, sqlstate, write
+from tests.support.sql import READ_ONLY, Call, attempt, serving, sqlstate, write
 
 THREADS = 16
 

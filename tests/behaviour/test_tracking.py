@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 
 import aurora_otel
-from tests.behaviour.sql import pid, run, serving
-from tests.conftest import eventually
+from tests.support.sql import pid, run, serving
+from tests.support.waiting import eventually
 
 OPENS = "aurora.connection.opens"
 QUESTION = "aurora_db_instance_identifier"

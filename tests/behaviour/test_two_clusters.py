@@ -6,7 +6,7 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Cluster, Failover
-from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
+from tests.support.sql import READ_ONLY, refused_write, run, sqlstate, write
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate
-from tests.conftest import eventually
+from tests.support.sql import READ_ONLY, refused_write, run, sqlstate
+from tests.support.waiting import eventually
 
 LOOKS = "refresh topology"
 

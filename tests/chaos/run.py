@@ -14,7 +14,7 @@ from tests.chaos.facts import Fact, Left, Raised, Tally
 from tests.chaos.invariants import Invariant, all_of_them
 from tests.chaos.plan import Event
 from tests.chaos.process import Process
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 # Seconds of load before the first event, and after the last one.
 _QUIET = 0.5

@@ -5,7 +5,7 @@ import pytest
 
 from tests.compat.runs import Stage
 from tests.compat.suites import SUITES, Suite
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 PYTEST = next(suite.command for suite in SUITES if suite.name == "psycopg2")
 

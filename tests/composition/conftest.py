@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
 
 from tests import conftest
-from tests.composition.query_spans import Queries
+from tests.support.query_spans import Queries
 
 
 @pytest.fixture(autouse=True)

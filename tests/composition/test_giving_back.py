@@ -9,7 +9,7 @@ import pytest
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 
 def threads_of_ours():

@@ -5,7 +5,7 @@ from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
 from opentelemetry.instrumentation.psycopg2 import Psycopg2Instrumentor
 
 from tests.composition.calls import CALLS
-from tests.composition.query_spans import OURS, told
+from tests.support.query_spans import OURS, told
 
 
 @pytest.fixture

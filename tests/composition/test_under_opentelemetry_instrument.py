@@ -3,7 +3,7 @@
 import pytest
 
 from aurora_otel.collector import Collector
-from tests.telemetry.process import Application
+from tests.support.application_process import Application
 
 
 @pytest.fixture

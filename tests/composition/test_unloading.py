@@ -6,7 +6,7 @@ import pytest
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 INSERT = "INSERT INTO writes (x) VALUES ('x')"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
-from tests.dashboards.server import Prometheus, free_port
-from tests.telemetry.process import Application
+from tests.support.application_process import Application
+from tests.support.prometheus import Prometheus, free_port
+from tests.support.waiting import eventually
 
 OPEN = 'sum(aurora_connection_count{job="%s"})'
 

@@ -9,7 +9,7 @@ import yaml
 from aurora_otel.dashboards.files import RUNBOOKS
 from tests.dashboards.alert_cases import CASES, Fires, Quiet
 from tests.dashboards.committed import ALERTS, DASHBOARDS, DIRECTORY, RECORDINGS, panels
-from tests.dashboards.server import RULES, tool
+from tests.support.prometheus import RULES, tool
 
 RUNBOOK = DIRECTORY.parent / "docs" / "runbooks.md"
 BY_NAME = {rule["alert"]: rule for rule in ALERTS}

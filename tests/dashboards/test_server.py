@@ -1,6 +1,6 @@
 import pytest
 
-from tests.dashboards import server
+from tests.support import prometheus as server
 
 
 def test_a_missing_prometheus_is_one_line_that_says_what_to_do(monkeypatch):

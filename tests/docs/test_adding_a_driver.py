@@ -14,7 +14,7 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "adding-a-driver.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from aurora_otel.telemetry import names, pool_metrics, prometheus
-from tests.dashboards.server import tool
 from tests.docs.fleet import Process
+from tests.support.prometheus import tool
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide.md"

@@ -9,8 +9,8 @@ import pytest
 
 from aurora_otel.lab import Cluster
 from tests.rds_api.conftest import aws, muted, plane, servers  # noqa: F401 - fixtures
-from tests.rds_api.control_plane import REGION
-from tests.rds_api.doors import Doors
+from tests.support.iam_gateway import Doors
+from tests.support.rds_api import REGION
 
 DENIED = {"rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeDBClusterEndpoints"}
 

@@ -15,7 +15,7 @@ from moto.backends import get_backend
 
 from aurora_otel.lab import Cluster, Failover
 from tests.rds_api.conftest import aws, plane, servers  # noqa: F401 - fixtures
-from tests.rds_api.control_plane import ACCOUNT, REGION
+from tests.support.rds_api import ACCOUNT, REGION
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "aurora-otel"))
 

@@ -11,7 +11,7 @@ import pytest
 from moto.backends import get_backend
 
 from aurora_otel.drill.rehearsal import IDLE, WRITERS
-from tests.rds_api.control_plane import ACCOUNT, REGION
+from tests.support.rds_api import ACCOUNT, REGION
 
 SHORT = ("--yes", "--before", "2", "--after", "5")
 GUIDE = Path(__file__).parents[2] / "docs/guide.md"

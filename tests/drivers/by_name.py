@@ -9,8 +9,8 @@ import sys
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.instrumentor import running_agent
-from tests.drivers.descriptors import DRIVERS, Place
-from tests.drivers.unknown import UNKNOWN
+from tests.support.drivers.descriptors import DRIVERS, Place
+from tests.support.drivers.unknown import UNKNOWN
 
 
 def main() -> None:

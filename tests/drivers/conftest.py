@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from aurora_otel.lab import Cluster
-from tests.conftest import Agent, as_new
-from tests.drivers.descriptors import DRIVERS as KNOWN
-from tests.drivers.descriptors import Descriptor
-from tests.drivers.harmless import HARMLESS
-from tests.drivers.names import _resolved  # noqa: F401 - a fixture
-from tests.drivers.unknown import UNKNOWN
+from tests.support.agent import Agent
+from tests.support.drivers.descriptors import DRIVERS as KNOWN
+from tests.support.drivers.descriptors import Descriptor
+from tests.support.drivers.harmless import HARMLESS
+from tests.support.drivers.unknown import UNKNOWN
+from tests.support.labs import as_new
+from tests.support.names import _resolved  # noqa: F401 - a fixture
 
 ORDERS = ("upstream before ours", "upstream after ours")
 DRIVERS = (*KNOWN, *UNKNOWN)

@@ -15,7 +15,7 @@ from aurora_otel.drivers.mysql_connector import monitor as mysql_connector_monit
 from aurora_otel.drivers.pg8000 import adapter as pg8000
 from aurora_otel.drivers.pymysql import adapter as pymysql
 from aurora_otel.instrumentor import running_agent
-from tests.behaviour.sql import attempt, run
+from tests.support.sql import attempt, run
 
 ASKED = ("address", "askable", "ask", "backend_id", "fileno", "is_closed", "mark", "password")
 # What else a file asks of its driver.

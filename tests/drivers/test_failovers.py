@@ -7,10 +7,10 @@ import functools
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import attempt, run, write
-from tests.conftest import eventually
-from tests.drivers.engines import WRITE
-from tests.drivers.long_calls import LongCall
+from tests.support.drivers.engines import WRITE
+from tests.support.drivers.long_calls import LongCall
+from tests.support.sql import attempt, run, write
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("kind", list(Failover), ids=lambda kind: kind.value)

@@ -10,8 +10,8 @@ import pytest
 
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
-from tests.behaviour.sql import run
-from tests.conftest import UPSTREAM
+from tests.support.sql import run
+from tests.support.upstream import UPSTREAM
 
 
 def contents(package: str) -> dict[tuple[object, str], object]:

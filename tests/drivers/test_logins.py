@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aurora_otel.model.endpoints import Address
-from tests.behaviour.sql import attempt
+from tests.support.sql import attempt
 
 # As long as an RDS IAM token, and with all that can stand in one.
 TOKEN = "lab.c0ffee.eu-west-1.rds.amazonaws.com:5432/?Action=connect&X=a%2F'b\\ " + "x" * 1000

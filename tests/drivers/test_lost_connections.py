@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import attempt, run, write
-from tests.conftest import eventually
-from tests.drivers.engines import WRITE
+from tests.support.drivers.engines import WRITE
+from tests.support.sql import attempt, run, write
+from tests.support.waiting import eventually
 
 
 def with_block(connection) -> None:

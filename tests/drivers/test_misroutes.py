@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aurora_otel.lab import Failover
-from tests.behaviour.names import stale_until_a_misroute
-from tests.behaviour.sql import write
-from tests.conftest import eventually
+from tests.support.lagging_names import stale_until_a_misroute
+from tests.support.sql import write
+from tests.support.waiting import eventually
 
 
 def test_a_misrouted_connect_is_repeated_and_counted(start, cluster, connect, driver):

@@ -6,9 +6,9 @@ import contextlib
 
 import pytest
 
-from tests.behaviour.sql import attempt, run, write
-from tests.composition.query_spans import OURS, Queries, told
-from tests.conftest import UPSTREAM
+from tests.support.query_spans import OURS, Queries, told
+from tests.support.sql import attempt, run, write
+from tests.support.upstream import UPSTREAM
 
 INSERT = "INSERT INTO writes (x) VALUES (%s)"
 

@@ -7,9 +7,9 @@ import functools
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import run, write
-from tests.conftest import eventually
-from tests.drivers.engines import WRITE
+from tests.support.drivers.engines import WRITE
+from tests.support.sql import run, write
+from tests.support.waiting import eventually
 
 # Both PyMySQL and mysqlclient want the application to connect anew instead.
 pytestmark = pytest.mark.filterwarnings("ignore:.*reconnect.* deprecated:DeprecationWarning")

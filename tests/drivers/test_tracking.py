@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 
-from tests.behaviour.sql import attempt
-from tests.conftest import eventually
-from tests.drivers.long_calls import LongCall
+from tests.support.drivers.long_calls import LongCall
+from tests.support.sql import attempt
+from tests.support.waiting import eventually
 
 OPENS = "aurora.connection.opens"
 PRUNES = "aurora.connection.prunes"

@@ -7,8 +7,8 @@ import gc
 import pytest
 
 import aurora_otel
-from tests.behaviour.sql import attempt, run
-from tests.conftest import eventually
+from tests.support.sql import attempt, run
+from tests.support.waiting import eventually
 
 
 def window_open() -> bool:

@@ -4,8 +4,8 @@ import socket
 import pytest
 
 from aurora_otel.lab import Cluster, Condition, Failover, LabError
-from tests.conftest import eventually
 from tests.lab.sessions import exists, instance, is_silent, named_writer, role
+from tests.support.waiting import eventually
 
 FORBIDDEN = {
     "postgresql": ["CREATE ROLE another", "SELECT pg_read_file('postgresql.conf')"],

@@ -9,8 +9,8 @@ import pymysql
 import pytest
 
 from aurora_otel.lab import Action, Failover, resolving
-from tests.conftest import eventually
 from tests.lab.sessions import SESSIONS, instance, is_silent
+from tests.support.waiting import eventually
 
 
 def _silent(connection, seconds=0.3, query="SELECT 1"):

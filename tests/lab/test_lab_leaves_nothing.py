@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 START = """
 import contextlib, functools, json, os, sys, time

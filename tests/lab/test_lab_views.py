@@ -3,8 +3,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from aurora_otel.lab import Failover, Member
-from tests.conftest import eventually
 from tests.lab.sessions import instance, named_writer, view
+from tests.support.waiting import eventually
 
 
 def test_the_view_names_the_writer_and_the_readers(cluster, connect):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aurora_otel.lab import Cluster
-from tests.conftest import as_new
-from tests.drivers.names import _resolved  # noqa: F401 - a fixture
-from tests.pools.kinds import Case, PoolUnderTest
+from tests.support.labs import as_new
+from tests.support.names import _resolved  # noqa: F401 - a fixture
+from tests.support.pools import Case, PoolUnderTest
 
 
 @pytest.fixture

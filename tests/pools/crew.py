@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from tests.behaviour.sql import attempt
+from tests.support.sql import attempt
 
 # As long as one unit of work may take: how long all of them take is the machine's business.
 PATIENCE = 45.0

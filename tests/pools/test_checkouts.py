@@ -11,9 +11,9 @@ from aurora_otel.hooks.checkouts import _track_of
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
-from tests.behaviour.sql import attempt
-from tests.conftest import eventually
-from tests.pools.kinds import CASES, fill
+from tests.support.pools import CASES, fill
+from tests.support.sql import attempt
+from tests.support.waiting import eventually
 
 CASE = next(case for case in CASES if str(case) == "QueuePool-psycopg2")
 INTERRUPTED = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
 from tests.pools.crew import Crew
-from tests.pools.kinds import CASES, EVERYTHING, fill
+from tests.support.pools import CASES, EVERYTHING, fill
+from tests.support.waiting import eventually
 
 # A thousand units of work with a connection each are a matter of minutes.
 pytestmark = [pytest.mark.timeout(600)] if EVERYTHING else []

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import exc
 
 from aurora_otel.telemetry.names import DURATIONS
-from tests.behaviour.sql import Call, attempt
-from tests.conftest import eventually
-from tests.drivers.descriptors import DRIVERS
-from tests.pools.kinds import CASES, SIZE, Case, Kind, PsycopgPool, SQLAlchemyPool, fill
+from tests.support.drivers.descriptors import DRIVERS
+from tests.support.pools import CASES, SIZE, Case, Kind, PsycopgPool, SQLAlchemyPool, fill
+from tests.support.sql import Call, attempt
+from tests.support.waiting import eventually
 
 DRIVER = {driver.name: driver for driver in DRIVERS}
 PREFIX = "db.client.connection."

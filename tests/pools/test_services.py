@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 THREADS = 4
 ROOT = Path(__file__).parents[2]

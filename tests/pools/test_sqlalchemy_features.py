@@ -9,8 +9,8 @@ from sqlalchemy.pool import Pool, base
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import READ_ONLY, WRITE, attempt, sqlstate
-from tests.pools.kinds import CASES, fill
+from tests.support.pools import CASES, fill
+from tests.support.sql import READ_ONLY, WRITE, attempt, sqlstate
 
 CASE = next(case for case in CASES if str(case) == "QueuePool-psycopg2")
 pytestmark = pytest.mark.parametrize("case", [CASE], ids=str)

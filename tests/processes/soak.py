@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from aurora_otel.lab import Cluster
-from tests.processes.programs import PYTHON, ROOT, environment
+from tests.support.programs import PYTHON, ROOT, environment
 
 BEGIN, END = "<!-- soak: written by the command itself -->", "<!-- /soak -->"
 

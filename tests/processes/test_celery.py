@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
-from tests.processes.programs import INSTRUMENTED, PYTHON, ROOT, environment
 from tests.processes.queues import folders
 from tests.processes.test_workers import OF_THE_PARENT
+from tests.support.programs import INSTRUMENTED, PYTHON, ROOT, environment
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

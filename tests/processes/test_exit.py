@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aurora_otel.collector import Collector
-from tests.conftest import eventually
-from tests.processes import programs
-from tests.processes.programs import INSTRUMENTED, PYTHON
+from tests.support import programs
+from tests.support.programs import INSTRUMENTED, PYTHON
+from tests.support.waiting import eventually
 
 WAYS = {
     "look": 0,

@@ -12,11 +12,11 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate, write
-from tests.conftest import eventually
-from tests.drivers.descriptors import DRIVERS
-from tests.processes import programs
-from tests.processes.programs import PYTHON
+from tests.support import programs
+from tests.support.drivers.descriptors import DRIVERS
+from tests.support.programs import PYTHON
+from tests.support.sql import READ_ONLY, refused_write, run, sqlstate, write
+from tests.support.waiting import eventually
 
 # The lab and the agent run threads, as applications do.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")

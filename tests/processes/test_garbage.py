@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy
 
 import aurora_otel
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 OURS = str(Path(aurora_otel.__file__).parent)
 

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.drivers.descriptors import DRIVERS
-from tests.processes.programs import PYTHON, ROOT, environment
+from tests.support.drivers.descriptors import DRIVERS
+from tests.support.programs import PYTHON, ROOT, environment
 
 GREENLETS = 16
 # Those that gevent makes cooperative: all but C libraries that know no way of waiting.

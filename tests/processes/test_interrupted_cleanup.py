@@ -13,8 +13,8 @@ import pytest
 
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import gate
-from tests.behaviour.sql import refused_write
-from tests.conftest import eventually
+from tests.support.sql import refused_write
+from tests.support.waiting import eventually
 
 ANOTHER = "another password"
 

@@ -16,8 +16,8 @@ import pytest
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 import aurora_otel
-from tests.behaviour.sql import READ_ONLY, refused_write, run, sqlstate
-from tests.conftest import eventually
+from tests.support.sql import READ_ONLY, refused_write, run, sqlstate
+from tests.support.waiting import eventually
 
 OURS = str(Path(aurora_otel.__file__).parent)
 WHERE = ("call", "c_return")

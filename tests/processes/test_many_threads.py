@@ -10,8 +10,8 @@ import psycopg
 import psycopg2
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import Call, attempt, run
-from tests.conftest import eventually
+from tests.support.sql import Call, attempt, run
+from tests.support.waiting import eventually
 
 THREADS = 64
 

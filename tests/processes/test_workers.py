@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
-from tests.processes.programs import INSTRUMENTED, PYTHON, SCRIPTS, Server, environment
+from tests.support.programs import INSTRUMENTED, PYTHON, SCRIPTS, Server, environment
+from tests.support.waiting import eventually
 
 GUNICORN = (PYTHON, "-m", "gunicorn", "tests.processes.service", "--workers", "2")
 GUNICORN += ("--bind", "127.0.0.1:{port}", "--log-level", "error", "--graceful-timeout", "1")

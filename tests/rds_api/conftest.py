@@ -8,8 +8,8 @@ import pytest
 
 from aurora_otel.discovery.rds.api import RdsApi
 from aurora_otel.lab import Cluster
-from tests.behaviour.functions import tampered
-from tests.rds_api.control_plane import REGION, ControlPlane
+from tests.support.functions import tampered
+from tests.support.rds_api import REGION, ControlPlane
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import refused_write, serving, write
-from tests.conftest import eventually
-from tests.rds_api.control_plane import Endpoint
+from tests.support.rds_api import Endpoint
+from tests.support.sql import refused_write, serving, write
+from tests.support.waiting import eventually
 
 PRIVATE = "db.example.com"
 

@@ -13,7 +13,7 @@ from aurora_otel.discovery.rds.answers import ApiError, Trouble
 from aurora_otel.discovery.rds.api import Apis, RdsApi
 from aurora_otel.model.endpoints import parse
 from aurora_otel.model.topology import EventKind
-from tests.rds_api.control_plane import REGION, Endpoint
+from tests.support.rds_api import REGION, Endpoint
 
 
 @pytest.fixture

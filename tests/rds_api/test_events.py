@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import refused_write, write
-from tests.conftest import eventually
+from tests.support.sql import refused_write, write
+from tests.support.waiting import eventually
 
 STARTED = "Started cross AZ failover to DB instance: {}"
 COMPLETED = "Completed failover to DB instance: {}"

@@ -9,7 +9,7 @@ import pytest
 from aurora_otel.discovery.rds import clusters as rds_clusters
 from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.discovery.rds.api import RdsApi
-from tests.rds_api.control_plane import REGION, Endpoint
+from tests.support.rds_api import REGION, Endpoint
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from aurora_otel.drivers import REGISTRY
 from aurora_otel.drivers.protocol import Login
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import refused_write, serving, write
-from tests.conftest import eventually
-from tests.rds_api.control_plane import REGION
-from tests.rds_api.doors import Doors
+from tests.support.iam_gateway import Doors
+from tests.support.rds_api import REGION
+from tests.support.sql import refused_write, serving, write
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(params=["psycopg", "psycopg2"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import aurora_otel
-from tests.behaviour.sql import write
-from tests.conftest import eventually
-from tests.rds_api.control_plane import Endpoint
+from tests.support.rds_api import Endpoint
+from tests.support.sql import write
+from tests.support.waiting import eventually
 
 
 def labels(agent):

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.functions import tampered
-from tests.behaviour.sql import refused_write, serving, write
-from tests.conftest import eventually
-from tests.rds_api.control_plane import Endpoint
+from tests.support.functions import tampered
+from tests.support.rds_api import Endpoint
+from tests.support.sql import refused_write, serving, write
+from tests.support.waiting import eventually
 
 TEXT = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
 POLICY = json.loads(re.findall(r"```json\n(.+?)```", TEXT, re.DOTALL)[0])

@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import Call, run, write
-from tests.conftest import eventually
-from tests.rds_api.control_plane import ControlPlane
+from tests.support.rds_api import ControlPlane
+from tests.support.sql import Call, run, write
+from tests.support.waiting import eventually
 
 PRIVATE = "db.example.com"
 

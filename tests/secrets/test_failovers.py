@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import attempt, run
-from tests.conftest import eventually
-from tests.drivers.descriptors import DRIVERS
-from tests.drivers.engines import MYSQL, POSTGRESQL
-from tests.drivers.names import _resolved  # noqa: F401 - a fixture
-from tests.drivers.unknown import UNKNOWN
 from tests.secrets.conftest import ANOTHER
 from tests.secrets.search import found, sinks
+from tests.support.drivers.descriptors import DRIVERS
+from tests.support.drivers.engines import MYSQL, POSTGRESQL
+from tests.support.drivers.unknown import UNKNOWN
+from tests.support.names import _resolved  # noqa: F401 - a fixture
+from tests.support.sql import attempt, run
+from tests.support.waiting import eventually
 
 LITERAL = "canary-of-a-literal"
 WRITE = f"INSERT INTO writes (x) VALUES ('{LITERAL}')"

@@ -10,8 +10,8 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.conftest import eventually
 from tests.secrets.search import found, sinks
+from tests.support.waiting import eventually
 
 CANARY = "canary-of-an-exception"
 ERRORS = (psycopg.Error, psycopg2.Error)

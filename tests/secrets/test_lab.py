@@ -10,9 +10,9 @@ import pymysql
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.mysql import arguments
-from tests.behaviour.sql import attempt
 from tests.secrets.search import found
+from tests.support.mysql import arguments
+from tests.support.sql import attempt
 
 # The lab makes its passwords up: these are the ones.
 OF_THE_APPLICATION, OF_THE_ADMINISTRATOR = "canaryapplication", "canaryadministrator"

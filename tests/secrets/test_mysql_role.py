@@ -6,9 +6,9 @@ import pymysql
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.mysql import arguments, writer_endpoint
-from tests.behaviour.sql import attempt, run
-from tests.conftest import eventually
+from tests.support.mysql import arguments, writer_endpoint
+from tests.support.sql import attempt, run
+from tests.support.waiting import eventually
 
 ROLE = "least"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.behaviour.sql import attempt
-from tests.conftest import eventually
-from tests.drivers.names import _resolved  # noqa: F401 - a fixture
 from tests.pools.conftest import cluster, open_pool
-from tests.pools.kinds import CASES, fill
 from tests.secrets.conftest import ANOTHER
 from tests.secrets.search import found, sinks
+from tests.support.names import _resolved  # noqa: F401 - a fixture
+from tests.support.pools import CASES, fill
+from tests.support.sql import attempt
+from tests.support.waiting import eventually
 
 __all__ = ["cluster", "open_pool"]
 
@@ -33,7 +33,7 @@ def ours_and_the_libraries(records):
 def test_a_pool_through_a_failover_and_refused_logins_tells_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
     start, cluster, open_pool, case, rotate, every_record, monkeypatch
 ):
-    monkeypatch.setattr("tests.pools.kinds.WRITE", f"INSERT INTO writes (x) VALUES ('{LITERAL}')")
+    monkeypatch.setattr("tests.support.pools.WRITE", f"INSERT INTO writes (x) VALUES ('{LITERAL}')")
     secrets = [cluster.password, ANOTHER, LITERAL]
     settings = case.driver.settings(cluster)
     agent = start(query_spans="summary", refresh_timeout=0.5, **settings)

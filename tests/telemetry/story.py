@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from aurora_otel.collector import Collector
 from aurora_otel.lab import Failover
 from aurora_otel.telemetry import names
-from tests.conftest import eventually
-from tests.telemetry.process import Application
+from tests.support.application_process import Application
+from tests.support.waiting import eventually
 
 MANY = 40
 

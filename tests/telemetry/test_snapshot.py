@@ -8,7 +8,7 @@ import aurora_otel
 from aurora_otel import ClusterSnapshot, InstanceSnapshot, Snapshot
 from aurora_otel.lab import Failover
 from aurora_otel.model.topology import Role
-from tests.conftest import eventually
+from tests.support.waiting import eventually
 
 
 def refused_write(connection):

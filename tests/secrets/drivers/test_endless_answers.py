@@ -6,7 +6,7 @@ import pytest
 
 from aurora_otel.lab import mysql_wire
 from aurora_otel.lab.filters import Action
-from tests.behaviour.sql import run
+from tests.support.sql import run
 
 OURS = b"aurora"
 # Rows that a server goes on sending for as long as somebody reads them.

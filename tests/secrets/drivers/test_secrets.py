@@ -7,9 +7,9 @@ import inspect
 import pytest
 
 import aurora_otel
-from tests.behaviour.sql import attempt, run
-from tests.drivers.engines import WRITE
 from tests.secrets.search import found, sinks
+from tests.support.drivers.engines import WRITE
+from tests.support.sql import attempt, run
 
 WRONG, LITERAL, BOUND = "canary-of-a-login", "canary-of-a-literal", "canary-of-a-value"
 # As an application that signs its own is given it; its form is what tells a token.

@@ -1,0 +1,1 @@
+"""The drivers under test: what a test cannot know of each."""

@@ -1,0 +1,116 @@
+"""Programs in processes of their own, and what becomes of them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+INSTRUMENTED = (str(SCRIPTS / "opentelemetry-instrument"),)
+
+
+def environment(cluster, **variables):
+    """The environment of a program on `cluster` that exports nothing."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("AURORA_OTEL_")}
+    silent = {f"OTEL_{name}_EXPORTER": "none" for name in ("TRACES", "METRICS", "LOGS")}
+    return {
+        **clean,
+        **silent,
+        **cluster.environment(),
+        "AURORA_OTEL_PRUNE_INTERVAL": "0.2",
+        "PROCESS_DSN": cluster.dsn("writer"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+        **variables,
+    }
+
+
+def run(*command, env, within=60):
+    """Run a program to its end; return its exit status, and what it wrote."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=within,
+    )
+
+
+class Server:
+    """A server of `tests.processes.service`, and requests to it; a context manager.
+
+    Args:
+        command: what starts it, with `{port}` where the port belongs.
+        env: its environment.
+    """
+
+    def __init__(self, *command, env):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.errors = ""
+        self._process = subprocess.Popen(
+            [part.format(port=self._port) for part in command],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self):
+        eventually(self._answers, within=40)
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        try:
+            _, self.errors = self._process.communicate(timeout=20)
+        finally:
+            self._process.kill()
+
+    @property
+    def pid(self):
+        """The process that was started: the workers' parent."""
+        return self._process.pid
+
+    def ask(self, order):
+        """Have one worker carry out an order; return its answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            connection.request("GET", f"/{order}")
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def ask_each(self, order, workers):
+        """Have each of so many workers carry out an order once; return the answers by worker."""
+        answers = {}
+
+        def ask():
+            answer = self.ask(order)
+            answers.setdefault(answer["pid"], answer)
+            return len(answers) == workers
+
+        eventually(ask, within=30)
+        return answers
+
+    def _answers(self):
+        assert self._process.poll() is None, self._process.communicate()[1]
+        try:
+            return self.ask("state")
+        except OSError:
+            return None
+
+
+PYTHON = sys.executable

@@ -1,0 +1,16 @@
+"""Waiting for what comes in its own time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def eventually(condition: Callable[[], Any], *, within: float = 30.0) -> Any:
+    """Wait until `condition` is true; a test's way of not guessing at durations."""
+    deadline = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {within} s"
+        time.sleep(0.02)
+    return found

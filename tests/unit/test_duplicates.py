@@ -1,0 +1,107 @@
+"""Two clusters turn out to be one, in the middle of a failover."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+
+from aurora_otel.agent import Agent
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Reading, Role, Source, Verdict
+from aurora_otel.monitoring.worker import Trigger
+from aurora_otel.runtime import sockets
+from aurora_otel.settings import Settings
+from aurora_otel.telemetry.metrics import instruments
+from aurora_otel.telemetry.spans import Spans
+from aurora_otel.tracking.track import State, Track
+from tests.support.tracks import SYSTEM, Connection
+
+OLD, NEW = MEMBERS = ("lab-1", "lab-2")
+DOMAIN = "abcdefghijkl.eu-west-1.rds.amazonaws.com"
+PRIVATE = "db.internal"
+
+
+@pytest.fixture
+def agent():
+    settings = Settings.resolve({"writer_endpoints": PRIVATE})
+    agent = Agent(settings, Spans(trace.NoOpTracer()), instruments(metrics.NoOpMeterProvider()))
+    yield agent
+    assert agent.shield.failures == {}
+    agent.stop()
+
+
+@pytest.fixture
+def pair():
+    both = socket.socketpair()
+    yield both
+    for each in both:
+        each.close()
+
+
+def meet(agent, host):
+    endpoint = agent.clusters.endpoints.classify(host, 5432)
+    cluster = agent.clusters.resolve(endpoint, SYSTEM, instances=MEMBERS)
+    cluster.learn(MEMBERS, time.monotonic())
+    cluster.is_aurora = True
+    return cluster, endpoint
+
+
+def track(agent, cluster, endpoint, sock):
+    connection = Connection()
+    track = Track(
+        connection,
+        agent.tracker.collected,
+        group=cluster.group(OLD, Role.WRITER, "psycopg", endpoint.type),
+        cluster=cluster,
+        instance=OLD,
+        opened_at=time.monotonic(),
+        socket=sockets.identify(sock.fileno()),
+    )
+    agent.tracker.note(track)
+    return connection, track
+
+
+def test_what_a_failover_made_stale_is_cleaned_up_by_whoever_finds_the_writer(agent, pair):
+    heir, _ = meet(agent, f"orders.cluster-ro-{DOMAIN}")
+    cluster, endpoint = meet(agent, PRIVATE)
+    assert heir is not cluster
+    cluster.detector.introduce(OLD)
+    connection, stale = track(agent, cluster, endpoint, pair[0])
+    monitor = cluster.monitor
+    monitor.symptom(Symptom.CONNECTION_LOST, suspect=OLD, wait=False)
+
+    # The RDS API names the endpoints, and so who belongs together, while the looks go on.
+    for host in (f"orders.cluster-{DOMAIN}", f"orders.cluster-ro-{DOMAIN}"):
+        agent.clusters.bind(cluster, agent.clusters.endpoints.classify(host, 5432), MEMBERS)
+    agent._rounds.tick()
+    assert stale.cluster is heir
+    # Whoever calls on a connection that has moved looks, too; nobody is left to close a window.
+    assert (heir.alert, cluster.alert) == (True, False)
+    assert heir.detector.window_open(time.monotonic())
+    assert not cluster.detector.window_open(time.monotonic())
+
+    began = time.monotonic()
+    reading = Reading(Source.SQL, began, NEW, MEMBERS, Verdict(NEW, MEMBERS, began))
+    outcome = monitor._act(Trigger(Context()), reading, time.time_ns())
+    assert outcome.changed
+    assert stale.state is State.INVALIDATED
+    assert pair[1].recv(1) == b""
+    assert heir.detector.writer == NEW
+    assert (heir.failovers[Symptom.CONNECTION_LOST], sum(cluster.failovers.values())) == (1, 0)
+    del connection
+
+
+def test_a_double_that_nothing_happened_to_starts_no_look(agent):
+    heir, _ = meet(agent, f"orders.cluster-ro-{DOMAIN}")
+    cluster, _ = meet(agent, PRIVATE)
+    for each in (heir, cluster):
+        each.detector.introduce(OLD)
+    endpoint = agent.clusters.endpoints.classify(f"orders.cluster-ro-{DOMAIN}", 5432)
+    agent.clusters.bind(cluster, endpoint, MEMBERS)
+    agent._rounds.tick()
+    assert cluster.current is heir
+    assert not heir.alert

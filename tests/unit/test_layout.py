@@ -1,0 +1,35 @@
+"""Each unit test stands where a reader looks for it: its file is named after a module."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "aurora_otel"
+MODULES = {
+    name
+    for file in PACKAGE.rglob("*.py")
+    for name in (file.stem, f"{file.parent.name}_{file.stem}")
+}
+# A second file about a module says what it is about behind the module's name.
+FILES = sorted(Path(__file__).parent.glob("test_*.py"))
+
+
+def is_named_after_a_module(stem: str) -> bool:
+    words = stem.removeprefix("test_").split("_")
+    return any("_".join(words[:count]) in MODULES for count in range(1, len(words) + 1))
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file != Path(__file__)], ids=lambda file: file.stem
+)
+def test_a_unit_test_is_named_after_its_module(file):
+    assert is_named_after_a_module(file.stem)
+
+
+def test_every_folder_of_tests_is_in_the_readme():
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    folders = {file.parent.name for file in Path(__file__).parents[1].glob("*/__init__.py")}
+    assert folders <= set(re.findall(r"`([a-z_]+)/`", text))

@@ -1,0 +1,467 @@
+import _thread
+import gc
+import threading
+
+import pytest
+from opentelemetry.context import Context
+
+from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
+from tests.support.waiting import eventually
+
+FOR_EVER = 60.0
+
+
+class Clock:
+    """Time passes when the test says so."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Cluster:
+    """A cluster whose looks begin and end when the test says so."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.earliest = float("-inf")
+        self.orders = []
+        self.running = 0
+        self.most_running = 0
+        self.rested = 0
+        self.at_rest = lambda: None
+        self.ends = threading.Semaphore(0)
+        self.outcomes = []
+        self.callers = []
+        self.looks = RefreshWorker(self.look, lambda: self.earliest, self.rest, self.clock)
+
+    def look(self, trigger):
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        began = self.clock()
+        self.orders.append(trigger)
+        assert self.ends.acquire(timeout=20)
+        self.running -= 1
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        confirmed, changed = outcome
+        return RefreshOutcome(began, confirmed, changed)
+
+    def rest(self):
+        self.at_rest()
+        self.rested += 1
+
+    def look_ends(self, *, confirmed=True, changed=False, error=None):
+        """Have the look that is running, or the next, end so."""
+        self.outcomes.append(error or (confirmed, changed))
+        self.ends.release()
+
+    def call(self, *, take=False, budget=FOR_EVER, suspect=None):
+        """Have a thread ask; return it."""
+        trigger = Trigger(Context(), suspect)
+        ask = self.looks.take_one if take else self.looks.ask
+        thread = threading.Thread(target=ask, args=(trigger, budget), daemon=True)
+        thread.start()
+        self.callers.append(thread)
+        return thread
+
+    def looking(self, number):
+        """Wait until look `number` is running."""
+        eventually(lambda: len(self.orders) == number and self.running)
+
+    def joined(self, number):
+        """Wait until so many calls have asked whose look has not ended."""
+        eventually(lambda: len({*self.looks._inbox, *self.looks._waiting}) == number)
+
+    @property
+    def is_idle(self):
+        return not self.looks._place
+
+
+@pytest.fixture
+def cluster():
+    made = Cluster()
+    yield made
+    made.looks.stop()
+    for _ in range(10):
+        made.look_ends()
+    for thread in made.callers:
+        thread.join(10)
+        assert not thread.is_alive()
+    eventually(lambda: made.is_idle)
+    assert made.most_running <= 1
+
+
+def returned(thread):
+    thread.join(10)
+    return not thread.is_alive()
+
+
+def test_a_call_waits_for_its_look_and_is_answered(cluster):
+    caller = cluster.call(suspect="a")
+    cluster.looking(1)
+    assert caller.is_alive()
+    cluster.look_ends()
+    assert returned(caller)
+    assert cluster.looks.answered_since(100.0)
+    assert not cluster.looks.answered_since(100.1)
+    assert [trigger.suspect for trigger in cluster.orders] == ["a"]
+    assert (cluster.is_idle, cluster.rested) == (True, 1)
+
+
+def test_calls_that_ask_together_share_one_look(cluster):
+    callers = [cluster.call() for _ in range(8)]
+    cluster.looking(1)
+    cluster.joined(8)
+    cluster.look_ends()
+    assert all(map(returned, callers))
+    assert len(cluster.orders) == 1
+
+
+def test_a_call_whose_question_came_after_the_reading_began_waits_for_the_next(cluster):
+    first = cluster.call()
+    cluster.looking(1)
+    cluster.clock.now += 1
+    late = cluster.call()
+    cluster.joined(2)
+    cluster.look_ends()
+    assert returned(first)
+    cluster.looking(2)
+    assert late.is_alive()
+    cluster.look_ends()
+    assert returned(late)
+
+
+def test_another_writer_answers_everybody(cluster):
+    first = cluster.call()
+    cluster.looking(1)
+    cluster.clock.now += 1
+    late = cluster.call()
+    cluster.joined(2)
+    cluster.look_ends(changed=True)
+    assert returned(first)
+    assert returned(late)
+    assert len(cluster.orders) == 1
+
+
+def test_looks_are_repeated_while_no_writer_confirms(cluster):
+    caller = cluster.call()
+    for number in (1, 2, 3):
+        cluster.looking(number)
+        assert caller.is_alive()
+        cluster.look_ends(confirmed=number == 3)
+    assert returned(caller)
+    assert len(cluster.orders) == 3
+
+
+def test_a_call_waits_no_longer_than_its_budget_and_the_look_ends_by_itself(cluster):
+    caller = cluster.call(budget=0.0)
+    assert returned(caller)
+    cluster.looking(1)
+    cluster.look_ends(confirmed=False)
+    eventually(lambda: cluster.is_idle)
+    assert (len(cluster.orders), cluster.rested) == (1, 1)
+
+
+def test_a_call_whose_budget_ends_in_the_middle_of_a_look_returns(cluster):
+    caller = cluster.call(budget=0.05)
+    cluster.looking(1)
+    cluster.clock.now += 1
+    assert returned(caller)
+    assert not cluster.is_idle
+
+
+def test_looks_go_on_for_as_long_as_somebody_s_budget_lasts(cluster):
+    impatient = cluster.call(budget=0.0)
+    assert returned(impatient)
+    cluster.looking(1)
+    patient = cluster.call()
+    cluster.joined(2)
+    cluster.look_ends(confirmed=False)
+    cluster.looking(2)
+    cluster.look_ends()
+    assert returned(patient)
+
+
+def test_a_look_begins_no_earlier_than_it_may(cluster):
+    cluster.earliest = 100.05
+    cluster.call()
+    cluster.joined(1)
+    assert cluster.orders == []
+    cluster.clock.now = 100.05
+    cluster.looking(1)
+
+
+def test_a_look_that_is_due_is_taken_once(cluster):
+    caller = cluster.call(take=True)
+    cluster.looking(1)
+    assert caller.is_alive()
+    cluster.look_ends(confirmed=False)
+    assert returned(caller)
+    eventually(lambda: cluster.is_idle)
+    assert len(cluster.orders) == 1
+
+
+def test_a_call_that_saw_nothing_joins_nobody(cluster):
+    first = cluster.call()
+    cluster.looking(1)
+    assert returned(cluster.call(take=True))
+    assert first.is_alive()
+    assert len(cluster.orders) == 1
+
+
+def test_a_call_that_saw_a_symptom_joins_a_look_that_was_due(cluster):
+    due = cluster.call(take=True)
+    cluster.looking(1)
+    cluster.clock.now += 1
+    symptom = cluster.call()
+    cluster.joined(2)
+    cluster.look_ends()
+    assert returned(due)
+    cluster.looking(2)
+    cluster.look_ends()
+    assert returned(symptom)
+
+
+def test_news_that_come_while_a_look_is_running_are_looked_at_next(cluster):
+    cluster.call(budget=0.0)
+    cluster.looking(1)
+    cluster.looks.refresh_with_hint(Trigger(Context(), hint="b"))
+    cluster.look_ends()
+    cluster.looking(2)
+    cluster.look_ends(confirmed=False)
+    eventually(lambda: cluster.is_idle)
+    assert [trigger.hint for trigger in cluster.orders] == [None, "b"]
+
+
+def test_news_are_looked_at_though_nobody_looks_and_nobody_waits(cluster):
+    cluster.looks.refresh_with_hint(Trigger(Context(), hint="b"))
+    cluster.looking(1)
+    cluster.look_ends()
+    eventually(lambda: cluster.is_idle)
+    assert [trigger.hint for trigger in cluster.orders] == ["b"]
+
+
+def test_stop_wakes_everybody(cluster):
+    callers = [cluster.call(), cluster.call(), cluster.call()]
+    cluster.looking(1)
+    cluster.joined(3)
+    thread = cluster.looks.stop()
+    assert all(map(returned, callers))
+    assert thread.is_alive()  # the look itself is for others to end
+    cluster.look_ends(confirmed=False)
+    assert returned(thread)
+
+
+def test_stop_wakes_a_call_that_waits_for_a_look_that_was_due(cluster):
+    caller = cluster.call(take=True)
+    cluster.looking(1)
+    cluster.joined(1)
+    cluster.looks.stop()
+    assert returned(caller)
+
+
+def test_stop_ends_the_waiting_for_a_turn(cluster):
+    cluster.earliest = 1e6
+    caller = cluster.call()
+    cluster.joined(1)
+    eventually(lambda: not cluster.is_idle)
+    thread = cluster.looks.stop()
+    assert returned(caller)
+    assert returned(thread)
+    assert cluster.orders == []
+
+
+def test_after_stop_nobody_looks_and_nobody_waits(cluster):
+    assert cluster.looks.stop() is None
+    assert returned(cluster.call())
+    assert returned(cluster.call(take=True))
+    assert cluster.orders == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("take", [True, False])
+def test_a_look_that_raises_leaves_nothing_stuck(cluster, take):
+    caller = cluster.call(take=take)
+    cluster.looking(1)
+    cluster.look_ends(error=ValueError("out of the fake"))
+    assert returned(caller)
+    eventually(lambda: cluster.is_idle)
+    again = cluster.call()
+    cluster.looking(2)
+    cluster.look_ends()
+    assert returned(again)
+
+
+def test_nothing_is_let_go_of_while_a_look_is_running(cluster):
+    cluster.call()
+    cluster.looking(1)
+    cluster.looks.rest()
+    assert cluster.rested == 0
+    cluster.look_ends()
+    eventually(lambda: cluster.is_idle)
+    cluster.looks.rest()
+    eventually(lambda: cluster.rested == 2)
+
+
+def test_of_many_calls_none_waits_for_ever(cluster):
+    callers = []
+    for number in range(200):
+        callers.append(cluster.call(take=number % 3 == 0))
+        cluster.clock.now += 0.001
+        cluster.look_ends(confirmed=number % 5 != 0)
+    eventually(lambda: cluster.look_ends() or not any(t.is_alive() for t in callers))
+    assert cluster.most_running == 1
+
+
+class Leaked:
+    """Garbage whose finalizer wants a lock of the application's, as those of DBUtils do."""
+
+    def __init__(self, lock):
+        self.lock = lock
+        self.itself = self
+
+    def __del__(self):
+        # For ever, but for the end of a test that fails.
+        if self.lock.acquire(timeout=30):
+            self.lock.release()
+
+
+class Collection:
+    """Garbage is collected somewhere in our code, while the application holds the lock."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+        self.began = threading.Event()
+        self.held = threading.Event()
+
+    def strike(self):
+        if not self.began.is_set():
+            self.began.set()
+            assert self.held.wait(20)
+            Leaked(self.lock)
+            gc.collect()
+
+
+@pytest.fixture
+def collection():
+    return Collection()
+
+
+@pytest.fixture
+def while_a_look_is_started(cluster, collection, monkeypatch):
+    start = threading.Thread.start
+
+    def strike(thread):
+        if thread.name == "aurora-otel-look":
+            collection.strike()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", strike)
+    return lambda: cluster.call(take=True)
+
+
+@pytest.fixture
+def while_looks_rest(cluster, collection):
+    def rest():
+        cluster.call(take=True)
+        cluster.looking(1)
+        cluster.at_rest = collection.strike
+        cluster.look_ends()
+
+    return rest
+
+
+@pytest.mark.parametrize("where", ["while_a_look_is_started", "while_looks_rest"])
+@pytest.mark.parametrize("method", ["ask", "take_one", "refresh_with_hint", "rest"])
+def test_a_finalizer_in_our_code_may_want_a_lock_that_a_call_holds(
+    cluster, collection, where, method, request
+):
+    args = {"ask": (Trigger(Context()), 0.05), "take_one": (Trigger(Context()), 0.05)}
+    args |= {"refresh_with_hint": (Trigger(Context()),), "rest": ()}
+
+    def call():
+        with collection.lock:
+            collection.held.set()
+            getattr(cluster.looks, method)(*args[method])
+
+    request.getfixturevalue(where)()
+    assert collection.began.wait(10)
+    caller = threading.Thread(target=call, daemon=True)
+    caller.start()
+    assert returned(caller)
+
+
+@pytest.mark.parametrize("take", [True, False])
+def test_a_call_that_comes_while_looks_rest_has_a_look_afterwards(cluster, take):
+    resting, go_on = threading.Event(), threading.Event()
+
+    def at_rest():
+        resting.set()
+        assert go_on.wait(20)
+
+    cluster.at_rest = at_rest
+    cluster.call(budget=0.0)
+    cluster.look_ends()
+    assert resting.wait(10)
+    cluster.clock.now += 1
+    caller = cluster.call(take=take)
+    cluster.joined(1)
+    assert len(cluster.orders) == 1
+    go_on.set()
+    cluster.looking(2)
+    cluster.look_ends()
+    assert returned(caller)
+
+
+class InterruptError(Exception):
+    """As a signal handler raises it."""
+
+
+@pytest.fixture
+def no_thread(monkeypatch):
+    """Has the next start of a thread fail so."""
+
+    def fail(error):
+        def start(*_):
+            monkeypatch.undo()
+            raise error
+
+        monkeypatch.setattr(_thread, "start_new_thread", start)
+
+    return fail
+
+
+@pytest.mark.parametrize("method", ["ask", "take_one", "rest"])
+def test_what_an_interrupted_call_leaves_half_done_the_next_one_mends(cluster, no_thread, method):
+    no_thread(InterruptError())
+    with pytest.raises(InterruptError):
+        cluster.looks.ask(Trigger(Context(), "a"), 0.0)
+    args = () if method == "rest" else (Trigger(Context(), "b"), 0.0)
+    getattr(cluster.looks, method)(*args)
+    cluster.looking(1)
+    cluster.look_ends()
+    eventually(lambda: cluster.is_idle)
+    assert [trigger.suspect for trigger in cluster.orders] == ["a"]
+
+
+def test_nobody_waits_where_no_thread_can_be_started(cluster, no_thread):
+    no_thread(RuntimeError("can't create new thread at interpreter shutdown"))
+    cluster.looks.ask(Trigger(Context()), FOR_EVER)
+    assert cluster.orders == []
+
+
+def test_nobody_waits_where_the_worker_cannot_be_started(cluster, monkeypatch):
+    start = threading.Thread.start
+
+    def fail(thread):
+        if thread.name == "aurora-otel-look":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert returned(cluster.call())
+    assert cluster.orders == []
