@@ -1,4 +1,4 @@
-"""What is special to MySQL; what all dialects have in common is in `test_dialect.py`."""
+"""What is special to MySQL; what all dialects have in common is in `test_source.py`."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from aurora_otel.discovery.aurora_mysql import AuroraMySQL
 from aurora_otel.discovery.source import MOST_ROWS, NoAnswerError, Probe
 from aurora_otel.model.topology import Answer, Role, View
-from tests.unit.test_dialect import MASTER, tables
+from tests.unit.test_source import MASTER, tables
 
 ME = ("lab-1", "0", "4711")
 dialect = AuroraMySQL()
