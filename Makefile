@@ -9,13 +9,15 @@ ARGS ?=
 # The plans of `make chaos`, and how long they are.
 SEED ?= 1 2 3
 EVENTS ?= 200
+# How many `make histories` plays; `make test` plays 200.
+HISTORIES ?= 10000
 # Two at a time: most of a test's time is waiting for a server.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 # Real servers on a busy machine: what fails gets a second try, and is listed if it needed one.
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-upstream test-pools test-all compat chaos soak lint format docs picture wheel extensions servers clean
+.PHONY: help demo lab bench audit test test-upstream test-pools test-all compat chaos histories soak lint format docs picture wheel extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -47,6 +49,9 @@ compat: $(VENV)/.compat ## run the drivers' and frameworks' own tests, without u
 
 chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EVENTS=200
 	printf '%s\n' $(SEED) | xargs -P 2 -I @ $(BIN)/python -m tests.chaos --seed @ --events $(EVENTS) $(ARGS)
+
+histories: $(VENV)/.dev ## play 10,000 histories of clusters against the agent: HISTORIES=10000
+	TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest --timeout 0 tests/histories $(ARGS)
 
 soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without us and with us
 	$(BIN)/python -m tests.processes.soak 100000 10000 docs/reliability.md

@@ -1,0 +1,1 @@
+"""Histories: an application connects, writes and waits while clusters change in every way."""

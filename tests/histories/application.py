@@ -1,0 +1,152 @@
+"""An application on the fake servers, and the witness of what the agent does to it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from opentelemetry import metrics, trace
+
+from aurora_otel.agent import Agent
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Login, Opening
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.runtime import sockets
+from aurora_otel.settings import Settings
+from aurora_otel.telemetry.metrics import instruments
+from aurora_otel.telemetry.spans import Spans
+from tests.histories.driver import Connection, Driver, LostError, identity
+from tests.histories.world import Session, World
+
+# So much faster than real time goes the agent's.
+SPEED = 50.0
+
+
+class Time:
+    """The agent's clock: it goes faster than real time, and jumps where a history says so."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._passed = 1000.0
+
+    def now(self) -> float:
+        return self._passed + SPEED * (time.monotonic() - self._began)
+
+    def passes(self, seconds: float) -> None:
+        self._passed += seconds
+
+
+class Application:
+    """Holds connections, writes on them, and notes each one that was shut down while healthy.
+
+    Attributes:
+        held: the connections that it has, by the host and port that they came through.
+        wronged: what was shut down although its server was the writer at that moment.
+        shut: how many connections the agent shut down.
+    """
+
+    def __init__(self, world: World, clock: Time, settings: dict[str, Any]) -> None:
+        self.world = world
+        self.held: list[Connection] = []
+        self.wronged: list[str] = []
+        self.shut = 0
+        self._clock = clock
+        self._driver = Driver(world, clock.passes)
+        resolved = Settings.resolve({"rds_api": "off", **settings}, {})
+        tracer = Spans(trace.NoOpTracer())
+        self.agent = Agent(resolved, tracer, instruments(metrics.NoOpMeterProvider()))
+        self._plain = sockets.shut_down
+
+    def watch(self, patched: Any) -> None:
+        """Judge each shutdown at the moment that it happens."""
+        patched.setattr(sockets, "shut_down", self._shut_down)
+
+    def _shut_down(self, sock: Any, *args: Any) -> Any:
+        with self.world.lock:
+            for connection in self.held:
+                if identity(connection) == sock:
+                    self._judge(connection)
+            return self._plain(sock, *args)
+
+    def _judge(self, connection: Connection) -> None:
+        self.shut += 1
+        server = connection.session.server
+        if server.is_writer and not server.is_gone:
+            self.wronged.append(
+                f"{server.name} of {server.database.name}, opened through {connection.through}"
+            )
+
+    def connect(self, host: str, port: int) -> Connection | None:
+        """Connect, and hold the connection; `None` where the server cannot be reached."""
+
+        def open_() -> Connection:
+            return Connection(self._driver.open(host, port, 1.0))
+
+        try:
+            opening = Opening(open_(), Login((host, port)), open_, 0)
+            with self.world.lock:
+                self.held.append(opening.connection)
+            connection = self.agent.opened(self._driver, opening)
+        except (LostError, TimeoutError):
+            return None
+        connection.through = f"{host}:{port}"
+        if connection not in self.held:
+            self.held.append(connection)
+        return connection
+
+    def write(self, connection: Connection) -> bool:
+        """Write, as a driver's hooks see it; return whether the server took it."""
+        track = getattr(connection, ATTRIBUTE, None)
+        session = connection.session
+        if track is not None and track.cluster.alert:
+            self.agent.before_call(track)
+        if session.server.is_frozen:
+            return False
+        failure = self._failure(session)
+        if failure is None:
+            return True
+        if track is not None:
+            self.agent.failed(track, lambda: failure)
+        if failure.lost:
+            self.close(connection)
+        return False
+
+    @staticmethod
+    def _failure(session: Session) -> Failure | None:
+        if session.is_cut or session.server.is_gone:
+            return Failure(Symptom.CONNECTION_LOST, lost=True)
+        if not session.server.is_writer:
+            return Failure(Symptom.READ_ONLY, lost=False)
+        return None
+
+    def read_only_transaction(self, connection: Connection) -> None:
+        """Have the application's own read-only transaction refuse a write."""
+        track = getattr(connection, ATTRIBUTE, None)
+        if track is not None and not connection.session.is_cut:
+            self.agent.failed(track, lambda: Failure(Symptom.READ_ONLY, lost=False))
+
+    def close(self, connection: Connection) -> None:
+        """Close it, as the application does."""
+        if track := getattr(connection, ATTRIBUTE, None):
+            self.agent.closed(track)
+        with self.world.lock:
+            connection.session.close()
+            self.held.remove(connection)
+
+    def tick(self) -> None:
+        """Have the background loop go round once."""
+        self.agent._rounds.tick()
+
+    def settle(self) -> None:
+        """Wait until no refresh runs."""
+        deadline = time.monotonic() + 20
+        monitors = [each.monitor for each in self.agent.clusters]
+        while any(each._worker._place for each in monitors):
+            assert time.monotonic() < deadline, "a refresh does not end"
+            time.sleep(0.0005)
+
+    def stop(self) -> None:
+        self.agent.stop()
+        for connection in list(self.held):
+            with contextlib.suppress(OSError):
+                connection.session.close()

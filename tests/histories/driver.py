@@ -1,0 +1,135 @@
+"""The `Driver` of the fake servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
+from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Rows
+from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import sockets
+from aurora_otel.tracking.track import Track
+from tests.histories.world import Server, Session, World
+
+SOURCE = AuroraPostgreSQL()
+
+
+class LostError(Exception):
+    """The session is gone."""
+
+
+class Connection:
+    """What the application holds."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.through: Any = None
+
+
+class Monitor:
+    """A connection of the agent's own."""
+
+    def __init__(self, driver: Driver, session: Session) -> None:
+        self._driver = driver
+        self._session = session
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        return self._driver.answer(self._session, statement, timeout)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def abort(self) -> None:
+        self._session.hang_up()
+
+
+class Driver:
+    """Connects to the world, and asks its servers.
+
+    Args:
+        world: the servers.
+        pass_time: has so many seconds pass for everybody.
+    """
+
+    name = "psycopg"
+    system = "postgresql"
+
+    def __init__(self, world: World, pass_time: Callable[[float], None]) -> None:
+        self.world = world
+        self._pass_time = pass_time
+        self.monitored = 0
+
+    def open(self, host: str, port: int, timeout: float) -> Session:
+        """Open a session as any client does."""
+        server = self._reach(self.world.resolve(host, port), timeout)
+        return Session(server, host, port)
+
+    def _reach(self, server: Server | None, timeout: float) -> Server:
+        if server is None or server.is_gone:
+            raise LostError
+        if server.is_frozen:
+            self._pass_time(timeout)
+            raise TimeoutError
+        return server
+
+    def answer(self, session: Session, statement: str, timeout: float) -> Rows:
+        """Return the rows that a server answers."""
+        with self.world.lock:
+            server = session.server
+            if session.is_cut:
+                raise LostError
+            self._reach(server, timeout)
+            if statement == SOURCE.probe:
+                return [(session.number, "true", "true")]
+            reader = "false" if server.says_writer else "true"
+            me = (server.name, reader, session.number)
+            if statement == SOURCE.question(view=False):
+                return [me]
+            return [
+                (*me, name, "MASTER_SESSION_ID" if is_writer else "s", "0.1")
+                for name, is_writer in server.view
+            ]
+
+    def address(self, connection: Connection) -> Address:
+        return Address(connection.session.host, connection.session.port)
+
+    def backend_id(self, connection: Connection) -> str:
+        return connection.session.number
+
+    def fileno(self, connection: Connection) -> int:
+        return connection.session.near.fileno()
+
+    def askable(self, _: Connection, __: Login) -> bool:
+        return True
+
+    def ask(self, connection: Connection, statement: str, timeout: float) -> Rows:
+        return self.answer(connection.session, statement, timeout)
+
+    def is_closed(self, connection: Connection) -> bool:
+        return connection.session.is_cut
+
+    def discard(self, connection: Connection) -> None:
+        connection.session.close()
+
+    def mark(self, connection: Connection, track: Track) -> None:
+        setattr(connection, ATTRIBUTE, track)
+
+    def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
+        with self.world.lock:
+            self.monitored += 1
+            return Monitor(self, self.open(*(address or login.parameters), timeout))
+
+    def login_refused(self, error: Exception) -> bool:
+        return False
+
+    def password(self, login: Login) -> str | None:
+        return None
+
+    def with_password(self, login: Login, password: str) -> Login:
+        return login
+
+
+def identity(connection: Connection) -> sockets.SocketId | None:
+    """Return the identity of a connection's socket."""
+    return sockets.identify(connection.session.near.fileno())

@@ -1,0 +1,171 @@
+"""Fake clusters whose servers say truthfully what they are, but for an old writer that has just thawed.
+
+Everything is in one process and no time passes by itself, so that ten thousand histories take minutes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from dataclasses import dataclass, field
+
+PORT = 5432
+REGIONS = (
+    "aaaaaaaaaaaa.eu-west-1.rds.amazonaws.com",
+    "bbbbbbbbbbbb.us-east-1.rds.amazonaws.com",
+)
+# Hosts of this domain are those of INSTANCE_ENDPOINTS; they lead to the first cluster's instances.
+EXPLAINED = "lab.example.com"
+TUNNEL = "127.0.0.1"
+
+_numbers = itertools.count(1)
+
+
+@dataclass(eq=False)
+class Server:
+    """One server process with its sessions.
+
+    Attributes:
+        name: its instance identifier, now.
+        database: the cluster that it belongs to.
+        is_frozen: whether it does not answer, and keeps its sessions.
+        is_gone: whether it was deleted or has crashed.
+        believes: whether it takes itself for the writer although it is not: it has just thawed.
+    """
+
+    name: str
+    database: Database
+    is_frozen: bool = False
+    is_gone: bool = False
+    believes: bool = False
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether it is the writer in truth."""
+        return self.database.writer is self
+
+    @property
+    def says_writer(self) -> bool:
+        """Whether it says that it is the writer."""
+        return self.is_writer or self.believes
+
+    @property
+    def view(self) -> list[tuple[str, bool]]:
+        """How it sees its cluster: names, and whether each is the writer."""
+        writer = self if self.believes else self.database.writer
+        there = [each for each in self.database.servers if not each.is_gone]
+        return [(each.name, each is writer) for each in there]
+
+
+@dataclass(eq=False)
+class Database:
+    """One cluster: its servers, its writer, and where its names lead.
+
+    Attributes:
+        name: the cluster identifier.
+        domain: the RDS domain of its region and account.
+        servers: all that were ever in it.
+        writer: the writer in truth.
+        dns: where the writer endpoint leads; it may lag.
+        tunnel: the port of a tunnel on this host that leads to it.
+    """
+
+    name: str
+    domain: str
+    tunnel: int
+    servers: list[Server] = field(default_factory=list)
+    writer: Server = field(init=False)
+    dns: Server = field(init=False)
+
+    @property
+    def there(self) -> list[Server]:
+        """The servers that exist now."""
+        return [each for each in self.servers if not each.is_gone]
+
+    @property
+    def readers(self) -> list[Server]:
+        """Those that are not the writer."""
+        return [each for each in self.there if not each.is_writer]
+
+    def add(self, name: str) -> Server:
+        """Create an instance."""
+        server = Server(name, self)
+        self.servers.append(server)
+        return server
+
+
+class Session:
+    """One open session: the application's end of a socket, and the server's."""
+
+    def __init__(self, server: Server, host: str, port: int) -> None:
+        self.server = server
+        self.host = host
+        self.port = port
+        self.number = str(next(_numbers))
+        self.near, self.far = socket.socketpair()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether either side has ended it."""
+        if self.near.fileno() < 0:
+            return True
+        try:
+            return self.near.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """End it from the application's side."""
+        self.near.close()
+        self.far.close()
+
+    def hang_up(self) -> None:
+        """End it from the server's side."""
+        self.far.close()
+
+
+class World:
+    """Every cluster, and where each name leads.
+
+    Attributes:
+        lock: held while anything changes, and while it is compared with the truth.
+    """
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.lock = threading.RLock()
+        self.databases: list[Database] = []
+        for number, size in enumerate(sizes):
+            # Equal instance names in two regions; two clusters in one region have different ones.
+            region = REGIONS[number % 2]
+            database = Database(f"cluster{number}", region, 15000 + number)
+            for member in range(size):
+                database.add(f"db{number // 2}-{member}")
+            database.writer = database.dns = database.servers[0]
+            self.databases.append(database)
+
+    def find(self, name: str, domain: str) -> Server | None:
+        """Return the server that has a name now."""
+        found = [
+            each
+            for database in self.databases
+            if database.domain == domain
+            for each in database.there
+            if each.name == name
+        ]
+        return found[0] if found else None
+
+    def resolve(self, host: str, port: int) -> Server | None:
+        """Return the server that a host and port lead to now."""
+        for database in self.databases:
+            if host == f"{database.name}.cluster-{database.domain}":
+                return database.dns
+            if host in (f"{database.name}.cluster-ro-{database.domain}", f"{database.name}-ro"):
+                readers = database.readers
+                return readers[0] if readers else database.writer
+            if host == f"{database.name}.internal" or (host, port) == (TUNNEL, database.tunnel):
+                return database.dns
+        name, _, domain = host.partition(".")
+        return self.find(name, REGIONS[0] if domain == EXPLAINED else domain)
