@@ -1,6 +1,6 @@
-"""Fake clusters whose servers say truthfully what they are, but for an old writer that has just thawed.
+"""Fake clusters: each server says truthfully what it is, but an old writer that has just thawed.
 
-Everything is in one process and no time passes by itself, so that ten thousand histories take minutes.
+Everything is in one process, and time passes as a history says: ten thousand take minutes.
 """
 
 from __future__ import annotations
