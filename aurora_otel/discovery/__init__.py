@@ -1,12 +1,44 @@
-"""Where identity and topology come from: one file a source."""
+"""Where identity and topology come from: one file a kind of cluster, and one line here."""
 
 from __future__ import annotations
 
-from aurora_otel.discovery.aurora_mysql import AuroraMySQL
-from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.discovery.source import Dialect
+import pkgutil
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from aurora_otel.discovery.mysql import MySQL
+from aurora_otel.discovery.postgresql import PostgreSQL
+from aurora_otel.discovery.source import System, TopologySource
+
+
+class Registration(NamedTuple):
+    """A topology source.
+
+    Attributes:
+        system: the `db.system.name` of its servers.
+        path: where its class is: `module:class`.
+    """
+
+    system: str
+    path: str
+
+
+# Of two that recognise a server, the first one counts.
+REGISTRY = (
+    Registration("mysql", "aurora_otel.discovery.aurora_mysql:AuroraMySQL"),
+    Registration("postgresql", "aurora_otel.discovery.aurora_postgresql:AuroraPostgreSQL"),
+)
+_KINDS: dict[str, Callable[[Sequence[TopologySource]], System]] = {
+    "mysql": MySQL,
+    "postgresql": PostgreSQL,
+}
+
+
+def _sources(system: str) -> list[TopologySource]:
+    return [pkgutil.resolve_name(each.path)() for each in REGISTRY if each.system == system]
+
 
 # By `db.system.name`.
-DIALECTS: dict[str, Dialect] = {"mysql": AuroraMySQL(), "postgresql": AuroraPostgreSQL()}
+SYSTEMS = {name: make(_sources(name)) for name, make in _KINDS.items()}
 
-__all__ = ["DIALECTS", "Dialect"]
+__all__ = ["SYSTEMS", "System", "TopologySource"]

@@ -1,4 +1,4 @@
-"""Aurora MySQL, asked by SQL; MariaDB, as plain as a plain MySQL, is met here too.
+"""Aurora MySQL, asked by SQL.
 
 The variables and the table are documented in "Aurora MySQL reference"
 (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Reference.html).
@@ -6,22 +6,23 @@ The variables and the table are documented in "Aurora MySQL reference"
 
 from __future__ import annotations
 
-from aurora_otel.discovery.source import MOST_ROWS, NoAnswerError, Probe, Rows, answer
+from collections.abc import Mapping
+
+from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, Rows, answer
 from aurora_otel.model.topology import Answer, Role
 
-_ROLES = {"1": Role.READER, "0": Role.WRITER}
+_ROLES = {"1": Role.READER, "0": Role.WRITER, "read-only": Role.UNKNOWN}
 
-# A variable that does not exist is an error in a SELECT, and a row less in a SHOW. CONNECTION_ID()
-# returns this very pseudo_thread_id; poolers, which answer a bare CONNECTION_ID() themselves, pass
-# this on to a server.
-_PROBE = """\
-SHOW VARIABLES WHERE Variable_name IN ('aurora_server_id', 'pseudo_thread_id')"""
-_IDENTITY = """\
-SELECT @@aurora_server_id, @@innodb_read_only, CONNECTION_ID()"""
+# A writer accepts writes: after a blue/green switchover the old primary is up, no reader, and
+# read-only by its parameter. That is a variable of the server alone: no session or login has one.
+_IDENTITY_COLUMNS = """@@aurora_server_id,
+  CASE WHEN @@innodb_read_only THEN '1' WHEN @@read_only THEN 'read-only' ELSE '0' END,
+  CONNECTION_ID()"""
+_IDENTITY = f"SELECT {_IDENTITY_COLUMNS}"
 # Ages are reckoned from the newest row, not from NOW(): the session's time zone may be any. The
 # limit overrides a `sql_select_limit` of the application's.
 _WITH_VIEW = f"""\
-SELECT @@aurora_server_id, @@innodb_read_only, CONNECTION_ID(), status.SERVER_ID, status.SESSION_ID,
+SELECT {_IDENTITY_COLUMNS}, status.SERVER_ID, status.SESSION_ID,
   TIMESTAMPDIFF(MICROSECOND, status.LAST_UPDATE_TIMESTAMP,
     (SELECT MAX(LAST_UPDATE_TIMESTAMP) FROM information_schema.replica_host_status)) / 1000000
 FROM (SELECT 1) AS me LEFT JOIN information_schema.replica_host_status AS status ON TRUE
@@ -29,20 +30,14 @@ LIMIT {MOST_ROWS}"""  # noqa: S608 - constants only
 
 
 class AuroraMySQL:
-    """The `Dialect` of Aurora MySQL, and of plain MySQL and MariaDB as far as `probe` goes."""
+    """The `TopologySource` of Aurora MySQL."""
 
-    probe = _PROBE
+    evidence: Mapping[str, str] = {"aurora_server_id": "'aurora_server_id'"}
+    confirmation = Confirmation.FIRST_CLAIM
 
-    def parse_probe(self, rows: Rows) -> Probe:
-        """Read the session's number, and whether the instance has an identifier."""
-        if any(len(row) != 2 or not isinstance(row[0], str) for row in rows):  # noqa: PLR2004 - name and value
-            raise NoAnswerError("not the columns that were asked for")
-        found = {row[0]: row[1] for row in rows}
-        backend_id = found.get("pseudo_thread_id")
-        if not isinstance(backend_id, str) or not backend_id:
-            raise NoAnswerError("no backend id")
-        is_aurora = "aurora_server_id" in found
-        return Probe(backend_id, identity=is_aurora, view=is_aurora)
+    def recognise(self, found: Mapping[str, str | None]) -> Match | None:
+        """Go by the variable with the instance's identifier, which any user may read."""
+        return Match(self, view=True) if found["aurora_server_id"] is not None else None
 
     def question(self, *, view: bool) -> str:
         """Return the statement."""

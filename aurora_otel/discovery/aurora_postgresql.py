@@ -4,26 +4,42 @@ The functions are documented in "Aurora PostgreSQL functions reference"
 (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Appendix.AuroraPostgreSQL.Functions.html).
 All values are cast to text: an application may have registered converters of its own. All names are
 qualified: it may have a search path of its own.
+
+The routers of a Limitless database have the same functions, and each says that it is the writer.
+AWS's own ODBC driver knows them by the relation `rds_aurora.limitless_subclusters`, and so does
+this (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/limitless-shard.html).
 """
 
 from __future__ import annotations
 
-from aurora_otel.discovery.source import MOST_ROWS, NoAnswerError, Probe, Rows, answer
+from collections.abc import Mapping
+
+from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, Rows, answer
 from aurora_otel.model.topology import Answer, Role
 
-_ROLES = {"true": Role.READER, "false": Role.WRITER}
+_ROLES = {"true": Role.READER, "false": Role.WRITER, "read-only": Role.UNKNOWN}
 
 # The privilege functions are strict: for a function that does not exist they return NULL.
-_PROBE = """
-SELECT pg_catalog.pg_backend_pid()::pg_catalog.text,
-  pg_catalog.has_function_privilege(pg_catalog.to_regprocedure(
-    'pg_catalog.aurora_db_instance_identifier()'), 'EXECUTE')::pg_catalog.text,
-  pg_catalog.has_function_privilege(pg_catalog.to_regprocedure(
-    'pg_catalog.aurora_replica_status()'), 'EXECUTE')::pg_catalog.text
-"""
-_IDENTITY = """
+_MAY_CALL = """pg_catalog.has_function_privilege(pg_catalog.to_regprocedure(
+    'pg_catalog.{name}()'), 'EXECUTE')::pg_catalog.text"""
+# By the catalogue: `to_regclass` raises where the schema may not be used.
+_IDENTITY_OR_ROUTER = f"""CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class AS relation
+    JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+    WHERE namespace.nspname = 'rds_aurora' AND relation.relname = 'limitless_subclusters')
+  THEN 'router' ELSE {_MAY_CALL.format(name="aurora_db_instance_identifier")} END"""
+
+# A writer accepts writes: after a blue/green switchover the old primary is up, in no recovery, and
+# read-only by the configuration. What the login, the database or the session itself has set says
+# nothing of the server: the first two are the same on every instance.
+_READER = """CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'true'
+    WHEN pg_catalog.current_setting('default_transaction_read_only') = 'off' THEN 'false'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_settings AS setting
+      WHERE setting.name = 'default_transaction_read_only' AND setting.source IN
+        ('client', 'database', 'database user', 'session', 'user')) THEN 'false'
+    ELSE 'read-only' END"""
+_IDENTITY = f"""
 SELECT pg_catalog.aurora_db_instance_identifier()::pg_catalog.text AS instance,
-  pg_catalog.pg_is_in_recovery()::pg_catalog.text AS reader,
+  {_READER} AS reader,
   pg_catalog.pg_backend_pid()::pg_catalog.text AS backend
 """
 _WITH_VIEW = f"""
@@ -32,20 +48,23 @@ SELECT me.instance, me.reader, me.backend,
   EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - status.last_update_timestamp)::pg_catalog.text
 FROM ({_IDENTITY}) AS me LEFT JOIN pg_catalog.aurora_replica_status() AS status ON true
 LIMIT {MOST_ROWS}
-"""  # noqa: S608 - constants only
+"""  # noqa: S608 - as above
 
 
 class AuroraPostgreSQL:
-    """The `Dialect` of Aurora PostgreSQL, and of plain PostgreSQL as far as `probe` goes."""
+    """The `TopologySource` of Aurora PostgreSQL."""
 
-    probe = _PROBE
+    evidence: Mapping[str, str] = {
+        "identity": _IDENTITY_OR_ROUTER,
+        "view": _MAY_CALL.format(name="aurora_replica_status"),
+    }
+    confirmation = Confirmation.FIRST_CLAIM
 
-    def parse_probe(self, rows: Rows) -> Probe:
-        """Read backend id, and the privilege on each function."""
-        if len(rows) != 1 or len(rows[0]) != 3:  # noqa: PLR2004 - the columns of _PROBE
-            raise NoAnswerError("not the columns that were asked for")
-        backend_id, identity, view = rows[0]
-        return Probe(backend_id or "", identity == "true", view == "true")
+    def recognise(self, found: Mapping[str, str | None]) -> Match | None:
+        """Go by the privilege on each function, and by what only a Limitless database has."""
+        if found["identity"] == "router":
+            return Match(self, is_router=True)
+        return Match(self, view=found["view"] == "true") if found["identity"] == "true" else None
 
     def question(self, *, view: bool) -> str:
         """Return the statement."""

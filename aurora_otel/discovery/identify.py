@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from enum import Enum
 
-from aurora_otel.discovery.source import Dialect, NoAnswerError, Rows
+from aurora_otel.discovery.source import NoAnswerError, Rows, System, TopologySource
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer
 
@@ -21,83 +21,108 @@ SILENCE = 60.0
 REFUSAL = 600.0
 
 
+class RefusedError(Exception):
+    """Thrown into a dialogue: the server refused the statement; the connection still works."""
+
+
 class Kind(Enum):
     """What is behind a `host:port`."""
 
-    AURORA = "aurora"
+    INSTANCE = "instance"
     PLAIN = "plain"
     POOLER = "pooler"
     SILENT = "silent"
 
 
 @dataclass(frozen=True, slots=True)
-class Surface:
+class Server:
     """What is known of the server behind a `host:port`.
 
     Attributes:
         kind: what it is.
+        source: the kind of cluster that it is an instance of.
         view: whether its topology can be read.
         until: when this is forgotten again, in seconds of the monotonic clock.
     """
 
     kind: Kind
+    source: TopologySource | None = None
     view: bool = False
     until: float = float("inf")
 
     @property
     def can_answer(self) -> bool:
         """Whether asking it is of any use."""
-        return self.kind is Kind.AURORA
+        return self.kind is Kind.INSTANCE
 
 
-class Surfaces:
+class Servers:
     """What is known of each server that this process has met.
 
     Read and written from hooks, without a lock: each step is one atomic operation on a dict.
     """
 
     def __init__(self) -> None:
-        self._known: dict[Address, Surface] = {}
+        self._known: dict[Address, Server] = {}
 
-    def get(self, address: Address, now: float) -> Surface | None:
+    def get(self, address: Address, now: float) -> Server | None:
         """Return what is known of the server at `address`, if anything is."""
         known = self._known.get(address)
         return known if known is not None and now < known.until else None
 
-    def learn(self, address: Address, surface: Surface) -> None:
-        """Remember `surface`; a pooler stays one, whatever one of its servers said."""
+    def learn(self, address: Address, server: Server) -> None:
+        """Remember `server`; a pooler stays one, whatever one of its servers said."""
         known = self._known.get(address)
         if known is None or known.kind is not Kind.POOLER:
-            self._known[address] = surface
+            self._known[address] = server
 
 
-Dialogue = Generator[str, Rows, tuple[Surface, "Answer | None"]]
+Dialogue = Generator[str, Rows, tuple[Server, "Answer | None"]]
 
 
-def dialogue(dialect: Dialect, surface: Surface | None, backend_id: str | None) -> Dialogue:
+def dialogue(system: System, server: Server | None, backend_id: str | None, now: float) -> Dialogue:
     """Ask a server who it is: yields statements, is sent rows, returns what came of it.
 
     Args:
-        dialect: how its database system is asked.
-        surface: what is known of it already.
+        system: how its database system is asked.
+        server: what is known of it already.
         backend_id: the session's number as the login handed it out. An answer from another
             session gives a pooler away.
+        now: seconds of the monotonic clock.
+
+    Raises:
+        RefusedError: never: thrown in, it is an answer.
     """
-    plain = Surface(Kind.PLAIN)
-    if surface is None:
-        try:
-            probe = dialect.parse_probe((yield dialect.probe))
-        except NoAnswerError:
-            return plain, None
-        if backend_id is not None and probe.backend_id != backend_id:
-            return Surface(Kind.POOLER), None
-        surface = Surface(Kind.AURORA, probe.view) if probe.identity else plain
-    if not surface.can_answer:
-        return surface, None
+    if server is None:
+        server = yield from _probe(system, backend_id, now)
+    if server.source is None:
+        return server, None
     try:
-        answer = dialect.parse_answer((yield dialect.question(view=surface.view)))
+        rows = yield server.source.question(view=server.view)
+    except RefusedError:
+        if not server.view:
+            return Server(Kind.SILENT, until=now + SILENCE), None
+        # Not every server tells beforehand that its view may not be read.
+        viewless = Server(Kind.INSTANCE, server.source, until=now + SILENCE)
+        return (yield from dialogue(system, viewless, backend_id, now))
+    try:
+        answer = server.source.parse_answer(rows)
     except NoAnswerError:
-        return surface, None
+        return server, None
     if backend_id is not None and answer.backend_id != backend_id:
-        return Surface(Kind.POOLER), None
-    return surface, answer
+        return Server(Kind.POOLER), None
+    return server, answer
+
+
+def _probe(system: System, backend_id: str | None, now: float) -> Generator[str, Rows, Server]:
+    """Ask a server what kind it is."""
+    try:
+        probe = system.parse_probe((yield system.probe))
+    except RefusedError:
+        return Server(Kind.SILENT, until=now + REFUSAL)
+    except NoAnswerError:
+        return Server(Kind.PLAIN)
+    match = probe.match
+    if backend_id not in (None, probe.backend_id) or (match and match.is_router):
+        return Server(Kind.POOLER)
+    return Server(Kind.INSTANCE, match.source, match.view) if match else Server(Kind.PLAIN)

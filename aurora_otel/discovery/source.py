@@ -1,6 +1,12 @@
-"""How a database system is asked who it is.
+"""What a topology source is: one kind of cluster, how it is recognised, and how it is asked.
 
-Pure: statements out, rows in.
+A database system (PostgreSQL, MySQL) has one probe, a statement that no server of it refuses and
+that each of its sources has a part in. A source whose part shows that the server is of its kind is
+the one that brings everything else: the question for identity and view, its parser, and the rule
+by which a writer is confirmed.
+
+Pure: statements out, rows in. A source never connects, waits, or knows a driver. See
+docs/adding-a-source.md.
 """
 
 from __future__ import annotations
@@ -9,6 +15,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from aurora_otel.model.topology import Answer, Member, Role, View
@@ -24,38 +31,112 @@ _MASTER = "MASTER_SESSION_ID"
 
 
 class NoAnswerError(ValueError):
-    """The rows are not what an Aurora answers."""
+    """The rows are not what the statement asks for."""
+
+
+class Confirmation(Enum):
+    """How it is settled which instance is the writer, when instances are asked for their roles.
+
+    Attributes:
+        FIRST_CLAIM: the first instance that claims to be the writer is believed: the storage lets
+            no two of them write. A known writer that is not the claimant is asked before that.
+        ALL_REACHABLE: two may accept writes at the same time (split brain), so all instances that
+            can be reached are asked; if more than one claims, there is no verdict.
+    """
+
+    FIRST_CLAIM = "first_claim"
+    ALL_REACHABLE = "all_reachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a source recognised a server as.
+
+    Attributes:
+        source: the source, which is asked for everything else from now on.
+        view: whether the session may read the topology.
+        is_router: whether it passes statements on to servers behind it. Its connections are
+            tracked, and belong to no instance; nothing is ever closed.
+    """
+
+    source: TopologySource
+    view: bool = False
+    is_router: bool = False
+
+
+class TopologySource(Protocol):
+    """One kind of cluster of one database system."""
+
+    evidence: Mapping[str, str]
+    """The source's part in the probe: SQL expressions by names of its own choice.
+
+    PostgreSQL: each is one column, of type text; it must not raise on any server, with any
+    privileges. MySQL: each is the name of a variable, as an expression.
+    """
+
+    confirmation: Confirmation
+    """By which rule a writer is confirmed."""
+
+    def recognise(self, found: Mapping[str, str | None]) -> Match | None:
+        """Return what the server is, or `None` if it is not of this kind.
+
+        Args:
+            found: by the names in `evidence`, what the server answered; `None`: nothing.
+        """
+
+    def question(self, *, view: bool) -> str:
+        """Return the one statement for instance, role and backend id, and the view if wanted.
+
+        Its rows are for `parse_answer` alone. `answer` reads rows of (instance, role, backend id),
+        each with (member, its session, the age of its row in seconds) where the view was wanted.
+        """
+
+    def parse_answer(self, rows: Rows) -> Answer:
+        """Return what the rows of `question` say.
+
+        Raises:
+            NoAnswerError: they make no sense.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a server showed of itself without being asked anything that it might not know.
+    """What a server answered to the probe of its system.
 
     Attributes:
         backend_id: the server's own number for the session that was asked.
-        identity: whether the session may ask for the instance's identifier.
-        view: whether it may read the topology.
+        match: what it was recognised as; `None`: a plain server.
     """
 
     backend_id: str
-    identity: bool
-    view: bool
+    match: Match | None = None
 
 
-class Dialect(Protocol):
-    """One database system's ways."""
+class System(Protocol):
+    """One database system: how a server of it is asked what kind it is."""
 
     probe: str
-    """A statement that no server of this system refuses."""
+    """One statement that no server of this system refuses, nor writes to its log."""
 
     def parse_probe(self, rows: Rows) -> Probe:
-        """Read the rows of `probe`; raise `NoAnswerError` if they make no sense."""
+        """Return what the rows of `probe` say.
 
-    def question(self, *, view: bool) -> str:
-        """Return the one statement for instance, role and backend id, and the view if wanted."""
+        Raises:
+            NoAnswerError: they make no sense.
+        """
 
-    def parse_answer(self, rows: Rows) -> Answer:
-        """Read the rows of `question`; raise `NoAnswerError` if they make no sense."""
+
+def recognise(
+    sources: Sequence[TopologySource], found: Sequence[Mapping[str, str | None]]
+) -> Match | None:
+    """Return what the first source that recognises a server says of it.
+
+    Args:
+        sources: the candidates, the most particular first.
+        found: for each of them, what the server answered to its evidence.
+    """
+    matches = (source.recognise(each) for source, each in zip(sources, found, strict=True))
+    return next((match for match in matches if match is not None), None)
 
 
 def identifier(value: str | None) -> str:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from aurora_otel.discovery.source import Dialect, NoAnswerError, Rows
+from aurora_otel.discovery.source import NoAnswerError, Rows, TopologySource
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Reading, Source, Verdict
 
@@ -49,7 +49,7 @@ class Walk:
     """Reads one cluster's topology; used by one thread at a time, `stop` apart.
 
     Args:
-        dialect: how its instances are asked.
+        source: returns how its instances are asked, once that is known.
         connect: opens a connection of ours to a target; raises the driver's errors.
         locate: returns where an instance is reached, if that is known.
         refused: whether an error means that the login is not valid.
@@ -58,13 +58,13 @@ class Walk:
 
     def __init__(
         self,
-        dialect: Dialect,
+        source: Callable[[], TopologySource | None],
         connect: Callable[[Target], Connection],
         locate: Callable[[str], Address | None],
         refused: Callable[[Exception], bool],
         clock: Callable[[], float],
     ) -> None:
-        self._dialect = dialect
+        self._source = source
         self._connect = connect
         self._locate = locate
         self._refused = refused
@@ -159,19 +159,21 @@ class Walk:
                 connection.abort()
 
     def _ask(self, target: Target, timeout: float, *, view: bool) -> Answer:
+        if (source := self._source()) is None:
+            raise NoAnswerError("no instance has said yet what kind of cluster this is")
         started = self._clock()
         try:
             if self._connection is None or target.instance is None or target.instance != self._at:
                 # One at a time: the one before goes first.
                 self.close()
                 self._connection = self._connect(target)
-            rows = self._connection.ask(self._dialect.question(view=view), timeout)
+            rows = self._connection.ask(source.question(view=view), timeout)
         except TimeoutError:
             if target.instance:
                 now = self._clock()
                 self._avoid[target.instance] = now + 2 * (now - started)
             raise
-        answer = self._dialect.parse_answer(rows)
+        answer = source.parse_answer(rows)
         if target.address and target.instance and target.instance != answer.instance:
             raise NoAnswerError("another instance answered")
         self._at = answer.instance

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from aurora_otel.discovery.identify import Kind, Surface, Surfaces
+from aurora_otel.discovery.identify import Kind, Server, Servers
 from aurora_otel.doctor.findings import Findings, failure, ok, warning
 from aurora_otel.doctor.questions import QUESTIONS
 from aurora_otel.drivers.protocol import Driver, Opening
@@ -34,21 +34,21 @@ class Visit:
         driver: of the connection.
         opening: the connection.
         identity: where it landed.
-        surface: what the server behind the endpoint is, if it was asked.
+        server: what the server behind the endpoint is, if it was asked.
         dropped: whether it did not survive the question.
     """
 
     driver: Driver
     opening: Opening
     identity: Identity
-    surface: Surface | None
+    server: Server | None
     dropped: bool = False
 
 
 def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     """Have the agent identify a connection."""
-    surfaces = Surfaces()
-    identification = Identification(surfaces, time.monotonic, Shield(log.internal_failure))
+    servers = Servers()
+    identification = Identification(servers, time.monotonic, Shield(log.internal_failure))
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
     identity, dropped = Identity(endpoint), False
     with suppress_instrumentation():
@@ -62,8 +62,8 @@ def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
             )
         except DroppedError:
             dropped = True
-    surface = surfaces.get(endpoint.address, time.monotonic())
-    return Visit(driver, opening, identity, surface, dropped)
+    server = servers.get(endpoint.address, time.monotonic())
+    return Visit(driver, opening, identity, server, dropped)
 
 
 def findings(visited: Visit, settings: Settings) -> Findings:
@@ -80,7 +80,7 @@ def findings(visited: Visit, settings: Settings) -> Findings:
             "Look why it is slow; if it always is, raise AURORA_OTEL_IDENTIFY_TIMEOUT.",
         )
         return
-    elif visited.surface is not None and visited.surface.kind is Kind.POOLER:
+    elif visited.server is not None and visited.server.kind is Kind.POOLER:
         yield warning(
             "instance",
             "a pooler answers: its connections are counted, but belong to no instance, and are"

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.discovery.rds.api import Apis
@@ -50,7 +49,7 @@ class Way:
         if self._domain is None and (named := rds_endpoint(self._endpoint.address)):
             self._domain = named.domain
         self._walk = Walk(
-            DIALECTS[self._driver.system],
+            lambda: visited.identity.source,
             self._connect,
             self.locate,
             self._driver.login_refused,

@@ -64,7 +64,7 @@ class CallErrors:
             return
         if track.instance is None:
             self._openings.identify_again(track)
-        if track.cluster.is_aurora:
+        if track.cluster.has_topology:
             track.cluster.monitor.symptom(symptom, suspect=track.instance)
 
     def _wait_until_invalidated(self, track: Track, deadline: float) -> None:

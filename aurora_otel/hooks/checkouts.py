@@ -59,7 +59,7 @@ class Checkouts:
     def _note_hang_up(self, track: Track) -> None:
         track.hung_up = True
         self._context.tracker.note(track)
-        if track.cluster.is_aurora:
+        if track.cluster.has_topology:
             # Nobody needs the answer now: this connection is replaced, whatever it says.
             monitor = track.cluster.monitor
             monitor.symptom(Symptom.HUNG_UP, suspect=track.instance, wait=False)

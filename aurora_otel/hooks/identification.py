@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aurora_otel.discovery import DIALECTS
-from aurora_otel.discovery.identify import REFUSAL, SILENCE, Kind, Surface, Surfaces, dialogue
-from aurora_otel.drivers.protocol import Driver, Opening, Rows
-from aurora_otel.model.endpoints import Endpoint, EndpointMap, EndpointType
+from aurora_otel.discovery import SYSTEMS, TopologySource
+from aurora_otel.discovery.identify import (
+    SILENCE,
+    Kind,
+    RefusedError,
+    Server,
+    Servers,
+    dialogue,
+)
+from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap, EndpointType
 from aurora_otel.model.topology import Answer, Role
 from aurora_otel.runtime.shield import Shield, is_from_signal_handler
 
@@ -26,11 +34,13 @@ class Identity:
     Attributes:
         endpoint: what the application connected to.
         answer: what the instance said of itself, if it was asked and answered.
+        source: the kind of cluster that the instance belongs to, if it is of one.
         view: whether its topology can be read by SQL.
     """
 
     endpoint: Endpoint
     answer: Answer | None = None
+    source: TopologySource | None = None
     view: bool = False
 
     @property
@@ -52,13 +62,13 @@ class Identification:
     """Finds out where connections landed.
 
     Args:
-        surfaces: what is known of the servers behind each `host:port`.
+        servers: what is known of the servers behind each `host:port`.
         clock: the monotonic clock.
         shield: counts what goes wrong in drivers' files.
     """
 
-    def __init__(self, surfaces: Surfaces, clock: Callable[[], float], shield: Shield) -> None:
-        self._surfaces = surfaces
+    def __init__(self, servers: Servers, clock: Callable[[], float], shield: Shield) -> None:
+        self._servers = servers
         self._clock = clock
         self._shield = shield
 
@@ -88,56 +98,55 @@ class Identification:
         silent = Identity(endpoint)
         if endpoint.type is EndpointType.PROXY or (endpoint.instance and is_known(endpoint)):
             return silent
-        surface = self._surfaces.get(endpoint.address, self._clock())
-        if surface is not None and not surface.can_answer:
+        server = self._servers.get(endpoint.address, self._clock())
+        if server is not None and not server.can_answer:
             return silent
         if not driver.askable(connection, opening.login):
             return silent
-        return self._ask(driver, connection, Identity(endpoint), surface, timeout)
+        return self._ask(driver, connection, Identity(endpoint), server, timeout)
 
     def _ask(
         self,
         driver: Driver,
         connection: Any,
         silent: Identity,
-        surface: Surface | None,
+        server: Server | None,
         timeout: float,
     ) -> Identity:
         address = silent.endpoint.address
-        dialect = DIALECTS[driver.system]
-        talk = dialogue(dialect, surface, driver.backend_id(connection))
-        deadline = self._clock() + timeout
+        began = self._clock()
+        talk = dialogue(SYSTEMS[driver.system], server, driver.backend_id(connection), began)
+        advance = functools.partial(next, talk)
         try:
-            statement = next(talk)
             while True:
-                left = deadline - self._clock()
-                rows: Rows = driver.ask(connection, statement, max(left, 0.001))
-                statement = talk.send(rows)
+                statement = advance()
+                left = began + timeout - self._clock()
+                try:
+                    rows = driver.ask(connection, statement, max(left, 0.001))
+                except Exception as error:
+                    if is_from_signal_handler(error):
+                        raise
+                    self._drop_unusable(driver, connection, address, error)
+                    # Refused, but alive: a server that is starting or ending, a privilege that was
+                    # taken away, or another system, whose log is not to fill with errors.
+                    advance = functools.partial(talk.throw, RefusedError())
+                else:
+                    advance = functools.partial(talk.send, rows)
         except StopIteration as end:
             learnt, answer = end.value
-            self._surfaces.learn(address, learnt)
-            return Identity(silent.endpoint, answer, learnt.view)
-        except Exception as error:
-            if is_from_signal_handler(error):
-                raise
-            forgotten = self._clock() + SILENCE
-            closed = self._shield.run("ask a driver's file", driver.is_closed, connection)
-            # Where nobody can tell, nobody is handed this one.
-            if isinstance(error, TimeoutError) or closed is not False:
-                self._shield.run("drop a connection", driver.discard, connection)
-                self._surfaces.learn(address, Surface(Kind.SILENT, until=forgotten))
-                raise DroppedError from error
-            if statement == dialect.question(view=True):
-                # Not every server tells beforehand that its view may not be read.
-                viewless = Surface(Kind.AURORA, until=forgotten)
-                left = deadline - self._clock()
-                return self._ask(driver, connection, silent, viewless, left)
-            # Refused, but alive: a server that is starting or ending, a privilege that was taken
-            # away, or another system, whose log is not to fill with errors.
-            if statement == dialect.probe:
-                forgotten = self._clock() + REFUSAL
-            self._surfaces.learn(address, Surface(Kind.SILENT, until=forgotten))
-            return silent
+            self._servers.learn(address, learnt)
+            return Identity(silent.endpoint, answer, learnt.source, learnt.view)
+
+    def _drop_unusable(
+        self, driver: Driver, connection: Any, address: Address, error: Exception
+    ) -> None:
+        """Raise, unless the connection survived `error`, an answer that came in time."""
+        closed = self._shield.run("ask a driver's file", driver.is_closed, connection)
+        # Where nobody can tell, nobody is handed this one.
+        if isinstance(error, TimeoutError) or closed is not False:
+            self._shield.run("drop a connection", driver.discard, connection)
+            self._servers.learn(address, Server(Kind.SILENT, until=self._clock() + SILENCE))
+            raise DroppedError from error
 
 
 def pause(step: float, deadline: float) -> float:

@@ -9,7 +9,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled, supp
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 from opentelemetry.trace import SpanContext
 
-from aurora_otel.discovery.identify import Surfaces
+from aurora_otel.discovery.identify import Servers
 from aurora_otel.drivers.protocol import Driver, Opening
 from aurora_otel.hooks.identification import DroppedError, Identification, Identity, pause
 from aurora_otel.model.detector import FIRST_STEP
@@ -40,7 +40,7 @@ class Openings:
     def __init__(self, context: AgentContext) -> None:
         self.drivers: dict[str, Driver] = {}
         self._context = context
-        self._identification = Identification(Surfaces(), context.clock, context.config.shield)
+        self._identification = Identification(Servers(), context.clock, context.config.shield)
 
     def receive(self, driver: Driver, opening: Opening) -> Any:
         """Identify and track a new connection; return the one to hand to the application."""
@@ -97,7 +97,7 @@ class Openings:
             self._context.clusters.endpoints,
             self._context.config.settings.identify_timeout,
             is_known=lambda endpoint: bool(
-                (found := self._context.clusters.find(endpoint)) and found.is_aurora
+                (found := self._context.clusters.find(endpoint)) and found.has_topology
             ),
         )
 
@@ -168,7 +168,7 @@ class Openings:
             by_writer = view is not None and answer is not None and answer.is_writer
             cluster.learn(listed, self._context.clock(), by_writer=by_writer)
         if answer:
-            cluster.is_aurora = True
+            cluster.source = cluster.source or identity.source
             cluster.view = cluster.view or identity.view
             if answer.is_writer:
                 cluster.detector.introduce(answer.instance)

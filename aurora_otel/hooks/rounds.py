@@ -93,7 +93,7 @@ class Rounds:
         while self._deferred:
             track, symptom = self._deferred.popleft()
             # Its owner may have closed it meanwhile: a symptom it was all the same.
-            if track.cluster.is_ours and track.cluster.is_aurora and not track.is_unusable:
+            if track.cluster.is_ours and track.cluster.has_topology and not track.is_unusable:
                 monitor = track.cluster.monitor
                 monitor.symptom(symptom, suspect=track.instance, wait=False)
 
@@ -120,7 +120,7 @@ class Rounds:
                 if now - since >= limit:
                     look, limit = True, 2 * (now - since)
                 still[track] = (since, limit)
-            if look and cluster.is_aurora:
+            if look and cluster.has_topology:
                 cluster.monitor.refresh_for_stuck_call()
         self._stuck = still
 
@@ -147,7 +147,7 @@ class Rounds:
         time.sleep(_CLOSING)
         tracker.prune(closed, PruneReason.CLOSED)
         gone = _hung_up(gone)
-        if tracker.prune(gone, PruneReason.HUNG_UP) and cluster.is_aurora:
+        if tracker.prune(gone, PruneReason.HUNG_UP) and cluster.has_topology:
             suspect = gone[0].instance
             cluster.monitor.symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
 

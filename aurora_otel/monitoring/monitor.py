@@ -11,7 +11,6 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from aurora_otel.discovery import DIALECTS
 from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.walk import Connection, Target, Walk
@@ -66,7 +65,7 @@ class ClusterMonitor:
         self._searched = False
         self._merged_into: ClusterMonitor | None = None
         self._walk = Walk(
-            DIALECTS[cluster.system],
+            lambda: cluster.source,
             self._connect,
             self._locate,
             self._login_refused,
@@ -222,7 +221,10 @@ class ClusterMonitor:
     def _hear(self, trigger: Trigger, reading: Reading, began: int) -> None:
         """Act on what the RDS API said: look whether the writer that it names is one."""
         self._act(trigger, reading, began)
-        if self._cluster.is_aurora and reading.named not in (None, self._cluster.detector.writer):
+        if self._cluster.has_topology and reading.named not in (
+            None,
+            self._cluster.detector.writer,
+        ):
             hinted = replace(trigger, hint=reading.named, source=Source.RDS_API)
             self._worker.refresh_with_hint(hinted)
 

@@ -116,7 +116,7 @@ def _by_driver(group: Group) -> Key:
 
 def _zeros(found: Observations, tracker: Tracker, cluster: Cluster, settings: Settings) -> None:
     base = (cluster.label, cluster.system)
-    if cluster.is_aurora:
+    if cluster.has_topology:
         _failovers(found, cluster, settings)
     kinds: dict[str, list[str]] = defaultdict(list)
     for driver, endpoint_type in list(cluster.drivers):

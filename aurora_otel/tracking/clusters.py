@@ -19,6 +19,7 @@ from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import EventKind, Role
 
 if TYPE_CHECKING:
+    from aurora_otel.discovery.source import TopologySource
     from aurora_otel.monitoring.monitor import ClusterMonitor
 
 UNKNOWN = "unknown"
@@ -43,7 +44,7 @@ class Cluster:
         alert: whether a refresh window is open; the one thing that a healthy call checks.
         instances: the instances that were ever known, oldest first: their names in telemetry.
         members: the instances that are there, as the writer lists them, and whoever was met since.
-        is_aurora: whether one of its instances ever said who it is.
+        source: the kind of cluster that it is, once one of its instances has said who it is.
         view: whether its instances may be asked how they see the others.
         known_at: when something was last learnt of its writer, in monotonic seconds.
         drivers: the drivers that connected, and through which types of endpoint.
@@ -73,7 +74,7 @@ class Cluster:
         self.absorbed: list[Cluster] = []
         self.instances: dict[str, None] = {}
         self.members: dict[str, None] = {}
-        self.is_aurora = False
+        self.source: TopologySource | None = None
         self.view = False
         self.known_at = float("-inf")
         self.drivers: dict[tuple[str, EndpointType], None] = {}
@@ -107,13 +108,18 @@ class Cluster:
         """Know what `other` knows: it turned out to be this one."""
         other.merged_into = self
         self.learn(other.instances, max(self.known_at, other.known_at))
-        self.is_aurora = self.is_aurora or other.is_aurora
+        self.source = self.source or other.source
         self.view = self.view or other.view
         self.domain = self.domain or other.domain
         self.drivers.update(other.drivers)
         self.absorbed += [other, *other.absorbed]
         if other.detector.writer is not None:
             self.detector.introduce(other.detector.writer)
+
+    @property
+    def has_topology(self) -> bool:
+        """Whether its instances can be asked which of them is the writer."""
+        return self.source is not None
 
     def calm(self, now: float) -> None:
         """Let calls go on without a look, unless a symptom has opened the window meanwhile."""

@@ -6,6 +6,7 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.topology import Source, Verdict
@@ -33,7 +34,7 @@ class Process:
         self._tracker = Tracker()
         self._instances = tuple(f"orders-{number}" for number in range(1, instances + 1))
         self._cluster = Cluster(CLUSTER, SYSTEM, Detector(Pace(180.0, 1.0), lambda: 0.5))
-        self._cluster.is_aurora = True
+        self._cluster.source = AuroraPostgreSQL()
         self._cluster.learn(self._instances, 0.0)
         self._cluster.detector.introduce(self._instances[0])
         self._cluster.drivers[DRIVER, EndpointType.WRITER] = None

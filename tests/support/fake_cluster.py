@@ -80,7 +80,7 @@ class FakeCluster:
         self.path = []
         self.now = 100.0
         self.walk = Walk(
-            AuroraPostgreSQL(),
+            AuroraPostgreSQL,
             self.connect,
             self.locate,
             lambda error: isinstance(error, RefusedError),

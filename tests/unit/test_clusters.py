@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import Address, EndpointMap, EndpointType, HostTemplate
 from aurora_otel.model.symptoms import Symptom
@@ -144,14 +145,14 @@ def test_the_winner_knows_what_the_loser_knew(met):
     winner = met.meet(f"mine.cluster-custom-{DOMAIN}")
     loser = met.meet(f"orders.cluster-{DOMAIN}", "orders-1")
     loser.learn(["orders-2"], 7.0)
-    loser.is_aurora = loser.view = True
+    loser.source, loser.view = AuroraPostgreSQL(), True
     loser.detector.introduce("orders-1")
     loser.failovers[Symptom.READ_ONLY] += 1
     loser.group("orders-1", Role.WRITER, "psycopg", EndpointType.WRITER)
     met.meet(f"mine.cluster-custom-{DOMAIN}", "orders-1")
     met.merge_duplicates()
     assert list(met) == [winner]
-    assert (winner.is_aurora, winner.view, winner.known_at) == (True, True, 7.0)
+    assert (winner.has_topology, winner.view, winner.known_at) == (True, True, 7.0)
     assert winner.role("orders-1") is Role.WRITER
     assert winner.role("orders-2") is Role.READER
     # Under its own name: that goes on being reported.

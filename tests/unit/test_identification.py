@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from aurora_otel.discovery import DIALECTS
-from aurora_otel.discovery.identify import REFUSAL, Surfaces
+from aurora_otel.discovery import SYSTEMS
+from aurora_otel.discovery.identify import REFUSAL, Servers
 from aurora_otel.drivers.protocol import Login, Opening
 from aurora_otel.hooks.identification import Identification
 from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.telemetry import log
 
-PROBE = DIALECTS["postgresql"].probe
+PROBE = SYSTEMS["postgresql"].probe
 
 
 class Driver:
@@ -61,7 +61,7 @@ def clock():
 
 @pytest.fixture
 def connect(clock):
-    identification = Identification(Surfaces(), clock, Shield(log.internal_failure))
+    identification = Identification(Servers(), clock, Shield(log.internal_failure))
 
     def connect(driver):
         opening = Opening(object(), Login(None), None, 0.0)

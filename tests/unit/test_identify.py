@@ -1,38 +1,53 @@
 import pytest
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.discovery.identify import SILENCE, Kind, Surface, Surfaces, dialogue
+from aurora_otel.discovery.identify import (
+    REFUSAL,
+    SILENCE,
+    Kind,
+    RefusedError,
+    Server,
+    Servers,
+    dialogue,
+)
+from aurora_otel.discovery.postgresql import PostgreSQL
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Role
 
+NOW = 100.0
+REFUSED = object()
 HERE = Address("db.example.com", 5432)
-AURORA = Surface(Kind.AURORA, view=True)
-PLAIN = Surface(Kind.PLAIN)
-POOLER = Surface(Kind.POOLER)
-dialect = AuroraPostgreSQL()
-PROBE, IDENTITY, VIEW = dialect.probe, dialect.question(view=False), dialect.question(view=True)
+source = AuroraPostgreSQL()
+system = PostgreSQL([source])
+AURORA = Server(Kind.INSTANCE, source, view=True)
+PLAIN = Server(Kind.PLAIN)
+POOLER = Server(Kind.POOLER)
+PROBE, IDENTITY, VIEW = system.probe, source.question(view=False), source.question(view=True)
 
 
-class Server:
+class Fake:
     """Answers statements with the rows that it was given, and remembers what it was asked."""
 
     def __init__(self, answers):
         self.answers = answers
         self.asked = []
 
-    def talk(self, surface=None, backend_id="12"):
-        talk = dialogue(dialect, surface, backend_id)
+    def talk(self, known=None, backend_id="12"):
+        talk = dialogue(system, known, backend_id, NOW)
         try:
             statement = next(talk)
             while True:
                 self.asked.append(statement)
-                statement = talk.send(self.answers[statement])
+                if (rows := self.answers[statement]) is REFUSED:
+                    statement = talk.throw(RefusedError())
+                else:
+                    statement = talk.send(rows)
         except StopIteration as end:
             return end.value
 
 
 def aurora(backend="12", view="true"):
-    return Server(
+    return Fake(
         {
             PROBE: [(backend, "true", view)],
             IDENTITY: [("lab-1", "false", backend)],
@@ -43,38 +58,38 @@ def aurora(backend="12", view="true"):
 
 def test_an_unknown_aurora_says_who_it_is_and_how_it_sees_the_others():
     server = aurora()
-    surface, answer = server.talk()
-    assert surface == AURORA
+    known, answer = server.talk()
+    assert known == AURORA
     assert (answer.instance, answer.role, answer.view.writer) == ("lab-1", Role.WRITER, "lab-1")
     assert server.asked == [PROBE, VIEW]
 
 
 def test_a_known_aurora_is_asked_once():
     server = aurora()
-    surface, answer = server.talk(AURORA)
-    assert surface == AURORA
+    known, answer = server.talk(AURORA)
+    assert known == AURORA
     assert answer.is_writer
     assert server.asked == [VIEW]
 
 
 def test_an_aurora_whose_view_may_not_be_read_says_who_it_is():
     server = aurora(view="false")
-    surface, answer = server.talk()
-    assert surface == Surface(Kind.AURORA, view=False)
+    known, answer = server.talk()
+    assert known == Server(Kind.INSTANCE, source, view=False)
     assert (answer.instance, answer.view) == ("lab-1", None)
     assert server.asked == [PROBE, IDENTITY]
 
 
 def test_a_plain_server_is_probed_and_asked_nothing_more():
-    server = Server({PROBE: [("12", None, None)]})
+    server = Fake({PROBE: [("12", None, None)]})
     assert server.talk() == (PLAIN, None)
     assert server.asked == [PROBE]
 
 
-@pytest.mark.parametrize("surface", [PLAIN, POOLER, Surface(Kind.SILENT)])
-def test_a_server_that_cannot_answer_is_not_asked(surface):
-    server = Server({})
-    assert server.talk(surface) == (surface, None)
+@pytest.mark.parametrize("known", [PLAIN, POOLER, Server(Kind.SILENT)])
+def test_a_server_that_cannot_answer_is_not_asked(known):
+    server = Fake({})
+    assert server.talk(known) == (known, None)
     assert server.asked == []
 
 
@@ -92,14 +107,14 @@ def test_another_session_that_answers_the_question_gives_a_pooler_away():
 
 
 def test_where_the_login_handed_out_no_session_the_answer_is_believed():
-    surface, answer = aurora().talk(backend_id=None)
-    assert surface == AURORA
+    known, answer = aurora().talk(backend_id=None)
+    assert known == AURORA
     assert answer.instance == "lab-1"
 
 
 @pytest.mark.parametrize("rows", [[], [()], [("x",)], [("a", "b", "c", "d")]])
 def test_a_server_that_makes_no_sense_of_the_probe_is_plain(rows):
-    assert Server({PROBE: rows}).talk() == (PLAIN, None)
+    assert Fake({PROBE: rows}).talk() == (PLAIN, None)
 
 
 @pytest.mark.parametrize("rows", [[], [("lab 1", "false", "12", None, None, None)], [("x",)]])
@@ -109,33 +124,60 @@ def test_an_aurora_that_talks_nonsense_is_asked_again_the_next_time(rows):
     assert server.talk() == (AURORA, None)
 
 
+def test_a_server_that_refuses_the_probe_is_left_alone_for_long():
+    server = Fake({PROBE: REFUSED})
+    assert server.talk() == (Server(Kind.SILENT, until=NOW + REFUSAL), None)
+
+
+def test_an_instance_that_refuses_its_view_is_asked_without_it_for_a_while():
+    server = aurora()
+    server.answers[VIEW] = REFUSED
+    known, answer = server.talk()
+    assert known == Server(Kind.INSTANCE, source, view=False, until=NOW + SILENCE)
+    assert (answer.instance, answer.view) == ("lab-1", None)
+    assert server.asked == [PROBE, VIEW, IDENTITY]
+
+
+def test_an_instance_that_refuses_every_question_is_left_alone_for_a_while():
+    server = aurora()
+    server.answers[VIEW] = server.answers[IDENTITY] = REFUSED
+    assert server.talk(AURORA) == (Server(Kind.SILENT, until=NOW + SILENCE), None)
+    assert server.asked == [VIEW, IDENTITY]
+
+
+def test_a_router_is_tracked_and_never_asked():
+    server = Fake({PROBE: [("12", "router", "true")]})
+    assert server.talk() == (POOLER, None)
+    assert server.asked == [PROBE]
+
+
 def test_silence_is_forgotten_after_a_while():
-    surfaces = Surfaces()
-    silent = Surface(Kind.SILENT, until=100 + SILENCE)
-    surfaces.learn(HERE, silent)
-    assert surfaces.get(HERE, 100) is silent
-    assert surfaces.get(HERE, 100 + SILENCE - 0.1) is silent
-    assert surfaces.get(HERE, 100 + SILENCE) is None
-    surfaces.learn(HERE, AURORA)
-    assert surfaces.get(HERE, 100 + SILENCE) is AURORA
+    servers = Servers()
+    silent = Server(Kind.SILENT, until=100 + SILENCE)
+    servers.learn(HERE, silent)
+    assert servers.get(HERE, 100) is silent
+    assert servers.get(HERE, 100 + SILENCE - 0.1) is silent
+    assert servers.get(HERE, 100 + SILENCE) is None
+    servers.learn(HERE, AURORA)
+    assert servers.get(HERE, 100 + SILENCE) is AURORA
 
 
-@pytest.mark.parametrize("other", [AURORA, PLAIN, Surface(Kind.SILENT, until=1)])
+@pytest.mark.parametrize("other", [AURORA, PLAIN, Server(Kind.SILENT, until=1)])
 def test_a_pooler_stays_one(other):
-    surfaces = Surfaces()
-    surfaces.learn(HERE, other)
-    surfaces.learn(HERE, POOLER)
-    surfaces.learn(HERE, other)
-    assert surfaces.get(HERE, 1e12) is POOLER
+    servers = Servers()
+    servers.learn(HERE, other)
+    servers.learn(HERE, POOLER)
+    servers.learn(HERE, other)
+    assert servers.get(HERE, 1e12) is POOLER
 
 
 def test_a_plain_server_is_one_for_ever():
-    surfaces = Surfaces()
-    surfaces.learn(HERE, PLAIN)
-    assert surfaces.get(HERE, 1e12) is PLAIN
+    servers = Servers()
+    servers.learn(HERE, PLAIN)
+    assert servers.get(HERE, 1e12) is PLAIN
 
 
 def test_each_port_is_a_server_of_its_own():
-    surfaces = Surfaces()
-    surfaces.learn(HERE, PLAIN)
-    assert surfaces.get(Address(HERE.host, 5433), 0) is None
+    servers = Servers()
+    servers.learn(HERE, PLAIN)
+    assert servers.get(Address(HERE.host, 5433), 0) is None

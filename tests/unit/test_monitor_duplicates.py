@@ -10,6 +10,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 
 from aurora_otel.agent import Agent
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Role, Source, Verdict
 from aurora_otel.monitoring.worker import Trigger
@@ -46,7 +47,7 @@ def meet(agent, host):
     endpoint = agent.clusters.endpoints.classify(host, 5432)
     cluster = agent.clusters.resolve(endpoint, SYSTEM, instances=MEMBERS)
     cluster.learn(MEMBERS, time.monotonic())
-    cluster.is_aurora = True
+    cluster.source = AuroraPostgreSQL()
     return cluster, endpoint
 
 

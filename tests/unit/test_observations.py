@@ -1,3 +1,4 @@
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.symptoms import Symptom
@@ -11,7 +12,7 @@ from aurora_otel.tracking.tracker import Tracker
 
 def known(label):
     cluster = Cluster(label, "postgresql", Detector(Pace(180.0, 1.0), lambda: 0.5))
-    cluster.is_aurora = True
+    cluster.source = AuroraPostgreSQL()
     cluster.learn(("a",), 0.0)
     cluster.group("a", Role.UNKNOWN, "psycopg", EndpointType.WRITER)
     return cluster
