@@ -16,7 +16,7 @@ from tests.chaos.plan import Event, kept, plan
 from tests.chaos.run import Outcome, Run, Violation
 from tests.chaos.shortest import shortest
 
-# In which a shorter history is looked for, if time allows.
+# In which a shorter history is searched for, if time allows.
 _MOST_RUNS = 50
 
 
@@ -46,7 +46,7 @@ def main() -> int:
 def _cut(
     cluster: Cluster, outcome: Outcome, violation: Violation, arguments: argparse.Namespace
 ) -> None:
-    """Look for the shortest history that shows the same, and tell it."""
+    """Search for the shortest history that shows the same, and print it."""
 
     deadline = time.monotonic() + arguments.cut
 

@@ -17,8 +17,8 @@ from tests.chaos.plan import Action, Event
 from tests.chaos.truth import Truth
 
 T = TypeVar("T")
-# Orders the application about: what, and its arguments.
-Order = Callable[..., None]
+# Sends the application a command: what, and its arguments.
+Command = Callable[..., None]
 
 _clock = time.monotonic
 _ENDPOINTS = ("writer", "reader", "custom")
@@ -48,13 +48,13 @@ class Director:
 
     Args:
         cluster: a healthy one.
-        order: orders the application about.
+        command: sends the application a command.
     """
 
-    def __init__(self, cluster: Cluster, order: Order) -> None:
+    def __init__(self, cluster: Cluster, command: Command) -> None:
         self.truth = Truth(cluster.writer, _clock())
         self._cluster = cluster
-        self._order = order
+        self._command = command
         self._account = Account(cluster)
         self._links = Links(cluster.gateway)
         self._numbers = itertools.count()
@@ -76,10 +76,10 @@ class Director:
         if action in _FAILOVERS:
             self._fail_over(_FAILOVERS[action], event)
         elif action in _ERRANDS:
-            self._order(_ERRANDS[action], choice=choice)
+            self._command(_ERRANDS[action], choice=choice)
         elif action in _EXPORTS:
-            self._order("exports", mode=_EXPORTS[action])
-            self._after(event.lasts, lambda: self._order("exports", mode="work"))
+            self._command("exports", mode=_EXPORTS[action])
+            self._after(event.lasts, lambda: self._command("exports", mode="work"))
         elif action in _RULES:
             rule = _RULES[action](_pick((*_ENDPOINTS, *self._cluster.instances), choice))
             self._after(event.lasts, self._links.disturb(rule))
@@ -96,8 +96,8 @@ class Director:
         self._cluster.heal()
         self._account.unlock()
         self._account.change(self._password)
-        self._order("password", password=self._password)
-        self._order("exports", mode="work")
+        self._command("password", password=self._password)
+        self._command("exports", mode="work")
 
     def _after(self, seconds: float, do: Callable[[], None]) -> None:
         heapq.heappush(self._later, (_clock() + seconds, next(self._numbers), do))
@@ -143,7 +143,7 @@ class Director:
         self._password = password = secrets.token_hex(8)
         self._account.change(password)
         lag = _pick((0.0, _ROTATION_LAG), event.choice)
-        self._after(lag, lambda: self._order("password", password=password))
+        self._after(lag, lambda: self._command("password", password=password))
 
     def _freeze_view(self, event: Event) -> None:
         instance = _pick(self._cluster.instances, event.choice)

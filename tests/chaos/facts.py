@@ -1,4 +1,4 @@
-"""What the application tells of itself, as lines of JSON.
+"""What the application reports of itself, as lines of JSON.
 
 All times are seconds of the monotonic clock, which processes on one Linux host share.
 """

@@ -1,4 +1,4 @@
-"""The application's process: started, told what to do, heard, ended."""
+"""The application's process: started, sent commands, read, ended."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class Process:
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             stream.close()
 
-    def order(self, what: str, **arguments: object) -> None:
-        """Order it about."""
+    def command(self, what: str, **arguments: object) -> None:
+        """Send it a command."""
         self._say({"do": what, **arguments})
 
     def facts(self, until: float) -> Iterator[Fact]:
-        """Yield what it told, in its order, up to a moment; if it has died, that too."""
+        """Yield what it reported, in its order, up to a moment; if it has died, that too."""
         while self._facts and self._facts[0].at <= until:
             yield self._facts.popleft()
         if (status := self._process.poll()) is not None and not self._facts:
@@ -77,7 +77,7 @@ class Process:
             yield Raised(time.monotonic(), "the process", f"ended: {status}", self._errors.read())
 
     def wait_for(self, kind: type[Fact]) -> bool:
-        """Wait until it has told, last of all, a fact of this kind; tell whether it did."""
+        """Wait until it has reported, last of all, a fact of this kind; return whether it did."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
             if self._facts and isinstance(self._facts[-1], kind):
@@ -89,7 +89,7 @@ class Process:
         try:
             self._process.stdin.write(json.dumps(what) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:  # `facts` tells
+        except BrokenPipeError:  # `facts` reports it
             pass
 
     def _hear(self) -> None:

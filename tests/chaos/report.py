@@ -1,4 +1,4 @@
-"""What a run is told as: on the terminal, and in a document."""
+"""How a run is reported: on the terminal, and in a document."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Run:
         began = time.monotonic()
         self._cluster.heal()
         with Process(self._cluster, self._bug) as process:
-            director = Director(self._cluster, process.order)
+            director = Director(self._cluster, process.command)
             try:
                 self._go_through(process, director)
             finally:
@@ -94,7 +94,7 @@ class Run:
                 return
         director.wait(_QUIET)
         director.put_right()
-        process.order("stop")
+        process.command("stop")
         if not process.wait_for(Tally):
             self._judge(
                 Raised(time.monotonic(), "at the end", "the application never left"), director
@@ -104,7 +104,7 @@ class Run:
                 self._judge(left, director)
 
     def _is_broken(self, process: Process, director: Director) -> bool:
-        """Judge what was told so far; the truth is known up to now."""
+        """Judge what was reported so far; the truth is known up to now."""
         for fact in process.facts(time.monotonic()):
             self._judge(fact, director)
             if self._outcome.violation:
@@ -121,7 +121,7 @@ class Run:
                     self._outcome.violation = Violation(invariant.promise, what, self._happened)
 
     def _sessions(self) -> list[Left]:
-        """Return how many sessions of the application's are left, which has let go of all."""
+        """Return how many sessions of the application's are left, which has closed all."""
 
         def left() -> dict[str, int]:
             return {each: self._cluster.sessions(each) for each in self._cluster.instances}

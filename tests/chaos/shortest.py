@@ -18,7 +18,7 @@ def shortest(
 
     Args:
         history: what showed it.
-        shows: runs a part, and tells whether it showed it.
+        shows: runs a part, and reports whether it showed it.
         runs: how often `shows` may be asked.
     """
     best = tuple(history)

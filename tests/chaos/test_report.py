@@ -1,4 +1,4 @@
-"""What a run is told as."""
+"""How a run is reported."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_a_summary_takes_the_place_of_the_one_before(tmp_path, outcome):
     assert text.startswith("Before.\n")
     assert text.endswith("\n\nAfter.\n")
     assert "old" not in text
-    for told in (COMMAND, "in 3 s", "| writes | 9 |", f"| {Action.CRASH.value} | 1 |"):
-        assert told in text
+    for reported in (COMMAND, "in 3 s", "| writes | 9 |", f"| {Action.CRASH.value} | 1 |"):
+        assert reported in text
     report.write(document, COMMAND, outcome)
     assert document.read_text() == text
 
@@ -42,15 +42,15 @@ def test_a_document_without_a_place_for_it_is_left_alone(tmp_path, outcome):
 
 
 def test_a_failure_says_what_is_broken_and_how_to_see_it_again():
-    told = report.failure(COMMAND, Violation("all is well", "it is not", 2))
+    reported = report.failure(COMMAND, Violation("all is well", "it is not", 2))
     for expected in ("all is well", "it is not", "2 events", COMMAND):
-        assert expected in told
+        assert expected in reported
 
 
 def test_a_history_lists_its_events_and_how_often_it_showed():
-    told = report.history(f"{COMMAND} --keep 2", EVENTS[1:], times=2, runs=3)
-    assert "2 of 3 runs" in told
-    assert "--keep 2" in told
-    assert Action.LEAK.value in told
-    assert Action.CRASH.value not in told
+    reported = report.history(f"{COMMAND} --keep 2", EVENTS[1:], times=2, runs=3)
+    assert "2 of 3 runs" in reported
+    assert "--keep 2" in reported
+    assert Action.LEAK.value in reported
+    assert Action.CRASH.value not in reported
     assert "no event at all" in report.history(COMMAND, (), times=3, runs=3)

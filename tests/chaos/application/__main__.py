@@ -1,4 +1,4 @@
-"""The process: orders come in on standard input, and facts go out on standard output, as JSON."""
+"""The process: commands come in on standard input, and facts go out on standard output, as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.chaos.application.mysql import MySQL
 from tests.chaos.application.pools import SIZE
 from tests.chaos.application.postgresql import PostgreSQL
 from tests.chaos.application.resources import Resources, settle
-from tests.chaos.application.telling import Teller
+from tests.chaos.application.reporting import Reporter
 from tests.chaos.application.workers import PoolUser, Reader, Single, Worker, Writer, stacks
 from tests.chaos.facts import Left
 
@@ -48,19 +48,19 @@ class Application:
     """
 
     def __init__(self, start: dict[str, Any]) -> None:
-        self.teller = Teller()
-        _tell_the_unhandled(self.teller)
+        self.reporter = Reporter()
+        _report_the_unhandled(self.reporter)
         self.database: Database = _ENGINES[start["engine"]](start["logins"], start["password"])
         self.backend = Backend()
         self._stopped = threading.Event()
-        self._errands = Errands(self.database, self.teller)
+        self._errands = Errands(self.database, self.reporter)
         self._workers: list[Worker] = []
-        self._told_failures: Counter[str] = Counter()
+        self._reported_failures: Counter[str] = Counter()
         tracers, meters = providers(self.backend)
         self._warm_up()
         # What is there from now on has to be gone at the end.
         self._began = Resources.now()
-        witness.watch(self.teller)
+        witness.watch(self.reporter)
         if start["bug"]:
             bugs.BUGS[start["bug"]]()
         endpoints = start["instance_endpoints"]
@@ -73,7 +73,7 @@ class Application:
         self._agent: Any = running_agent()
         self._begin()
 
-    def order(self, what: str, arguments: dict[str, Any]) -> None:
+    def command(self, what: str, arguments: dict[str, Any]) -> None:
         """Do what is ordered."""
         if what == "password":
             self.database.password = arguments["password"]
@@ -85,12 +85,12 @@ class Application:
             self._errands.begin(what, arguments["choice"])
 
     def check(self) -> None:
-        """Tell what is to be seen of the agent now."""
-        self.teller.tell(witness.balance(self._agent, self.database))
-        new = Counter(self._agent.shield.failures) - self._told_failures
+        """Report what the agent shows now."""
+        self.reporter.report(witness.balance(self._agent, self.database))
+        new = Counter(self._agent.shield.failures) - self._reported_failures
         for failure in new:
-            self.teller.raised("inside the agent", failure)
-        self._told_failures += new
+            self.reporter.raised("inside the agent", failure)
+        self._reported_failures += new
 
     def _warm_up(self) -> None:
         """Do everything once: what libraries keep for ever is none of our business."""
@@ -118,7 +118,7 @@ class Application:
             self._single(Reader, 1, "reader", autocommit=False),
             # One more than there are connections: they wait for each other.
             *(
-                PoolUser(number, pool, self.teller, self._stopped)
+                PoolUser(number, pool, self.reporter, self._stopped)
                 for pool in self._pools
                 for number in range(1, SIZE + 2)
             ),
@@ -134,7 +134,7 @@ class Application:
         drivers = self.database.drivers
         return kind(
             self.database,
-            self.teller,
+            self.reporter,
             self._stopped,
             driver=drivers[driver % len(drivers)],
             target=target,
@@ -146,7 +146,7 @@ class Application:
             self.check()
 
     def _stop(self) -> None:
-        """Let go of everything, and tell what is left."""
+        """Close everything, and report what is left."""
         self._stopped.set()
         deadline = time.monotonic() + _PATIENCE
         threads = [*self._workers, *self._errands.threads, self._checking]
@@ -154,35 +154,35 @@ class Application:
             thread.join(max(0.0, deadline - time.monotonic()))
         stuck = [thread for thread in threads if thread.is_alive()]
         what = "calls that never return"
-        self.teller.tell(Left(time.monotonic(), what, 0, len(stuck), stacks(stuck)))
+        self.reporter.report(Left(time.monotonic(), what, 0, len(stuck), stacks(stuck)))
         for pool in self._pools:
             pool.close()
         self._workers.clear()
         self._pools.clear()
         del threads, stuck
-        self._errands = Errands(self.database, self.teller)
+        self._errands = Errands(self.database, self.reporter)
         gc.collect()
         settle(lambda: witness.balance(self._agent, self.database).open == 0)
         self.check()
-        self.teller.tell(witness.balance(self._agent, self.database, final=True))
+        self.reporter.report(witness.balance(self._agent, self.database, final=True))
         AuroraInstrumentor().uninstrument()
         settle(self._began.is_back)
         for left in self._began.compared_with(Resources.now()):
-            self.teller.tell(left)
-        self.teller.count("connections", self.database.received)
-        self.teller.sum_up()
+            self.reporter.report(left)
+        self.reporter.count("connections", self.database.received)
+        self.reporter.sum_up()
 
 
-def _tell_the_unhandled(teller: Teller) -> None:
-    """Tell what nobody caught: in a thread, or where nobody could."""
+def _report_the_unhandled(reporter: Reporter) -> None:
+    """Report every uncaught exception: of a thread, or of a finalizer."""
 
     def in_thread(hook: threading.ExceptHookArgs) -> None:
         trace = "".join(traceback.format_tb(hook.exc_traceback))
-        teller.raised(f"thread {getattr(hook.thread, 'name', '?')}", repr(hook.exc_value), trace)
+        reporter.raised(f"thread {getattr(hook.thread, 'name', '?')}", repr(hook.exc_value), trace)
 
     def unraisable(hook: Any) -> None:
         trace = "".join(traceback.format_tb(hook.exc_traceback))
-        teller.raised(f"unraisable: {hook.object!r}", repr(hook.exc_value), trace)
+        reporter.raised(f"unraisable: {hook.object!r}", repr(hook.exc_value), trace)
 
     threading.excepthook = in_thread
     sys.unraisablehook = unraisable
@@ -190,14 +190,14 @@ def _tell_the_unhandled(teller: Teller) -> None:
 
 def main() -> None:
     """Do what standard input says until it ends."""
-    # Everything is logged, and nobody reads it: exporters and pools fail on purpose.
+    # Everything is logged, and nothing is printed: exporters and pools fail on purpose.
     logging.basicConfig(level=logging.DEBUG, handlers=[logging.NullHandler()])
     start = json.loads(sys.stdin.readline())
     with resolving(start["hosts"]):
         application = Application(start)
         for line in sys.stdin:
-            order = json.loads(line)
-            application.order(order.pop("do"), order)
+            command = json.loads(line)
+            application.command(command.pop("do"), command)
 
 
 main()

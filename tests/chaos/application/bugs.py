@@ -49,7 +49,7 @@ def _let_an_exception_out() -> None:
     """Fail outside the shield."""
 
     def failing(self: Agent, *_: Any) -> None:
-        raise RuntimeError("an exception of ours")
+        raise RuntimeError("an exception of the agent")
 
     Agent.failed = failing
 

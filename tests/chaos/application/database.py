@@ -73,8 +73,8 @@ class Pool(Protocol):
     name: str
     errors: Any
 
-    def write(self, tell: Callable[[float, str, Any], None]) -> None:
-        """Write on one of its connections; tell when that began, what accepted it, on which."""
+    def write(self, report: Callable[[float, str, Any], None]) -> None:
+        """Write on one of its connections; report when that began, what accepted it, on which."""
 
     def close(self) -> None:
         """Close it."""

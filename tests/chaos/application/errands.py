@@ -1,4 +1,4 @@
-"""What the application does now and then, when it is told to: each in a thread that ends."""
+"""What the application does now and then, on command: each in a thread that ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.chaos.application.database import Database
-from tests.chaos.application.telling import Teller
+from tests.chaos.application.reporting import Reporter
 from tests.chaos.application.workers import Worker
 
 # Opens a connection.
@@ -18,8 +18,10 @@ Connect = Callable[[], Any]
 class Errand(Worker):
     """Does one thing, and ends."""
 
-    def __init__(self, name: str, errors: Any, teller: Teller, what: Callable[[], None]) -> None:
-        super().__init__(name, errors, teller, threading.Event())
+    def __init__(
+        self, name: str, errors: Any, reporter: Reporter, what: Callable[[], None]
+    ) -> None:
+        super().__init__(name, errors, reporter, threading.Event())
         self._what = what
 
     def run(self) -> None:
@@ -33,12 +35,12 @@ class Errands:
 
     Args:
         database: where they go.
-        teller: what they tell.
+        reporter: takes what they report.
     """
 
-    def __init__(self, database: Database, teller: Teller) -> None:
+    def __init__(self, database: Database, reporter: Reporter) -> None:
         self._database = database
-        self._teller = teller
+        self._reporter = reporter
         self._threads: list[threading.Thread] = []
 
     def begin(self, name: str, choice: int) -> None:
@@ -50,7 +52,7 @@ class Errands:
         errand = Errand(
             f"{name} by {driver} to {target}",
             database.errors[driver],
-            self._teller,
+            self._reporter,
             lambda: what(database, lambda: database.connect(driver, target)),
         )
         self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -71,7 +73,7 @@ def _read_only(database: Database, connect: Connect) -> None:
 
 
 def _leak(database: Database, connect: Connect) -> None:
-    """Drop connections that nobody closed: by themselves, and in a cycle."""
+    """Drop connections without closing them: by themselves, and in a cycle."""
     connect().cursor().execute(database.read)
     cycle: list[Any] = [connect()]
     cycle.append(cycle)

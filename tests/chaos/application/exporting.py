@@ -1,4 +1,4 @@
-"""Exporters that work, fail or block, as they are told."""
+"""Exporters that work, fail or block, as they are configured."""
 
 from __future__ import annotations
 

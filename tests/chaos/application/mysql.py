@@ -36,7 +36,7 @@ class MySQL(Database):
         return self.count(pymysql.connect(**login, autocommit=autocommit))
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether PyMySQL has let go of the socket."""
+        """Whether PyMySQL has closed the socket."""
         return not connection.open
 
     def pools(self) -> list[Pool]:

@@ -38,7 +38,7 @@ class SQLAlchemyPool:
             pool_timeout=PATIENCE,
         )
 
-    def write(self, tell: Callable[[float, str, Any], None]) -> None:
+    def write(self, report: Callable[[float, str, Any], None]) -> None:
         """Write in a transaction of the engine's."""
         with self._engine.begin() as connection:
             begun = time.monotonic()
@@ -46,7 +46,7 @@ class SQLAlchemyPool:
             for statement in first:
                 connection.exec_driver_sql(statement)
             instance = connection.exec_driver_sql(last).scalar_one()
-            tell(begun, instance, connection.connection.dbapi_connection)
+            report(begun, instance, connection.connection.dbapi_connection)
 
     def close(self) -> None:
         """Close its connections."""

@@ -51,7 +51,7 @@ class PostgreSQL(Database):
         return connection
 
     def is_closed(self, connection: Any) -> bool:
-        """Both drivers tell it alike."""
+        """It is the same in both drivers."""
         return bool(connection.closed)
 
     def pools(self) -> list[Pool]:
@@ -76,10 +76,10 @@ class _PsycopgPool:
         self._pool = pool
         self._write = write
 
-    def write(self, tell: Callable[[float, str, Any], None]) -> None:
+    def write(self, report: Callable[[float, str, Any], None]) -> None:
         with self._pool.connection(PATIENCE) as connection:
             begun = time.monotonic()
-            tell(begun, self._write(connection), connection)
+            report(begun, self._write(connection), connection)
 
     def close(self) -> None:
         self._pool.close(2 * PATIENCE)

@@ -1,4 +1,4 @@
-"""What the agent does and knows, seen from inside, and told."""
+"""What the agent does and knows, seen from inside."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from aurora_otel.monitoring import failover
 from aurora_otel.tracking import invalidation
 from aurora_otel.tracking.track import Track
 from tests.chaos.application.database import Database
-from tests.chaos.application.telling import Teller
+from tests.chaos.application.reporting import Reporter
 from tests.chaos.facts import Balance, Known, Shut
 
 _clock = time.monotonic
 
 
-def watch(teller: Teller) -> None:
-    """Tell what the agent learns of the writer, and what it shuts down."""
+def watch(reporter: Reporter) -> None:
+    """Report what the agent learns of the writer, and what it shuts down."""
     reading = threading.local()
     clean_up = failover.FailoverHandler._clean_up
     shut_down = invalidation._shut_down
@@ -35,8 +35,8 @@ def watch(teller: Teller) -> None:
     def watched_shut_down(track: Track, *args: Any) -> Outcome | None:
         outcome = shut_down(track, *args)
         if outcome is Outcome.CLOSED:
-            teller.count("invalidations")
-            teller.tell(
+            reporter.count("invalidations")
+            reporter.report(
                 Shut(
                     _clock(),
                     reading.began,
@@ -54,13 +54,13 @@ def watch(teller: Teller) -> None:
         ruling = judge(self, verdict)
         if ruling is not None:
             if ruling.old_writer is not None:
-                teller.count("failovers")
-            teller.tell(Known(_clock(), verdict.began, id(self), verdict.writer))
+                reporter.count("failovers")
+            reporter.report(Known(_clock(), verdict.began, id(self), verdict.writer))
         return ruling
 
     def watched_introduce(self: Detector, writer: str) -> None:
         if self.writer is None:
-            teller.tell(Known(_clock(), _clock(), id(self), writer))
+            reporter.report(Known(_clock(), _clock(), id(self), writer))
         introduce(self, writer)
 
     failover.FailoverHandler._clean_up = watched_clean_up

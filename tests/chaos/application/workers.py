@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.chaos.application.database import Database, Pool, tracked
-from tests.chaos.application.telling import Teller
+from tests.chaos.application.reporting import Reporter
 from tests.chaos.facts import Wrote
 
 # Seconds between two turns: the machine has others to serve.
@@ -27,14 +27,16 @@ class Worker(threading.Thread):
     Args:
         name: what it is called.
         errors: what its driver or pool raises.
-        teller: what it tells.
+        reporter: takes what it reports.
         stopped: set when it is to end.
     """
 
-    def __init__(self, name: str, errors: Any, teller: Teller, stopped: threading.Event) -> None:
+    def __init__(
+        self, name: str, errors: Any, reporter: Reporter, stopped: threading.Event
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self.errors = errors
-        self.teller = teller
+        self.reporter = reporter
         self.stopped = stopped
         self.chance = random.Random(name)
 
@@ -51,22 +53,22 @@ class Worker(threading.Thread):
         raise NotImplementedError
 
     def leave(self) -> None:
-        """Let go of what it has."""
+        """Close what it has."""
 
     @contextlib.contextmanager
     def calling(self, what: str) -> Iterator[None]:
-        """Run the block; what its driver raises is counted, anything else is told."""
+        """Run the block; what its driver raises is counted, anything else is reported."""
         try:
             yield
         except self.errors as error:
-            self.teller.count(f"error {_kind(error)}")
-        except Exception as error:  # noqa: BLE001 - that is what is looked for
-            self.teller.raised(f"{self.name}, {what}", error, traceback.format_exc())
+            self.reporter.count(f"error {_kind(error)}")
+        except Exception as error:  # noqa: BLE001 - any other exception is a finding
+            self.reporter.raised(f"{self.name}, {what}", error, traceback.format_exc())
 
     def wrote(self, begun: float, instance: str, connection: Any) -> None:
-        """Tell that a write was accepted."""
-        self.teller.count("writes")
-        self.teller.tell(Wrote(time.monotonic(), begun, instance, tracked(connection)))
+        """Report that a write was accepted."""
+        self.reporter.count("writes")
+        self.reporter.report(Wrote(time.monotonic(), begun, instance, tracked(connection)))
 
 
 class Single(Worker):
@@ -82,7 +84,7 @@ class Single(Worker):
     def __init__(  # noqa: PLR0913 - what differs between workers
         self,
         database: Database,
-        teller: Teller,
+        reporter: Reporter,
         stopped: threading.Event,
         *,
         driver: str,
@@ -91,7 +93,7 @@ class Single(Worker):
     ) -> None:
         kind = "autocommit" if autocommit else "transactions"
         name = f"{type(self).__name__} by {driver} to {target}, {kind}"
-        super().__init__(name, database.errors[driver], teller, stopped)
+        super().__init__(name, database.errors[driver], reporter, stopped)
         self.database = database
         self.autocommit = autocommit
         self.connection: Any = None
@@ -120,7 +122,7 @@ class Single(Worker):
         try:
             self.connection = self._open()
         except self.errors:
-            self.teller.count("connects that failed")
+            self.reporter.count("connects that failed")
             self.stopped.wait(_RETRY)
             raise
 
@@ -157,7 +159,7 @@ class Reader(Single):
         cursor = connection.cursor()
         cursor.execute(self.database.read)
         cursor.fetchall()
-        self.teller.count("reads")
+        self.reporter.count("reads")
 
 
 class PoolUser(Worker):
@@ -168,8 +170,10 @@ class PoolUser(Worker):
         pool: the pool.
     """
 
-    def __init__(self, number: int, pool: Pool, teller: Teller, stopped: threading.Event) -> None:
-        super().__init__(f"user {number} of {pool.name}", pool.errors, teller, stopped)
+    def __init__(
+        self, number: int, pool: Pool, reporter: Reporter, stopped: threading.Event
+    ) -> None:
+        super().__init__(f"user {number} of {pool.name}", pool.errors, reporter, stopped)
         self._pool = pool
 
     def turn(self) -> None:

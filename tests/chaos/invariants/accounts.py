@@ -14,7 +14,7 @@ class Accounts:
     promise = "every opened connection is accounted for exactly once, under its instance"
 
     def judge(self, fact: Fact, truth: Truth) -> Iterator[str]:
-        """Look at the books, and at each write that says where its connection leads."""
+        """Judge the books, and each write that says where its connection leads."""
         if isinstance(fact, Wrote) and fact.tracked not in (None, fact.instance):
             yield f"a connection to {fact.instance} is tracked under {fact.tracked}"
         if isinstance(fact, Balance):

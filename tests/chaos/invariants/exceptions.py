@@ -1,4 +1,4 @@
-"""Nothing of ours reaches the application."""
+"""No exception of the agent reaches the application."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.chaos.truth import Truth
 
 
 class Exceptions:
-    """Judges what was raised where it must not be; the application tells nothing else."""
+    """Judges what was raised where it must not be; the application reports nothing else."""
 
     promise = "the application sees no exception that its driver does not raise"
 

@@ -22,7 +22,7 @@ class Shutdowns:
         self._known: defaultdict[int, list[Known]] = defaultdict(list)
 
     def judge(self, fact: Fact, truth: Truth) -> Iterator[str]:
-        """Look at every shutdown."""
+        """Judge every shutdown."""
         if isinstance(fact, Known):
             self._known[fact.cluster].append(fact)
         elif isinstance(fact, Shut):

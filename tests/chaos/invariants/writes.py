@@ -17,6 +17,6 @@ class Writes:
     promise = "no write is accepted by a demoted instance"
 
     def judge(self, fact: Fact, truth: Truth) -> Iterator[str]:
-        """Look at every accepted write."""
+        """Judge every accepted write."""
         if isinstance(fact, Wrote) and truth.was_demoted(fact.instance, fact.begun, fact.at):
             yield f"{fact.instance} was demoted, and accepted a write begun after that"
