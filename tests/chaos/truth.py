@@ -29,7 +29,7 @@ class Truth:
         self.demotions: list[Span] = []
 
     def switched(self, began: float, writer: str, ended: float) -> None:
-        """Take note of a failover: from `began` to `ended` no instance is the writer for certain."""
+        """Take note of a failover: the writer is uncertain from `began` to `ended`."""
         self.reigns[-1].until = began
         self.reigns.append(Span(writer, ended))
 

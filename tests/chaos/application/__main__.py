@@ -22,8 +22,8 @@ from tests.chaos.application.exporting import Backend, Mode, providers
 from tests.chaos.application.mysql import MySQL
 from tests.chaos.application.pools import SIZE
 from tests.chaos.application.postgresql import PostgreSQL
-from tests.chaos.application.resources import Resources, settle
 from tests.chaos.application.reporting import Reporter
+from tests.chaos.application.resources import Resources, settle
 from tests.chaos.application.workers import PoolUser, Reader, Single, Worker, Writer, stacks
 from tests.chaos.facts import Left
 
