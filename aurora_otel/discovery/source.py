@@ -99,6 +99,10 @@ class TopologySource(Protocol):
         """
 
 
+class LoginNotAllowedError(Exception):
+    """The agent may not log in there now; that says nothing of the instance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What a server answered to the probe of its system.

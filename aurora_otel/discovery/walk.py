@@ -50,16 +50,17 @@ class Walk:
 
     Args:
         source: returns how its instances are asked, once that is known.
-        connect: opens a connection of ours to a target; raises the driver's errors.
+        connect: opens a connection to a target within so many seconds; raises the driver's errors,
+            and `LoginNotAllowedError`.
         locate: returns where an instance is reached, if that is known.
-        refused: whether an error means that the login is not valid.
+        refused: whether an error of `connect` means that no login works there.
         clock: the monotonic clock.
     """
 
     def __init__(
         self,
         source: Callable[[], TopologySource | None],
-        connect: Callable[[Target], Connection],
+        connect: Callable[[Target, float], Connection],
         locate: Callable[[str], Address | None],
         refused: Callable[[Exception], bool],
         clock: Callable[[], float],
@@ -166,7 +167,7 @@ class Walk:
             if self._connection is None or target.instance is None or target.instance != self._at:
                 # One at a time: the one before goes first.
                 self.close()
-                self._connection = self._connect(target)
+                self._connection = self._connect(target, timeout)
             rows = self._connection.ask(source.question(view=view), timeout)
         except TimeoutError:
             if target.instance:

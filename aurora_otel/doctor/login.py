@@ -17,7 +17,7 @@ from aurora_otel.doctor.findings import Finding, failure, ok, warning
 from aurora_otel.doctor.patience import within
 from aurora_otel.doctor.target import MYSQL, Target
 from aurora_otel.doctor.trying import Library
-from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.drivers.protocol import Driver, LoginFailure, Opening
 
 CHECK = "login"
 _LONG = 10.0
@@ -128,7 +128,7 @@ def refused(name: str, error: Exception) -> Finding:
     for words, what, remedy in _WORDS:
         if any(word in message for word in words):
             return failure(CHECK, f"{name} cannot log in: {what}", remedy)
-    if registration(name).load().login_refused(error):
+    if registration(name).load().login_failure(error) is LoginFailure.REFUSED:
         return failure(
             CHECK,
             f"{name} cannot log in: the server refuses user or password",

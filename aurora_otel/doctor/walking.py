@@ -52,7 +52,7 @@ class Way:
             lambda: visited.identity.source,
             self._connect,
             self.locate,
-            self._driver.login_refused,
+            lambda error: self._driver.login_failure(error) is not None,
             time.monotonic,
         )
 
@@ -76,8 +76,7 @@ class Way:
         """Close the connection of ours."""
         self._walk.close()
 
-    def _connect(self, target: Target) -> Connection:
-        timeout = self._settings.refresh_timeout
+    def _connect(self, target: Target, timeout: float) -> Connection:
         return self._driver.monitor(self._login_at(target), target.address, timeout)
 
     @property
@@ -85,22 +84,22 @@ class Way:
         """Whether a token of our own may be signed."""
         return self._settings.rds_api is not RdsApiUse.OFF
 
-    def sign(self, token: Token, door: Address) -> str:
-        """Return a token like the application's for another door.
+    def sign(self, token: Token, signing_target: Address) -> str:
+        """Return a token like the application's for another endpoint.
 
         Raises:
             ApiError: it cannot be signed.
         """
-        return self._apis.of(token.region).token(*door, token.user)
+        return self._apis.of(token.region).token(*signing_target, token.user)
 
     def _login_at(self, target: Target) -> Login:
         """Return the application's login, with a token for the target where IAM tokens are used."""
         token = self.token
-        door = token.door_of(target.instance, target.address) if token else None
-        if token is None or door is None or not self.may_sign:
+        signing_target = token.signing_target(target.instance, target.address) if token else None
+        if token is None or signing_target is None or not self.may_sign:
             return self._login
         try:
-            return self._driver.with_password(self._login, self.sign(token, door))
+            return self._driver.with_password(self._login, self.sign(token, signing_target))
         except ApiError:
             return self._login
 
@@ -133,12 +132,12 @@ def _timed(way: Way, targets: Iterable[Target]) -> tuple[Reading, float]:
 
 
 def _token(way: Way, token: Token) -> Finding:
-    check, told = "topology.token", f"the password is an IAM token for {token.door}"
+    check, told = "topology.token", f"the password is an IAM token for {token.signed_for}"
     cannot = f"{told}, and the agent does not sign its own for the instances"
     if not way.may_sign:
         return warning(check, cannot, "Set AURORA_OTEL_RDS_API=auto.")
     try:
-        way.sign(token, token.door)
+        way.sign(token, token.signed_for)
     except ApiError as error:
         why, remedy = words(error)
         return warning(check, f"{cannot}: {why}", remedy)

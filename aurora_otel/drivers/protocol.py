@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -45,6 +46,20 @@ class Login:
 
     def __repr__(self) -> str:
         return "<Login>"
+
+
+class LoginFailure(Enum):
+    """Why a server that was reached gave no connection.
+
+    Attributes:
+        REFUSED: user or password is not, or no longer, valid: trying again may lock the account.
+        UNUSABLE: this login does not work there: its database, its role, a certificate.
+        FULL: the server, the role or the database has no connection left.
+    """
+
+    REFUSED = "refused"
+    UNUSABLE = "unusable"
+    FULL = "full"
 
 
 class Failure(NamedTuple):
@@ -232,8 +247,8 @@ class Driver(Protocol):
             Exception: the driver's own.
         """
 
-    def login_refused(self, error: Exception) -> bool:
-        """Whether a connect failed because the login is not, or no longer, valid."""
+    def login_failure(self, error: Exception) -> LoginFailure | None:
+        """Return why a connect failed at the login; `None`: the server was not reached."""
 
     def password(self, login: Login) -> str | None:
         """Return the password of `login`, if it has one: it may be a token for one host only."""

@@ -27,6 +27,7 @@ from aurora_otel.drivers.protocol import (
     Failure,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Opening,
     Rows,
@@ -135,11 +136,11 @@ class Adapter:
         parameters = libpq.overrides(application, address)
         return _Monitor(self, conninfo.make_conninfo(login.parameters, **parameters), timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the SQLSTATE, where libpq passes it on, else by libpq's words."""
-        return isinstance(error, psycopg.OperationalError) and libpq.login_refused(
-            error.sqlstate, str(error)
-        )
+        if not isinstance(error, psycopg.OperationalError):
+            return None
+        return libpq.login_failure(error.sqlstate, str(error))
 
     def password(self, login: Login) -> str | None:
         """Return what libpq is given."""

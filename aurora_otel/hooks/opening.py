@@ -17,8 +17,9 @@ from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.model.groups import Group
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Role, Source, Verdict
+from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
-from aurora_otel.monitoring.monitor import Access, ClusterMonitor
+from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.runtime import sockets
 from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.settings import Mode

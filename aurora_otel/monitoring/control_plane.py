@@ -139,7 +139,7 @@ class ControlPlane:
 
         def prepare() -> None:
             if token is not None:
-                self.sign(token, token.door)
+                self.sign(token, token.signed_for)
             if ask:
                 try:
                     self._ask(endpoint)
@@ -150,10 +150,10 @@ class ControlPlane:
         if not self.start(prepare):
             self._cluster.awaits_name = False
 
-    def sign(self, token: Token, door: Address) -> str | None:
-        """Return a token like the application's for another door, if that can be signed."""
+    def sign(self, token: Token, signing_target: Address) -> str | None:
+        """Return a token like the application's for another endpoint, if that can be signed."""
         try:
-            return self._context.apis.of(token.region).token(*door, token.user)
+            return self._context.apis.of(token.region).token(*signing_target, token.user)
         except ApiError as error:
             self._tell(error)
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -13,11 +13,11 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.rds.iam import Token
-from aurora_otel.discovery.walk import Connection, Target, Walk
-from aurora_otel.drivers.protocol import Driver, Login
-from aurora_otel.model.endpoints import Address, Endpoint
+from aurora_otel.discovery.walk import Target, Walk
+from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source
+from aurora_otel.monitoring.access import Access, ClusterAccess
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
@@ -27,25 +27,10 @@ from aurora_otel.runtime.gate import Gate
 from aurora_otel.tracking.clusters import Cluster
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How the application last connected to a cluster: monitoring connections do the same."""
-
-    driver: Driver
-    login: Login
-    endpoint: Endpoint
-
-    @property
-    def token(self) -> Token | None:
-        """What the application logged in with, if that is an IAM token."""
-        return Token.parse(self.driver.password(self.login))
-
-
 class ClusterMonitor:
     """Everything that looks at one cluster.
 
     Attributes:
-        access: how the application last connected; `None` before the first connection.
         login_rejected: whether no login of ours worked the last time: the topology is then read on
             the next connection that the application opens itself.
 
@@ -55,8 +40,8 @@ class ClusterMonitor:
     """
 
     def __init__(self, cluster: Cluster, context: AgentContext) -> None:
-        self.access: Access | None = None
         self.login_rejected = False
+        self._access = ClusterAccess(self._sign, context.clock)
         self._cluster = cluster
         self._context = context
         self._failover = FailoverHandler(cluster, context)
@@ -66,9 +51,9 @@ class ClusterMonitor:
         self._merged_into: ClusterMonitor | None = None
         self._walk = Walk(
             lambda: cluster.source,
-            self._connect,
+            self._access.connect,
             self._locate,
-            self._login_refused,
+            self._access.is_rejected,
             context.clock,
         )
         self._worker = RefreshWorker(
@@ -77,11 +62,22 @@ class ClusterMonitor:
         self._api = ControlPlane(cluster, context, self._hear)
         self._events = FailoverEvents(cluster, context, self._api)
 
+    @property
+    def access(self) -> Access | None:
+        """How the application last connected; `None` before the first connection."""
+        return self._access.newest
+
+    @property
+    def logins(self) -> tuple[Access, ...]:
+        """The logins that its own connections may use, the newest first."""
+        return self._access.logins
+
     # What calls and the background loop ask for.
 
     def connected(self, access: Access) -> None:
         """Take note of how the application last connected."""
-        first, self.access = self.access is None, access
+        first = self.access is None
+        self._access.note(access)
         if first:
             self._api.introduce(access.endpoint, access.token)
 
@@ -245,21 +241,8 @@ class ClusterMonitor:
         located = [(name, self._locate(name)) for name in in_turn]
         return [*(Target(name, where) for name, where in located if where), Target(None, None)]
 
-    def _connect(self, target: Target) -> Connection:
-        if self.access is None:
-            raise ConnectionError("nobody has connected yet")
-        timeout = self._context.config.settings.refresh_timeout
-        login = self._login(self.access, target)
-        return self.access.driver.monitor(login, target.address, timeout)
-
-    def _login(self, access: Access, target: Target) -> Login:
-        """Return the application's login, with a token of its own where an IAM token is used."""
-        token = access.token
-        door = token.door_of(target.instance, target.address) if token else None
-        if not token or not door or not self._api.is_allowed:
-            return access.login
-        signed = self._api.sign(token, door)
-        return access.driver.with_password(access.login, signed) if signed else access.login
+    def _sign(self, token: Token, signing_target: Address) -> str | None:
+        return self._api.sign(token, signing_target) if self._api.is_allowed else None
 
     def _locate(self, instance: str) -> Address | None:
         if self.access is None:
@@ -274,9 +257,6 @@ class ClusterMonitor:
                 self._domain = found.domain if found else None
             address = known.address(instance, self._domain, endpoint.port)
         return address
-
-    def _login_refused(self, error: Exception) -> bool:
-        return self.access is not None and self.access.driver.login_refused(error)
 
     def _rest(self) -> None:
         """Close the connection of ours, unless the window needs it."""

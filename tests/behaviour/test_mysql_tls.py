@@ -14,6 +14,7 @@ import MySQLdb
 import pymysql
 import pytest
 
+from aurora_otel.drivers.protocol import LoginFailure
 from aurora_otel.lab import Cluster, mariadb_settings
 from aurora_otel.model.endpoints import Address
 from tests.support.mysql import arguments
@@ -136,10 +137,10 @@ def test_a_login_that_is_not_valid_is_told_from_other_errors(opened):
     driver = access.driver
     with pytest.raises(Exception, match="Access denied") as refused:
         driver.monitor(driver.with_password(access.login, "another"), None, 5.0)
-    assert driver.login_refused(refused.value)
+    assert driver.login_failure(refused.value) is LoginFailure.REFUSED
     with pytest.raises(Exception, match="connect") as unreachable:
         driver.monitor(access.login, access.endpoint.address._replace(port=1), 5.0)
-    assert not driver.login_refused(unreachable.value)
+    assert driver.login_failure(unreachable.value) is None
     assert "secret" not in repr(access.login)
 
 
@@ -147,5 +148,5 @@ def test_a_server_with_another_certificate_is_refused_by_us(opened, somebody_els
     connection, access = opened
     with pytest.raises(Exception, match=r"(?i)certificate|ssl|tls") as refused:
         access.driver.monitor(access.login, somebody_else, 5.0)
-    assert not access.driver.login_refused(refused.value)
+    assert access.driver.login_failure(refused.value) is not LoginFailure.REFUSED
     assert run(connection, "SELECT 1")[0][0] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aurora_otel.drivers.protocol import LoginFailure
 from aurora_otel.model.endpoints import Address
 from tests.support.sql import attempt
 
@@ -20,8 +21,16 @@ def test_a_login_is_given_another_password_and_keeps_the_rest(agent, cluster, co
     assert driver.password(signed) == TOKEN
     refusal = attempt(lambda: driver.monitor(signed, instance, 5))
     assert refusal is not None
-    assert driver.login_refused(refusal)
+    assert driver.login_failure(refusal) is LoginFailure.REFUSED
 
     driver.monitor(driver.with_password(signed, cluster.password), instance, 5).close()
     assert driver.password(login) == cluster.password
     connection.close()
+
+
+def test_a_login_is_kept_once_however_often_the_application_connects(agent, connect):
+    connections = [connect("writer") for _ in range(3)]
+    (monitor,) = (each.monitor for each in agent.internals.clusters)
+    assert len(monitor.logins) == 1
+    for connection in connections:
+        connection.close()

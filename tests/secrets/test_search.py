@@ -11,7 +11,7 @@ import pytest
 from opentelemetry import trace
 
 from aurora_otel.drivers.protocol import Login
-from aurora_otel.monitoring.monitor import Access
+from aurora_otel.monitoring.access import Access
 from tests.secrets.search import found, sinks
 
 CANARY = "canary/of the search"

@@ -93,7 +93,7 @@ class FakeCluster:
     def locate(self, name):
         return Address(name, 5432) if self.known else None
 
-    def connect(self, target):
+    def connect(self, target, timeout):
         name = target.address.host if target.address else self.default
         self.path.append(name)
         instance = self.instances.get(name)

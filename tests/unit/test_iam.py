@@ -57,10 +57,10 @@ def test_no_password_raises(password):
 )
 def test_a_token_for_another_door_is_signed_for_rds_s_own_name(instance, address, door):
     place = Address(*address) if address else None
-    assert Token.parse(TOKEN).door_of(instance, place) == door
+    assert Token.parse(TOKEN).signing_target(instance, place) == door
 
 
 def test_without_rds_s_domain_the_name_of_another_door_is_not_known():
     token = Token.parse(TOKEN.replace(f"lab.cluster-{DOMAIN}", "db.example.com"))
-    assert token.door_of("lab-2", Address("127.0.0.1", 15432)) is None
-    assert token.door_of(None, None) == ("db.example.com", 6000)
+    assert token.signing_target("lab-2", Address("127.0.0.1", 15432)) is None
+    assert token.signing_target(None, None) == ("db.example.com", 6000)

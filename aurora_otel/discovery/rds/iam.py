@@ -19,12 +19,12 @@ class Token:
     """What an RDS IAM token says of itself; the signature is left out.
 
     Attributes:
-        door: the host and port that it was signed for: RDS's own names.
-        user: the database user that it lets in.
+        signed_for: the host and port: RDS's own names.
+        user: the database user.
         region: the region that it was signed for.
     """
 
-    door: Address
+    signed_for: Address
     user: str
     region: str
 
@@ -45,20 +45,22 @@ class Token:
         except (ValueError, KeyError, IndexError):
             return None
 
-    def door_of(self, instance: str | None, address: Address | None) -> Address | None:
-        """Return what a token has to be signed for, to be let in elsewhere with the same login.
+    def signing_target(self, instance: str | None, address: Address | None) -> Address | None:
+        """Return what a token has to be signed for, to log in elsewhere with the same login.
 
         Args:
-            instance: who is to be asked, if that is known.
-            address: where that one is reached, which may be the end of a tunnel; `None`: where the
+            instance: the instance to log in to, if that is known.
+            address: where it is reached, which may be the end of a tunnel; `None`: where the
                 application itself connects.
 
         Returns:
             a name and port of RDS's own; `None` where they cannot be told.
         """
         if address is None:
-            return self.door
+            return self.signed_for
         if endpoints.parse(*address).domain:
             return address
-        domain = endpoints.parse(*self.door).domain
-        return Address(f"{instance}.{domain}", self.door.port) if instance and domain else None
+        domain = endpoints.parse(*self.signed_for).domain
+        return (
+            Address(f"{instance}.{domain}", self.signed_for.port) if instance and domain else None
+        )

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from aurora_otel.drivers.protocol import Failure
+from aurora_otel.drivers.protocol import Failure, LoginFailure
 from aurora_otel.model import symptoms
 from aurora_otel.model.endpoints import Address
 
@@ -20,6 +20,25 @@ SHOWN = {
     "port": "info.port",
     "user": "info.user",
 }
+
+# By SQLSTATE, or by its class: invalid authorization; too many connections; and what a login asks
+# for that is not there, not allowed or not supported.
+_LOGIN_FAILURES = {
+    "28": LoginFailure.REFUSED,
+    "53300": LoginFailure.FULL,
+    **dict.fromkeys(("0A", "22", "3D", "3F", "42", "55"), LoginFailure.UNUSABLE),
+}
+# libpq's and the server's words, where a failed connect has no SQLSTATE.
+_REFUSED = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "pg_hba.conf rejects",
+    "is not permitted to log in",
+)
+_FULL = ("too many connections", "too many clients", "remaining connection slots")
+_NOT_READY = ("the database system is", "terminating connection", "out of memory")
+_TLS = ("certificate verify failed", "server certificate", "root certificate", "SSL was required")
 
 
 def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[str, str]:
@@ -80,8 +99,19 @@ def failure(sqlstate: str | None, *, lost: bool, may_wait: bool = True) -> Failu
     return Failure(symptoms.of_postgresql(sqlstate, lost=lost), lost, may_wait)
 
 
-def login_refused(sqlstate: str | None, message: str) -> bool:
-    """Whether a connect failed for its login: class 28, which old libpq shows as text only."""
+def login_failure(sqlstate: str | None, message: str) -> LoginFailure | None:
+    """Return why a connect failed at the login; `None`: the server was not reached.
+
+    Args:
+        sqlstate: of the error; `None` from libpq, which passes on the server's words alone.
+        message: the error's text.
+    """
     if sqlstate is not None:
-        return sqlstate.startswith("28")
-    return "authentication failed" in message or "no password supplied" in message
+        return _LOGIN_FAILURES.get(sqlstate) or _LOGIN_FAILURES.get(sqlstate[:2])
+    if any(words in message for words in _REFUSED):
+        return LoginFailure.REFUSED
+    if any(words in message for words in _FULL):
+        return LoginFailure.FULL
+    answered = "FATAL" in message and not any(words in message for words in _NOT_READY)
+    unusable = answered or any(words in message for words in _TLS)
+    return LoginFailure.UNUSABLE if unusable else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import Failure, Hooks, Traced, unmark
+from aurora_otel.drivers.protocol import Failure, Hooks, LoginFailure, Traced, unmark
 from aurora_otel.model import symptoms
 
 # All of them reach MySQL's protocol; a MariaDB behind it is met as a plain MySQL.
@@ -21,9 +21,15 @@ TRACED_CALLS = ("callproc", "execute", "executemany")
 # lost, lost with a reason, neither to be read from nor to be written to; MariaDB's "connection was
 # killed"; MySQL's idle timeout.
 _GONE = frozenset({2006, 2013, 2055, 5013, 5014, 1927, 4031})
-# Access denied, to a database, to a host; the other access denied; password expired; account
-# locked, on MySQL and on MariaDB.
-_LOGIN_REFUSED = frozenset({1044, 1045, 1130, 1698, 1820, 1862, 3118, 4151})
+_LOGIN_FAILURES = {
+    # Access denied, to a host; the other access denied; password expired; account locked, on MySQL
+    # and on MariaDB; blocked after too many wrong passwords, on MariaDB and on MySQL.
+    **dict.fromkeys((1045, 1130, 1698, 1820, 1862, 3118, 4151, 4150, 3955), LoginFailure.REFUSED),
+    # Denied or unknown database; host blocked; authentication plugins; TLS required.
+    **dict.fromkeys((1044, 1049, 1129, 1251, 2054, 2059, 2061, 3159), LoginFailure.UNUSABLE),
+    # Too many connections: of the server, of the user, of the user's own limit.
+    **dict.fromkeys((1040, 1203, 1226), LoginFailure.FULL),
+}
 
 
 def code_of(error: BaseException) -> tuple[int | None, str]:
@@ -77,9 +83,17 @@ def is_gone(errno: int | None) -> bool:
     return errno in _GONE
 
 
-def login_refused(errno: int | None) -> bool:
-    """Whether a connect with this error failed because the login is not valid."""
-    return errno in _LOGIN_REFUSED
+def login_failure(errno: int | None, message: str) -> LoginFailure | None:
+    """Return why a connect failed at the login; `None`: the server was not reached.
+
+    Args:
+        errno: the error's number, if it has one.
+        message: its text: some drivers number a certificate that is not valid like a server that
+            is not there.
+    """
+    if "certificate" in message.lower():
+        return LoginFailure.UNUSABLE
+    return None if errno is None else _LOGIN_FAILURES.get(errno)
 
 
 def text(value: bytes | bytearray | None) -> str | None:

@@ -28,6 +28,7 @@ from aurora_otel.drivers.protocol import (
     Failure,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Opening,
     Rows,
@@ -170,14 +171,14 @@ class Adapter:
         made = self._plain_connect(*arguments.unnamed, **{**arguments.named, **changed})
         return _Monitor(self, made)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the error's code."""
         if not isinstance(error, self.module.Error):
-            return False
+            return None
         code = self._code(error)
         if self.system == "postgresql":
-            return libpq.login_refused(code, str(error))
-        return mysql_family.login_refused(code)
+            return libpq.login_failure(code, str(error))
+        return mysql_family.login_failure(code, str(error))
 
     def password(self, login: Login) -> str | None:
         """Return the argument that is usually called so."""

@@ -24,6 +24,7 @@ from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Opening,
     Rows,
@@ -116,9 +117,11 @@ class Adapter:
         """Connect with the same arguments, below every patch."""
         return session.Monitor(login.parameters.values, address, timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
-        return isinstance(error, Error) and mysql_family.login_refused(calls.number_of(error))
+        if not isinstance(error, Error):
+            return None
+        return mysql_family.login_failure(calls.number_of(error), str(error))
 
     def password(self, login: Login) -> str | None:
         """Return it as the application wrote it; one in an option file is not seen."""

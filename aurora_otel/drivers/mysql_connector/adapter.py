@@ -24,6 +24,7 @@ from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Opening,
     Rows,
@@ -124,9 +125,11 @@ class Adapter:
         """Connect with the same login, below every patch."""
         return monitor.Monitor(login.parameters, address, timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
-        return isinstance(error, errors.Error) and mysql_family.login_refused(error.errno)
+        if not isinstance(error, errors.Error):
+            return None
+        return mysql_family.login_failure(error.errno, str(error))
 
     def password(self, login: Login) -> str | None:
         """Return it as the application wrote it."""

@@ -27,6 +27,7 @@ from aurora_otel.drivers.protocol import (
     Failure,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Rows,
     Traced,
@@ -172,10 +173,11 @@ class Adapter:
         """Connect with the same arguments, below every patch."""
         return session.Monitor(login.parameters.values, address, timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
-        errno, _ = mysql_family.code_of(error)
-        return isinstance(error, Error) and mysql_family.login_refused(errno)
+        if not isinstance(error, Error):
+            return None
+        return mysql_family.login_failure(*mysql_family.code_of(error))
 
     def password(self, login: Login) -> str | None:
         """Return it as the application wrote it; one in an option file is not seen."""

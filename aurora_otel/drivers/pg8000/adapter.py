@@ -29,6 +29,7 @@ from aurora_otel.drivers.protocol import (
     Failure,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Opening,
     Rows,
@@ -182,10 +183,9 @@ class Adapter:
         """Connect below every patch."""
         return session.Session(_overridden(login.parameters.connect, address), timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the SQLSTATE."""
-        sqlstate = _sqlstate(error)
-        return sqlstate is not None and libpq.login_refused(sqlstate, "")
+        return libpq.login_failure(_sqlstate(error), str(error))
 
     def password(self, login: Login) -> str | None:
         """Return the argument `password`."""

@@ -26,6 +26,7 @@ from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Opening,
     Rows,
@@ -126,11 +127,11 @@ class Adapter:
         parameters = libpq.overrides(extensions.parse_dsn(login.parameters), address)
         return _Monitor(extensions.make_dsn(login.parameters, **parameters), timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by libpq's words: psycopg2 has no SQLSTATE for a failed connect."""
-        return isinstance(error, psycopg2.OperationalError) and libpq.login_refused(
-            error.pgcode, str(error)
-        )
+        if not isinstance(error, psycopg2.OperationalError):
+            return None
+        return libpq.login_failure(error.pgcode, str(error))
 
     def password(self, login: Login) -> str | None:
         """Return what libpq is given."""

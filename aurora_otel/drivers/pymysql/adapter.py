@@ -26,6 +26,7 @@ from aurora_otel.drivers.protocol import (
     Failure,
     Hooks,
     Login,
+    LoginFailure,
     Monitor,
     Opening,
     Rows,
@@ -60,7 +61,7 @@ _SETTINGS = (
 _QUIT = b"\x01\x00\x00\x00" + bytes([COMMAND.COM_QUIT])
 
 
-class _Settings(NamedTuple):
+class _Settings(NamedTuple):  # noqa: PLW1641 - there is a dict in it
     """How a connection was told to connect.
 
     Attributes:
@@ -73,6 +74,12 @@ class _Settings(NamedTuple):
 
     def __repr__(self) -> str:
         return "<_Settings>"  # a secret is among them
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both connect alike: each connection has a TLS context of its own."""
+        if not isinstance(other, _Settings):
+            return NotImplemented
+        return {**self.attributes, "ctx": None} == {**other.attributes, "ctx": None}
 
 
 class Adapter:
@@ -157,10 +164,11 @@ class Adapter:
         """Connect an object with the same attributes, below every patch."""
         return session.Monitor(login.parameters.attributes, address, timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
-        errno, _ = mysql_family.code_of(error)
-        return isinstance(error, pymysql.Error) and mysql_family.login_refused(errno)
+        if not isinstance(error, pymysql.Error):
+            return None
+        return mysql_family.login_failure(*mysql_family.code_of(error))
 
     def password(self, login: Login) -> str | None:
         """Return it as the application wrote it."""

@@ -1,0 +1,188 @@
+"""How the agent's own connections log in to one cluster: with the application's logins.
+
+They are guests. A login that was refused is not tried again until the application has connected
+with it; where a server has no connection left, it is left alone for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.source import LoginNotAllowedError
+from aurora_otel.discovery.walk import Connection, Target
+from aurora_otel.drivers.protocol import Driver, Login, LoginFailure
+from aurora_otel.model.endpoints import Address, Endpoint
+
+# So many logins are kept: applications with a database for each tenant have any number of them.
+MOST_LOGINS = 4
+# Seconds for which a server that has no connection left is left alone, doubled up to the second.
+FULL_FIRST = 60.0
+FULL_LONGEST = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the application connected to a cluster: monitoring connections do the same."""
+
+    driver: Driver
+    login: Login
+    endpoint: Endpoint
+
+    @property
+    def token(self) -> Token | None:
+        """What the application logged in with, if that is an IAM token."""
+        return Token.parse(self.driver.password(self.login))
+
+    def is_like(self, other: Access) -> bool:
+        """Whether both log in alike, the password aside: it is rotated, and tokens expire."""
+        if self.driver is not other.driver:
+            return False
+        blank, others = (each.driver.with_password(each.login, "") for each in (self, other))
+        return self.login == other.login or blank == others
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """A login that worked, and where it has failed since; the worker alone changes that.
+
+    Attributes:
+        access: the login.
+        is_refused: whether a server refused its user or password.
+        unusable_at: the targets where it does not work for another reason.
+    """
+
+    access: Access
+    is_refused: bool = False
+    unusable_at: set[Address | None] = field(default_factory=set)
+
+    def may_try(self, where: Address | None) -> bool:
+        return not self.is_refused and where not in self.unusable_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Full:
+    """A server without a connection left: when it may be tried again, and the time from then on."""
+
+    until: float
+    pause: float
+
+
+class ClusterAccess:
+    """The logins of one cluster.
+
+    `note` is called from any thread; all else by the thread that refreshes.
+
+    Args:
+        sign: returns an IAM token like the application's for another endpoint, or `None`.
+        clock: the monotonic clock.
+    """
+
+    def __init__(
+        self, sign: Callable[[Token, Address], str | None], clock: Callable[[], float]
+    ) -> None:
+        self._sign = sign
+        self._clock = clock
+        # The newest first. Replaced as a whole: two that are noted at one moment may cost one.
+        self._known: tuple[_Known, ...] = ()
+        self._full: dict[Address | None, _Full] = {}
+
+    @property
+    def newest(self) -> Access | None:
+        """How the application last connected; `None` before its first connection."""
+        return self._known[0].access if self._known else None
+
+    @property
+    def logins(self) -> tuple[Access, ...]:
+        """The logins that are kept, the newest first."""
+        return tuple(known.access for known in self._known)
+
+    def note(self, access: Access) -> None:
+        """Keep a login that has just worked for the application: it may be tried again."""
+        others = (known for known in self._known if not access.is_like(known.access))
+        self._known = (_Known(access), *others)[:MOST_LOGINS]
+
+    def connect(self, target: Target, timeout: float) -> Connection:
+        """Open a connection to `target`, with the newest login that works there.
+
+        Args:
+            target: where to.
+            timeout: seconds, for all attempts together.
+
+        Raises:
+            LoginNotAllowedError: no login may be tried there now.
+            TimeoutError: it took longer.
+            Exception: the driver's own.
+        """
+        deadline = self._clock() + timeout
+        if (full := self._full.get(target.address)) and self._clock() < full.until:
+            raise LoginNotAllowedError("the server has no connection left")
+        failure: Exception = LoginNotAllowedError("no login works")
+        for known in self._known:
+            if not known.may_try(target.address):
+                continue
+            login = self._login(known.access, target)
+            if login is None:
+                continue
+            try:
+                left = max(deadline - self._clock(), 0.001)
+                made = known.access.driver.monitor(login, target.address, left)
+            except Exception as error:
+                if not self._note_failure(known, target.address, error):
+                    raise
+                failure = error
+            else:
+                self._full.pop(target.address, None)
+                return made
+        raise failure
+
+    def is_rejected(self, error: Exception) -> bool:
+        """Whether `error`, raised by `connect`, means that no login may be used there."""
+        if isinstance(error, LoginNotAllowedError):
+            return True
+        return any(known.access.driver.login_failure(error) for known in self._known)
+
+    @property
+    def may_keep(self) -> bool:
+        """Whether a connection may stay open: no server was found to have none left."""
+        now = self._clock()
+        return all(now >= full.until for full in self._full.values())
+
+    def _note_failure(self, known: _Known, where: Address | None, error: Exception) -> bool:
+        """Take note of a failed attempt; return whether another login may be tried there."""
+        failure = known.access.driver.login_failure(error)
+        if failure is LoginFailure.REFUSED:
+            self._refuse(known.access)
+        elif failure is LoginFailure.UNUSABLE:
+            known.unusable_at.add(where)
+        elif failure is LoginFailure.FULL:
+            self._back_off(where)
+        return failure in (LoginFailure.REFUSED, LoginFailure.UNUSABLE)
+
+    def _refuse(self, refused: Access) -> None:
+        """Try none with this password any more: each attempt counts for a lock of the account."""
+        password = refused.driver.password(refused.login)
+        for known in self._known:
+            access = known.access
+            if access is refused or (password and access.driver.password(access.login) == password):
+                known.is_refused = True
+
+    def _back_off(self, where: Address | None) -> None:
+        before = self._full.get(where)
+        pause = min(2 * before.pause, FULL_LONGEST) if before else FULL_FIRST
+        self._full[where] = _Full(self._clock() + pause, pause)
+
+    def _login(self, access: Access, target: Target) -> Login | None:
+        """Return the login for `target`, with a token of its own where an IAM token is used.
+
+        The application's own token opens the application's own host, and no other.
+        """
+        token = access.token
+        if token is None:
+            return access.login
+        signing_target = token.signing_target(target.instance, target.address)
+        signed = self._sign(token, signing_target) if signing_target else None
+        if signed is not None:
+            return access.driver.with_password(access.login, signed)
+        return access.login if target.address is None else None
