@@ -58,8 +58,8 @@ def spans(body: bytes) -> list[Span]:
 def points(body: bytes, export: int) -> list[MetricPoint]:
     """Decode an `ExportMetricsServiceRequest`, the `export`-th one.
 
-    Exponential histograms and summaries, which Python's SDK does not make unless it is told to,
-    are left out.
+    Exponential histograms and summaries, which Python's SDK does not make unless it is
+    configured to, are left out.
     """
     request = ExportMetricsServiceRequest.FromString(body)
     return [

@@ -117,7 +117,7 @@ class Collector:
         return []
 
     def wait_for(self, predicate: Callable[[Collector], object], timeout: float = 10) -> bool:
-        """Wait up to `timeout` seconds until `predicate(collector)` holds; tell whether it did.
+        """Wait up to `timeout` seconds until `predicate(collector)` holds; return whether it did.
 
         It is asked at once, and again after each request that arrives.
         """

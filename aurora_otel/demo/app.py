@@ -30,7 +30,7 @@ RECONNECT_AFTER = 0.1
 
 
 class PostgreSQL:
-    """psycopg, and what PostgreSQL is told.
+    """psycopg, and the statements for PostgreSQL.
 
     Args:
         dsn: libpq's connection string.
@@ -60,11 +60,11 @@ class PostgreSQL:
         connection.execute(statement, params)
 
     def is_closed(self, connection: Any) -> bool:
-        """Tell whether the driver takes the connection for closed."""
+        """Return whether the driver takes the connection for closed."""
         return bool(connection.closed)
 
     def refused(self, error: Any) -> bool:
-        """Tell whether the server is no writer."""
+        """Return whether the server is no writer."""
         return bool(error.sqlstate == "25006")
 
     def described(self, error: Any) -> str:
@@ -74,7 +74,7 @@ class PostgreSQL:
 
 
 class MySQL:
-    """PyMySQL, and what MySQL is told.
+    """PyMySQL, and the statements for MySQL.
 
     Args:
         dsn: a URL; its query has more arguments of PyMySQL's.
@@ -116,11 +116,11 @@ class MySQL:
         connection.cursor().execute(statement, params)
 
     def is_closed(self, connection: Any) -> bool:
-        """Tell whether the driver takes the connection for closed."""
+        """Return whether the driver takes the connection for closed."""
         return not connection.open
 
     def refused(self, error: Any) -> bool:
-        """Tell whether the server is no writer."""
+        """Return whether the server is no writer."""
         return bool(error.args[0] == 1290)  # noqa: PLR2004 - the error's number says it
 
     def described(self, error: Any) -> str:
@@ -182,11 +182,11 @@ class SQLAlchemyPool(PostgreSQL):
         connection.exec_driver_sql(statement, params)
 
     def is_closed(self, connection: Any) -> bool:
-        """Tell whether SQLAlchemy takes the connection for lost."""
+        """Return whether SQLAlchemy takes the connection for lost."""
         return bool(connection.invalidated)
 
     def refused(self, error: Any) -> bool:
-        """Tell whether the server is no writer."""
+        """Return whether the server is no writer."""
         return super().refused(_original(error))
 
     def described(self, error: Any) -> str:
@@ -264,7 +264,7 @@ class Client:
         self._number = 0
 
     def connect(self) -> bool:
-        """Open the connection; tell whether that worked."""
+        """Open the connection; return whether that worked."""
         number = self._report.connection()
         call = self._report.begin("connect", self._name, number)
         try:
@@ -277,7 +277,7 @@ class Client:
         return True
 
     def write(self) -> bool:
-        """Write once; tell whether it is settled, that is, not lost with the connection."""
+        """Write once; return whether it is settled, that is, not lost with the connection."""
         if self._connection is None and not self.connect():
             self._stopped.wait(RECONNECT_AFTER)
             return False
@@ -289,7 +289,7 @@ class Client:
         return settled
 
     def _execute(self, call: dict[str, Any], connection: Any) -> bool:
-        """Write on `connection`; tell whether it is settled."""
+        """Write on `connection`; return whether it is settled."""
         database = self._database
         try:
             database.execute(connection, database.write, self._name)
@@ -339,7 +339,7 @@ class PooledClient(Client):
     """One user of a pool: a connection is taken for each write, and put back after it."""
 
     def write(self) -> bool:
-        """Write once; tell whether it is settled."""
+        """Write once; return whether it is settled."""
         call = self._report.begin("write", self._name, 0)
         try:
             connection = self._database.connect()
@@ -348,7 +348,7 @@ class PooledClient(Client):
             self._stopped.wait(RECONNECT_AFTER)
             return False
         try:
-            # Each counts as one that the pool handed out: nobody keeps any.
+            # Each counts as one that the pool handed out: none is kept.
             call["connection"] = self._report.connection()
             return self._execute(call, connection)
         finally:
@@ -429,7 +429,7 @@ def obey(wanted: threading.Event) -> None:
             wanted.set()
         elif line == "stop\n":
             return
-    # Whoever started us is gone, and a call that hangs must not keep us.
+    # The parent process is gone, and a call that hangs must not keep us.
     os._exit(1)
 
 

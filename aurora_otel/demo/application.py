@@ -1,4 +1,4 @@
-"""The sample application as a process: started, told what to do, heard, ended."""
+"""The sample application as a process: started, sent commands, read, ended."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ class Application:
 
     def use_idle(self) -> None:
         """Have the application use its idle connections."""
-        self._tell("use idle")
+        self._send("use idle")
 
     def stop(self) -> bool:
-        """Tell the application to stop, and end it if it cannot; return whether it stopped."""
-        self._tell("stop")
+        """Have the application stop, and end it if it cannot; return whether it stopped."""
+        self._send("stop")
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -110,7 +110,7 @@ class Application:
         self._process.wait()
         self._hearing.join()
 
-    def _tell(self, command: str) -> None:
+    def _send(self, command: str) -> None:
         assert self._process.stdin is not None  # noqa: S101 - Popen was asked for a pipe
         try:
             self._process.stdin.write(f"{command}\n")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LAST_SECONDS = 2.0
-"""How long before its end a run is looked at to tell whether writes go on failing."""
+"""How long before its end a run is examined for writes that go on failing."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Figures:
         failed_connects: Connects that failed.
         hung_calls: Calls that never returned.
         refused_after_published: What the old writer refused after the topology named the new one.
-        sessions_on_old_writer: Sessions of the application there before it was told to stop.
+        sessions_on_old_writer: Sessions of the application there before it was stopped.
         writing_threads: How many threads write all the time.
         writing_threads_that_write_again: How many of them had a write that the new writer took.
         seconds_to_published: Until the topology named the new writer.
@@ -180,7 +180,7 @@ def seconds_without_a_write(run: Recording) -> float:
 
 
 def agent_figures(run: Recording) -> AgentFigures:
-    """Return what the agent told of `run`, and what became of the calls that were stuck."""
+    """Return what the agent exported about `run`, and what became of the calls that were stuck."""
     exports = run.telemetry.exports
     traces = failovers(run.telemetry.spans)
     verdicts = [run.clock.at(trace.verdict_ns) for trace in traces if trace.verdict_ns is not None]

@@ -22,7 +22,7 @@ class Glance:
         name: The run's name.
         phase: Where it is.
         seconds: Since the application had its connections; 0 before.
-        writer: The writer of the topology, if it was looked at.
+        writer: The writer of the topology, if it was refreshed.
         sessions: Sessions of the application per instance.
         succeeded: Successful writes in each second so far.
         failed: Failed writes in each second so far, on lost connections or otherwise.

@@ -48,7 +48,7 @@ def changes(exports: Iterable[Sequence[MetricPoint]], before_ns: int) -> list[Ch
 def total(
     exports: Iterable[Sequence[MetricPoint]], name: str, attributes: Mapping[str, str] | None = None
 ) -> float | None:
-    """Return what metric `name` adds up to in its last export; `None` if nobody exported it.
+    """Return what metric `name` adds up to in its last export; `None` if it was not exported.
 
     Args:
         exports: Metric exports, the oldest first.

@@ -1,4 +1,4 @@
-"""What one run of the sample application looked like: calls, samples, telemetry.
+"""What was recorded of one run of the sample application: calls, samples, telemetry.
 
 Times are seconds of `time.monotonic()`, which the runner and the application share.
 """
@@ -126,7 +126,7 @@ def agent_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Switch(Protocol):
-    """A change of the writer, whoever carried it out; times are monotonic."""
+    """A change of the writer, by whatever carried it out; times are monotonic."""
 
     @property
     def old_writer(self) -> str:
@@ -156,11 +156,11 @@ class Recording:
         switch: The failover.
         published: When the topology named the new writer.
         used_idle: When the idle connections were to be used.
-        ended: When the application was told to stop.
+        ended: When the application was stopped.
         calls: All calls that returned, by the time they did.
         in_flight: Calls that never returned: what hung.
         samples: The sessions per instance over time.
-        sessions: The sessions per instance before the application was told to stop.
+        sessions: The sessions per instance before the application was stopped.
         terminated: Whether the application had to be killed, since it did not stop.
         output: What the application wrote on standard error.
         clock: The relation of both clocks.

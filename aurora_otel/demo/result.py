@@ -53,7 +53,7 @@ class Result:
 
     @cached_property
     def agent_figures(self) -> AgentFigures:
-        """What the agent told of its run."""
+        """What the agent exported about its run."""
         return agent_figures(self.with_agent)
 
     @cached_property

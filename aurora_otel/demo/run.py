@@ -176,7 +176,7 @@ def _wait_for_fresh_write(plan: Plan, timeline: Timeline) -> None:
 
 
 def _published(switch: Switch) -> float:
-    assert switch.published is not None  # noqa: S101 - nobody asked the lab to keep it secret
+    assert switch.published is not None  # noqa: S101 - the lab was not asked to hide it
     return switch.published
 
 

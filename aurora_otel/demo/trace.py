@@ -1,4 +1,4 @@
-"""The failover as its spans tell it: which one, decided by what, in which order."""
+"""The failover as its spans show it: which one, decided by what, in which order."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def _confirm(intent: Intent, place: Place, console: Console, *, asked: bool) -> 
     if not asked:
         return
     if not sys.stdin.isatty():
-        raise RefusedError("Nobody is there to confirm that; --yes does.")
+        raise RefusedError("There is no terminal to confirm that on; --yes confirms it.")
     if console.input(f"Type {cluster.identifier} to go on: ").strip() != cluster.identifier:
         raise RefusedError("Not confirmed; nothing was done.")
 

@@ -42,7 +42,7 @@ class Intent:
 
 
 def intend(identifier: str, target: str | None, region: str | None) -> Intent:
-    """Look whether a cluster can be failed over.
+    """Check whether a cluster can be failed over.
 
     Args:
         identifier: the cluster's.
@@ -57,9 +57,9 @@ def intend(identifier: str, target: str | None, region: str | None) -> Intent:
     try:
         cluster = api.cluster(identifier)
     except ApiError as error:
-        told, remedy = words(error)
+        reason, remedy = words(error)
         raise RefusedError(
-            f"The RDS API tells nothing of cluster {identifier}: {told}. {remedy}"
+            f"The RDS API says nothing about cluster {identifier}: {reason}. {remedy}"
         ) from None
     if cluster.status != AVAILABLE:
         raise RefusedError(

@@ -43,7 +43,7 @@ class Outcome:
 
     @cached_property
     def agent(self) -> AgentFigures:
-        """What the agent told."""
+        """What the agent exported."""
         return agent_figures(self.rehearsal.recording)
 
     @cached_property

@@ -88,7 +88,7 @@ class Place:
         leave(visited)
         if visited.identity.answer is None:
             raise RefusedError(
-                "The agent cannot tell which instance is behind the endpoint:"
+                "The agent cannot find out which instance is behind the endpoint:"
                 " run aurora-otel doctor --dsn …, it says why."
             )
         return visited

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 NAME = "drill"
 WRITERS, IDLE = 2, 4
 WRITE_EVERY = 0.05
-LOOK_EVERY = 0.1
+WATCH_EVERY = 0.1
 EXPORT_EVERY = 0.25
 IDLE_AFTER = 3.0
 """Seconds after the change of the writer at which the idle connections are used."""
@@ -74,7 +74,7 @@ class Rehearsal:
 
     Attributes:
         recording: what happened to the workload.
-        events: what RDS tells of it; nothing where that may not be read.
+        events: the events that RDS reports about it; none where that may not be read.
     """
 
     recording: Recording
@@ -112,7 +112,7 @@ def rehearse(
         domain = endpoints.parse(intent.cluster.endpoint, intent.cluster.port).domain
         way = stack.enter_context(closing(Way(place.visited, settings, domain)))
         watch = Watch(way, intent.writer, collector, timeline)
-        with Repeatedly(watch.look, LOOK_EVERY):
+        with Repeatedly(watch.read, WATCH_EVERY):
             timeline.phase = Phase.HEALTHY
             time.sleep(course.before)
             _check_health(watch, intent, application, timeline)
@@ -162,7 +162,7 @@ def _check_health(
     if failed or not writes:
         raise RefusedError(
             f"{failed} of {len(writes)} writes failed before anything was done to the cluster:"
-            " look into that first."
+            " find out why first."
         )
     if watch.writer != intent.writer or watch.changed is not None:
         raise RefusedError(
@@ -180,8 +180,8 @@ def _fail_over(
     try:
         intent.api.fail_over(intent.cluster.identifier, intent.target)
     except ApiError as error:
-        told, remedy = words(error)
-        raise RefusedError(f"RDS does not fail the cluster over: {told}. {remedy}") from None
+        reason, remedy = words(error)
+        raise RefusedError(f"RDS does not fail the cluster over: {reason}. {remedy}") from None
     while watch.changed is None:
         application.check()
         if time.monotonic() > began + course.timeout:
@@ -189,7 +189,7 @@ def _fail_over(
                 f"The failover did not take place within {course.timeout:g} s:"
                 f" {watch.writer} still is the writer{_status(intent)}."
             )
-        time.sleep(LOOK_EVERY)
+        time.sleep(WATCH_EVERY)
     timeline.phase = Phase.AFTER
     return Change(intent.writer, watch.writer, began), watch.changed
 

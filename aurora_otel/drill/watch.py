@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Looks at the topology as the agent does, and at what the agent exports.
+    """Reads the topology as the agent does, and what the agent exports.
 
     Attributes:
         writer: the instance that last confirmed that it is the writer.
@@ -39,8 +39,8 @@ class Watch:
         self._collector = collector
         self._timeline = timeline
 
-    def look(self) -> None:
-        """Look once."""
+    def read(self) -> None:
+        """Read once."""
         verdict = self._way.read(self._way.targets).verdict
         if verdict is not None:
             self.writer = verdict.writer
@@ -49,7 +49,7 @@ class Watch:
         self._timeline.sampled(Sample(time.monotonic(), self.writer, self.connections()))
 
     def connections(self) -> Mapping[str, int]:
-        """Return the workload's open connections by instance, as its agent last told."""
+        """Return the workload's open connections by instance, as its agent last exported."""
         counted: Counter[str] = Counter(dict.fromkeys(self._way.members, 0))
         for point in self._collector.latest(names.COUNT.name):
             counted[str(point.attributes[names.INSTANCE_ID])] += round(point.value or 0)

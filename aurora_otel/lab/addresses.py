@@ -39,7 +39,7 @@ class Addresses:
         self._domain = domain
 
     def host(self, target: str) -> str:
-        """Returns Aurora's name for an endpoint or an instance."""
+        """Return Aurora's name for an endpoint or an instance."""
         label = {
             WRITER: f"{self._cluster}.cluster-",
             READER: f"{self._cluster}.cluster-ro-",
@@ -53,13 +53,13 @@ class Addresses:
         return {self.host(place): self.ip(place) for place in self.places}
 
     def ip(self, target: str) -> str:
-        """Returns the IP address of an endpoint or an instance."""
+        """Return the IP address of an endpoint or an instance."""
         if self.checked(target) in GATEWAY:
             return GATEWAY[target]
         return str(_FIRST_INSTANCE + self.instances.index(target))
 
     def listening(self, *, in_front: bool) -> tuple[dict[str, str], dict[str, str]]:
-        """Returns where the gateway listens, and where the instances' servers do, by name.
+        """Return where the gateway listens, and where the instances' servers do, by name.
 
         Args:
             in_front: whether the gateway stands before the instances, too.
@@ -71,14 +71,14 @@ class Addresses:
         return {**GATEWAY, **instances}, behind
 
     def checked(self, target: str) -> str:
-        """Returns `target`; raises `ValueError` if it is neither an endpoint nor an instance."""
+        """Return `target`; raises `ValueError` if it is neither an endpoint nor an instance."""
         if target not in self.places:
             raise ValueError(f"target must be one of {', '.join(self.places)}; got {target!r}")
         return target
 
 
 def is_ip(host: str) -> bool:
-    """Tells whether a host is an IP address and no name."""
+    """Return whether a host is an IP address and no name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

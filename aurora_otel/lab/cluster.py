@@ -29,7 +29,7 @@ _START_ATTEMPTS = 3
 
 
 class Cluster:
-    """Three real servers that look like an Aurora cluster; a context manager.
+    """Three real servers that stand for an Aurora cluster; a context manager.
 
     The first instance is the writer, the others replicate from it. The endpoints of the cluster
     are a gateway in this process; the instances listen on addresses of their own. When the
@@ -84,7 +84,7 @@ class Cluster:
         self.stop()
 
     def start(self) -> None:
-        """Starts the servers and the gateway.
+        """Start the servers and the gateway.
 
         Raises:
             LabError: something is missing, or a server does not come up.
@@ -96,14 +96,14 @@ class Cluster:
             try:
                 self._started = Running(self._engine, self._addresses, self._names, secret)
             except LabError as error:
-                # Between finding a port free and using it, somebody else may have taken it.
+                # Between finding a port free and using it, another process may have taken it.
                 if attempt < _START_ATTEMPTS and "Address already in use" in str(error):
                     continue
                 raise
             return
 
     def stop(self) -> None:
-        """Ends it all; nothing is left behind. Does nothing in a forked child."""
+        """End it all; nothing is left behind. Does nothing in a forked child."""
         if self._started is not None:
             self._started.stop()
         self._started = None
@@ -129,7 +129,7 @@ class Cluster:
         return self._running.servers.readers
 
     def condition(self, instance: str) -> Condition:
-        """Returns how an instance is: the writer, a reader, demoted in place, hung, or down."""
+        """Return how an instance is: the writer, a reader, demoted in place, hung, or down."""
         return self._running.servers.condition(instance)
 
     @property
@@ -153,19 +153,19 @@ class Cluster:
         self._names.custom = tuple(instances)
 
     def host(self, target: str) -> str:
-        """Returns Aurora's name for an endpoint (`writer`, `reader`, `custom`) or an instance."""
+        """Return Aurora's name for an endpoint (`writer`, `reader`, `custom`) or an instance."""
         return self._addresses.host(target)
 
     def address(self, target: str) -> tuple[str, int]:
-        """Returns the IP address and the port of an endpoint or an instance."""
+        """Return the IP address and the port of an endpoint or an instance."""
         return self._addresses.ip(target), self._running.port
 
     def plain_address(self, instance: str) -> tuple[str, int]:
-        """Returns where the server itself listens, which on `mysql` knows no Aurora's SQL."""
+        """Return where the server itself listens, which on `mysql` knows no Aurora's SQL."""
         return self._running.servers.server(instance).address
 
     def parameters(self, target: str = WRITER, *, host: str | None = None) -> dict[str, Any]:
-        """Returns what an application connects with: host, port, user, password and database.
+        """Return what an application connects with: host, port, user, password and database.
 
         The host is Aurora's name, which nothing resolves; see `hosts`.
 
@@ -192,7 +192,7 @@ class Cluster:
         return self._addresses.hosts
 
     def dsn(self, target: str = WRITER, *, host: str | None = None, **params: object) -> str:
-        """Returns the application's connection string: libpq's, or a `mysql://` URL.
+        """Return the application's connection string: libpq's, or a `mysql://` URL.
 
         Args:
             target: an endpoint or an instance.
@@ -209,12 +209,12 @@ class Cluster:
         return conninfo({**place, "port": port, **login, "sslmode": "disable", **params})
 
     def environment(self) -> dict[str, str]:
-        """Returns the environment variables that an application of this cluster needs."""
+        """Return the environment variables that an application of this cluster needs."""
         places = (f"{item}={':'.join(map(str, self.address(item)))}" for item in self.instances)
         return {"AURORA_OTEL_INSTANCE_ENDPOINTS": ",".join(places)}
 
     def execute(self, instance: str, statement: str, *params: object) -> list[tuple[Any, ...]]:
-        """Runs a statement as the administrator, at the instance itself; `%s` marks a parameter."""
+        """Run a statement as the administrator, at the instance itself; `%s` marks a parameter."""
         return self._running.servers.server(instance).execute(statement, *params)
 
     def sessions(self, instance: str, *, application_name: str | None = None) -> int:
@@ -226,7 +226,7 @@ class Cluster:
         return self._running.servers.server(instance).sessions(application_name)
 
     def set_view(self, instance: str, rows: Sequence[Member] | None) -> None:
-        """Makes an instance show these rows, whatever they say; None brings the truth back."""
+        """Make an instance show these rows, whatever they say; None brings the truth back."""
         with self._lock:
             if rows is None:
                 self._running.views.free(instance)
@@ -234,12 +234,12 @@ class Cluster:
                 self._running.views.fix(instance, rows)
 
     def freeze_view(self, instance: str) -> None:
-        """Makes an instance go on showing what it shows; its time stamps stay fresh."""
+        """Make an instance go on showing what it shows; its time stamps stay fresh."""
         with self._lock:
             self._running.views.freeze(instance)
 
     def publish(self) -> None:
-        """Shows the true topology on all live instances; the DNS lag counts from here."""
+        """Show the true topology on all live instances; the DNS lag counts from here."""
         with self._lock:
             self._running.views.publish()
 
@@ -251,7 +251,7 @@ class Cluster:
         publish: bool = True,
         on_published: Callable[[], None] | None = None,
     ) -> Switch:
-        """Makes another instance the writer; returns when the others follow it.
+        """Make another instance the writer; returns when the others follow it.
 
         Args:
             kind: what becomes of the old writer.
@@ -270,17 +270,17 @@ class Cluster:
             )
 
     def recover(self, instance: str) -> None:
-        """Brings a crashed or hung instance back, as a reader."""
+        """Bring a crashed or hung instance back, as a reader."""
         with self._lock:
             self._running.recover(instance)
 
     def rejoin(self, instance: str) -> None:
-        """Makes an instance that was demoted in place a real replica; that ends its sessions."""
+        """Make an instance that was demoted in place a real replica; that ends its sessions."""
         with self._lock:
             self._running.rejoin(instance)
 
     def heal(self) -> None:
-        """Puts everything right: servers, replication, links, names, views. Who writes, stays."""
+        """Put everything right: servers, replication, links, names, views. Who writes, stays."""
         with self._lock:
             running = self._running
             self._names.lag = self._dns_lag

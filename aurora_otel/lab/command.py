@@ -25,7 +25,7 @@ _RESTART_AFTER = 5.0  # seconds until a crashed instance comes back, as Aurora w
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's options."""
+    """Add the command's options."""
     parser.add_argument("--name", default="lab", help="the cluster's identifier (default: lab)")
     parser.add_argument(
         "--engine",
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command until it is told to end; returns its exit status."""
+    """Run the command until it has to end; returns its exit status."""
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         display: Display = JsonDisplay() if args.json else RichDisplay()
@@ -100,7 +100,7 @@ class _Console:
         self._ended = False
 
     def run(self, args: argparse.Namespace) -> None:
-        """Returns at `quit`, at the end of the input, or when the time is over."""
+        """Return at `quit`, at the end of the input, or when the time is over."""
         if args.failover is not None:
             self._later(args.after, lambda: self._fail_over(Failover(args.failover), None))
         if args.duration is not None:
@@ -120,7 +120,7 @@ class _Console:
                 self._guard(action)
 
     def _wait(self) -> bool:
-        """Waits for input or until something is due; tells whether there is input."""
+        """Wait for input or until something is due; return whether there is input."""
         timeout = None
         if self._due:
             timeout = max(0.0, min(at for at, _ in self._due) - time.monotonic())

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def conninfo(parameters: Mapping[str, object]) -> str:
-    """Returns the connection string of these parameters, quoted where it has to be."""
+    """Return the connection string of these parameters, quoted where it has to be."""
     return " ".join(f"{name}={_quoted(str(value))}" for name, value in parameters.items())
 
 
 def url(scheme: str, login: Mapping[str, Any], query: Mapping[str, object]) -> str:
-    """Returns the URL of a login: host, port, user, password and database."""
+    """Return the URL of a login: host, port, user, password and database."""
     user, password = quote(login["user"], safe=""), quote(login["password"], safe="")
     place = f"{login['host']}:{login['port']}/{login['database']}"
     return f"{scheme}://{user}:{password}@{place}" + (f"?{urlencode(query)}" if query else "")

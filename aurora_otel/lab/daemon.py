@@ -39,7 +39,7 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, program: str, *arguments: str, ready: Callable[[], bool]) -> None:
-        """Starts the server; returns when it is ready.
+        """Start the server; returns when it is ready.
 
         Raises:
             LabError: it ended, or did not become ready in time.
@@ -56,7 +56,7 @@ class Daemon:
         self.wait_until(up, "did not become ready")
 
     def call(self, program: str, *arguments: str, stdin: Path | None = None) -> None:
-        """Runs a program to its end.
+        """Run a program to its end.
 
         Raises:
             LabError: it failed.
@@ -73,24 +73,24 @@ class Daemon:
                 process.wait()
 
     def running(self) -> bool:
-        """Tells whether the server's process is there, frozen or not."""
+        """Return whether the server's process is there, frozen or not."""
         return self._process is not None and self._process.poll() is None
 
     def frozen(self) -> bool:
-        """Tells whether it is there and stopped."""
+        """Return whether it is there and stopped."""
         return processes.frozen(self._running().pid)
 
     def send(self, number: signal.Signals) -> None:
-        """Sends the server a signal."""
+        """Send the server a signal."""
         os.kill(self._running().pid, number)
 
     def freeze(self) -> None:
-        """Stops every process of the server; the kernel goes on accepting connections."""
+        """Stop every process of the server; the kernel goes on accepting connections."""
         if root := processes.identify(self._running().pid):
             processes.freeze(root)
 
     def end(self, number: signal.Signals, within: float) -> None:
-        """Tells the server to end in order; kills it after `within` seconds."""
+        """Have the server end in order; kills it after `within` seconds."""
         if self._process is not None and self.running():
             self.send(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -98,13 +98,13 @@ class Daemon:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the server like a power cut."""
+        """End the server like a power cut."""
         if self._process is not None and (root := processes.identify(self._process.pid)):
             processes.kill(root)
             self._process.wait()
 
     def write(self, path: Path, text: str, *, mode: int = 0o600) -> None:
-        """Replaces a file at once, and makes it the server's account's own."""
+        """Replace a file at once, and makes it the server's account's own."""
         new = path.with_name(f"{path.name}.new")
         new.write_text(text, encoding="utf-8")
         new.chmod(mode)
@@ -112,7 +112,7 @@ class Daemon:
         new.replace(path)
 
     def wait_until(self, condition: Callable[[], bool], failure: str) -> None:
-        """Waits until `condition` holds; raises `LabError` with the log's end if it does not."""
+        """Wait until `condition` holds; raises `LabError` with the log's end if it does not."""
         deadline = time.monotonic() + _PATIENCE
         while not condition():
             if time.monotonic() > deadline:
@@ -120,7 +120,7 @@ class Daemon:
             time.sleep(0.005)
 
     def failure(self, what: str) -> LabError:
-        """Returns the error that says what the server did, and what its log ends with."""
+        """Return the error that says what the server did, and what its log ends with."""
         try:
             lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
         except OSError:

@@ -32,27 +32,27 @@ class Display(Protocol):
         """Shows, until it is left, that the cluster is starting."""
 
     def ready(self, cluster: Cluster) -> None:
-        """Shows how to connect."""
+        """Show how to connect."""
 
     def event(self, event: str, text: str, **details: object) -> None:
-        """Shows that something happened: its name and details for scripts, a text for people."""
+        """Show that something happened: its name and details for scripts, a text for people."""
 
     def status(self, cluster: Cluster) -> None:
-        """Shows the state of every instance."""
+        """Show the state of every instance."""
 
     def prompt(self) -> None:
-        """Asks for a command."""
+        """Ask for a command."""
 
 
 class JsonDisplay:
     """One JSON object a line."""
 
-    def starting(self, cluster: Cluster) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002 -- nobody watches
-        """Shows nothing."""
+    def starting(self, cluster: Cluster) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002 -- it shows nothing
+        """Show nothing."""
         return contextlib.nullcontext()
 
     def ready(self, cluster: Cluster) -> None:
-        """Prints the connection data."""
+        """Print the connection data."""
         places = (*ENDPOINTS, *cluster.instances)
         self._print(
             {
@@ -66,11 +66,11 @@ class JsonDisplay:
         )
 
     def event(self, event: str, text: str, **details: object) -> None:  # noqa: ARG002 -- for people
-        """Prints the event."""
+        """Print the event."""
         self._print({"event": event, **details})
 
     def status(self, cluster: Cluster) -> None:
-        """Prints the state of every instance."""
+        """Print the state of every instance."""
         rows = [
             {"instance": name, "condition": condition, "sessions": sessions}
             for name, condition, sessions in states(cluster)
@@ -78,7 +78,7 @@ class JsonDisplay:
         self._print({"event": "status", "instances": rows})
 
     def prompt(self) -> None:
-        """Prints nothing."""
+        """Print nothing."""
 
     def _print(self, what: dict[str, object]) -> None:
         print(json.dumps(what), flush=True)  # noqa: T201 -- the command's output
@@ -99,13 +99,13 @@ class RichDisplay:
         self._console = Console(highlight=False, soft_wrap=True)
 
     def starting(self, cluster: Cluster) -> contextlib.AbstractContextManager[object]:
-        """Shows a spinner."""
+        """Show a spinner."""
         return self._console.status(
             f"Starting three {ENGINES[cluster.engine].product} servers as cluster {cluster.name} …"
         )
 
     def ready(self, cluster: Cluster) -> None:
-        """Prints how to connect."""
+        """Print how to connect."""
         show = self._console.print
         show(f"Cluster [bold]{cluster.name}[/] is up; {cluster.writer} is the writer.\n")
         for place in (*ENDPOINTS, *cluster.instances):
@@ -122,11 +122,11 @@ class RichDisplay:
             show(f"\n{HELP}\n", markup=False)
 
     def event(self, event: str, text: str, **details: object) -> None:  # noqa: ARG002 -- for scripts
-        """Prints the text."""
+        """Print the text."""
         self._console.print(text, markup=False, style="red" if event == "error" else None)
 
     def status(self, cluster: Cluster) -> None:
-        """Prints a table."""
+        """Print a table."""
         from rich.table import Table  # noqa: PLC0415 -- as above
 
         table = Table("instance", "condition", "sessions")
@@ -135,12 +135,12 @@ class RichDisplay:
         self._console.print(table)
 
     def prompt(self) -> None:
-        """Prints a prompt on a terminal."""
+        """Print a prompt on a terminal."""
         if sys.stdin.isatty():
             self._console.print("lab> ", end="")
 
 
 def states(cluster: Cluster) -> Iterator[tuple[str, str, int]]:
-    """Yields each instance, how it is, and how many sessions the application has there."""
+    """Yield each instance, how it is, and how many sessions the application has there."""
     for instance in cluster.instances:
         yield instance, cluster.condition(instance).value, cluster.sessions(instance)

@@ -38,17 +38,17 @@ class Names:
         return self._published[-1][1]
 
     def publish(self, topology: Topology, now: float) -> None:
-        """Makes the names follow `topology`, `lag` seconds from now."""
+        """Make the names follow `topology`, `lag` seconds from now."""
         with self._lock:
             self._published.append((now, topology))
 
     def settle(self) -> None:
-        """Makes the names follow the last published topology at once."""
+        """Make the names follow the last published topology at once."""
         with self._lock:
             del self._published[:-1]
 
     def resolve(self, endpoint: str, now: float) -> str:
-        """Returns the instance that the name of an endpoint leads to; several take turns."""
+        """Return the instance that the name of an endpoint leads to; several take turns."""
         topology = self._seen(now)
         if endpoint == WRITER:
             return topology.writer

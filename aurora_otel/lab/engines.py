@@ -54,7 +54,7 @@ ENGINES = {
 
 
 def named(name: str) -> Engine:
-    """Returns an engine; raises `ValueError` if there is none of this name."""
+    """Return an engine; raises `ValueError` if there is none of this name."""
     if name not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}")
     return ENGINES[name]

@@ -1,4 +1,4 @@
-"""What may look into the bytes of a link: gateway filters."""
+"""What may read the bytes of a link: gateway filters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Filter(Protocol):
 
 
 def chain(judges: Sequence[Callable[[bytes], Action]], data: bytes) -> Action:
-    """Returns what becomes of bytes that each judge is shown as the one before it lets them."""
+    """Return what becomes of bytes that each judge is shown as the one before it lets them."""
     reply, hang = b"", False
     for judge in judges:
         action = judge(data)

@@ -33,7 +33,7 @@ class Rule:
 
 
 class Gateway:
-    """Proxies the endpoints, on a thread of its own that nobody's blocking call can hold up.
+    """Proxies the endpoints, on a thread of its own that no blocking call can hold up.
 
     A link stays with the instance where it landed. Where a method takes a `place`, it is an
     endpoint (`writer`, `reader`, `custom`) or the identifier of an instance; the latter means the
@@ -76,7 +76,7 @@ class Gateway:
         self._apply(place, lambda rule: setattr(rule, "cut", True))
 
     def hang(self, place: str) -> None:
-        """Lets links of `place`, old and new, stay open while no byte and no farewell passes."""
+        """Let links of `place`, old and new, stay open while no byte and no farewell passes."""
         self._apply(place, lambda rule: setattr(rule, "hung", True))
 
     def slow(self, place: str, seconds: float) -> None:
@@ -86,11 +86,11 @@ class Gateway:
         self._apply(place, lambda rule: setattr(rule, "delay", seconds))
 
     def filter(self, place: str, make: Callable[[], Filter] | None) -> None:
-        """Shows the bytes of each new link of `place` to a filter of its own; None ends that."""
+        """Show the bytes of each new link of `place` to a filter of its own; None ends that."""
         self._apply(place, lambda rule: setattr(rule, "filter", make))
 
     def silence_after_login(self, place: str) -> None:
-        """Lets new links of `place` log in, and never hear of the server again."""
+        """Let new links of `place` log in, and never hear of the server again."""
         self.filter(place, self._silence)
 
     def restore(self) -> None:
@@ -112,14 +112,14 @@ class Gateway:
         return sum(1 for link in tuple(self._links) if place in link.places)
 
     def close(self) -> None:
-        """Ends every link and the thread; does nothing in a forked child."""
+        """End every link and the thread; does nothing in a forked child."""
         if os.getpid() != self._owner or not self._thread.is_alive():
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CALL_TIMEOUT)
 
     def forget(self) -> None:
-        """Gives up, in a forked child, the parent's sockets: they would keep its ports taken."""
+        """Give up, in a forked child, the parent's sockets: they would keep its ports taken."""
         for listener in self._listeners.values():
             listener.close()
         for link in tuple(self._links):
@@ -143,7 +143,7 @@ class Gateway:
             raise ValueError(f"place must be one of {', '.join(self._places)}; got {place!r}")
 
     def _call(self, action: Callable[[], None]) -> None:
-        """Runs `action` on the gateway's thread; it is in force when this returns."""
+        """Run `action` on the gateway's thread; it is in force when this returns."""
 
         async def run() -> None:
             action()
@@ -201,7 +201,7 @@ class Gateway:
             link.close()
 
     async def _pass(self, rules: tuple[Rule, ...]) -> None:
-        """Waits while one of the rules says that nothing passes, or not yet."""
+        """Wait while one of the rules says that nothing passes, or not yet."""
         while any(rule.hung for rule in rules):
             self._changed.clear()
             await self._changed.wait()

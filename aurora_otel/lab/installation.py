@@ -32,8 +32,8 @@ class Installation:
 
     Attributes:
         programs: where they are.
-        account: whom they run as; None is whoever runs the lab.
-        watch: told the id of each process, so that none is left behind.
+        account: whom they run as; None is the account that runs the lab.
+        watch: called with the id of each process, so that none is left behind.
     """
 
     programs: Path
@@ -43,7 +43,7 @@ class Installation:
     def start(
         self, program: str, *arguments: str, cwd: Path, log: Path, stdin: Path | None = None
     ) -> subprocess.Popen[bytes]:
-        """Starts a program in a session of its own, out of reach of the terminal's Ctrl-C."""
+        """Start a program in a session of its own, out of reach of the terminal's Ctrl-C."""
         user = self.account
         with log.open("ab") as output, (stdin or Path(os.devnull)).open("rb") as source:
             process = subprocess.Popen(  # noqa: S603 -- programs of the installation alone
@@ -62,13 +62,13 @@ class Installation:
         return process
 
     def give(self, path: Path) -> None:
-        """Makes the servers' account own a file or a directory."""
+        """Make the servers' account own a file or a directory."""
         if self.account is not None:
             os.chown(path, self.account.uid, self.account.gid)
 
 
 def server_account() -> Account | None:
-    """Returns whom to run servers as: they refuse to run as root."""
+    """Return whom to run servers as: they refuse to run as root."""
     if os.geteuid() != 0:
         return None
     try:
@@ -79,7 +79,7 @@ def server_account() -> Account | None:
 
 
 def new_directory() -> Path:
-    """Makes a directory for a lab where the servers' account can reach it."""
+    """Make a directory for a lab where the servers' account can reach it."""
     account = server_account()
     for parent in map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp")):  # noqa: S108 -- mkdtemp is safe there
         if account is None or all(

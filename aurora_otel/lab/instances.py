@@ -54,15 +54,15 @@ class Instances:
         return Topology(self.writer, self.readers)
 
     def live(self, instance: str) -> bool:
-        """Tells whether an instance is up and answers."""
+        """Return whether an instance is up and answers."""
         return instance not in self._hung and self.server(instance).running()
 
     def demoted(self, instance: str) -> bool:
-        """Tells whether an instance is a reader in name only: a writer demoted in place."""
+        """Return whether an instance is a reader in name only: a writer demoted in place."""
         return instance in self._demoted
 
     def condition(self, instance: str) -> Condition:
-        """Returns how an instance is."""
+        """Return how an instance is."""
         if instance == self.writer and self.live(instance):
             return Condition.WRITER
         if instance in self._hung:
@@ -72,7 +72,7 @@ class Instances:
         return Condition.DEMOTED if self.demoted(instance) else Condition.READER
 
     def server(self, instance: str) -> Server:
-        """Returns the server of an instance; raises `ValueError` if there is none."""
+        """Return the server of an instance; raises `ValueError` if there is none."""
         if instance not in self._servers:
             raise ValueError(
                 f"instance must be one of {', '.join(self._servers)}; got {instance!r}"
@@ -80,7 +80,7 @@ class Instances:
         return self._servers[instance]
 
     def create(self) -> None:
-        """Makes the writer and the readers."""
+        """Make the writer and the readers."""
         writer, *readers = self._servers.values()
         writer.create()
         with ThreadPoolExecutor(len(self._servers)) as pool:
@@ -90,7 +90,7 @@ class Instances:
     def failover(
         self, kind: Failover, target: str | None, announce: Callable[[], float | None]
     ) -> Switch:
-        """Makes a reader the writer.
+        """Make a reader the writer.
 
         Args:
             kind: what becomes of the old writer.
@@ -124,19 +124,19 @@ class Instances:
         return Switch(kind, old, new, began, published, refused)
 
     def renew(self, instance: str) -> None:
-        """Makes an instance a reader with a fresh copy of the writer's data."""
+        """Make an instance a reader with a fresh copy of the writer's data."""
         self._servers[instance].clone(self._servers[self.writer])
         self._demoted.discard(instance)
         self._hung.discard(instance)
         self._attach([instance])
 
     def rejoin(self, instance: str) -> None:
-        """Ends an instance in order and makes it a real reader."""
+        """End an instance in order and makes it a real reader."""
         self._servers[instance].shut_down()
         self.renew(instance)
 
     def repair(self) -> None:
-        """Brings every instance up, as a real reader of the writer."""
+        """Bring every instance up, as a real reader of the writer."""
         for instance in self._servers:
             if instance != self.writer and (self.demoted(instance) or not self.live(instance)):
                 self.renew(instance)
@@ -156,13 +156,13 @@ class Instances:
         return target
 
     def _catch_up(self, reader: str) -> None:
-        """Waits for what the writer has written so far: on Aurora a failover loses none of it."""
+        """Wait for what the writer has written so far: on Aurora a failover loses none of it."""
         if self.live(self.writer):
             position = self._servers[self.writer].position()
             _wait_for(functools.partial(self._servers[reader].has_reached, position))
 
     def _attach(self, readers: Iterable[str], to: str | None = None) -> None:
-        """Makes readers follow an instance, from a fresh copy of it where nothing else helps."""
+        """Make readers follow an instance, from a fresh copy of it where nothing else helps."""
         source = self._servers[to or self.writer]
         waiting = [
             server

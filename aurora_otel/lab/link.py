@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aurora_otel.lab.filters import Filter
 
 _CHUNK = 65536
-_LOOK_AROUND = 0.1
+_CHECK_EVERY = 0.1
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -45,7 +45,7 @@ class Link:
     async def run(
         self, address: tuple[str, int], filter_: Filter | None, surface: Filter | None
     ) -> None:
-        """Connects to the server and passes bytes until the server closes, or either side breaks.
+        """Connect to the server and passes bytes until the server closes, or either side breaks.
 
         Args:
             address: the server's.
@@ -71,7 +71,7 @@ class Link:
             await asyncio.gather(*self._pumps, return_exceptions=True)
 
     def reset(self) -> None:
-        """Closes both sides with a reset instead of a farewell."""
+        """Close both sides with a reset instead of a farewell."""
         for side in (self._client, self._server):
             if side is not None and side.fileno() >= 0:
                 side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -81,7 +81,7 @@ class Link:
             self.close()
 
     def close(self) -> None:
-        """Closes both sides."""
+        """Close both sides."""
         for side in (self._client, self._server):
             if side is not None:
                 side.close()
@@ -118,7 +118,7 @@ class Link:
             self._hung = self._hung or action.hang
 
     async def _send(self, sink: socket.socket, data: bytes, source: socket.socket) -> None:
-        """Sends all of `data`, unless the one who sent it hangs up meanwhile.
+        """Send all of `data`, unless the one who sent it hangs up meanwhile.
 
         Who waits for a full receiver does not read, and so would not see the sender go.
         """
@@ -128,7 +128,7 @@ class Link:
                 rest = rest[sink.send(rest) :]
             except BlockingIOError:  # noqa: PERF203 -- each piece may have to wait
                 if not await _writable(sink) and _hung_up(source):
-                    # A farewell would wait behind the bytes that nobody takes.
+                    # A farewell would wait behind the bytes that are not read.
                     sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     raise ConnectionResetError from None
 
@@ -138,7 +138,7 @@ async def _writable(side: socket.socket) -> bool:
     ready: asyncio.Future[None] = loop.create_future()  # cancelled as soon as it can be written to
     loop.add_writer(side, ready.cancel)
     try:
-        done, _ = await asyncio.wait([ready], timeout=_LOOK_AROUND)
+        done, _ = await asyncio.wait([ready], timeout=_CHECK_EVERY)
     finally:
         loop.remove_writer(side)
     return bool(done)

@@ -46,15 +46,15 @@ class LocalServer(ABC):
         self._credentials = credentials
 
     def kill(self) -> None:
-        """Ends it like a power cut: no farewell on any connection."""
+        """End it like a power cut: no farewell on any connection."""
         self._daemon.kill()
 
     def freeze(self) -> None:
-        """Stops every process of it; the kernel goes on accepting connections."""
+        """Stop every process of it; the kernel goes on accepting connections."""
         self._daemon.freeze()
 
     def running(self) -> bool:
-        """Tells whether its process is there, frozen or not."""
+        """Return whether its process is there, frozen or not."""
         return self._daemon.running()
 
     def sessions(self, application_name: str | None = None) -> int:
@@ -67,4 +67,4 @@ class LocalServer(ABC):
 
     @abstractmethod
     def _count_sessions(self, application_name: str | None) -> int:
-        """Asks the server, which answers."""
+        """Ask the server, which answers."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aurora_otel.lab.server import Server
 
 _PROGRESS = 5  # seconds within which a replica must have replayed something
-# A server skips what bears its own number in the log: one that starts anew needs another.
+# A server skips what bears its own number in the log: one that starts again needs another.
 _numbers = itertools.count(1)
 
 # While a data directory is made, each statement has to end its line.
@@ -46,7 +46,7 @@ class MariaDBServer(LocalServer):
         return self._directory / "empty"
 
     def create(self) -> None:
-        """Makes a new, empty writer with its accounts, and starts it."""
+        """Make a new, empty writer with its accounts, and starts it."""
         self._bootstrap()
         self._start(read_only=False)
         who = self._credentials
@@ -80,7 +80,7 @@ class MariaDBServer(LocalServer):
             session.run("START SLAVE")
 
     def follows(self, source: Server) -> bool:
-        """Tells whether it replicates from `source` right now."""
+        """Return whether it replicates from `source` right now."""
         host, port = source.address
         try:
             status = self._replication()
@@ -95,12 +95,12 @@ class MariaDBServer(LocalServer):
         )
 
     def position(self) -> str:
-        """Returns how far a writer has written, as a global transaction identifier."""
+        """Return how far a writer has written, as a global transaction identifier."""
         ((position,),) = self._ask("SELECT @@global.gtid_current_pos")
         return str(position)
 
     def has_reached(self, position: str) -> bool:
-        """Tells whether a replica has all that was written up to a writer's position."""
+        """Return whether a replica has all that was written up to a writer's position."""
         return self._ask("SELECT MASTER_GTID_WAIT(%s, 0)", position) == [(0,)]
 
     def promote(self) -> None:
@@ -116,12 +116,12 @@ class MariaDBServer(LocalServer):
         self._ask("SET GLOBAL read_only = 1")
 
     def shut_down(self) -> None:
-        """Ends it in order: sessions are told."""
+        """End it in order: sessions are notified."""
         self._daemon.end(signal.SIGTERM, within=5.0)
 
     def show(self, rows: Iterable[Member]) -> None:
-        """Shows these rows as its view of the topology from now on."""
-        # MariaDB loads no file that not everybody may read.
+        """Show these rows as its view of the topology from now on."""
+        # MariaDB loads no file that is not readable by all.
         self._daemon.write(self._view, to_json(rows), mode=0o644)
 
     def _count_sessions(self, application_name: str | None) -> int:
@@ -136,7 +136,7 @@ class MariaDBServer(LocalServer):
         return int(self._ask(statement, *params)[0][0])
 
     def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
-        """Runs a statement as the administrator, on a session of its own."""
+        """Run a statement as the administrator, on a session of its own."""
         with self._session(self._credentials.database) as session:
             return session.run(statement, *params)
 
@@ -146,7 +146,7 @@ class MariaDBServer(LocalServer):
             return session.run(statement, *params)
 
     def _replay(self, position: str) -> None:
-        """Waits for all that was written up to a writer's position, while there is progress."""
+        """Wait for all that was written up to a writer's position, while there is progress."""
         at = None
         while self._ask("SELECT MASTER_GTID_WAIT(%s, %s)", position, _PROGRESS) != [(0,)]:
             before, at = at, self.position()
@@ -162,7 +162,7 @@ class MariaDBServer(LocalServer):
         return Session(self.address, ADMINISTRATOR, password, database)
 
     def _bootstrap(self) -> None:
-        """Makes the empty database that every server starts from: system tables, one account."""
+        """Make the empty database that every server starts from: system tables, one account."""
         tables = mariadb_installation.system_tables(self._installation.programs)
         administrator = _ADMINISTRATOR % self._credentials.administrator_password
         script = self._directory / "bootstrap.sql"
@@ -178,7 +178,7 @@ class MariaDBServer(LocalServer):
         script.unlink()
 
     def _start(self, *, read_only: bool) -> None:
-        """Starts it with the empty database."""
+        """Start it with the empty database."""
         shutil.rmtree(self._data, ignore_errors=True)
         shutil.copytree(self._empty, self._data)
         for path in (self._data, *self._data.rglob("*")):

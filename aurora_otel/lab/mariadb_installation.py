@@ -21,11 +21,11 @@ _SHARES = ("share/mysql", "share/mariadb", "share")
 
 
 def find(directory: Path, watch: Callable[[int], None]) -> Installation:  # noqa: ARG001 -- as PostgreSQL's
-    """Returns the MariaDB of this machine.
+    """Return the MariaDB of this machine.
 
     Args:
         directory: the lab's directory.
-        watch: told the id of each process that the installation starts.
+        watch: called with the id of each process that the installation starts.
 
     Raises:
         LabError: it is not installed.
@@ -41,7 +41,7 @@ def find(directory: Path, watch: Callable[[int], None]) -> Installation:  # noqa
 
 
 def system_tables(programs: Path) -> str:
-    """Returns the SQL that makes the system tables, as MariaDB ships it.
+    """Return the SQL that makes the system tables, as MariaDB ships it.
 
     Args:
         programs: where its programs are.

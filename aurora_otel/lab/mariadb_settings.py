@@ -55,13 +55,13 @@ _RUNNING = {
 
 
 def bootstrap(data: str) -> list[str]:
-    """Returns the options that make a new data directory."""
+    """Return the options that make a new data directory."""
     # A starting server removes what it takes for another's left-over temporary tables.
     return _options({**_ALWAYS, "datadir": data, "skip-log-bin": "1", "tmpdir": data})
 
 
 def running(settings: dict[str, str]) -> list[str]:
-    """Returns a server's options: what all servers have in common, and these settings."""
+    """Return a server's options: what all servers have in common, and these settings."""
     return _options({**_ALWAYS, **_RUNNING, **settings})
 
 

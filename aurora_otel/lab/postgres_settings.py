@@ -33,7 +33,7 @@ _SETTINGS = {
 
 
 def render(settings: Mapping[str, str]) -> str:
-    """Returns a configuration file: what all servers have in common, and these settings."""
+    """Return a configuration file: what all servers have in common, and these settings."""
     both = {**_SETTINGS, **settings}
     return "".join(f"{name} = '{_quoted(value)}'\n" for name, value in both.items())
 

@@ -25,18 +25,18 @@ Process = tuple[int, str]
 
 
 def identify(pid: int) -> Process | None:
-    """Returns the process that has this id now, if any."""
+    """Return the process that has this id now, if any."""
     fields = _stat(pid)
     return None if fields[0] in _GONE else (pid, fields[19])
 
 
 def frozen(pid: int) -> bool:
-    """Tells whether a process is there and stopped."""
+    """Return whether a process is there and stopped."""
     return _stat(pid)[0] in _STOPPED
 
 
 def tree(root: Process) -> list[int]:
-    """Returns the ids of a process and of all its descendants; none if it has ended."""
+    """Return the ids of a process and of all its descendants; none if it has ended."""
     if identify(root[0]) != root:
         return []
     children: dict[int, list[int]] = {}
@@ -50,7 +50,7 @@ def tree(root: Process) -> list[int]:
 
 
 def freeze(root: Process, *, within: float = 10.0) -> list[int]:
-    """Stops a process and its descendants, and returns their ids.
+    """Stop a process and its descendants, and returns their ids.
 
     Raises:
         TimeoutError: one is still running after `within` seconds.
@@ -71,9 +71,10 @@ def freeze(root: Process, *, within: float = 10.0) -> list[int]:
 
 
 def kill(root: Process, *, within: float = 10.0) -> None:
-    """Kills a process and its descendants, without a last word of any.
+    """Kill a process and its descendants, without a last word of any.
 
-    They are stopped first: a PostgreSQL backend that sees its postmaster die tells its client so.
+    They are stopped first: a PostgreSQL backend that sees its postmaster die reports that to its
+    client.
 
     Raises:
         TimeoutError: one is still there after `within` seconds.
@@ -88,7 +89,7 @@ def kill(root: Process, *, within: float = 10.0) -> None:
 
 
 def release_shared_memory(data: Path) -> None:
-    """Removes the System V segment that a killed PostgreSQL server left in the kernel.
+    """Remove the System V segment that a killed PostgreSQL server left in the kernel.
 
     Its id is on the seventh line of `postmaster.pid`; an orderly end would have removed both.
     """
@@ -100,7 +101,7 @@ def release_shared_memory(data: Path) -> None:
 
 
 def _stat(pid: int) -> list[str]:
-    """Returns what `/proc/<pid>/stat` says after the name, the state first."""
+    """Return what `/proc/<pid>/stat` says after the name, the state first."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -115,7 +116,7 @@ def _send(pids: list[int], number: signal.Signals) -> None:
 
 
 def _reap(directory: Path) -> None:
-    """Reads process ids until an empty line or the end, then removes every trace of the lab."""
+    """Read process ids until an empty line or the end, then removes every trace of the lab."""
     roots = []
     for line in sys.stdin:
         if not line.strip():

@@ -50,11 +50,11 @@ class Reaper:
         _alive.add(self)
 
     def watch(self, pid: int) -> None:
-        """Makes sure that this process, and all that descend from it, end with the lab."""
+        """Make sure that this process, and all that descend from it, end with the lab."""
         self._write(f"{pid}\n")
 
     def reap(self, *, within: float = 30.0) -> None:
-        """Ends every server and removes the directory; does nothing in a forked child.
+        """End every server and removes the directory; does nothing in a forked child.
 
         Raises:
             LabError: something was still there after `within` seconds.
@@ -72,7 +72,7 @@ class Reaper:
             raise LabError(f"the lab's directory {self._directory} could not be removed")
 
     def abandon(self) -> None:
-        """Gives up the pipe, in a forked child."""
+        """Give up the pipe, in a forked child."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def resolving(hosts: Mapping[str, str]) -> Iterator[None]:
-    """Makes `socket.getaddrinfo` find these names, in all threads, until the context is left.
+    """Make `socket.getaddrinfo` find these names, in all threads, until the context is left.
 
     Args:
         hosts: IP addresses by name, as `Cluster.hosts` has them.

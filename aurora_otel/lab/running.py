@@ -77,7 +77,7 @@ class Running:
             self._undo = undo.pop_all()
 
     def stop(self) -> None:
-        """Ends it all; nothing is left behind. Does nothing in a forked child."""
+        """End it all; nothing is left behind. Does nothing in a forked child."""
         self._undo.close()
 
     def failover(
@@ -88,7 +88,7 @@ class Running:
         publish: bool,
         on_published: Callable[[], None] | None,
     ) -> Switch:
-        """Makes another instance the writer; as `Cluster.failover`."""
+        """Make another instance the writer; as `Cluster.failover`."""
 
         def announce() -> float | None:
             if not publish:
@@ -102,19 +102,19 @@ class Running:
         return self.servers.failover(kind, target, announce)
 
     def recover(self, instance: str) -> None:
-        """Brings a crashed or hung instance back, as a reader."""
+        """Bring a crashed or hung instance back, as a reader."""
         if self.servers.live(instance):
             raise LabError(f"{instance} is neither down nor hung")
         self._back(instance, self.servers.renew)
 
     def rejoin(self, instance: str) -> None:
-        """Makes an instance that was demoted in place a real replica; that ends its sessions."""
+        """Make an instance that was demoted in place a real replica; that ends its sessions."""
         if not self.servers.demoted(instance):
             raise LabError(f"{instance} was not demoted in place")
         self._back(instance, self.servers.rejoin)
 
     def heal(self) -> None:
-        """Puts servers, replication, links and views right. Who writes, stays."""
+        """Put servers, replication, links and views right. Who writes, stays."""
         self.gateway.restore()
         self.views.free_all()
         if not self.servers.live(self.servers.writer):

@@ -28,7 +28,7 @@ class Server(Protocol):
     address: tuple[str, int]
 
     def create(self) -> None:
-        """Makes a new, empty writer with its accounts, and starts it."""
+        """Make a new, empty writer with its accounts, and starts it."""
 
     def clone(self, source: Server) -> None:
         """Becomes a replica of `source`, from a fresh copy of its data, and starts."""
@@ -37,13 +37,13 @@ class Server(Protocol):
         """Replicates from `source` from now on; sessions stay."""
 
     def follows(self, source: Server) -> bool:
-        """Tells whether it replicates from `source` right now."""
+        """Return whether it replicates from `source` right now."""
 
     def position(self) -> str:
-        """Returns how far a writer has written, in the engine's own terms."""
+        """Return how far a writer has written, in the engine's own terms."""
 
     def has_reached(self, position: str) -> bool:
-        """Tells whether a replica has all that was written up to a writer's position."""
+        """Return whether a replica has all that was written up to a writer's position."""
 
     def promote(self) -> None:
         """Becomes a writer; returns when it accepts writes."""
@@ -52,22 +52,22 @@ class Server(Protocol):
         """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
 
     def kill(self) -> None:
-        """Ends it like a power cut: no farewell on any connection."""
+        """End it like a power cut: no farewell on any connection."""
 
     def shut_down(self) -> None:
-        """Ends it in order: sessions are told."""
+        """End it in order: sessions are notified."""
 
     def freeze(self) -> None:
-        """Stops every process of it; the kernel goes on accepting connections."""
+        """Stop every process of it; the kernel goes on accepting connections."""
 
     def running(self) -> bool:
-        """Tells whether its process is there, frozen or not."""
+        """Return whether its process is there, frozen or not."""
 
     def show(self, rows: Iterable[Member]) -> None:
-        """Shows these rows as its view of the topology from now on."""
+        """Show these rows as its view of the topology from now on."""
 
     def sessions(self, application_name: str | None = None) -> int:
         """Counts the application's sessions on it."""
 
     def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
-        """Runs a statement as the administrator, on a session of its own."""
+        """Run a statement as the administrator, on a session of its own."""

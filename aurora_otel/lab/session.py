@@ -52,7 +52,7 @@ class Session:
         self._connection.finish()
 
     def run(self, statement: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Runs one statement, or several without parameters; returns the last one's rows.
+        """Run one statement, or several without parameters; returns the last one's rows.
 
         Args:
             statement: SQL, with `%s` for each parameter.

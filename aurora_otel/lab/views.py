@@ -27,32 +27,32 @@ class Views:
         self._fixed: set[str] = set()
 
     def fix(self, instance: str, rows: Iterable[Member]) -> None:
-        """Makes an instance show these rows, whatever is published."""
+        """Make an instance show these rows, whatever is published."""
         server = self._instances.server(instance)
         self._fixed.add(instance)
         server.show(rows)
 
     def freeze(self, instance: str) -> None:
-        """Makes an instance go on showing what it shows."""
+        """Make an instance go on showing what it shows."""
         self._instances.server(instance)
         self._fixed.add(instance)
 
     def free(self, instance: str) -> None:
-        """Makes an instance show what is published."""
+        """Make an instance show what is published."""
         self._fixed.discard(instance)
         self.show_published(instance)
 
     def free_all(self) -> None:
-        """Makes every instance show what will be published next."""
+        """Make every instance show what will be published next."""
         self._fixed.clear()
 
     def show_published(self, instance: str) -> None:
-        """Makes an instance show what was published last."""
+        """Make an instance show what was published last."""
         rows = self._names.published.seen_by(instance)
         self._instances.server(instance).show(rows)
 
     def publish(self) -> None:
-        """Shows the true topology on all live instances, but for those that are fixed."""
+        """Show the true topology on all live instances, but for those that are fixed."""
         topology = self._instances.topology
         for instance in (topology.writer, *topology.readers):
             if instance not in self._fixed:

@@ -2,8 +2,8 @@
 
     Path("report.html").write_text(page(of_demo(result)), encoding="utf-8")
 
-`page` takes a `Report`, whoever made it. The graphics are plain SVG, written by a template: the
-charting libraries looked at (pygal, matplotlib, Altair, plotly) fix their colours, need a script,
+`page` takes a `Report` of any origin. The graphics are plain SVG, written by a template: the
+charting libraries considered (pygal, matplotlib, Altair, plotly) fix their colours, need a script,
 or know neither rows on one time axis nor waterfalls.
 """
 

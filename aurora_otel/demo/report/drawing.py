@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A filled rectangle; `look` is its class in the style sheet."""
+    """A filled rectangle; `style` is its class in the style sheet."""
 
     x: float
     y: float
     width: float
     height: float
-    look: str
+    style: str
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Line:
     y1: float
     x2: float
     y2: float
-    look: str
+    style: str
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Text:
     x: float
     y: float
     content: str
-    look: str
+    style: str
     anchor: str = "start"
 
 
 @dataclass
 class Drawing:
-    """A graphic and what it says to somebody who does not see it."""
+    """A graphic and what it says to readers who do not see it."""
 
     id: str
     title: str

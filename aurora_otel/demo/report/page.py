@@ -86,12 +86,12 @@ def connections_drawing(report: Report, run: Run) -> Drawing:
 
 def waterfall_drawing(run: Run) -> Drawing:
     """Return the spans of the failover in `run`."""
-    told = "; ".join(
+    described = "; ".join(
         f"{span.name}{f' ({span.remark})' if span.remark else ''} from {words.moment(span.start)} "
         f"on, for {words.duration(span.end - span.start)}"
         for span in run.spans
     )
-    drawing = Drawing(f"spans-{run.name}", f"{run.title}: the failover's spans", f"{told}.", 0)
+    drawing = Drawing(f"spans-{run.name}", f"{run.title}: the failover's spans", f"{described}.", 0)
     return draw_waterfall(drawing, run.spans)
 
 

@@ -26,15 +26,15 @@ def _bars(run: Recording, trace: FailoverTrace) -> Iterator[SpanBar]:
         yield _bar(run, trace.caller, 0, "the call that saw the symptom")
         depth = 1
     below = [
-        *((depth, span, _remark(span, trace)) for span in _looks(run, trace)),
+        *((depth, span, _remark(span, trace)) for span in _refreshes(run, trace)),
         *((depth + below, span, "") for below, span in trace.tree.walk()),
     ]
     for level, span, remark in sorted(below, key=lambda row: (row[1].start_ns, row[0])):
         yield _bar(run, span, level, remark)
 
 
-def _looks(run: Recording, trace: FailoverTrace) -> Iterator[Span]:
-    """Yield every look at the topology while the failover went on."""
+def _refreshes(run: Recording, trace: FailoverTrace) -> Iterator[Span]:
+    """Yield every refresh of the topology while the failover went on."""
     failover = trace.tree.span
     for span in run.telemetry.spans:
         if (
