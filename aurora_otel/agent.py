@@ -31,7 +31,8 @@ from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import Observations, observe
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.tracking import clusters
-from aurora_otel.tracking.clusters import Cluster, Clusters
+from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.clusters import Clusters
 from aurora_otel.tracking.track import Track
 from aurora_otel.tracking.tracker import Tracker
 

@@ -24,7 +24,7 @@ from aurora_otel.runtime import sockets
 from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.settings import Mode
 from aurora_otel.telemetry import log, names
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
 
 
@@ -64,8 +64,8 @@ class Openings:
         opening = Opening(connection, access.login, lambda: connection, 0)
         identity = self._ask(driver, opening)
         if isinstance(identity, Identity) and identity.answer:
-            track.instance = identity.answer.instance
-            self._cluster_of(driver, identity)
+            cluster = self._cluster_of(driver, identity, is_fresh=False)
+            self._context.tracker.note_identity(track, identity.answer.instance, cluster)
 
     # Where it landed.
 
@@ -97,9 +97,7 @@ class Openings:
             opening,
             self._context.clusters.endpoints,
             self._context.config.settings.identify_timeout,
-            is_known=lambda endpoint: bool(
-                (found := self._context.clusters.find(endpoint)) and found.has_topology
-            ),
+            is_known=lambda endpoint: self._context.clusters.knows(endpoint, self._context.clock()),
         )
 
     # Astray.
@@ -158,22 +156,16 @@ class Openings:
 
     # What is known of it, written down.
 
-    def _cluster_of(self, driver: Driver, identity: Identity) -> Cluster:
-        answer = identity.answer
-        view = answer.view if answer else None
-        cluster = self._context.clusters.resolve(
-            identity.endpoint, driver.system, identity.instance, view.instances if view else ()
+    def _cluster_of(self, driver: Driver, identity: Identity, *, is_fresh: bool = True) -> Cluster:
+        return self._context.clusters.place(
+            identity.endpoint,
+            driver.system,
+            self._context.clock(),
+            identity.answer,
+            source=identity.source,
+            view=identity.view,
+            is_fresh=is_fresh,
         )
-        if identity.instance:
-            listed = (identity.instance, *(view.instances if view else ()))
-            by_writer = view is not None and answer is not None and answer.is_writer
-            cluster.learn(listed, self._context.clock(), by_writer=by_writer)
-        if answer:
-            cluster.source = cluster.source or identity.source
-            cluster.view = cluster.view or identity.view
-            if answer.is_writer:
-                cluster.detector.introduce(answer.instance)
-        return cluster
 
     def _group(self, driver: Driver, cluster: Cluster, identity: Identity) -> Group:
         answer = identity.answer

@@ -15,7 +15,7 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import log, names
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
 
 # Seconds between two searches for stuck calls and due refreshes; fewer with a shorter STUCK_AFTER.
@@ -85,6 +85,7 @@ class Rounds:
                 log.pruned({**attributes, names.PRUNE_REASON: reason.value})
 
     def _merge_duplicates(self) -> None:
+        self._context.tracker.part_all(self._context.clusters.parted)
         for winner, loser in self._context.clusters.merge_duplicates():
             self._context.tracker.absorb(winner, loser)
             loser.monitor.hand_over(winner.monitor)

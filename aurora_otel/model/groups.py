@@ -11,6 +11,10 @@ from typing import NamedTuple
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.topology import Role
 
+# What is counted of instances that are not known, and of what exceeds a limit.
+UNKNOWN = "unknown"
+OTHER = "other"
+
 
 class PruneReason(str, Enum):
     """Why a connection was dropped that nobody closed."""

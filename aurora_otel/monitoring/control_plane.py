@@ -28,7 +28,7 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.worker import Trigger
 from aurora_otel.settings import RdsApiUse
 from aurora_otel.telemetry import log, names
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 
 # Answers that are no more than so many seconds apart tell of the same moment.
 _SIMULTANEOUS = 5.0
@@ -254,7 +254,8 @@ class ControlPlane:
         """Write down that the endpoints `hosts` are the cluster's."""
         for host in filter(None, hosts):
             own = endpoints.parse(host, description.port)
-            self._context.clusters.bind(self._cluster, own, description.members)
+            now = self._context.clock()
+            self._context.clusters.bind(self._cluster, own, description.members, now)
 
     def _paced(self, trouble: Trouble | None) -> None:
         interval = self._context.config.settings.refresh_interval

@@ -18,7 +18,7 @@ from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.failover import ReportedFailover
 from aurora_otel.settings import RdsApiUse
 from aurora_otel.telemetry import log, names
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 
 # After the clean-up, in multiples of REFRESH_INTERVAL, by default seconds.
 _STEPS = (5.0, 15.0, 30.0, 60.0, 120.0)

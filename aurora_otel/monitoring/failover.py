@@ -21,7 +21,7 @@ from aurora_otel.settings import Mode
 from aurora_otel.telemetry import log, names
 from aurora_otel.telemetry.spans import FailoverStory
 from aurora_otel.tracking import invalidation
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.tracker import Invalidation
 
 # After these, nobody answers any more.

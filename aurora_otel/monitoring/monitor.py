@@ -24,7 +24,8 @@ from aurora_otel.monitoring.events import FailoverEvents
 from aurora_otel.monitoring.failover import FailoverHandler, Origin
 from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
 from aurora_otel.runtime.gate import Gate
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.evidence import Claim, Relation, relation
 
 
 class ClusterMonitor:
@@ -258,6 +259,11 @@ class ClusterMonitor:
             address = known.address(instance, self._domain, endpoint.port)
         return address
 
+    def _is_of_another_cluster(self, reading: Reading) -> bool:
+        """Whether the host, or a name, that was asked leads to another cluster than before."""
+        claim = Claim.of_reading(reading, has_view=self._cluster.view)
+        return relation(self._cluster, claim, self._context.clock()) is Relation.OTHER
+
     def _rest(self) -> None:
         """Close the connection of ours, unless the window needs it."""
         if not self._cluster.detector.window_open(self._context.clock()):
@@ -266,10 +272,15 @@ class ClusterMonitor:
     def _act(self, trigger: Trigger, reading: Reading, began: int) -> RefreshOutcome:
         if self._merged_into is not None:
             return self._merged_into._act(trigger, reading, began)  # noqa: SLF001 - of the same class
+        self._context.tracker.part_all(self._context.clusters.parted)
+        if self._is_of_another_cluster(reading):
+            return RefreshOutcome(reading.began, confirmed=False, changed=False)
         if reading.instances and self.access:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
-            self._context.clusters.bind(self._cluster, self.access.endpoint, reading.instances)
+            self._context.clusters.bind_instances(
+                self._cluster, self.access.endpoint, reading.instances, self._context.clock()
+            )
         if reading.verdict is not None:
             self._api.judged(reading.verdict)
         looked_for = Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY

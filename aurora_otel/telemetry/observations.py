@@ -16,12 +16,12 @@ from typing import Any
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 
 from aurora_otel.model.detector import Cause
-from aurora_otel.model.groups import Group, Outcome, PruneReason
+from aurora_otel.model.groups import UNKNOWN, Group, Outcome, PruneReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import EventKind, Role
 from aurora_otel.settings import Mode, RdsApiUse, Settings
 from aurora_otel.telemetry import names
-from aurora_otel.tracking.clusters import UNKNOWN, Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.tracker import Tracker
 
 # Values of a metric's attributes, in the order of its definition, behind cluster and system.

@@ -9,7 +9,7 @@ from typing import Any
 
 from aurora_otel.model.groups import Group
 from aurora_otel.runtime.sockets import SocketId
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 
 
 class State(Enum):
@@ -28,8 +28,9 @@ class Track(weakref.ref[Any]):
 
     Attributes:
         group: what it is counted by; never changes.
-        cluster: the cluster that it belongs to.
-        instance: the instance that it landed on, if that is known.
+        cluster: the cluster that it belongs to; only the tracker changes it.
+        destination: the cluster that it turned out to belong to, until the tracker moves it there.
+        instance: the instance that it landed on, as it answered last, if that is known.
         role: that instance's role at opening.
         endpoint_type: how it was opened.
         opened_at: when, in seconds of the monotonic clock.
@@ -49,6 +50,7 @@ class Track(weakref.ref[Any]):
         "closed",
         "cluster",
         "counted_change",
+        "destination",
         "endpoint_type",
         "group",
         "hung_up",
@@ -88,6 +90,7 @@ class Track(weakref.ref[Any]):
         super().__init__(connection, collected)  # type: ignore[call-arg]
         self.group = group
         self.cluster = cluster
+        self.destination: Cluster | None = None
         self.instance = instance
         self.role = group.role
         self.endpoint_type = group.endpoint_type

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.groups import Group, Outcome, PruneReason
 from aurora_otel.tracking.books import Book
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import State, Track
 
 
@@ -61,6 +61,12 @@ class Tracker:
 
     def note(self, track: Track) -> None:
         """Have `track` refreshed at again: it was opened, closed, or had a write refused."""
+        self.inbox.append(track)
+
+    def note_identity(self, track: Track, instance: str, cluster: Cluster) -> None:
+        """Have `track` taken for one to `instance` of `cluster`: its server said so."""
+        track.instance = instance
+        track.destination = cluster
         self.inbox.append(track)
 
     def note_misroute(self, group: Group) -> None:
@@ -169,6 +175,30 @@ class Tracker:
             self._stale.pop(loser, None)
             self._weigh(winner)
 
+    def part_all(self, pairs: deque[tuple[Cluster, Cluster]]) -> None:
+        """Part each of the pairs of clusters that were taken for one."""
+        with contextlib.suppress(IndexError):
+            while True:
+                cluster, other = pairs.popleft()
+                self.part(cluster.current, other.current)
+
+    def part(self, cluster: Cluster, other: Cluster) -> None:
+        """Move to `other` what its writer lists of the connections to `cluster`.
+
+        An instance that both list may be either's: its connections are not judged any more until
+        one of them answers again.
+        """
+        with self.settled():
+            for track in [each for tracks in self.open(cluster).values() for each in tracks]:
+                if track.instance not in other.members:
+                    continue
+                if track.instance in cluster.members:
+                    track.instance = None
+                else:
+                    self._move(track, other)
+            for each in (cluster, other):
+                self._weigh(each)
+
     def rename(self, cluster: Cluster, label: str) -> None:
         """Call `cluster` by another name, in everything that was counted so far."""
         with self.settled():
@@ -195,6 +225,9 @@ class Tracker:
             self._enter(track)
         if track.state is not State.OPEN:
             return
+        if track.destination is not None:
+            self._move(track, track.destination.current)
+            track.destination = None
         if track.hung_up:
             self._prune(track, PruneReason.HUNG_UP)
         elif track.closed:
@@ -216,6 +249,14 @@ class Tracker:
             track.state = State.OPEN
             book.opens += 1
             tracks.add(track)
+
+    def _move(self, track: Track, cluster: Cluster) -> None:
+        """Have `track` belong to `cluster`; it goes on being counted where it was."""
+        if cluster is track.cluster:
+            return
+        self._remove(track)
+        track.cluster = cluster
+        self._groups_of(cluster).setdefault(track.group, set()).add(track)
 
     def _weigh(self, cluster: Cluster) -> None:
         self._stale[cluster] = {

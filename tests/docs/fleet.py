@@ -14,7 +14,7 @@ from aurora_otel.settings import Settings
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import observe
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
 from aurora_otel.tracking.tracker import Tracker
 

@@ -3,7 +3,7 @@
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.topology import Verdict
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import State, Track
 
 SYSTEM = "postgresql"

@@ -5,9 +5,11 @@ import pytest
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import Address, EndpointMap, EndpointType, HostTemplate
+from aurora_otel.model.groups import UNKNOWN
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import Role
-from aurora_otel.tracking.clusters import MOST_INSTANCES, UNKNOWN, Cluster, Clusters, label
+from aurora_otel.model.topology import Answer, Role, View
+from aurora_otel.tracking.cluster import MOST_INSTANCES, Cluster
+from aurora_otel.tracking.clusters import Clusters, label
 
 DOMAIN = "cn1abcdefghi.eu-west-1.rds.amazonaws.com"
 OTHER_REGION = "cn1abcdefghi.us-east-1.rds.amazonaws.com"
@@ -28,7 +30,10 @@ class Met(Clusters):
         return self.endpoints.classify(host, port)
 
     def meet(self, host, *members, port=5432, at=None):
-        cluster = self.resolve(self.endpoint(host, port), SYSTEM, at, members)
+        """Connect to `host` and land on `at`, or else on the first of the `members` it lists."""
+        at = at or next(iter(members), None)
+        answer = at and Answer(at, Role.UNKNOWN, "1", View(members, None) if members else None)
+        cluster = self.place(self.endpoint(host, port), SYSTEM, 0.0, answer or None)
         cluster.learn(members, 0.0)
         return cluster
 
@@ -57,7 +62,7 @@ def test_clusters_with_the_same_dns_hash_are_two(met):
 
 def test_an_instance_of_the_same_domain_tells_the_cluster(met):
     cluster = met.meet(f"orders.cluster-{DOMAIN}", "orders-1", "orders-2")
-    assert met.find(met.endpoint(f"orders-2.{DOMAIN}")) is cluster
+    assert met.find(met.endpoint(f"orders-2.{DOMAIN}"), 0.0) is cluster
     assert met.meet(f"mine.cluster-custom-{DOMAIN}", at="orders-2") is cluster
     assert met.meet(f"theirs.cluster-custom-{DOMAIN}", "orders-1") is cluster
 
@@ -71,7 +76,7 @@ def test_an_instance_of_the_same_name_in_another_region_is_another(met):
 
 def test_an_instance_that_joined_later_belongs_to_the_cluster_too(met):
     cluster = met.meet(f"orders.cluster-{DOMAIN}", "orders-1")
-    met.bind(cluster, met.endpoint(f"orders.cluster-{DOMAIN}"), ["orders-1", "orders-9"])
+    met.bind(cluster, met.endpoint(f"orders.cluster-{DOMAIN}"), ["orders-1", "orders-9"], 0.0)
     assert met.meet(f"orders-9.{DOMAIN}") is cluster
 
 

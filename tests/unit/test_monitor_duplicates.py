@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from aurora_otel.agent import Agent
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import Reading, Role, Source, Verdict
+from aurora_otel.model.topology import Answer, Reading, Role, Source, Verdict, View
 from aurora_otel.monitoring.worker import Trigger
 from aurora_otel.runtime import sockets
 from aurora_otel.settings import Settings
@@ -45,7 +45,8 @@ def pair():
 
 def meet(agent, host):
     endpoint = agent.clusters.endpoints.classify(host, 5432)
-    cluster = agent.clusters.resolve(endpoint, SYSTEM, instances=MEMBERS)
+    answer = Answer(OLD, Role.UNKNOWN, "1", View(MEMBERS, None))
+    cluster = agent.clusters.place(endpoint, SYSTEM, time.monotonic(), answer)
     cluster.learn(MEMBERS, time.monotonic())
     cluster.source = AuroraPostgreSQL()
     return cluster, endpoint
@@ -77,7 +78,9 @@ def test_what_a_failover_made_stale_is_cleaned_up_by_whoever_finds_the_writer(ag
 
     # The RDS API names the endpoints, and so who belongs together, while the looks go on.
     for host in (f"orders.cluster-{DOMAIN}", f"orders.cluster-ro-{DOMAIN}"):
-        agent.clusters.bind(cluster, agent.clusters.endpoints.classify(host, 5432), MEMBERS)
+        agent.clusters.bind(
+            cluster, agent.clusters.endpoints.classify(host, 5432), MEMBERS, time.monotonic()
+        )
     agent._rounds.tick()
     assert stale.cluster is heir
     # Whoever calls on a connection that has moved looks, too; nobody is left to close a window.
@@ -102,7 +105,7 @@ def test_a_double_that_nothing_happened_to_starts_no_look(agent):
     for each in (heir, cluster):
         each.detector.introduce(OLD)
     endpoint = agent.clusters.endpoints.classify(f"orders.cluster-ro-{DOMAIN}", 5432)
-    agent.clusters.bind(cluster, endpoint, MEMBERS)
+    agent.clusters.bind(cluster, endpoint, MEMBERS, time.monotonic())
     agent._rounds.tick()
     assert cluster.current is heir
     assert not heir.alert

@@ -6,7 +6,7 @@ from aurora_otel.model.topology import Role
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.observations import attributes, observe
-from aurora_otel.tracking.clusters import Cluster
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.tracker import Tracker
 
 

@@ -1,0 +1,195 @@
+"""One cluster: what is known of its instances and its writer."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aurora_otel.model.detector import Detector
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.groups import OTHER, UNKNOWN, Group
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import EventKind, Role
+
+if TYPE_CHECKING:
+    from aurora_otel.discovery.source import TopologySource
+    from aurora_otel.monitoring.monitor import ClusterMonitor
+
+# More instances than Aurora allows in a cluster (16): what exceeds this is not an Aurora's answer.
+MOST_INSTANCES = 64
+
+_numbers = itertools.count()
+
+
+class Cluster:
+    """One cluster, as this process knows it.
+
+    Attributes:
+        label: its name in telemetry; fixed, once it does not await its name.
+        former_label: what it was called until the RDS API named it.
+        system: `db.system.name`.
+        detector: what is known of its writer.
+        monitor: refreshes its topology; set before the cluster is in use.
+        domain: the RDS domain of its instances, if that is known.
+        alert: whether a refresh window is open; the one thing that a healthy call checks.
+        instances: the instances that have a name in telemetry, oldest first.
+        forgotten: names that made room for others: their figures move to `other`.
+        members: the instances that its writer listed last, and those that were met since.
+        listed_at: when its writer last listed them itself, in monotonic seconds.
+        source: the kind of cluster that it is, once one of its instances has said who it is.
+        is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
+        view: whether its instances may be asked how they see the others.
+        known_at: when something was last learnt of its writer, in monotonic seconds.
+        used_at: when a connection to it was last opened, in monotonic seconds.
+        drivers: the drivers that connected, and through which types of endpoint.
+        reported: instance, role and driver that a metric ever showed: it goes on showing them.
+        failovers: by the symptom that led to it.
+        disagreements: how often the RDS API named another writer than the instances did.
+        events: the RDS API's events of failovers, by kind.
+        awaits_name: whether the RDS API is being asked for its name: no metric shows it yet.
+        is_ours: whether it belongs to the running agent of this process: not after a fork.
+        merged_into: the cluster that has taken it over, if it turned out to be one with another.
+        absorbed: those that it has taken over: what they reported goes on being reported.
+    """
+
+    monitor: ClusterMonitor
+
+    def __init__(self, label: str, system: str, detector: Detector) -> None:
+        self.number = next(_numbers)
+        self.label = label
+        self.former_label: str | None = None
+        self.system = system
+        self.detector = detector
+        self.domain: str | None = None
+        self.alert = False
+        self.is_ours = True
+        self.is_overflow = False
+        self.merged_into: Cluster | None = None
+        self.absorbed: list[Cluster] = []
+        self.instances: dict[str, None] = {}
+        self.forgotten: deque[str] = deque()
+        self.members: dict[str, None] = {}
+        self.listed_at = float("-inf")
+        self.source: TopologySource | None = None
+        self.view = False
+        self.known_at = float("-inf")
+        self.used_at = float("-inf")
+        self.drivers: dict[tuple[str, EndpointType], None] = {}
+        self.reported: dict[tuple[str, Role, str], None] = {}
+        self.failovers: Counter[Symptom] = Counter()
+        self.disagreements = 0
+        self.events: Counter[EventKind] = Counter()
+        self.awaits_name = False
+        self._groups: dict[Group, Group] = {}
+
+    def learn(self, instances: Iterable[str], now: float, *, by_writer: bool = False) -> None:
+        """Take note of instances.
+
+        Args:
+            instances: their identifiers.
+            now: seconds of the monotonic clock.
+            by_writer: whether the writer itself listed them: who is not among them is gone.
+        """
+        found = dict.fromkeys(itertools.islice(instances, MOST_INSTANCES))
+        # The latest first: names that no writer confirms do not pile up.
+        merged = found if by_writer else {**found, **self.members}
+        self.members = dict.fromkeys(itertools.islice(merged, MOST_INSTANCES))
+        for instance in found:
+            self._name(instance)
+        self.known_at = now
+        if by_writer:
+            self.listed_at = now
+
+    def _name(self, instance: str) -> None:
+        """Give `instance` a name in telemetry; the oldest that is not listed goes."""
+        if instance in self.instances:
+            return
+        if len(self.instances) >= MOST_INSTANCES:
+            kept = {*self.members, self.detector.writer}
+            gone = next((name for name in list(self.instances) if name not in kept), None)
+            if gone is None:
+                return
+            self.instances.pop(gone, None)
+            self.forgotten.append(gone)
+        self.instances[instance] = None
+
+    def take_over(self, other: Cluster) -> None:
+        """Know what `other` knows: it turned out to be this one."""
+        other.merged_into = self
+        self.learn(other.members, max(self.known_at, other.known_at))
+        for instance in list(other.instances):
+            self._name(instance)
+        self.source = self.source or other.source
+        self.view = self.view or other.view
+        self.domain = self.domain or other.domain
+        self.used_at = max(self.used_at, other.used_at)
+        self.drivers.update(other.drivers)
+        self.absorbed += [other, *other.absorbed]
+        if other.detector.writer is not None:
+            self.detector.introduce(other.detector.writer)
+
+    @property
+    def has_topology(self) -> bool:
+        """Whether its instances can be asked which of them is the writer."""
+        return self.source is not None
+
+    def calm(self, now: float) -> None:
+        """Let calls go on without a refresh, unless a symptom has opened the window meanwhile."""
+        self.alert = False
+        if self.detector.window_open(now):
+            self.alert = True
+
+    @property
+    def current(self) -> Cluster:
+        """The cluster itself, or the one that has taken it over."""
+        cluster = self
+        while cluster.merged_into is not None:
+            cluster = cluster.merged_into
+        return cluster
+
+    def instance_label(self, instance: str | None) -> str:
+        """Return the name of `instance` in telemetry; at most 64 names in all."""
+        if self.is_overflow:
+            return OTHER
+        if instance is None or instance not in self.instances:
+            return UNKNOWN
+        return instance
+
+    def regroup(self, group: Group) -> Group:
+        """Return what connections of `group` are counted by, now that the cluster is named."""
+        if group.cluster != self.former_label:
+            return group
+        group = group._replace(cluster=self.label)
+        return self._groups.setdefault(group, group)
+
+    def rename(self, label: str) -> None:
+        """Set the cluster's label; only the tracker does that."""
+        self.former_label, self.label = self.label, label
+        self._groups.clear()
+
+    def forget_groups(self) -> None:
+        """Drop the groups that were made for connections to come."""
+        self._groups.clear()
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes of every span, metric and log record about it."""
+        return {"aurora.cluster.id": self.label, "db.system.name": self.system}
+
+    def role(self, instance: str | None) -> Role:
+        """Return the role that `instance` has by what is known now."""
+        if instance is None or self.detector.writer is None or instance not in self.instances:
+            return Role.UNKNOWN
+        return Role.WRITER if instance == self.detector.writer else Role.READER
+
+    def group(self, instance: str | None, role: Role, driver: str, kind: EndpointType) -> Group:
+        """Return the group of a new connection; one object for all of the same."""
+        label = self.instance_label(instance)
+        group = Group(self.label, self.system, label, role, driver, kind)
+        self.drivers.setdefault((driver, kind))
+        return self._groups.setdefault(group, group)
+
+    def __repr__(self) -> str:
+        return f"<Cluster {self.label}>"

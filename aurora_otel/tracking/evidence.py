@@ -1,0 +1,98 @@
+"""Whether what an instance answered can be true of a cluster that is known.
+
+Pure: values only. A cluster is what its own writer lists. A failover makes another *member* the
+writer, and for minutes the new writer still lists the old one. Two writers of which neither lists
+the other are therefore the writers of two clusters, whatever host, port or name led to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from aurora_otel.model.topology import GONE_AFTER, Answer, Reading
+from aurora_otel.tracking.cluster import Cluster
+
+
+class Relation(Enum):
+    """How an answer and a cluster go together."""
+
+    SAME = "same"
+    UNDECIDED = "undecided"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was answered of a cluster.
+
+    Attributes:
+        instance: the instance that answered; empty where several did.
+        names: all the instances that were listed.
+        writer: the writer that was named.
+        is_own: whether the writer itself said so.
+        has_view: whether the list is a view of the whole cluster.
+    """
+
+    instance: str
+    names: frozenset[str]
+    writer: str | None
+    is_own: bool
+    has_view: bool
+
+    @staticmethod
+    def of_answer(answer: Answer) -> Claim:
+        """Return what `answer` claims."""
+        seen = answer.view.instances if answer.view else ()
+        named = answer.view.writer if answer.view else None
+        return Claim(
+            answer.instance,
+            frozenset((answer.instance, *seen)),
+            answer.instance if answer.is_writer else named,
+            answer.is_writer,
+            answer.view is not None,
+        )
+
+    @staticmethod
+    def of_reading(reading: Reading, *, has_view: bool) -> Claim:
+        """Return what `reading` claims; `has_view`: whether instances were asked for their view."""
+        writer = reading.verdict.writer if reading.verdict else reading.named
+        is_own = reading.verdict is not None
+        return Claim("", frozenset(reading.instances), writer, is_own, has_view)
+
+
+def relation(cluster: Cluster, claim: Claim, now: float) -> Relation:
+    """Return how `claim` and what is known of `cluster` go together.
+
+    Args:
+        cluster: the cluster.
+        claim: what was answered.
+        now: seconds of the monotonic clock.
+    """
+    writer, members = cluster.detector.writer, cluster.members
+    if not members and writer is None:
+        return Relation.UNDECIDED
+    if writer in claim.names or (claim.writer and claim.writer in members):
+        return Relation.SAME
+    overlap = any(name in members for name in claim.names)
+    if not claim.has_view:
+        return Relation.SAME if overlap and not claim.writer else Relation.UNDECIDED
+    if writer is None or claim.writer is None:
+        return Relation.SAME if overlap else _without_overlap(cluster)
+    if not overlap:
+        return Relation.OTHER
+    # Both list an instance that only one of them can have: the other's list is out of date.
+    is_recent = now - cluster.listed_at < GONE_AFTER
+    return Relation.OTHER if claim.is_own and is_recent else Relation.UNDECIDED
+
+
+def may_be_one(first: Cluster, second: Cluster) -> bool:
+    """Whether nothing that their writers said keeps two clusters from being one."""
+    one, other = first.detector.writer, second.detector.writer
+    if one is None or other is None or one == other:
+        return True
+    return one in second.members or other in first.members
+
+
+def _without_overlap(cluster: Cluster) -> Relation:
+    return Relation.OTHER if cluster.view else Relation.UNDECIDED
