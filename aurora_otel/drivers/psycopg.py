@@ -188,7 +188,20 @@ def _opening(
         except TimeoutError:
             raise psycopg.errors.ConnectionTimeout("connection timeout expired") from None
 
-    return hooks.opened(driver, Opening(connection, Login(parameters), reconnect, began))
+    login = hooks.guarded(_login, connection, parameters) or Login(parameters)
+    return hooks.opened(driver, Opening(connection, login, reconnect, began))
+
+
+def _login(connection: Any, parameters: str) -> Login:
+    pgconn = connection.pgconn
+
+    def applied() -> dict[str, str]:
+        options = [(os.fsdecode(each.keyword), each.val) for each in pgconn.info]
+        return {name: os.fsdecode(value) for name, value in options if value}
+
+    given = conninfo.conninfo_to_dict(parameters)
+    found = libpq.login(given, os.fsdecode(pgconn.password or b""), applied)
+    return Login(parameters if found == given else conninfo.make_conninfo(**found))
 
 
 def _limited(generator: Generator[Any, Any, Any], deadline: float) -> Generator[Any, Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aurora_otel.drivers.protocol import Failure, LoginFailure
@@ -87,6 +87,28 @@ def _resolved(host: str, port: str) -> dict[str, str]:
 def password(parameters: Mapping[str, Any]) -> str | None:
     """Return the password that libpq uses: the parameter, or the environment's."""
     return parameters.get("password") or os.environ.get("PGPASSWORD") or None
+
+
+def login(
+    parameters: Mapping[str, Any],
+    password: str | None,
+    applied: Callable[[], Mapping[str, str]],
+) -> Mapping[str, Any]:
+    """Return what a connection was opened with, wherever libpq found it.
+
+    It looks passwords up by the host's name, in a password file, and finds none for another host.
+
+    Args:
+        parameters: what the application gave.
+        password: what libpq logged in with.
+        applied: returns all parameters as libpq applied them, but for the password.
+    """
+    found = dict(parameters)
+    if parameters.get("service") or os.environ.get("PGSERVICE"):
+        found = {name: value for name, value in applied().items() if name != "service"}
+    if password:
+        found["password"] = password
+    return found
 
 
 def is_replication(parameters: Mapping[str, Any]) -> bool:

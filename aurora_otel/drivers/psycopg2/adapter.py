@@ -62,7 +62,9 @@ class Adapter:
                 connection = wrapped(dsn, connection_factory=classes.factory(factory), **rest)
                 return classes.adopt(connection)
 
-            return hooks.opened(self, Opening(open_one(), Login(dsn), open_one, began))
+            connection = open_one()
+            login = hooks.guarded(_login, connection, dsn) or Login(dsn)
+            return hooks.opened(self, Opening(connection, login, open_one, began))
 
         patches.wrap(module, "_connect", connect)
         return patches.undo
@@ -179,3 +181,9 @@ def _arguments(
     dsn: str, connection_factory: Any = None, **rest: Any
 ) -> tuple[str, Any, dict[str, Any]]:
     return dsn, connection_factory, rest
+
+
+def _login(connection: Any, dsn: str) -> Login:
+    info, given = connection.info, extensions.parse_dsn(dsn)
+    found = libpq.login(given, info.password, lambda: info.dsn_parameters)
+    return Login(dsn if found == given else extensions.make_dsn(**found))
