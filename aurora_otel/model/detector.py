@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.symptoms import Symptom
@@ -59,10 +59,17 @@ class ConnectionFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FirstSymptom:
-    """The first symptom since the last verdict: its kind, and when it was seen."""
+    """The first symptom since the last verdict: what a failover is traced back to.
+
+    Attributes:
+        kind: the symptom.
+        at: when it was seen.
+        context: the trace context of the call that saw it; only carried here.
+    """
 
     kind: Symptom
     at: float
+    context: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +130,13 @@ class Detector:
 
     # The window.
 
-    def symptom(self, kind: Symptom, now: float) -> bool:
+    def symptom(self, kind: Symptom, now: float, context: Any = None) -> bool:
         """Take note of a symptom: the refresh window opens, or stays open for longer.
+
+        Args:
+            kind: the symptom.
+            now: when it was seen.
+            context: the trace context of the call that saw it.
 
         Returns:
             whether it is the first since the last verdict.
@@ -138,7 +150,7 @@ class Detector:
         self._window_until = now + self.pace.window
         if self.first_symptom is not None:
             return False
-        self.first_symptom = FirstSymptom(kind, now)
+        self.first_symptom = FirstSymptom(kind, now, context)
         return True
 
     def window_open(self, now: float) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -53,14 +52,14 @@ class ControlPlane:
         cluster: the cluster.
         context: what it works with.
         heard: called on our thread with each reading, successful or not: the trigger that led to
-            it, the reading, and when it began, in nanoseconds since the epoch.
+            it, the reading, and when it began, in seconds of the monotonic clock.
     """
 
     def __init__(
         self,
         cluster: Cluster,
         context: AgentContext,
-        heard: Callable[[Trigger, Reading, int], None],
+        heard: Callable[[Trigger, Reading, float], None],
     ) -> None:
         self._cluster = cluster
         self._context = context
@@ -215,7 +214,7 @@ class ControlPlane:
 
     def _ask(self, endpoint: Endpoint, trigger: Trigger | None = None) -> None:
         """Ask, for the look with `trigger`, if it was one that asked for it."""
-        began, began_ns = self._context.clock(), time.time_ns()
+        began = self._context.clock()
         try:
             api, identifier = self.locate(endpoint)
             domain = endpoint.domain or self._cluster.domain
@@ -223,7 +222,7 @@ class ControlPlane:
         except ApiError as error:
             self._paced(error.trouble)
             if trigger is not None and not self._is_as_good_as_off(error):
-                self._hear(trigger, Reading(Source.RDS_API, began, error=error.kind), began_ns)
+                self._hear(trigger, Reading(Source.RDS_API, began, error=error.kind), began)
             raise
         self._paced(None)
         self._opinion = Opinion(description, began)
@@ -232,7 +231,7 @@ class ControlPlane:
         if self._cluster.awaits_name:
             self._name(description.identifier)
         self._bind(description, (description.endpoint, description.reader_endpoint))
-        self._hear(trigger or Trigger(Context()), said, began_ns)
+        self._hear(trigger or Trigger(Context()), said, began)
         if began - self._endpoints_at >= self._context.config.settings.refresh_window:
             self._endpoints_at = began
             custom = api.custom_endpoints(description)
@@ -246,7 +245,7 @@ class ControlPlane:
             self._context.tracker.rename(cluster, label)
         cluster.awaits_name = False
 
-    def _hear(self, trigger: Trigger, reading: Reading, began: int) -> None:
+    def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:
         if not self._stopped:
             self._heard(trigger, reading, began)
 

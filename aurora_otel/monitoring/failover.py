@@ -13,6 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanContext
 
+from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.groups import Outcome
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source
@@ -26,23 +27,6 @@ from aurora_otel.tracking.tracker import Invalidation
 
 # After these, nobody answers any more.
 _SILENT = frozenset({Symptom.CONNECTION_LOST, Symptom.HUNG_UP, Symptom.STUCK})
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a failover is traced back to.
-
-    Attributes:
-        symptom: what was seen first.
-        at: when, in seconds of the monotonic clock.
-        at_ns: when, in nanoseconds since the epoch.
-        context: of the call that saw it.
-    """
-
-    symptom: Symptom
-    at: float
-    at_ns: int
-    context: Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +48,17 @@ class FailoverHandler:
     """Acts on the readings of one cluster's topology.
 
     Attributes:
-        origin: the first symptom since the last verdict.
         reported: the last failover.
     """
 
     def __init__(self, cluster: Cluster, context: AgentContext) -> None:
-        self.origin: Origin | None = None
         self.reported: ReportedFailover | None = None
         self._cluster = cluster
         self._context = context
         # Readings come on several threads of ours; of two that saw one change, one is the first.
         self._judging = threading.Lock()
 
-    def apply(self, reading: Reading, refresh: Origin) -> bool:
+    def apply(self, reading: Reading, refresh: FirstSymptom) -> bool:
         """Apply a reading; return whether it brought another writer.
 
         Args:
@@ -86,36 +68,35 @@ class FailoverHandler:
         span = self._report_refresh(reading, refresh)
         if reading.verdict is None:
             return False
-        decided = time.time_ns()
+        decided_at = self._context.clock()
         with self._judging:
             ruling = self._cluster.detector.judge(reading.verdict)
         if ruling is None:
             return False
-        origin = (ruling.first_symptom and self.origin) or refresh
-        invalidations = self._clean_up(reading.verdict.began, origin.symptom)
-        ended = time.time_ns()
+        origin = ruling.first_symptom or refresh
+        invalidations = self._clean_up(reading.verdict.began, origin.kind)
+        ended_at = self._context.clock()
+        began, decided, ended = self._timestamps(origin.at, decided_at, ended_at)
         if ruling.old_writer is None:
             if invalidations:
                 self._report_stale(reading.verdict.writer, invalidations, decided, ended)
             return False
-        self._cluster.failovers[origin.symptom] += 1
+        self._cluster.failovers[origin.kind] += 1
         self._cluster.detector.cleaned_up()
         self._cluster.calm(self._context.clock())
         attributes = {
             **self._cluster.attributes,
-            names.SYMPTOM: origin.symptom.value,
+            names.SYMPTOM: origin.kind.value,
             names.OLD_WRITER: ruling.old_writer,
             names.NEW_WRITER: reading.verdict.writer,
             names.INVALIDATED: len(invalidations),
         }
-        self._measure(origin, decided, ended)
-        story = FailoverStory(attributes, origin.context, origin.at_ns, decided, ended, span)
+        self._measure(origin, decided_at, ended_at)
+        story = FailoverStory(attributes, origin.context, began, decided, ended, span)
         context = self._context.config.spans.failover(story, invalidations)
         log.failover(attributes, _outcomes(invalidations), context)
         about = (*self._cluster.attributes, names.OLD_WRITER, names.NEW_WRITER)
-        self.reported = ReportedFailover(
-            context, origin.at_ns, {name: attributes[name] for name in about}
-        )
+        self.reported = ReportedFailover(context, began, {name: attributes[name] for name in about})
         return True
 
     def _clean_up(self, began: float, symptom: Symptom) -> list[Invalidation]:
@@ -130,7 +111,7 @@ class FailoverHandler:
             (*each, outcome) for each, outcome in zip(claimed, outcomes, strict=True)
         )
 
-    def _report_refresh(self, reading: Reading, refresh: Origin) -> SpanContext:
+    def _report_refresh(self, reading: Reading, refresh: FirstSymptom) -> SpanContext:
         measured: dict[str, Any] = {
             **self._cluster.attributes,
             names.TOPOLOGY_SOURCE: reading.source.value,
@@ -141,8 +122,9 @@ class FailoverHandler:
         if reading.source is Source.SQL or reading.verdict or reading.error:
             seconds = self._context.clock() - reading.began
             self._context.config.instruments.record(names.REFRESH, seconds, measured)
+        (began,) = self._timestamps(refresh.at)
         return self._context.config.spans.refresh_topology(
-            refresh.context, refresh.at_ns, reading, self._cluster.attributes
+            refresh.context, began, reading, self._cluster.attributes
         )
 
     def _report_stale(
@@ -158,12 +140,20 @@ class FailoverHandler:
             _outcomes(invalidations),
         )
 
-    def _measure(self, origin: Origin, decided: int, ended: int) -> None:
+    def _timestamps(self, *moments: float) -> list[int]:
+        """Return moments of the monotonic clock in nanoseconds since the epoch, for spans.
+
+        Counted back from the present: the wall clock may have been set meanwhile.
+        """
+        now, now_ns = self._context.clock(), time.time_ns()
+        return [now_ns - round((now - moment) * 1e9) for moment in moments]
+
+    def _measure(self, origin: FirstSymptom, decided: float, ended: float) -> None:
         record = self._context.config.instruments.record
         measured: dict[str, Any] = dict(self._cluster.attributes)
-        record(names.CLEANUP, (ended - decided) / 1e9, measured)
-        measured[names.SYMPTOM] = origin.symptom.value
-        record(names.DETECTION, (decided - origin.at_ns) / 1e9, measured)
+        record(names.CLEANUP, ended - decided, measured)
+        measured[names.SYMPTOM] = origin.kind.value
+        record(names.DETECTION, decided - origin.at, measured)
 
 
 def _outcomes(invalidations: Sequence[Invalidation]) -> Counter[str]:

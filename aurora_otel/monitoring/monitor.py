@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from dataclasses import replace
 
 from opentelemetry import context as otel_context
@@ -14,6 +13,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.walk import Target, Walk
+from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source
@@ -21,7 +21,7 @@ from aurora_otel.monitoring.access import Access, ClusterAccess
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
-from aurora_otel.monitoring.failover import FailoverHandler, Origin
+from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.tracking.cluster import Cluster
@@ -98,8 +98,7 @@ class ClusterMonitor:
         """
         now = self._context.clock()
         context = otel_context.get_current() if wait else Context()
-        if self._cluster.detector.symptom(kind, now):
-            self._failover.origin = Origin(kind, now, time.time_ns(), context)
+        self._cluster.detector.symptom(kind, now, context)
         self._cluster.alert = True
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
         self._worker.ask(Trigger(context, suspect, hint), budget)
@@ -141,7 +140,7 @@ class ClusterMonitor:
         On a thread of ours, and not that of the looks, which may hang on an instance: a signal
         handler that raises in the application's thread must not part a claim from its outcome.
         """
-        trigger, began, acted = Trigger(otel_context.get_current()), time.time_ns(), Gate()
+        trigger, began, acted = Trigger(otel_context.get_current()), self._context.clock(), Gate()
 
         def act() -> None:
             try:
@@ -160,9 +159,9 @@ class ClusterMonitor:
         """
         self._merged_into = merged_into
         cluster, now = self._cluster, self._context.clock()
-        origin, ours = self._failover.origin, cluster.detector.writer
+        first, ours = cluster.detector.first_symptom, cluster.detector.writer
         if cluster.detector.window_open(now) or ours not in (None, merged_into.writer):
-            kind = origin.symptom if origin else Symptom.TOPOLOGY
+            kind = first.kind if first else Symptom.TOPOLOGY
             merged_into.symptom(kind, suspect=None, wait=False)
         cluster.detector.close_window()
         cluster.calm(now)
@@ -187,19 +186,19 @@ class ClusterMonitor:
     # One look, on a thread of ours.
 
     def _refresh(self, trigger: Trigger) -> RefreshOutcome:
-        began, began_ns = self._context.clock(), time.time_ns()
+        began = self._context.clock()
         outcome = RefreshOutcome(began, confirmed=False, changed=False)
         # The thread may have inherited the context of the request that it was started in.
         token = otel_context.attach(Context())
         try:
             shield = self._context.config.shield
-            outcome = shield.run("look at the topology", self._read, trigger, began_ns) or outcome
+            outcome = shield.run("look at the topology", self._read, trigger, began) or outcome
         finally:
             otel_context.detach(token)
             self._cluster.detector.refreshed(self._context.clock(), confirmed=outcome.confirmed)
         return outcome
 
-    def _read(self, trigger: Trigger, began: int) -> RefreshOutcome:
+    def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
         with suppress_instrumentation():
             reading = self._walk.read(
                 self._targets(trigger),
@@ -215,7 +214,7 @@ class ClusterMonitor:
                 self._api.consult(trigger, self.access.endpoint)
             return outcome
 
-    def _hear(self, trigger: Trigger, reading: Reading, began: int) -> None:
+    def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:
         """Act on what the RDS API said: look whether the writer that it names is one."""
         self._act(trigger, reading, began)
         if self._cluster.has_topology and reading.named not in (
@@ -269,7 +268,7 @@ class ClusterMonitor:
         if not self._cluster.detector.window_open(self._context.clock()):
             self._walk.close()
 
-    def _act(self, trigger: Trigger, reading: Reading, began: int) -> RefreshOutcome:
+    def _act(self, trigger: Trigger, reading: Reading, began: float) -> RefreshOutcome:
         if self._merged_into is not None:
             return self._merged_into._act(trigger, reading, began)  # noqa: SLF001 - of the same class
         self._context.tracker.part_all(self._context.clusters.parted)
@@ -284,9 +283,7 @@ class ClusterMonitor:
         if reading.verdict is not None:
             self._api.judged(reading.verdict)
         looked_for = Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY
-        changed = self._failover.apply(
-            reading, Origin(looked_for, reading.began, began, trigger.context)
-        )
+        changed = self._failover.apply(reading, FirstSymptom(looked_for, began, trigger.context))
         if changed and self._failover.reported and self.access:
             self._events.follow(self._failover.reported, self.access.endpoint)
             self._api.compare(self.access.endpoint)

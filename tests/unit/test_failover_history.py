@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from opentelemetry.context import Context
 
+from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import Outcome
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source, Verdict
 from aurora_otel.monitoring.context import AgentContext
-from aurora_otel.monitoring.failover import FailoverHandler, Origin
+from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.settings import Settings
 from aurora_otel.tracking.tracker import Tracker
 from tests.support.tracks import Connection, is_balanced, new_cluster, opened
@@ -82,11 +83,10 @@ class Readings(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(list(Symptom)))
     def see_a_symptom(self, kind):
         self.now += 1
-        if self.cluster.detector.symptom(kind, self.now):
-            self.handler.origin = Origin(kind, self.now, 0, Context())
+        self.cluster.detector.symptom(kind, self.now, Context())
 
     def look(self):
-        return Origin(Symptom.TOPOLOGY, self.now, 0, Context())
+        return FirstSymptom(Symptom.TOPOLOGY, self.now, Context())
 
     @rule(named=instances | st.none())
     def read_a_view_that_nobody_confirms(self, named):

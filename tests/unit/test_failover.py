@@ -1,0 +1,104 @@
+"""A failover is reported with its own first symptom, and lasts what the monotonic clock says."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+from opentelemetry.context import Context, set_value
+
+from aurora_otel.model.detector import FirstSymptom
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Reading, Source, Verdict
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.failover import FailoverHandler
+from aurora_otel.settings import Settings
+from aurora_otel.telemetry import names
+from aurora_otel.tracking.tracker import Tracker
+from tests.support.tracks import new_cluster
+
+HOUR = 3600.0
+MEMBERS = ("a", "b", "c")
+
+
+class Reported:
+    """Keeps what is reported of failovers."""
+
+    def __init__(self):
+        self.failovers = []
+        self.measured = {}
+
+    def refresh_topology(self, *_):
+        return None
+
+    def failover(self, story, _):
+        self.failovers.append(story)
+        return Context()
+
+    def record(self, metric, value, _):
+        self.measured[metric] = value
+
+
+class Handler:
+    """The handler of a cluster whose writer is `a`, by a clock that the test sets."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.reported = Reported()
+        config = SimpleNamespace(
+            settings=Settings.resolve({}, {}), spans=self.reported, instruments=self.reported
+        )
+        self.cluster = new_cluster()
+        context = AgentContext(config, Tracker(), None, lambda: self.now)
+        self.handler = FailoverHandler(self.cluster, context)
+
+    def read(self, writer):
+        began = self.now
+        self.now += 0.5
+        verdict = Verdict(writer, MEMBERS, began)
+        reading = Reading(Source.SQL, began, writer, MEMBERS, verdict)
+        self.handler.apply(reading, FirstSymptom(Symptom.TOPOLOGY, began, Context()))
+
+    @property
+    def failover(self):
+        return self.reported.failovers[-1]
+
+
+@pytest.fixture
+def handler():
+    return Handler()
+
+
+def test_a_failover_has_the_symptom_that_the_detector_took_note_of(handler):
+    detector = handler.cluster.detector
+    detector.symptom(Symptom.CONNECTION_LOST, handler.now, set_value("call", 1, Context()))
+    handler.read("b")
+    handler.now += HOUR
+    # Noted, and not a step further: a verdict of another thread's refresh comes in between.
+    detector.symptom(Symptom.READ_ONLY, handler.now, set_value("call", 2, Context()))
+    handler.read("a")
+    assert handler.failover.attributes[names.SYMPTOM] == "read_only"
+    assert handler.failover.context == {"call": 2}
+    assert (handler.failover.ended - handler.failover.began) / 1e9 == pytest.approx(0.5, abs=1e-3)
+    assert handler.reported.measured[names.DETECTION] == pytest.approx(0.5)
+
+
+def test_a_failover_without_a_symptom_is_traced_to_its_own_refresh(handler):
+    handler.cluster.detector.symptom(Symptom.READ_ONLY, handler.now, Context())
+    handler.read("b")
+    handler.now += HOUR
+    handler.read("a")
+    assert handler.failover.attributes[names.SYMPTOM] == "topology"
+    assert handler.reported.measured[names.DETECTION] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+def test_a_wall_clock_that_is_set_meanwhile_changes_no_duration(handler, monkeypatch, jump):
+    real = time.time_ns
+    handler.cluster.detector.symptom(Symptom.READ_ONLY, handler.now, Context())
+    monkeypatch.setattr(time, "time_ns", lambda: real() + round(jump * 1e9))
+    handler.read("b")
+    assert handler.reported.measured[names.DETECTION] == pytest.approx(0.5)
+    assert handler.reported.measured[names.CLEANUP] == 0.0
+    failover = handler.failover
+    assert failover.began < failover.decided <= failover.ended
+    assert (failover.ended - failover.began) / 1e9 == pytest.approx(0.5, abs=1e-3)
