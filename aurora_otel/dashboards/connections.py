@@ -83,7 +83,7 @@ def _open() -> Panel:
     about = _small(
         "Open connections",
         "All that are tracked. Compare it with the instances' max_connections; if it only ever "
-        "grows, look at the leaks below.",
+        "grows, see the leaks below.",
     )
     return number(about, Query(sum_by("", SHOWN.of(names.COUNT)), "open"))
 
@@ -91,7 +91,7 @@ def _open() -> Panel:
 def _with_role(role: Role, title: str, colour: str) -> Panel:
     texts = {
         Role.WRITER: "Connections to an instance that is the writer now. None at all: the services "
-        "cannot write, look at the failover dashboard.",
+        "cannot write, see the failover dashboard.",
         Role.READER: "Connections to instances that are readers now. None at all, though a service "
         "uses the reader endpoint: all of its readers are gone.",
         Role.UNKNOWN: "Connections whose instance or role is not known: through a pooler or proxy, "
@@ -217,7 +217,7 @@ def _closes() -> Panel:
         About(
             "Closed by the application",
             "Connections closed per second, by service, without those that had been invalidated. "
-            "Far below the opens: look at the prunes and leaks.",
+            "Far below the opens: see the prunes and leaks.",
             PER_SECOND,
             NO_AGENT,
         ),
@@ -249,7 +249,7 @@ def _prunes() -> Panel:
             "Pruned, by reason",
             "Connections dropped that the application had not closed. *garbage_collected* are "
             "leaks: close them in the code. *hung_up* by the server: a restart, an idle timeout, "
-            "or somebody's pg_terminate_backend. *closed* below the driver's own interface.",
+            "an administrator's pg_terminate_backend. *closed* below the driver's own interface.",
             COUNT,
             NO_AGENT,
             width=6,
@@ -299,7 +299,7 @@ def _invalidations() -> Panel:
         About(
             "Invalidated, by cause",
             "Stale connections that were taken out of use. *writer_changed* belongs to a failover; "
-            "*misrouted* to DNS that is behind; *write_refused* to writes on a name that tells "
+            "*misrouted* to DNS that is behind; *write_refused* to writes on a name that shows "
             "nothing: list it in WRITER_ENDPOINTS.",
             COUNT,
             NO_AGENT,

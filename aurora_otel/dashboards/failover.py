@@ -2,7 +2,7 @@
 
 From top to bottom it answers, in this order: is a failover going on, which instance is the writer,
 how many connections still point to the wrong place, in which services, is it over; then how fast it
-went, what was invalidated, and how the looks at the topology fared.
+went, what was invalidated, and how the refreshes of the topology went.
 """
 
 from __future__ import annotations
@@ -55,8 +55,12 @@ def build() -> Dashboard:
                 ),
             ),
             Row(
-                "Looks at the topology",
-                (failover_course.looks(), failover_course.durations(), failover_course.failing()),
+                "Refreshes of the topology",
+                (
+                    failover_course.refreshes(),
+                    failover_course.durations(),
+                    failover_course.failing(),
+                ),
             ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Panels about a failover, second half: how fast it went, what was invalidated, how looks fared."""
+"""Panels about a failover, second half: its duration, what was invalidated, the refreshes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def detection() -> Panel:
             "Detection",
             "From the first symptom to the confirmed topology, over all failovers that the "
             "processes have measured since they started. Seconds are Aurora's own: until the "
-            "topology names the new writer, nobody can know. Much more: look at *Failing looks*.",
+            "topology names the new writer, no process knows. Much more: see *Failing refreshes*.",
             SECONDS,
             _NO_FAILOVER,
             _SLOW,
@@ -84,7 +84,7 @@ def symptoms() -> Panel:
         About(
             "Processes that noticed, by first symptom",
             "How processes found out. *stuck* means that calls hung: set connect_timeout and TCP "
-            "keepalives. *topology* means that a look showed it before any call failed.",
+            "keepalives. *topology* means that a refresh showed it before any call failed.",
             COUNT,
             "No Aurora cluster is known",
             width=12,
@@ -98,15 +98,15 @@ def symptoms() -> Panel:
 
 
 def control_plane() -> Panel:
-    """What RDS itself tells, beside the clients."""
+    """What RDS itself reports, beside the clients."""
     kind = label(names.EVENT_KIND)
     return lines(
         About(
-            "What RDS tells",
+            "Events from RDS",
             "RDS's own events about failovers, where services may ask its API. *started* and "
-            "*completed* stand beside what the processes noticed; without any, RDS lags or nobody "
-            "may ask it. *failed* and *reverted*: see the RDS console. *disagreements*: it still "
-            "named the old writer, which is its lag.",
+            "*completed* stand beside what the processes noticed; without any, RDS lags or no "
+            "service may ask it. *failed* and *reverted*: see the RDS console. *disagreements*: it "
+            "still named the old writer, which is its lag.",
             COUNT,
             "No service asks the RDS API: set RDS_API=on",
             width=12,
@@ -131,7 +131,7 @@ def by_service() -> Panel:
             "Invalidated connections by service",
             "Connections whose socket was shut down: their owners reconnect. Expect a peak at each "
             "failover, as high as the service's pools. At other times: DNS led connections to a "
-            "reader, look at the misroutes.",
+            "reader, see the misroutes.",
             COUNT,
             NO_AGENT,
         ),
@@ -177,17 +177,17 @@ def not_closed() -> Panel:
     )
 
 
-def looks() -> Panel:
+def refreshes() -> Panel:
     """How often, and with what error."""
     source, error = label(names.TOPOLOGY_SOURCE), label(ERROR_TYPE)
     return lines(
         About(
-            "Looks by source and error",
-            "Looks at the topology; without an error they were answered. Some fail while a "
+            "Refreshes by source and error",
+            "Refreshes of the topology; without an error they were answered. Some fail while a "
             "failover lasts. If they go on failing, the error's type says why: a login that no "
             "longer works, a network without a way to the instances, a missing privilege.",
             COUNT,
-            "Nobody has looked at the topology yet",
+            "The topology has not been refreshed yet",
         ),
         Query(
             sum_by(f"{source}, {error}", SHOWN.measured(names.REFRESH, RATE)),
@@ -198,14 +198,14 @@ def looks() -> Panel:
 
 
 def durations() -> Panel:
-    """How long a look takes."""
+    """How long a refresh takes."""
     return lines(
         About(
-            "Duration of a look",
-            "Over all looks since the processes started. About REFRESH_TIMEOUT means that an "
-            "instance does not answer: expected for a dead one, else look at the security groups.",
+            "Duration of a refresh",
+            "Over all refreshes since the processes started. About REFRESH_TIMEOUT means that an "
+            "instance does not answer: expected for a dead one, else check the security groups.",
             SECONDS,
-            "Nobody has looked at the topology yet",
+            "The topology has not been refreshed yet",
             _SLOW,
         ),
         *_quantiles(names.REFRESH),
@@ -213,17 +213,17 @@ def durations() -> Panel:
 
 
 def failing() -> Panel:
-    """How many looks brought nothing."""
+    """How many refreshes confirmed no writer."""
     everything = SHOWN.measured(names.REFRESH, RANGE)
     failed = SHOWN.measured(names.REFRESH, RANGE, f'{label(ERROR_TYPE)}!=""')
     return number(
         About(
-            "Failing looks",
-            "Share of the looks within the shown time that brought no confirmed topology. While "
+            "Failing refreshes",
+            "Share of the refreshes within the shown time that confirmed no topology. While "
             "this is 100 %, no failover can be cleaned up: follow the runbook of the alert "
             "AuroraTopologyRefreshFailing.",
             SHARE,
-            "Nobody has looked at the topology yet",
+            "The topology has not been refreshed yet",
             ((None, GREEN), (0.5, YELLOW), (0.95, RED)),
         ),
         Query(

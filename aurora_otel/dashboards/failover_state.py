@@ -44,7 +44,7 @@ def state() -> Panel:
             "Is a failover going on?",
             "What all processes report now. *Cleaned up*: the writer has changed within the last "
             "minutes, and nothing points to the wrong instance any more: watch the writes. "
-            "*Connections left*: look below in which services; if it lasts, follow the runbook of "
+            "*Connections left*: see below in which services; if it lasts, follow the runbook of "
             "the alert AuroraStaleConnections or AuroraFailoverWithoutCleanup.",
             COUNT,
             NO_AGENT,
@@ -69,7 +69,7 @@ def writer() -> Panel:
             "The instance that processes take for the writer: those that have learnt something "
             "within their refresh window, else what is known from open connections. Two instances "
             "of a cluster mean that some have not noticed yet: a process finds out with its next "
-            "write. If both stay, look at *Writer by instance*.",
+            "write. If both stay, see *Writer by instance*.",
             COUNT,
             "No process knows a writer",
             width=6,
@@ -122,7 +122,7 @@ def failovers() -> Panel:
         About(
             "Failovers",
             "Changes of the writer within the shown time, as the maximum over processes, since "
-            "each counts the same one. More than you know of: look at the cluster's events.",
+            "each counts the same one. More than you know of: see the cluster's events.",
             COUNT,
             "No Aurora cluster is known",
             ((None, GREEN), (0.5, YELLOW)),
@@ -197,9 +197,9 @@ def writers() -> Panel:
             "Writer by instance",
             "What processes have learnt within their refresh window. *Disagree*: some have noticed "
             "the failover and others have not, which ends when they use a connection or their "
-            "window closes. Gaps: nobody had a reason to look.",
+            "window closes. Gaps: no process had a reason to refresh it.",
             "none",
-            "Nobody has looked at the topology in the shown time",
+            "The topology was not refreshed in the shown time",
             ((None, GREEN),),
             width=12,
         ),
@@ -221,7 +221,7 @@ def moves() -> Panel:
         About(
             "Open connections by instance",
             "Connections leave the old writer and come back on the new one. If the new writer gets "
-            "none, look at the service's errors: it may not reconnect.",
+            "none, see the service's errors: it may not reconnect.",
             COUNT,
             NO_AGENT,
             width=12,

@@ -1,4 +1,4 @@
-"""How a panel looks: every kind that the dashboards use, with all that each must say.
+"""The kinds of panels: every kind that the dashboards use, with all that each must say.
 
 A panel has a title, a description that says what to do about it, a unit, thresholds, and a text for
 when there is nothing to show. Colour is never the only sign: values, names and texts say the same.

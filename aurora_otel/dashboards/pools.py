@@ -37,7 +37,7 @@ def _states() -> Panel:
     return lines(
         About(
             "Connections by state",
-            "Idle and used connections of all pools. Never idle: the pools are too small, look at "
+            "Idle and used connections of all pools. Never idle: the pools are too small, see "
             "the waits. Mostly idle: they are larger than they need to be.",
             COUNT,
             _NO_POOL,

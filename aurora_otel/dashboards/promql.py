@@ -1,6 +1,6 @@
 """PromQL over the telemetry, in terms of its definitions: no name is written out here.
 
-A `Scope` says which series are looked at: what a dashboard's variables choose, or the whole fleet.
+A `Scope` says which series are shown: what a dashboard's variables choose, or the whole fleet.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def max_by(labels: str, vector: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which series are looked at.
+    """Which series are shown.
 
     Attributes:
         process: matchers of service and process.

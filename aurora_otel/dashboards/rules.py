@@ -54,7 +54,7 @@ class Alert:
         name: also the heading of its runbook.
         expr: fires for every series that this returns.
         lasting: for how long before it fires.
-        severity: `critical`: somebody gets up; `warning`: somebody looks the next day.
+        severity: `critical`: an engineer is woken up; `warning`: it can wait until the next day.
         summary: what is wrong, in one sentence that needs no thinking.
         description: what follows from it, and what to do first.
     """
@@ -102,8 +102,8 @@ _FAILOVERS = Recording(
 RECORDINGS = (_OPEN, _STALE, _FAILOVERS, _REPORTING)
 
 
-def _looks(matches: str) -> str:
-    """Return the looks whose error `=` or `!=` none."""
+def _refreshes(matches: str) -> str:
+    """Return the refreshes whose error `=` or `!=` none."""
     measured = FLEET.measured(names.REFRESH, "15m", f'{label(ERROR_TYPE)}{matches}""')
     return sum_by(f"{JOB}, {CLUSTER}", measured)
 
@@ -111,7 +111,7 @@ def _looks(matches: str) -> str:
 _LEAKED = FLEET.increase(
     names.PRUNES, "1h", is_(names.PRUNE_REASON, PruneReason.GARBAGE_COLLECTED.value)
 )
-# A process that is there: Prometheus scrapes it, or the Collector tells of its resource.
+# A process that is there: Prometheus scrapes it, or the Collector reports its resource.
 _ALIVE = "(up == 1 or target_info)"
 
 ALERTS = (
@@ -138,13 +138,13 @@ ALERTS = (
     ),
     Alert(
         "AuroraTopologyRefreshFailing",
-        f"{_looks('!=')} > 2\nunless on ({JOB}, {CLUSTER})\n{_looks('=')} > 0",
+        f"{_refreshes('!=')} > 2\nunless on ({JOB}, {CLUSTER})\n{_refreshes('=')} > 0",
         "5m",
         CRITICAL,
         f"{_JOB} can no longer read the topology of {_CLUSTER}: a failover now would not be "
         "cleaned up.",
-        "Every look of the last 15 minutes failed. The panel 'Looks by source and error' of the "
-        "dashboard 'Aurora failover' names the type of the error.",
+        "Every refresh of the last 15 minutes failed. The panel 'Refreshes by source and error' of "
+        "the dashboard 'Aurora failover' names the type of the error.",
     ),
     Alert(
         "AuroraConnectionsLeaked",
@@ -171,7 +171,7 @@ ALERTS = (
         "5m",
         WARNING,
         f"{_INSTANCE} of {_JOB} runs, but its aurora-otel agent has stopped reporting.",
-        "Nobody sees its connections now, and perhaps nobody cleans them up after a failover.",
+        "Its connections are not visible now, and may not be cleaned up after a failover.",
     ),
     Alert(
         "AuroraAgentMissing",

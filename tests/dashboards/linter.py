@@ -199,7 +199,7 @@ def panel_advice_rule(dashboard):
 
 
 def failovers_are_a_maximum_rule(dashboard):
-    """Of our own: every process counts the same failover, so nobody adds processes up.
+    """Our own: every process counts the same failover, so processes are never added up.
 
     A sum that keeps the processes apart is fine, and so is one over processes by symptom.
     """

@@ -144,7 +144,7 @@ def test_leaks_and_misroutes(run, figure, shown):
     }
 
 
-@pytest.mark.parametrize("title", ["Detection", "Clean-up", "Duration of a look"])
+@pytest.mark.parametrize("title", ["Detection", "Clean-up", "Duration of a refresh"])
 def test_quantiles_are_numbers_that_grow(run, title):
     quantiles = [
         run.prometheus.number(substitute(one.text), run.end)
@@ -162,7 +162,7 @@ def test_every_failover_was_measured(run):
 
 
 def test_failing_looks_are_a_share(figure):
-    assert 0 <= figure(FAILOVER, "Failing looks") < 1
+    assert 0 <= figure(FAILOVER, "Failing refreshes") < 1
 
 
 def test_failovers_are_annotated_when_they_happen_and_not_before(run):
