@@ -225,6 +225,15 @@ class Cluster:
         """
         return self._running.servers.server(instance).sessions(application_name)
 
+    def set_read_only(self, instance: str, *, on: bool) -> None:
+        """Make an instance refuse writes by its own setting, or end that; its sessions stay.
+
+        It goes on saying that it is no reader, as the old primary does after a blue/green
+        switchover. It is the writer, or was demoted in place.
+        """
+        with self._lock:
+            self._running.servers.set_read_only(instance, on=on)
+
     def set_view(self, instance: str, rows: Sequence[Member] | None) -> None:
         """Make an instance show these rows, whatever they say; None brings the truth back."""
         with self._lock:

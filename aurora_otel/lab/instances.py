@@ -42,6 +42,7 @@ class Instances:
         self.writer = next(iter(servers))
         self._hung: set[str] = set()
         self._demoted: set[str] = set()
+        self._read_only: set[str] = set()
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -119,13 +120,32 @@ class Instances:
         if kind is Failover.SWITCHOVER:
             self._demoted.add(old)
             self._servers[old].demote()
+            self._read_only.discard(old)
             refused = time.monotonic()
         self._attach(others)
         return Switch(kind, old, new, began, published, refused)
 
+    def set_read_only(self, instance: str, *, on: bool) -> None:
+        """Make a writer, or one demoted in place, refuse writes by its own setting, or end that.
+
+        Raises:
+            LabError: it is a reader.
+        """
+        server = self.server(instance)
+        if instance != self.writer and not self.demoted(instance):
+            raise LabError(f"{instance} is a reader, which refuses writes anyway")
+        if on:
+            server.forbid_writes()
+            self._read_only.add(instance)
+        else:
+            restore = server.demote if self.demoted(instance) else server.allow_writes
+            restore()
+            self._read_only.discard(instance)
+
     def renew(self, instance: str) -> None:
         """Make an instance a reader with a fresh copy of the writer's data."""
         self._servers[instance].clone(self._servers[self.writer])
+        self._read_only.discard(instance)
         self._demoted.discard(instance)
         self._hung.discard(instance)
         self._attach([instance])
@@ -136,7 +156,9 @@ class Instances:
         self.renew(instance)
 
     def repair(self) -> None:
-        """Bring every instance up, as a real reader of the writer."""
+        """Bring every instance up, as a real reader of the writer, which accepts writes."""
+        if self.writer in self._read_only:
+            self.set_read_only(self.writer, on=False)
         for instance in self._servers:
             if instance != self.writer and (self.demoted(instance) or not self.live(instance)):
                 self.renew(instance)

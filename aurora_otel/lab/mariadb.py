@@ -45,6 +45,11 @@ class MariaDBServer(LocalServer):
         """The empty database that every server starts from."""
         return self._directory / "empty"
 
+    @property
+    def _no_reader(self) -> Path:
+        """A file that is there while `read_only` does not make it a reader."""
+        return self._directory / f"{self.identifier}.no_reader"
+
     def create(self) -> None:
         """Make a new, empty writer with its accounts, and starts it."""
         self._bootstrap()
@@ -109,11 +114,23 @@ class MariaDBServer(LocalServer):
             session.run("STOP SLAVE IO_THREAD")
             received = str(self._replication().get("Gtid_IO_Pos", ""))
             self._replay(received)
-            session.run("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0")
+            session.run("STOP SLAVE; RESET SLAVE ALL")
+        self.allow_writes()
 
     def demote(self) -> None:
-        """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
+        """Refuse writes and say that it is a reader, in sessions old and new; they stay."""
+        self._no_reader.unlink(missing_ok=True)
         self._ask("SET GLOBAL read_only = 1")
+
+    def forbid_writes(self) -> None:
+        """Refuse writes by its own setting, and say that it is no reader; sessions stay."""
+        self._daemon.write(self._no_reader, "no reader", mode=0o644)
+        self._ask("SET GLOBAL read_only = 1")
+
+    def allow_writes(self) -> None:
+        """Accept writes again; sessions stay."""
+        self._ask("SET GLOBAL read_only = 0")
+        self._no_reader.unlink(missing_ok=True)
 
     def shut_down(self) -> None:
         """End it in order: sessions are notified."""
@@ -179,6 +196,7 @@ class MariaDBServer(LocalServer):
 
     def _start(self, *, read_only: bool) -> None:
         """Start it with the empty database."""
+        self._no_reader.unlink(missing_ok=True)
         shutil.rmtree(self._data, ignore_errors=True)
         shutil.copytree(self._empty, self._data)
         for path in (self._data, *self._data.rglob("*")):

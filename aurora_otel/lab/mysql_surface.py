@@ -6,6 +6,9 @@ place of Aurora's in each statement that passes: any SQL around them goes on to 
 not, and everything else in it (`CONNECTION_ID()`, for one) is answered by the server itself. At its
 own address, a server is a plain MariaDB that refuses all of it.
 
+A server with `read_only` is a reader, unless a file `<identifier>.no_reader` says otherwise: then
+it is a writer whose own parameter refuses writes.
+
 `replica_host_status` has the columns that AWS documents. Its rows come from a file,
 `<identifier>.view`: replicas are copies of the writer, and yet each must show a view of its own.
 """
@@ -36,7 +39,8 @@ CREATE FUNCTION aurora.server_id() RETURNS varchar(63) CHARSET utf8mb4 NO SQL
     RETURN @@global.report_host;
 
 CREATE FUNCTION aurora.is_reader() RETURNS boolean NO SQL
-    RETURN @@global.read_only;
+    RETURN @@global.read_only AND LOAD_FILE(
+        CONCAT(@@global.secure_file_priv, @@global.report_host, '.no_reader')) IS NULL;
 
 CREATE FUNCTION aurora.seen() RETURNS longtext CHARSET utf8mb4 NO SQL
     RETURN LOAD_FILE(CONCAT(@@global.secure_file_priv, @@global.report_host, '.view'));
@@ -52,13 +56,13 @@ FROM JSON_TABLE(aurora.seen(), '$[*]' COLUMNS (
 {_VARIABLES_VIEW % {"scope": "global"}};
 {_VARIABLES_VIEW % {"scope": "session"}};
 
-GRANT SELECT ON aurora.* TO PUBLIC;
+GRANT SELECT, EXECUTE ON aurora.* TO PUBLIC;
 """  # noqa: S608 -- as above
 
 _VARIABLES = {
     "aurora_version": f"'{VERSION}'",
     "aurora_server_id": "@@global.report_host",
-    "innodb_read_only": "@@global.read_only",
+    "innodb_read_only": "aurora.is_reader()",
 }
 
 # What is quoted or a comment comes first, and stays as it is.

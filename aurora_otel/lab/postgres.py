@@ -121,18 +121,29 @@ class PostgresServer(LocalServer):
         self._configure()
 
     def demote(self) -> None:
-        """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
-        self._configure(
-            **{aurora_sql.DEMOTED: "on", "default_transaction_read_only": "on"},
-        )
+        """Refuse writes and say that it is a reader, in sessions old and new; they stay."""
+        self._set(read_only=True, reader=True)
+
+    def forbid_writes(self) -> None:
+        """Refuse writes by its own setting, and say that it is no reader; sessions stay."""
+        self._set(read_only=True, reader=False)
+
+    def allow_writes(self) -> None:
+        """Accept writes again; sessions stay."""
+        self._set(read_only=False, reader=False)
+
+    def _set(self, *, read_only: bool, reader: bool) -> None:
+        state = {"default_transaction_read_only": "on"} if read_only else {}
+        self._configure(**state, **({aurora_sql.DEMOTED: "on"} if reader else {}))
         self._reload()
+        state_now = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')"
 
-        def demoted() -> bool:
-            return self.execute("SELECT pg_is_in_recovery()") == [(True,)]
+        def done() -> bool:
+            return self.execute(state_now) == [(reader, "on" if read_only else "off")]
 
-        # A session that starts demoted proves that the older ones have been notified: the
-        # postmaster signals them before it accepts another connection.
-        self._daemon.wait_until(demoted, "was not demoted")
+        # A session that starts so proves that the older ones have been notified: the postmaster
+        # signals them before it accepts another connection.
+        self._daemon.wait_until(done, "did not take its new settings")
 
     def kill(self) -> None:
         """End it like a power cut: no farewell on any connection."""

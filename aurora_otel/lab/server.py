@@ -49,7 +49,13 @@ class Server(Protocol):
         """Becomes a writer; returns when it accepts writes."""
 
     def demote(self) -> None:
-        """Refuses writes and says that it is a reader, in sessions old and new; they stay."""
+        """Refuse writes and say that it is a reader, in sessions old and new; they stay."""
+
+    def forbid_writes(self) -> None:
+        """Refuse writes by its own setting, and say that it is no reader; sessions stay."""
+
+    def allow_writes(self) -> None:
+        """Accept writes again; sessions stay."""
 
     def kill(self) -> None:
         """End it like a power cut: no farewell on any connection."""

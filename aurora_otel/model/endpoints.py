@@ -66,11 +66,13 @@ class Endpoint:
 
 
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Endpoints.html, and the
-# endpoint suffixes of the partitions in botocore's endpoints.json.
-_REGION = r"[a-z]{2}(?:-[a-z]+)+-\d+"
+# suffixes of the partitions in botocore's partitions.json. AWS's own drivers know `rds-fips` and
+# the suffixes `au` and `uk`, too.
+_REGION = r"[a-z]{2,4}(?:-[a-z]+)+-\d+"
 _SUFFIX = (
-    rf"(?:{_REGION}\.rds|rds\.{_REGION})"
-    r"\.(?:amazonaws\.com(?:\.cn)?|c2s\.ic\.gov|sc2s\.sgov\.gov)"
+    rf"(?:{_REGION}\.rds(?:-fips)?|rds(?:-fips)?\.{_REGION})\."
+    r"(?:amazonaws\.(?:com(?:\.cn)?|au|eu|uk)"
+    r"|c2s\.ic\.gov|csp\.hci\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk)"
 )
 _RDS = re.compile(
     r"(?P<name>[a-z0-9-]+)\."

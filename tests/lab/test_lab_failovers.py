@@ -233,3 +233,32 @@ def test_sessions_are_counted_by_application(cluster, connect):
     connect("writer")
     assert cluster.sessions(cluster.writer) == 2
     assert cluster.sessions(cluster.writer, application_name="mine") == 1
+
+
+def test_a_writer_can_be_read_only_by_its_own_setting_and_says_that_it_is_no_reader(
+    cluster, connect
+):
+    writer = cluster.writer
+    held = connect(writer)
+    held.run("CREATE TABLE IF NOT EXISTS forbidden (n int)")
+    cluster.set_read_only(writer, on=True)
+    for connection in (held, connect(writer)):
+        assert (instance(connection), role(connection)) == (writer, "writer")
+        assert _refused(connection, "forbidden")
+    cluster.heal()
+    for connection in (held, connect(writer)):
+        connection.run("INSERT INTO forbidden VALUES (1)")
+    held.run("DROP TABLE forbidden")
+
+
+def test_an_old_writer_can_be_read_only_by_its_own_setting_alone(cluster, connect):
+    old = cluster.failover(Failover.SWITCHOVER).old_writer
+    held = connect(old)
+    assert role(held) == "reader"
+    cluster.set_read_only(old, on=True)
+    assert (role(held), role(connect(old))) == ("writer", "writer")
+    cluster.set_read_only(old, on=False)
+    assert (role(held), role(connect(old))) == ("reader", "reader")
+    cluster.heal()
+    with pytest.raises(LabError, match="is a reader"):
+        cluster.set_read_only(old, on=True)

@@ -16,7 +16,7 @@ SHOW = "SELECT Variable_name, Value FROM aurora"
     ("asked", "put"),
     [
         ("SELECT @@aurora_server_id", "SELECT @@global.report_host"),
-        ("select @@GLOBAL.Innodb_Read_Only, 1", "select @@global.read_only, 1"),
+        ("select @@GLOBAL.Innodb_Read_Only, 1", "select aurora.is_reader(), 1"),
         ("SELECT @@`aurora_version`", f"SELECT '{VERSION}'"),
         ("SELECT AURORA_VERSION ()", f"SELECT '{VERSION}'"),
         (
@@ -82,7 +82,7 @@ def test_statements_are_found_however_the_bytes_are_cut(cuts, blob):
             packet(0, bytes([COM_QUERY]) + b"SELECT '%s'" % VERSION.encode()),
             packet(0, bytes([PING])),
             packet(0, bytes([PING]) + blob),
-            packet(0, bytes([COM_STMT_PREPARE]) + b"SELECT @@global.read_only"),
+            packet(0, bytes([COM_STMT_PREPARE]) + b"SELECT aurora.is_reader()"),
             packet(1, b"a file's @@aurora_version"),
             packet(0, bytes([COM_QUERY]) + b"SELECT 'caf\xe9 \xc3\xa9'"),
         ]

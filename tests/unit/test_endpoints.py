@@ -21,7 +21,15 @@ GOV_OLD = f"{HASH}.us-gov-east-1.rds.amazonaws.com"
 SECRET = f"{HASH}.rds.us-iso-east-1.c2s.ic.gov"
 SECRET_OLD = f"{HASH}.us-iso-west-1.rds.c2s.ic.gov"
 TOP_SECRET = f"{HASH}.rds.us-isob-east-1.sc2s.sgov.gov"
-DOMAINS = [EU, CHINA, CHINA_OLD, GOV, GOV_OLD, SECRET, SECRET_OLD, TOP_SECRET]
+SOVEREIGN = [
+    f"{HASH}.eusc-de-east-1.rds.amazonaws.eu",
+    f"{HASH}.ap-southeast-2.rds.amazonaws.au",
+    f"{HASH}.eu-west-2.rds.amazonaws.uk",
+    f"{HASH}.rds.eu-isoe-west-1.cloud.adc-e.uk",
+    f"{HASH}.rds.us-isof-south-1.csp.hci.ic.gov",
+]
+FIPS = [f"{HASH}.us-east-1.rds-fips.amazonaws.com", f"{HASH}.rds-fips.us-gov-east-1.amazonaws.com"]
+DOMAINS = [EU, CHINA, CHINA_OLD, GOV, GOV_OLD, SECRET, SECRET_OLD, TOP_SECRET, *SOVEREIGN, *FIPS]
 
 KINDS = [
     ("cluster-", EndpointType.WRITER),
