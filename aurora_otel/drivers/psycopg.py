@@ -19,11 +19,11 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, generators, pq, waiting
 
+from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import watch, watch_close
 from aurora_otel.drivers.protocol import (
-    ATTRIBUTE,
     Failure,
     Hooks,
     Login,
@@ -35,17 +35,17 @@ from aurora_otel.drivers.protocol import (
 )
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
-from aurora_otel.tracking.track import Track
 
 # How often a wait comes back to Python, for signals and for our deadline: seconds.
 _INTERVAL = 0.05
 
 
-class Adapter:
+class Adapter(libpq.LibpqDriver):
     """The `Driver` for psycopg 3."""
 
     name = "psycopg"
-    system = "postgresql"
+    parse = staticmethod(conninfo.conninfo_to_dict)
+    make = staticmethod(conninfo.make_conninfo)
 
     def install(
         self, module: ModuleType, hooks: Hooks, traced: Traced | None
@@ -117,55 +117,26 @@ class Adapter:
             for row in range(result.ntuples)
         ]
 
-    def is_closed(self, connection: Any) -> bool:
-        """Whether libpq has given it up."""
-        return bool(connection.closed)
-
     def discard(self, connection: Any) -> None:
         """Finish it on libpq's level, past the hook on `close`."""
         connection._closed = True  # noqa: SLF001 - else its __del__ warns of a leak
         connection.pgconn.finish()
 
-    def mark(self, connection: Any, track: Track) -> None:
-        """Set the attribute."""
-        setattr(connection, ATTRIBUTE, track)
-
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect on psycopg's own generators, below every patch."""
         application = conninfo.conninfo_to_dict(login.parameters)
         parameters = libpq.overrides(application, address)
-        return _Monitor(self, conninfo.make_conninfo(login.parameters, **parameters), timeout)
+        made = conninfo.make_conninfo(login.parameters, **parameters)
+        connecting = _limited(generators.connect(made), time.monotonic() + timeout)
+        connection = psycopg.Connection(waiting.wait_conn(connecting, interval=_INTERVAL))
+        sock = sockets.identify(self.fileno(connection))
+        return SocketMonitor(connection, sock, self.ask, self.discard)
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the SQLSTATE, where libpq passes it on, else by libpq's words."""
         if not isinstance(error, psycopg.OperationalError):
             return None
         return libpq.login_failure(error.sqlstate, str(error))
-
-    def password(self, login: Login) -> str | None:
-        """Return what libpq is given."""
-        return libpq.password(conninfo.conninfo_to_dict(login.parameters))
-
-    def with_password(self, login: Login, password: str) -> Login:
-        """Put it into the connection string."""
-        return Login(conninfo.make_conninfo(login.parameters, password=password))
-
-
-class _Monitor:
-    def __init__(self, driver: Adapter, parameters: str, timeout: float) -> None:
-        self._driver = driver
-        connecting = _limited(generators.connect(parameters), time.monotonic() + timeout)
-        self._connection = psycopg.Connection(waiting.wait_conn(connecting, interval=_INTERVAL))
-        self._socket = sockets.identify(driver.fileno(self._connection))
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        return self._driver.ask(self._connection, statement, timeout)
-
-    def close(self) -> None:
-        self._driver.discard(self._connection)
-
-    def abort(self) -> None:
-        sockets.shut_down(self._socket)
 
 
 def _opening(

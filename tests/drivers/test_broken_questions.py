@@ -12,8 +12,8 @@ from aurora_otel.drivers.common import libmariadb
 from aurora_otel.drivers.dbapi import Adapter as DbapiAdapter
 from aurora_otel.drivers.mariadb import session as mariadb_session
 from aurora_otel.drivers.mysql_connector import monitor as mysql_connector_monitor
-from aurora_otel.drivers.pg8000 import adapter as pg8000
-from aurora_otel.drivers.pymysql import adapter as pymysql
+from aurora_otel.drivers.pg8000 import session as pg8000_session
+from aurora_otel.drivers.pymysql import session as pymysql_session
 from aurora_otel.instrumentor import running_agent
 from tests.support.sql import attempt, run
 
@@ -27,8 +27,8 @@ INNER = {
     ],
     "mysql-connector": [(mysql_connector_monitor, "login_of")],
     "mysqlclient": [(libmariadb, "opening")],
-    "pg8000": [(pg8000, "_arguments")],
-    "pymysql": [(pymysql, "_settings")],
+    "pg8000": [(pg8000_session, "arguments_of")],
+    "pymysql": [(pymysql_session, "settings_of")],
 }
 
 

@@ -10,8 +10,9 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.protocol import ATTRIBUTE, Hooks, Login, Opening
 from aurora_otel.model.endpoints import Address
@@ -19,6 +20,21 @@ from aurora_otel.model.endpoints import Address
 # Where a connection keeps its login.
 LOGIN = f"{ATTRIBUTE}_login"
 _OTHER_NAMES = {"db": "database", "passwd": "password", "username": "user"}
+
+
+class LibmariadbDriver(DriverBase):
+    """The base of a `Driver` over libmariadb: its logins are `Parameters`."""
+
+    system = mysql_family.SYSTEM
+
+    def password(self, login: Login) -> str | None:
+        """Return it as the application wrote it; one in an option file is not seen."""
+        return login.parameters.values.get("password") or None
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Replace it."""
+        values = {**login.parameters.values, "password": password}
+        return Login(login.parameters._replace(values=values))
 
 
 class Parameters(NamedTuple):
@@ -34,6 +50,20 @@ class Parameters(NamedTuple):
 
     def __repr__(self) -> str:
         return "<Parameters>"  # a secret is among them
+
+
+class Opened(Protocol):
+    """Reports that a connection has been opened."""
+
+    def __call__(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = ...) -> None:
+        """Report it.
+
+        Args:
+            hooks: where to.
+            connection: the connection.
+            began: as in `Opening`.
+            in_use: whether a result of the application's may be on its way.
+        """
 
 
 def keep_login(
@@ -81,35 +111,24 @@ def opening(
     return Opening(connection, Login(parameters._replace(in_use=in_use)), again, began)
 
 
-def password(login: Login) -> str | None:
-    """Return it as the application wrote it; one in an option file is not seen."""
-    return login.parameters.values.get("password") or None
-
-
-def with_password(login: Login, password: str) -> Login:
-    """Replace it."""
-    values = {**login.parameters.values, "password": password}
-    return Login(login.parameters._replace(values=values))
-
-
-def arguments_of_ours(
-    values: dict[str, Any], not_ours: Collection[str], address: Address | None, timeout: float
+def monitor_arguments(
+    values: dict[str, Any], left_out: Collection[str], address: Address | None, timeout: float
 ) -> dict[str, Any]:
-    """Return the arguments of a connection of ours.
+    """Return the arguments of a connection of our own.
 
     Args:
         values: those of an application's connection, by name.
-        not_ours: the names of what an application wants of its own sessions only.
+        left_out: the names of what an application wants of its own sessions only.
         address: where to; `None`: where those lead.
         timeout: seconds; the library takes whole ones, so that connecting may take longer.
     """
-    ours = {name: value for name, value in values.items() if name not in not_ours}
+    kept = {name: value for name, value in values.items() if name not in left_out}
     if address is not None:
-        ours |= {"host": address.host, "port": address.port}
-        ours.pop("unix_socket", None)
+        kept |= {"host": address.host, "port": address.port}
+        kept.pop("unix_socket", None)
     timeouts = ("connect_timeout", "read_timeout", "write_timeout")
-    ours |= dict.fromkeys(timeouts, mysql_family.whole_seconds(timeout))
-    return ours | {"autocommit": True}
+    kept |= dict.fromkeys(timeouts, mysql_family.whole_seconds(timeout))
+    return kept | {"autocommit": True}
 
 
 @contextlib.contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from aurora_otel.drivers.protocol import Failure, LoginFailure
+from aurora_otel.drivers.base import DriverBase
+from aurora_otel.drivers.protocol import Failure, Login, LoginFailure
 from aurora_otel.model import symptoms
 from aurora_otel.model.endpoints import Address
 
@@ -39,6 +40,31 @@ _REFUSED = (
 _FULL = ("too many connections", "too many clients", "remaining connection slots")
 _NOT_READY = ("the database system is", "terminating connection", "out of memory")
 _TLS = ("certificate verify failed", "server certificate", "root certificate", "SSL was required")
+
+
+class LibpqDriver(DriverBase):
+    """The base of a `Driver` that connects by a connection string of libpq's.
+
+    Attributes:
+        parse: the driver's function that takes a connection string apart.
+        make: the driver's function that puts parameters into a connection string.
+    """
+
+    system = "postgresql"
+    parse: ClassVar[Callable[..., Any]]
+    make: ClassVar[Callable[..., Any]]
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether libpq has given it up."""
+        return bool(connection.closed)
+
+    def password(self, login: Login) -> str | None:
+        """Return what libpq is given."""
+        return password(type(self).parse(login.parameters))
+
+    def with_password(self, login: Login, password: str) -> Login:
+        """Put it into the connection string."""
+        return Login(type(self).make(login.parameters, password=password))
 
 
 def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[str, str]:

@@ -6,7 +6,6 @@ cursor. A file of its own serves a driver better (`docs/adding-a-driver.md`).
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import os
@@ -19,9 +18,9 @@ from typing import Any, NamedTuple
 import wrapt
 
 from aurora_otel.drivers.common import libpq, mysql_family
-from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.common.patching import wrap_innermost
-from aurora_otel.drivers.dbapi.proxies import Proxies, Shown, has_left, is_gone
+from aurora_otel.drivers.dbapi import monitor, session
+from aurora_otel.drivers.dbapi.calls import Proxies, Shown, has_left, is_gone
 from aurora_otel.drivers.dbapi.traits import PORTS, Traits
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
@@ -127,34 +126,32 @@ class Adapter:
         Raises:
             Exception: it is no descriptor; on an open connection, that is a mistake to be told.
         """
-        return self._descriptor(connection.__wrapped__)
+        return session.descriptor(connection.__wrapped__, self.traits)
 
     def askable(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - the protocol's
         """Whether it is fresh: nothing in PEP 249 tells whether a transaction is open."""
         # Without its socket there is no deadline: a mistake in `fileno` ends it here.
-        reachable = self.socket(connection.__wrapped__) is not None
+        reachable = session.socket_of(connection.__wrapped__, self.traits) is not None
         return reachable and bool(connection._self_is_fresh)  # noqa: SLF001 - our own proxy
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement through a cursor, and roll back what that may have begun."""
         plain = connection.__wrapped__
-        return self.ask_plain(plain, statement, timeout, self.socket(plain))
+        sock = session.socket_of(plain, self.traits)
+        return session.ask(plain, statement, timeout, sock)
 
     def is_closed(self, connection: Any) -> bool:
         """Whether its socket is gone."""
         if hasattr(connection, ATTRIBUTE) and has_left(connection):
             return True
         try:
-            return self.socket(connection.__wrapped__) is None
+            return session.socket_of(connection.__wrapped__, self.traits) is None
         except Exception:  # noqa: BLE001 - there is no more socket to be found
             return True
 
     def discard(self, connection: Any) -> None:
         """Shut its socket down, so that closing it does not block."""
-        with contextlib.suppress(Exception):
-            sockets.shut_down(self.socket(connection.__wrapped__))
-        with contextlib.suppress(Exception):
-            connection.__wrapped__.close()
+        session.drop(connection.__wrapped__, self.traits)
 
     def mark(self, connection: Any, track: Track) -> None:
         """Set it on the proxy."""
@@ -169,7 +166,7 @@ class Adapter:
         if self.traits.connect_timeout is not None:
             changed[self.traits.connect_timeout] = mysql_family.whole_seconds(timeout)
         made = self._plain_connect(*arguments.unnamed, **{**arguments.named, **changed})
-        return _Monitor(self, made)
+        return monitor.over(made, self.traits)
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the error's code."""
@@ -199,28 +196,6 @@ class Adapter:
             connect = connect.__wrapped__
         return connect  # type: ignore[no-any-return]
 
-    def socket(self, plain: Any) -> sockets.SocketId | None:
-        """Return the socket of a connection of the driver's own."""
-        return sockets.identify(self._descriptor(plain))
-
-    def ask_plain(
-        self, plain: Any, statement: str, timeout: float, sock: sockets.SocketId | None
-    ) -> Rows:
-        """Ask a connection of the driver's own; as `ask`."""
-        with deadline(sock, timeout, Exception):
-            cursor = plain.cursor()
-            try:
-                cursor.execute(statement)
-                rows = cursor.fetchall()
-            finally:
-                cursor.close()
-                plain.rollback()
-        return [[_text(value) for value in row] for row in rows]
-
-    def _descriptor(self, plain: Any) -> int:
-        found = self.traits.fileno(plain)
-        return int(found if isinstance(found, int) else found.fileno())
-
     def _shown(self, named: Mapping[str, Any]) -> Shown:
         host, port = str(named.get(self.traits.host) or ""), str(named.get(self.traits.port) or "")
         if host.count(":") == 1:  # more of them are an IPv6 address
@@ -249,23 +224,6 @@ class Adapter:
         return mysql_family.failure(code, str(error), lost=lost)
 
 
-class _Monitor:
-    def __init__(self, driver: Adapter, connection: Any) -> None:
-        self._driver = driver
-        self._connection = connection
-        self._socket = driver.socket(connection)
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        return self._driver.ask_plain(self._connection, statement, timeout, self._socket)
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._connection.close()
-
-    def abort(self) -> None:
-        sockets.shut_down(self._socket)
-
-
 def _arguments(
     connect: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> _Arguments:
@@ -290,9 +248,3 @@ def _peer(fd: int, port: int) -> Address:
 
 def _password_name(named: Mapping[str, Any]) -> str:
     return "passwd" if "passwd" in named else "password"
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -19,7 +19,7 @@ from mariadb.cursors import Cursor
 
 from aurora_otel.drivers.common import libmariadb, mysql_family
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.mariadb import calls, session
+from aurora_otel.drivers.mariadb import calls, monitor, session
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
     Hooks,
@@ -33,16 +33,14 @@ from aurora_otel.drivers.protocol import (
 )
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
-from aurora_otel.tracking.track import Track
 
 _SHOWN = {"database": "database", "host": "server_name", "port": "server_port", "user": "user"}
 
 
-class Adapter:
+class Adapter(libmariadb.LibmariadbDriver):
     """The `Driver` for mariadb."""
 
     name = "mariadb"
-    system = mysql_family.SYSTEM
 
     def install(
         self,
@@ -109,27 +107,15 @@ class Adapter:
         """Shut its socket down: an object that was closed cannot connect again."""
         sockets.shut_down(session.socket_of(connection))
 
-    def mark(self, connection: Any, track: Track) -> None:
-        """Set the attribute."""
-        setattr(connection, ATTRIBUTE, track)
-
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect with the same arguments, below every patch."""
-        return session.Monitor(login.parameters.values, address, timeout)
+        return monitor.connect(login.parameters.values, address, timeout)
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
         if not isinstance(error, Error):
             return None
         return mysql_family.login_failure(calls.number_of(error), str(error))
-
-    def password(self, login: Login) -> str | None:
-        """Return it as the application wrote it; one in an option file is not seen."""
-        return libmariadb.password(login)
-
-    def with_password(self, login: Login, password: str) -> Login:
-        """Replace it."""
-        return libmariadb.with_password(login, password)
 
 
 def _opening(connection: Any, began: int, *, in_use: bool) -> Opening:

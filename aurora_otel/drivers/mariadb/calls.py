@@ -10,7 +10,7 @@ import functools
 import time
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from mariadb import Error
 from mariadb.connections import Connection
@@ -42,21 +42,7 @@ _CURSOR_CALLS = ("_execute_bulk", "execute", "nextset")
 _FETCHES = ("fetchall", "fetchmany", "fetchone")
 
 
-class Opened(Protocol):
-    """Reports that a connection has been opened."""
-
-    def __call__(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = ...) -> None:
-        """Report it.
-
-        Args:
-            hooks: where to.
-            connection: the connection.
-            began: as in `Opening`.
-            in_use: whether a result of the application's may be on its way.
-        """
-
-
-def watch_all(patches: Patches, hooks: Hooks, opened: Opened) -> None:
+def watch_all(patches: Patches, hooks: Hooks, opened: libmariadb.Opened) -> None:
     """Watch the calls of connections and cursors.
 
     Args:
@@ -68,7 +54,7 @@ def watch_all(patches: Patches, hooks: Hooks, opened: Opened) -> None:
     _watch_cursor(patches, hooks, opened)
 
 
-def _watch_connection(patches: Patches, hooks: Hooks, opened: Opened) -> None:
+def _watch_connection(patches: Patches, hooks: Hooks, opened: libmariadb.Opened) -> None:
     watched = functools.partial(watch, hooks, errors=Error)
     followed = functools.partial(_followed, hooks, opened, connection_of=_itself)
     for name in _CALLS:
@@ -87,7 +73,7 @@ def _watch_connection(patches: Patches, hooks: Hooks, opened: Opened) -> None:
     patches.replace(Connection, "close", close)
 
 
-def _watch_cursor(patches: Patches, hooks: Hooks, opened: Opened) -> None:
+def _watch_cursor(patches: Patches, hooks: Hooks, opened: libmariadb.Opened) -> None:
     watched = functools.partial(
         watch, hooks, errors=Error, failure_of=_cursor_failure, path=f"_connection.{ATTRIBUTE}"
     )
@@ -106,7 +92,7 @@ def _watch_cursor(patches: Patches, hooks: Hooks, opened: Opened) -> None:
 
 def _followed(
     hooks: Hooks,
-    opened: Opened,
+    opened: libmariadb.Opened,
     method: Callable[..., Any],
     *,
     connection_of: Callable[[Any], tuple[Any, bool]],
@@ -145,7 +131,7 @@ def _connection_of(cursor: Any) -> tuple[Any, bool]:
     return cursor.connection, not cursor.buffered and bool(cursor.field_count)
 
 
-def _watched_reconnect(hooks: Hooks, opened: Opened) -> Callable[[Any], None]:
+def _watched_reconnect(hooks: Hooks, opened: libmariadb.Opened) -> Callable[[Any], None]:
     original = Connection.reconnect
 
     @functools.wraps(original)

@@ -1,16 +1,14 @@
-"""What we ask through `mariadb`, below every patch.
+"""mariadb's sessions below every patch: asked, opened anew, known by their sockets.
 
 Closing a connection while another thread uses it ends the process, and so may any look into its C
-part while its owner closes it. Whoever is not in the owner's thread goes by what is written down
-here: the connection's socket.
+part while its owner closes it. Any other thread goes by what is noted here: the
+connection's socket.
 """
 
 # ruff: noqa: SLF001 - what the driver's classes over C ones need of those begins with a line
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from typing import Any
 
 import mariadb
@@ -18,10 +16,9 @@ from mariadb.connections import Connection
 from mariadb.constants import STATUS
 from mariadb.cursors import Cursor
 
-from aurora_otel.drivers.common import libmariadb, mysql_family
+from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
-from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 
 # On a connection: the session that it has.
@@ -30,65 +27,18 @@ _SESSION = f"{ATTRIBUTE}_session"
 
 # The parameters in their order.
 POSITIONAL = ("dsn", "host", "user", "password", "database", "port", "unix_socket")
-# What an application wants of its own sessions only.
-_NOT_OURS = (
-    "converter",
-    "database",
-    "init_command",
-    "local_infile",
-    "reconnect",
-    "status_callback",
-)
-
 # Taken before they are patched.
 _autocommit = Connection.autocommit
 _execute = Cursor.execute
 _fetchall = Cursor.fetchall
 _reconnect = Connection.reconnect
-_close = mariadb._mariadb.connection.close
+close = mariadb._mariadb.connection.close
 
 
 class Unpatched(Connection):  # type: ignore[misc]
-    """A connection of ours: its initialiser was there before our patches."""
+    """A connection whose initialiser was there before our patches."""
 
     __init__ = Connection.__init__
-
-
-class Monitor:
-    """The `Monitor` for `mariadb`.
-
-    Args:
-        values: the arguments of an application's connection, by name.
-        address: where to; `None`: where those lead.
-        timeout: seconds; the C library takes whole ones, so that connecting may take longer.
-    """
-
-    def __init__(self, values: dict[str, Any], address: Address | None, timeout: float) -> None:
-        ours = libmariadb.arguments_of_ours(values, _NOT_OURS, address, timeout)
-        with libmariadb.timing_out(timeout, mariadb.Error):
-            self._connection = Unpatched(**ours)
-        note_session(self._connection)
-        self._at_work = threading.Lock()
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement."""
-        with self._at_work:
-            return ask(self._connection, statement, timeout)
-
-    def close(self) -> None:
-        """Say farewell and close the socket; only shut it down if another thread is at work."""
-        if not self._at_work.acquire(blocking=False):
-            self.abort()
-            return
-        try:
-            with contextlib.suppress(mariadb.Error):
-                _close(self._connection)
-        finally:
-            self._at_work.release()
-
-    def abort(self) -> None:
-        """Shut the socket down."""
-        sockets.shut_down(socket_of(self._connection))
 
 
 def note_session(connection: Any) -> None:

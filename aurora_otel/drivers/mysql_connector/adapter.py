@@ -17,11 +17,11 @@ from mysql.connector import cursor as pure_cursors
 from mysql.connector import errors
 from mysql.connector.abstracts import MySQLConnectionAbstract
 
+from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.mysql_connector import calls, monitor, session
 from aurora_otel.drivers.protocol import (
-    ATTRIBUTE,
     Hooks,
     Login,
     LoginFailure,
@@ -32,12 +32,11 @@ from aurora_otel.drivers.protocol import (
     report_opened,
 )
 from aurora_otel.model.endpoints import Address
-from aurora_otel.tracking.track import Track
 
 _SHOWN = {"database": "_database", "host": "_host", "port": "_port", "user": "_user"}
 
 
-class Adapter:
+class Adapter(DriverBase):
     """The `Driver` for mysql-connector-python."""
 
     name = "mysql-connector"
@@ -117,13 +116,9 @@ class Adapter:
         """Shut its socket down, so that closing it cannot block, and close it."""
         session.discard(connection)
 
-    def mark(self, connection: Any, track: Track) -> None:
-        """Set the attribute."""
-        setattr(connection, ATTRIBUTE, track)
-
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect with the same login, below every patch."""
-        return monitor.Monitor(login.parameters, address, timeout)
+        return monitor.connect(login.parameters, address, timeout)
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""

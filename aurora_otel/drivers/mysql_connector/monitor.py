@@ -11,11 +11,11 @@ from mysql.connector.connection import MySQLConnection
 from mysql.connector.constants import ClientFlag
 from mysql.connector.errors import Error
 
+from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.mysql_connector.session import PURE, pure_close
-from aurora_otel.drivers.protocol import Rows
+from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
-from aurora_otel.runtime import sockets
 
 # The attributes that make a login, on both classes.
 _LOGIN = (
@@ -41,7 +41,7 @@ _LOGIN = (
     "_webauthn_callback",
 )
 # What an application wants of its own sessions only.
-_NOT_OURS = (
+_LEFT_OUT = (
     ClientFlag.CONNECT_WITH_DB | ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS | ClientFlag.COMPRESS
 )
 
@@ -51,47 +51,38 @@ def login_of(connection: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(connection).items() if name in _LOGIN}
 
 
-class Monitor:
-    """The `Monitor` for mysql-connector-python.
+def connect(login: dict[str, Any], address: Address | None, timeout: float) -> Monitor:
+    """Open a connection of our own, below every patch.
 
     Args:
         login: the attributes of an application's connection.
         address: where to; `None`: where those lead.
         timeout: seconds for each step of connecting.
+
+    Raises:
+        TimeoutError: one took longer.
+        Error: the driver's own.
     """
+    connection: Any = MySQLConnection()
+    vars(connection).update(login, _connection_timeout=timeout)
+    connection._client_flags &= ~_LEFT_OUT
+    connection._conn_attrs = {**login["_conn_attrs"], "program_name": mysql_family.PROGRAM_NAME}
+    if address is not None:
+        connection._host, connection._port = address
+        connection._unix_socket = None
+    try:
+        # Only what logs in: autocommit stays on, as servers have it.
+        connection._open_connection()
+    except Error as error:
+        if _timed_out(error):
+            raise TimeoutError from None
+        raise
+    return SocketMonitor(connection, PURE.socket(connection), PURE.ask, _close)
 
-    def __init__(self, login: dict[str, Any], address: Address | None, timeout: float) -> None:
-        self._connection: Any = MySQLConnection()
-        vars(self._connection).update(login, _connection_timeout=timeout)
-        self._connection._client_flags &= ~_NOT_OURS
-        self._connection._conn_attrs = {
-            **login["_conn_attrs"],
-            "program_name": mysql_family.PROGRAM_NAME,
-        }
-        if address is not None:
-            self._connection._host, self._connection._port = address
-            self._connection._unix_socket = None
-        try:
-            # Only what logs in: autocommit stays on, as servers have it.
-            self._connection._open_connection()
-        except Error as error:
-            if _timed_out(error):
-                raise TimeoutError from None
-            raise
-        self._socket = PURE.socket(self._connection)
 
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement."""
-        return PURE.ask(self._connection, statement, timeout)
-
-    def close(self) -> None:
-        """Say farewell and close the socket."""
-        with contextlib.suppress(Exception):
-            pure_close(self._connection)
-
-    def abort(self) -> None:
-        """Shut the socket down."""
-        sockets.shut_down(self._socket)
+def _close(connection: Any) -> None:
+    with contextlib.suppress(Exception):
+        pure_close(connection)
 
 
 def _timed_out(error: BaseException | None) -> bool:

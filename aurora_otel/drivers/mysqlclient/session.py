@@ -1,4 +1,4 @@
-"""What we ask through mysqlclient, below its cursors and every patch."""
+"""mysqlclient's sessions below its cursors and every patch: asked, closed, opened anew."""
 
 from __future__ import annotations
 
@@ -10,50 +10,19 @@ from typing import Any
 from MySQLdb import Error, ProgrammingError, _mysql
 from MySQLdb.connections import Connection
 
-from aurora_otel.drivers.common import libmariadb, mysql_family
+from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
-from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 
 # The parameters that can be given by position without being given twice.
 POSITIONAL = ("host", "user", "password", "database", "port", "unix_socket")
-# What an application wants of its own sessions only.
-_NOT_OURS = ("conv", "cursorclass", "database", "init_command", "local_infile", "sql_mode")
 
 
 class Unpatched(Connection):  # type: ignore[misc]
-    """A connection of ours: its initialiser was there before our patches."""
+    """A connection whose initialiser was there before our patches."""
 
     __init__ = Connection.__init__
-
-
-class Monitor:
-    """The `Monitor` for mysqlclient.
-
-    Args:
-        values: the arguments of an application's connection, by name.
-        address: where to; `None`: where those lead.
-        timeout: seconds; libmariadb takes whole ones, so that connecting may take longer.
-    """
-
-    def __init__(self, values: dict[str, Any], address: Address | None, timeout: float) -> None:
-        ours = libmariadb.arguments_of_ours(values, _NOT_OURS, address, timeout)
-        with libmariadb.timing_out(timeout, Error):
-            self._connection = Unpatched(**ours)
-        self._socket = sockets.identify(self._connection.fileno())
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement."""
-        return ask(self._connection, statement, timeout)
-
-    def close(self) -> None:
-        """Say farewell and close the socket."""
-        close(self._connection)
-
-    def abort(self) -> None:
-        """Shut the socket down."""
-        sockets.shut_down(self._socket)
 
 
 def ask(connection: Any, statement: str, timeout: float) -> Rows:
@@ -92,11 +61,13 @@ def fileno(connection: Any) -> int:
         return -1
 
 
-def session(connection: Any) -> tuple[int, sockets.SocketId | None]:
-    """Return what tells a connection's session from another one under the same object.
+def current(connection: Any) -> object:
+    """Return what tells a connection's session from another one of the same object.
 
-    The server's number alone does not: each server numbers its own sessions.
+    The server's number alone does not: each server numbers its own sessions. `None`: it is closed.
     """
+    if is_closed(connection):
+        return None
     return connection.thread_id(), sockets.identify(fileno(connection))
 
 
@@ -119,6 +90,24 @@ def close(connection: Any) -> None:
     """Close a connection past the hook on `close`, if it is open."""
     with contextlib.suppress(Error):
         _mysql.connection.close(connection)
+
+
+def connect_again(connection: Any, values: dict[str, Any]) -> Any:
+    """Connect the same object once more.
+
+    It cannot have two sessions at a time. So that it is not left with none, another object connects
+    first.
+    """
+    if not is_closed(connection):
+        close(Unpatched(**values))
+        close(connection)
+    try:
+        Unpatched.__init__(connection, **values)
+    except BaseException:
+        # A failed initialiser leaves it open for mysqlclient, with nothing behind it.
+        close(connection)
+        raise
+    return connection
 
 
 def _run(connection: Any, statement: str, until: float) -> Any:

@@ -7,26 +7,21 @@ connect is made under the same object.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import os
 import time
 from collections.abc import Callable
-from operator import attrgetter
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from pg8000 import core, dbapi, legacy
-from pg8000.exceptions import DatabaseError, Error
+from pg8000 import core
 
+from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.common.watching import watch, watch_close
-from aurora_otel.drivers.pg8000 import session
+from aurora_otel.drivers.pg8000 import calls, monitor, session
 from aurora_otel.drivers.protocol import (
-    ATTRIBUTE,
-    Failure,
     Hooks,
     Login,
     LoginFailure,
@@ -37,21 +32,9 @@ from aurora_otel.drivers.protocol import (
     report_opened,
 )
 from aurora_otel.model.endpoints import Address
-from aurora_otel.tracking.track import Track
 
-_CALLS = (
-    "close_prepared_statement",
-    "execute_named",
-    "execute_simple",
-    "execute_unnamed",
-    "prepare_statement",
-)
-# What comes of a network that fails: an OSError from the first read, InterfaceError elsewhere.
-_ERRORS = (Error, OSError)
-_NETWORK_ERROR = ("network error",)
-# On the connection: where it leads, and the SQLSTATE with which the server ended the session.
+# On the connection: where it leads.
 _PLACE = "_aurora_otel_place"
-_FAREWELL = "_aurora_otel_farewell"
 _SHOWN = {
     "database": f"{_PLACE}.database",
     "host": f"{_PLACE}.host",
@@ -60,36 +43,7 @@ _SHOWN = {
 }
 
 
-class _Place(NamedTuple):
-    """Where a connection leads, as the application wrote it."""
-
-    unix_sock: Any
-    host: Any
-    port: Any
-    database: Any
-
-
-class _Arguments(NamedTuple):
-    """What an application connected with.
-
-    Attributes:
-        connect: by parameter, without a socket of its own.
-        repeatable: whether another connection can be made with them.
-    """
-
-    connect: dict[str, Any]
-    repeatable: bool
-
-    def __repr__(self) -> str:
-        return "<_Arguments>"  # a secret is among them
-
-    @property
-    def place(self) -> _Place:
-        """Where they lead."""
-        return _Place(*(self.connect[name] for name in _Place._fields))
-
-
-class Adapter:
+class Adapter(DriverBase):
     """The `Driver` for pg8000."""
 
     name = "pg8000"
@@ -112,28 +66,20 @@ class Adapter:
             def reconnect() -> Any:
                 with session.second_attempt(made):
                     wrapped(*args, **kwargs)
-                vars(made).pop(_FAREWELL, None)
+                calls.forget_farewell(made)
                 return made
 
             def opening() -> Opening:
-                arguments = _arguments(signature.bind(made, *args, **kwargs), made)
+                arguments = session.arguments_of(signature.bind(made, *args, **kwargs), made)
                 setattr(made, _PLACE, arguments.place)
                 return Opening(made, Login(arguments), reconnect, began)
 
             report_opened(hooks, self, opening)
 
         patches.wrap(connection, "__init__", connect)
-        for name in _CALLS:
-            original = getattr(connection, name)
-            watched = watch(
-                hooks, original, errors=_ERRORS, failure_of=_failure, may_wait=_may_wait
-            )
-            patches.replace(connection, name, watched)
-        patches.replace(connection, "close", watch_close(hooks, connection.close, self.is_closed))
-        remembering = _remembering(hooks, connection.handle_ERROR_RESPONSE)
-        patches.replace(connection, "handle_ERROR_RESPONSE", remembering)
+        calls.watch_all(patches, hooks)
         if traced is not None:
-            _trace(patches, functools.partial(traced, self.system, attributes=_SHOWN))
+            calls.trace(patches, functools.partial(traced, self.system, attributes=_SHOWN))
         return patches.undo
 
     def address(self, connection: Any) -> Address:
@@ -169,23 +115,19 @@ class Adapter:
 
     def is_closed(self, connection: Any) -> bool:
         """Whether pg8000 has let go of its socket."""
-        return connection._usock is None  # noqa: SLF001 - as above
+        return session.is_closed(connection)
 
     def discard(self, connection: Any) -> None:
         """Close its socket."""
         session.drop(connection)
 
-    def mark(self, connection: Any, track: Track) -> None:
-        """Set the attribute."""
-        setattr(connection, ATTRIBUTE, track)
-
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect below every patch."""
-        return session.Session(_overridden(login.parameters.connect, address), timeout)
+        return monitor.connect(login.parameters.connect, address, timeout)
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the SQLSTATE."""
-        return libpq.login_failure(_sqlstate(error), str(error))
+        return libpq.login_failure(calls.sqlstate_of(error), str(error))
 
     def password(self, login: Login) -> str | None:
         """Return the argument `password`."""
@@ -196,73 +138,3 @@ class Adapter:
         """Replace the argument `password`."""
         arguments = login.parameters
         return Login(arguments._replace(connect={**arguments.connect, "password": password}))
-
-
-def _arguments(bound: inspect.BoundArguments, connection: Any) -> _Arguments:
-    bound.apply_defaults()
-    connect = dict(bound.arguments)
-    del connect["self"]
-    if connect.pop("sock", None) is None:
-        return _Arguments(connect, repeatable=True)
-    # An application's own socket is not led anywhere by `host` and `port`.
-    with contextlib.suppress(OSError, ValueError):
-        connect["host"], connect["port"], *_ = connection._usock.getpeername()  # noqa: SLF001
-    return _Arguments(connect, repeatable=False)
-
-
-def _overridden(connect: dict[str, Any], address: Address | None) -> dict[str, Any]:
-    """Return the arguments of a monitoring connection, all but the time-out."""
-    changed: dict[str, Any] = {"application_name": libpq.APPLICATION_NAME, "replication": None}
-    if started := connect.get("startup_params"):
-        changed["startup_params"] = {k: v for k, v in started.items() if k not in changed}
-    if address is not None:
-        changed |= {"host": address.host, "port": address.port, "unix_sock": None}
-    return {k: v for k, v in (connect | changed).items() if k != "timeout"}
-
-
-def _sqlstate(error: Exception) -> str | None:
-    fields = error.args[0] if isinstance(error, DatabaseError) and error.args else None
-    return fields.get(core.RESPONSE_CODE) if isinstance(fields, dict) else None
-
-
-def _failure(connection: Any, error: Exception, args: tuple[Any, ...]) -> Failure:
-    lost = isinstance(error, OSError) or error.args == _NETWORK_ERROR
-    sqlstate = getattr(connection, _FAREWELL, None) if lost else _sqlstate(error)
-    return libpq.failure(sqlstate, lost=lost, may_wait=_may_wait(args))
-
-
-def _may_wait(args: tuple[Any, ...]) -> bool:
-    return bool(args[0] != "rollback")
-
-
-def _remembering(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep why the server ended the session: pg8000 forgets it over the end of the stream."""
-
-    @functools.wraps(original)
-    def handle(self: Any, data: Any, context: Any) -> Any:
-        original(self, data, context)
-        hooks.guarded(_remember, self, context)
-
-    return handle
-
-
-def _remember(connection: Any, context: Any) -> None:
-    fields = context.error.args[0]
-    # The severity in English, whatever language the server speaks.
-    if fields.get("V") in ("FATAL", "PANIC"):
-        setattr(connection, _FAREWELL, fields.get(core.RESPONSE_CODE))
-
-
-def _trace(patches: Patches, traced: Callable[..., Any]) -> None:
-    """Have the cursors of both DB-APIs, and the native connection, make query spans."""
-    # The one module that `import pg8000` does not bring.
-    from pg8000 import native  # noqa: PLC0415 - else it would be loaded for nothing
-
-    for cursor in (dbapi.Cursor, legacy.Cursor):
-        for name in ("callproc", "execute", "executemany"):
-            if original := vars(cursor).get(name):
-                # Their attribute `connection` warns that it is an extension.
-                made = traced(original, connection_of=attrgetter("_c"))
-                patches.replace(cursor, name, made)
-    run = traced(native.Connection.run, connection_of=lambda connection: connection)
-    patches.replace(native.Connection, "run", run)

@@ -1,23 +1,67 @@
 """pg8000's sessions below its public classes: asked within a deadline, dropped, opened anew."""
 
+# ruff: noqa: SLF001 - nothing public shows a session
+
 from __future__ import annotations
 
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pg8000 import core
-from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.exceptions import DatabaseError
 
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets
 
 
+class Place(NamedTuple):
+    """Where a connection leads, as the application wrote it."""
+
+    unix_sock: Any
+    host: Any
+    port: Any
+    database: Any
+
+
+class Arguments(NamedTuple):
+    """What an application connected with.
+
+    Attributes:
+        connect: by parameter, without a socket of its own.
+        repeatable: whether another connection can be made with them.
+    """
+
+    connect: dict[str, Any]
+    repeatable: bool
+
+    def __repr__(self) -> str:
+        return "<Arguments>"  # a secret is among them
+
+    @property
+    def place(self) -> Place:
+        """Where they lead."""
+        return Place(*(self.connect[name] for name in Place._fields))
+
+
+def arguments_of(bound: inspect.BoundArguments, connection: Any) -> Arguments:
+    """Return what a connection was opened with, given the arguments of its initialiser."""
+    bound.apply_defaults()
+    connect = dict(bound.arguments)
+    del connect["self"]
+    if connect.pop("sock", None) is None:
+        return Arguments(connect, repeatable=True)
+    # An application's own socket is not led anywhere by `host` and `port`.
+    with contextlib.suppress(OSError, ValueError):
+        connect["host"], connect["port"], *_ = connection._usock.getpeername()
+    return Arguments(connect, repeatable=False)
+
+
 def fileno(connection: Any) -> int:
     """Return the descriptor of a connection's socket, also under TLS; -1 once it is closed."""
-    sock = connection._usock  # noqa: SLF001 - shown nowhere else
+    sock = connection._usock
     return -1 if sock is None else int(sock.fileno())
 
 
@@ -29,15 +73,15 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
         DatabaseError: the server refused it.
         BaseException: something came in between, an interrupt perhaps; the connection is dropped.
     """
-    sock = connection._usock  # noqa: SLF001 - as above
-    limit, status = sock.gettimeout(), connection._transaction_status  # noqa: SLF001 - as above
+    sock = connection._usock
+    limit, status = sock.gettimeout(), connection._transaction_status
     answer = _Answer(statement)
     sock.settimeout(timeout)
     try:
         # The socket's own limit is for each piece of an answer, which may have no end.
         with deadline(sockets.identify(sock.fileno()), timeout, Exception):
             connection.send_QUERY(statement)
-            core._flush(connection._sock)  # noqa: SLF001 - pg8000's own way of sending
+            core._flush(connection._sock)  # pg8000's own way of sending
             connection.handle_messages(answer)
     except DatabaseError:
         raise  # which came with a complete answer
@@ -48,17 +92,22 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
             raise TimeoutError from error
         raise
     finally:
-        if connection._usock is not None:  # noqa: SLF001 - as above
+        if connection._usock is not None:
             sock.settimeout(limit)
             # `None` before the application's first statement.
-            connection._transaction_status = status  # noqa: SLF001 - as above
+            connection._transaction_status = status
     return answer.rows or ()
+
+
+def is_closed(connection: Any) -> bool:
+    """Whether pg8000 has let go of its socket."""
+    return connection._usock is None
 
 
 def drop(connection: Any) -> None:
     """Close a connection's socket, past the hook on `close`; never raises or blocks."""
     _leave(vars(connection))
-    connection._usock = connection._sock = None  # noqa: SLF001 - as pg8000's `close` does
+    connection._usock = connection._sock = None  # as pg8000's `close` does
 
 
 @contextlib.contextmanager
@@ -72,42 +121,6 @@ def second_attempt(connection: Any) -> Iterator[None]:
         vars(connection).update(before)
         raise
     _leave(before)
-
-
-class Session:
-    """A connection of ours, made below every patch: a `Monitor`.
-
-    Args:
-        parameters: what to connect with.
-        timeout: seconds that each of its steps may take.
-
-    Raises:
-        TimeoutError: one took longer.
-        Exception: pg8000's own.
-    """
-
-    def __init__(self, parameters: dict[str, Any], timeout: float) -> None:
-        self._connection = object.__new__(core.CoreConnection)
-        plain = inspect.unwrap(core.CoreConnection.__init__)
-        try:
-            plain(self._connection, **parameters, timeout=timeout)
-        except (InterfaceError, OSError) as error:
-            if isinstance(error.__cause__, TimeoutError):
-                raise TimeoutError from error
-            raise
-        self._socket = sockets.identify(fileno(self._connection))
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement; as `Monitor.ask`."""
-        return ask(self._connection, statement, timeout)
-
-    def close(self) -> None:
-        """Close it."""
-        drop(self._connection)
-
-    def abort(self) -> None:
-        """Shut its socket down."""
-        sockets.shut_down(self._socket)
 
 
 class _Answer(core.Context):  # type: ignore[misc]

@@ -7,23 +7,21 @@ each call passes one of the methods that are watched here.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pymysql
-from pymysql.connections import Connection, MySQLResult
-from pymysql.constants import COMMAND, SERVER_STATUS
+from pymysql.connections import Connection
+from pymysql.constants import SERVER_STATUS
 
+from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.common.watching import never, watch, watch_close
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
-    Failure,
     Hooks,
     Login,
     LoginFailure,
@@ -33,56 +31,13 @@ from aurora_otel.drivers.protocol import (
     Traced,
     report_opened,
 )
-from aurora_otel.drivers.pymysql import session
+from aurora_otel.drivers.pymysql import calls, monitor, session
 from aurora_otel.model.endpoints import Address
-from aurora_otel.tracking.track import Track
 
 _SHOWN = {"database": "db", "host": "host", "port": "port", "user": "user"}
-# How a connection was told to connect. Not all of its attributes: an application's own could lead
-# back to the connection, and keep it for ever.
-_SETTINGS = (
-    "_auth_plugin_map",
-    "_connect_attrs",
-    "_ssl_required",
-    "bind_address",
-    "charset",
-    "client_flag",
-    "collation",
-    "ctx",
-    "encoding",
-    "host",
-    "password",
-    "port",
-    "server_public_key",
-    "ssl",
-    "unix_socket",
-    "user",
-)
-_QUIT = b"\x01\x00\x00\x00" + bytes([COMMAND.COM_QUIT])
 
 
-class _Settings(NamedTuple):  # noqa: PLW1641 - there is a dict in it
-    """How a connection was told to connect.
-
-    Attributes:
-        attributes: the attributes of its object.
-        given: whether it was given a socket that is connected already.
-    """
-
-    attributes: dict[str, Any]
-    given: bool = False
-
-    def __repr__(self) -> str:
-        return "<_Settings>"  # a secret is among them
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both connect alike: each connection has a TLS context of its own."""
-        if not isinstance(other, _Settings):
-            return NotImplemented
-        return {**self.attributes, "ctx": None} == {**other.attributes, "ctx": None}
-
-
-class Adapter:
+class Adapter(DriverBase):
     """The `Driver` for PyMySQL."""
 
     name = "pymysql"
@@ -109,11 +64,7 @@ class Adapter:
             report_opened(hooks, self, _opening, connection, wrapped, given, began)
 
         patches.wrap(Connection, "connect", connect)
-        for owner, names, how in _WATCHED:
-            for name in names:
-                method = watch(hooks, getattr(owner, name), errors=pymysql.Error, **how)
-                patches.replace(owner, name, method)
-        patches.replace(Connection, "close", watch_close(hooks, Connection.close, self.is_closed))
+        calls.watch_all(patches, hooks)
         if traced is not None:
             mysql_family.trace(patches, module.cursors.Cursor, traced, _SHOWN)
         return patches.undo
@@ -150,19 +101,15 @@ class Adapter:
 
     def is_closed(self, connection: Any) -> bool:
         """Whether PyMySQL has given its socket up."""
-        return not connection.open
+        return session.is_closed(connection)
 
     def discard(self, connection: Any) -> None:
         """Close its socket."""
-        connection._force_close()  # noqa: SLF001 - as above
-
-    def mark(self, connection: Any, track: Track) -> None:
-        """Set the attribute."""
-        setattr(connection, ATTRIBUTE, track)
+        session.drop(connection)
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect an object with the same attributes, below every patch."""
-        return session.Monitor(login.parameters.attributes, address, timeout)
+        return monitor.connect(login.parameters.attributes, address, timeout)
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
@@ -181,71 +128,7 @@ class Adapter:
 
 
 def _opening(connection: Any, connect: Callable[[], None], given: bool, began: int) -> Opening:  # noqa: FBT001 - passed through
-    again = functools.partial(_connect_again, connection, connect)
-    return Opening(connection, Login(_Settings(_settings(connection), given)), again, began)
-
-
-def _settings(connection: Any) -> dict[str, Any]:
-    attributes = vars(connection)
-    return {name: attributes[name] for name in _SETTINGS if name in attributes}
-
-
-def _connect_again(connection: Any, connect: Callable[[], None]) -> Any:
-    """Connect the same object once more; it keeps the session that it has until that is done."""
-    before = dict(vars(connection))
-    connection._sock = connection._rfile = connection._result = None  # noqa: SLF001 - as above
-    try:
-        connect()
-    except BaseException:
-        vars(connection).update(before)
-        raise
-    if (sock := before["_sock"]) is not None:
-        with contextlib.suppress(OSError), sock, before["_rfile"]:
-            sock.sendall(_QUIT)
-    return connection
-
-
-def _failure(connection: Any, error: Any, _: tuple[Any, ...], *, may_wait: bool = True) -> Failure:
-    errno, message = mysql_family.code_of(error)
-    return mysql_family.failure(errno, message, lost=not connection.open, may_wait=may_wait)
-
-
-def _result_failure(
-    result: Any, error: Any, args: tuple[Any, ...], *, may_wait: bool = True
-) -> Failure:
-    return _failure(result.connection, error, args, may_wait=may_wait)
-
-
-_quiet_failure = functools.partial(_failure, may_wait=False)
-_quiet_result_failure = functools.partial(_result_failure, may_wait=False)
-_ON_CONNECTION: dict[str, Any] = {"failure_of": _failure}
-_ON_RESULT: dict[str, Any] = {"failure_of": _result_failure, "path": f"connection.{ATTRIBUTE}"}
-_QUIET: dict[str, Any] = {"failure_of": _quiet_failure, "may_wait": never}
-# Whose methods go to the network, which, and how they are watched.
-_WATCHED = (
-    (
-        Connection,
-        (
-            "_send_autocommit_mode",
-            "begin",
-            "commit",
-            "kill",
-            "ping",
-            "query",
-            "select_db",
-            "set_character_set",
-            "show_warnings",
-        ),
-        _ON_CONNECTION,
-    ),
-    (Connection, ("rollback",), _QUIET),
-    # Within an exchange there is nothing to look for first.
-    (Connection, ("next_result",), _ON_CONNECTION | {"may_wait": never}),
-    (MySQLResult, ("_read_rowdata_packet_unbuffered",), _ON_RESULT | {"may_wait": never}),
-    # Also runs when a result or a cursor is garbage collected, inside anything.
-    (
-        MySQLResult,
-        ("_finish_unbuffered_query",),
-        _ON_RESULT | _QUIET | {"failure_of": _quiet_result_failure},
-    ),
-)
+    again = functools.partial(session.connect_again, connection, connect)
+    return Opening(
+        connection, Login(session.Settings(session.settings_of(connection), given)), again, began
+    )

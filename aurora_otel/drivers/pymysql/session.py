@@ -1,21 +1,68 @@
-"""What we ask through PyMySQL, below everything that it keeps of a statement."""
+"""PyMySQL's sessions below all that it keeps of a statement: asked, dropped, opened anew."""
 # ruff: noqa: SLF001 - the protocol itself is what is needed here, and nothing public shows it
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pymysql
-from pymysql.connections import Connection, MySQLResult
-from pymysql.constants import CLIENT, COMMAND, SERVER_STATUS
+from pymysql.connections import MySQLResult
+from pymysql.constants import COMMAND, SERVER_STATUS
 
-from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
-from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
+
+# How a connection was told to connect. Not all of its attributes: an application's own could lead
+# back to the connection, and keep it for ever.
+_SETTINGS = (
+    "_auth_plugin_map",
+    "_connect_attrs",
+    "_ssl_required",
+    "bind_address",
+    "charset",
+    "client_flag",
+    "collation",
+    "ctx",
+    "encoding",
+    "host",
+    "password",
+    "port",
+    "server_public_key",
+    "ssl",
+    "unix_socket",
+    "user",
+)
+_QUIT = b"\x01\x00\x00\x00" + bytes([COMMAND.COM_QUIT])
+
+
+class Settings(NamedTuple):  # noqa: PLW1641 - there is a dict in it
+    """How a connection was told to connect.
+
+    Attributes:
+        attributes: the attributes of its object.
+        given: whether it was given a socket that is connected already.
+    """
+
+    attributes: dict[str, Any]
+    given: bool = False
+
+    def __repr__(self) -> str:
+        return "<Settings>"  # a secret is among them
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both connect alike: each connection has a TLS context of its own."""
+        if not isinstance(other, Settings):
+            return NotImplemented
+        return {**self.attributes, "ctx": None} == {**other.attributes, "ctx": None}
+
+
+def settings_of(connection: Any) -> dict[str, Any]:
+    """Return the attributes that tell how a connection was told to connect."""
+    attributes = vars(connection)
+    return {name: attributes[name] for name in _SETTINGS if name in attributes}
 
 
 def fileno(connection: Any) -> int:
@@ -45,57 +92,29 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     return result.rows or ()
 
 
-class _Unpatched(Connection):  # type: ignore[misc]
-    """A connection of ours: what it connects with was there before our patches."""
+def is_closed(connection: Any) -> bool:
+    """Whether PyMySQL has given its socket up."""
+    return not connection.open
 
-    connect = Connection.connect
+
+def drop(connection: Any) -> None:
+    """Close a connection's socket, past the hook on `close`."""
+    connection._force_close()
 
 
-class Monitor:
-    """The `Monitor` for PyMySQL.
-
-    Args:
-        attributes: the settings of an application's connection.
-        address: where to; `None`: where those lead.
-        timeout: seconds, for each packet.
-    """
-
-    def __init__(
-        self,
-        attributes: dict[str, Any],
-        address: Address | None,
-        timeout: float,
-    ) -> None:
-        connection: Any = _Unpatched(
-            defer_connect=True, ssl_disabled=True, autocommit=True, connect_timeout=timeout,
-            read_timeout=timeout, write_timeout=timeout,
-        )  # fmt: skip
-        vars(connection).update(attributes)
-        if address is not None:
-            connection.host, connection.port = address
-            connection.unix_socket = None
-        connection.client_flag &= ~CLIENT.CONNECT_WITH_DB
-        connection._connect_attrs = {
-            **connection._connect_attrs,
-            "program_name": mysql_family.PROGRAM_NAME,
-        }
-        with _timeouts():
-            connection.connect()
-        self._connection = connection
-        self._socket = sockets.identify(fileno(connection))
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement."""
-        return ask(self._connection, statement, timeout)
-
-    def close(self) -> None:
-        """Say farewell and close the socket."""
-        if self._connection.open:
-            Connection.close(self._connection)
-
-    def abort(self) -> None:
-        """Shut the socket down."""
-        sockets.shut_down(self._socket)
+def connect_again(connection: Any, connect: Callable[[], None]) -> Any:
+    """Connect the same object once more; it keeps the session that it has until that is done."""
+    before = dict(vars(connection))
+    connection._sock = connection._rfile = connection._result = None
+    try:
+        connect()
+    except BaseException:
+        vars(connection).update(before)
+        raise
+    if (sock := before["_sock"]) is not None:
+        with contextlib.suppress(OSError), sock, before["_rfile"]:
+            sock.sendall(_QUIT)
+    return connection
 
 
 class _TextResult(MySQLResult):  # type: ignore[misc]
@@ -124,14 +143,14 @@ def _time_limit(connection: Any, timeout: float) -> Iterator[None]:
     before = connection._read_timeout
     connection._read_timeout = timeout
     try:
-        with _timeouts():
+        with timeouts():
             yield
     finally:
         connection._read_timeout = before
 
 
 @contextlib.contextmanager
-def _timeouts() -> Iterator[None]:
+def timeouts() -> Iterator[None]:
     """Make a socket's time-out, which PyMySQL shows as a lost connection, one again."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""Connections and cursors of a driver that has no file of its own, in proxies that are watched.
+"""The calls of any PEP 249 driver that are watched, by proxies of its connections and cursors.
 
 A proxy passes for what it stands for with `isinstance` and in every attribute; only `type()` and
 checks written in C see that it is none.

@@ -1,0 +1,53 @@
+"""What the files of most drivers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.runtime import sockets
+from aurora_otel.tracking.track import Track
+
+
+class DriverBase:
+    """The base of a `Driver` whose connections take attributes."""
+
+    def mark(self, connection: Any, track: Track) -> None:
+        """Set the attribute that the hooks look for."""
+        setattr(connection, ATTRIBUTE, track)
+
+
+class SocketMonitor:
+    """A `Monitor` over a connection of our own whose socket is known.
+
+    Args:
+        connection: the connection, made below every patch.
+        sock: its socket.
+        ask: runs a statement on it, as `Monitor.ask`.
+        close: closes it; never raises.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        sock: sockets.SocketId | None,
+        ask: Callable[[Any, str, float], Rows],
+        close: Callable[[Any], None],
+    ) -> None:
+        self._connection = connection
+        self._socket = sock
+        self._ask = ask
+        self._close = close
+
+    def ask(self, statement: str, timeout: float) -> Rows:
+        """Run one statement; as `Monitor.ask`."""
+        return self._ask(self._connection, statement, timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._close(self._connection)
+
+    def abort(self) -> None:
+        """Shut the socket down, which makes a blocked `ask` fail."""
+        sockets.shut_down(self._socket)

@@ -1,0 +1,61 @@
+"""Our own connections by psycopg2: asynchronous ones, so that every step has a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+
+from aurora_otel.drivers.base import SocketMonitor
+from aurora_otel.drivers.common import libpq
+from aurora_otel.drivers.protocol import Monitor, Rows
+from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import sockets
+
+
+def connect(dsn: str, address: Address | None, timeout: float) -> Monitor:
+    """Open a connection of our own, below every patch.
+
+    Args:
+        dsn: an application's connection string.
+        address: where to; `None`: where that leads.
+        timeout: seconds.
+
+    Raises:
+        TimeoutError: it took longer.
+        psycopg2.Error: the driver's own.
+    """
+    parameters = libpq.overrides(extensions.parse_dsn(dsn), address)
+    connection = extensions.connection(extensions.make_dsn(dsn, **parameters), async_=1)
+    try:
+        _wait(connection, time.monotonic() + timeout)
+    except BaseException:
+        _close(connection)
+        raise
+    return SocketMonitor(connection, sockets.identify(connection.fileno()), _ask, _close)
+
+
+def _ask(connection: Any, statement: str, timeout: float) -> Rows:
+    cursor = connection.cursor()
+    cursor.execute(statement)
+    _wait(connection, time.monotonic() + timeout)
+    return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def _close(connection: Any) -> None:
+    with contextlib.suppress(psycopg2.Error):
+        connection.close()
+
+
+def _wait(connection: Any, until: float) -> None:
+    events = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+    while (state := connection.poll()) != extensions.POLL_OK:
+        left = until - time.monotonic()
+        poll = select.poll()
+        poll.register(connection.fileno(), events[state])
+        if left <= 0 or not poll.poll(left * 1000):
+            raise TimeoutError
