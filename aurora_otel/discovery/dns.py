@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import socket
 
 from aurora_otel.model import endpoints
 from aurora_otel.model.endpoints import Address, Endpoint
+from aurora_otel.runtime.gate import Gate
 
 
 def rds_endpoint(address: Address) -> Endpoint | None:
@@ -20,3 +22,38 @@ def rds_endpoint(address: Address) -> Endpoint | None:
             if canonical and (found := endpoints.parse(canonical, address.port)).domain:
                 return found
     return None
+
+
+class DomainLookup:
+    """Finds the domain of the instance endpoints behind a private name, once, on a thread.
+
+    Attributes:
+        domain: the domain; `None` until it is found.
+    """
+
+    def __init__(self) -> None:
+        self.domain: str | None = None
+        self._begun: dict[str, Address] = {}
+        self._ended = Gate()
+        self._is_over = False
+
+    def begin(self, address: Address) -> None:
+        """Look `address` up, unless that has begun; from any thread, and waits for nothing."""
+        if self._begun:
+            return
+        if self._begun.setdefault("", address) is address:
+            # Not `Thread.start`, which waits. The interpreter may be shutting down.
+            with contextlib.suppress(RuntimeError):
+                _thread.start_new_thread(self._look_up, (address,))
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a lookup that has begun; from one thread."""
+        if self._begun and not self._is_over:
+            self._is_over = self._ended.wait(seconds)
+
+    def _look_up(self, address: Address) -> None:
+        try:
+            found = rds_endpoint(address)
+            self.domain = found.domain if found else None
+        finally:
+            self._ended.open()

@@ -1,48 +1,72 @@
-"""The topology by SQL: follow what instances say until one confirms that it is the writer.
+"""The topology by SQL: ask instances until one is confirmed as the writer, within one budget.
 
-One connection of ours at a time moves from instance to instance; the last one stays open for as
-long as a refresh window needs it.
+Two are asked at a time, the second one only when the first has not answered at once. At most two
+connections are open meanwhile; the one that answered best stays open for the next refresh, for as
+long as it is needed.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+import queue
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
 
-from aurora_otel.discovery.source import NoAnswerError, Rows, TopologySource
+from aurora_otel.discovery.asking import Asking
+from aurora_otel.discovery.plan import Beforehand, Failed, Plan, Target
+from aurora_otel.discovery.source import Confirmation, TopologySource
+from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
-from aurora_otel.model.topology import Answer, Reading, Source, Verdict
+from aurora_otel.model.topology import Answer, Reading, Source
 
-# So many names are followed in one reading: a server that names another one each time it is asked
-# would never be done with.
-MOST_NAMES = 16
+# So many targets are asked at a time, and so many connections are open meanwhile.
+AT_A_TIME = 2
+# The second one is asked when the first has not answered for this share of the budget: where
+# instances answer, each refresh logs in at as few of them as can be.
+STAGGER = 0.1
+# Each target has this share of the budget, to connect and to answer. The known writer has it in
+# full where a claim stands against it, also if the budget ends meanwhile: a refresh takes one
+# budget and a half at most.
+SHARE = 0.5
+# While nothing answers, each refresh has twice the time of the one before, up to this multiple: a
+# server on which everybody logs in at the same moment answers late.
+MOST_PATIENCE = 8.0
+# What was silent is left alone for this many budgets: longer than a refresh.
+SILENCE = 2.0
+# A driver that is out of time says so itself, a little later: seconds.
+_GRACE = 0.05
+# So many threads may wait in vain for names to resolve.
+_MOST_ABANDONED = 8
 
 
-class Connection(Protocol):
-    """What the walk needs of a connection of ours."""
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement."""
-
-    def close(self) -> None:
-        """Close it."""
-
-    def abort(self) -> None:
-        """Make a blocked `ask` fail."""
-
-
-class Target(NamedTuple):
-    """Somebody to ask.
+@dataclass(slots=True)
+class Course:
+    """One refresh under way.
 
     Attributes:
-        instance: who that is, if that is known beforehand.
-        address: where; `None`: where the application itself connects.
+        plan: whom it asks.
+        source: how they are asked.
+        statement: the question.
+        budget: seconds for the whole of it.
+        until: when it ends, in seconds of the monotonic clock.
+        asking: those that are being asked.
+        ended: those that have an answer or an error; `None` wakes the refresh.
+        next_start: when another one may be asked beside one that has not answered.
+        took: seconds that the slowest answer took.
+        was_silent: whether a target was out of time.
     """
 
-    instance: str | None
-    address: Address | None
+    plan: Plan
+    source: TopologySource
+    statement: str
+    budget: float
+    until: float
+    asking: list[Asking] = field(default_factory=list)
+    # Made for each refresh: gevent may replace queues until then.
+    ended: queue.SimpleQueue[Asking | None] = field(default_factory=queue.SimpleQueue)
+    next_start: float = float("-inf")
+    took: float = 0.0
+    was_silent: bool = False
 
 
 class Walk:
@@ -50,132 +74,253 @@ class Walk:
 
     Args:
         source: returns how its instances are asked, once that is known.
-        connect: opens a connection to a target within so many seconds; raises the driver's errors,
-            and `LoginNotAllowedError`.
-        locate: returns where an instance is reached, if that is known.
+        connect: opens a connection of the agent's own to a target within so many seconds; raises
+            the driver's errors, and `LoginNotAllowedError`.
+        locate: returns where an instance is reached, if that is known; does not wait.
         refused: whether an error of `connect` means that no login works there.
         clock: the monotonic clock.
+        stagger: see `STAGGER`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
         source: Callable[[], TopologySource | None],
-        connect: Callable[[Target, float], Connection],
+        connect: Callable[[Target, float], Monitor],
         locate: Callable[[str], Address | None],
         refused: Callable[[Exception], bool],
         clock: Callable[[], float],
+        *,
+        stagger: float = STAGGER,
     ) -> None:
         self._source = source
         self._connect = connect
         self._locate = locate
         self._refused = refused
         self._clock = clock
-        self._connection: Connection | None = None
-        self._at: str | None = None
+        self._stagger = stagger
         self._stopped = False
-        # Instances that hung: not tried again before this time, because each try hangs again.
-        self._avoid: dict[str, float] = {}
+        # Open connections that are not in use, the latest last, with the instances at their ends.
+        self._idle: list[tuple[str, Monitor]] = []
+        self._course: Course | None = None
+        self._abandoned: list[Asking] = []
+        # Instances that were silent: until when they are left alone. See `Beforehand.silent`.
+        self._silent: dict[str, float] = {}
+        self._patience = 1.0
 
     def read(
         self,
         targets: Iterable[Target],
-        timeout: float,
+        budget: float,
         *,
         view: bool,
-        suspect: str | None = None,
+        beforehand: Beforehand | None = None,
     ) -> Reading:
-        """Ask `targets` in turn, and whoever they name, until a writer confirms.
+        """Ask `targets`, and those that they name, until a writer is confirmed.
 
         Args:
             targets: whom to ask, the most promising first.
-            timeout: seconds for each connect and each question.
+            budget: seconds for all of it; see `SHARE` and `MOST_PATIENCE`.
             view: whether instances may be asked for their view of the others.
-            suspect: the instance that showed a symptom: it may hang.
+            beforehand: what is known of the cluster.
         """
         began = self._clock()
-        self._avoid = {name: until for name, until in self._avoid.items() if until > began}
-        waiting = deque(targets)
-        if self._at not in (None, suspect):
-            # An open connection answers in one round trip.
-            waiting.appendleft(Target(self._at, None))
-        asked: set[str] = set()
-        instances: dict[str, None] = {}
-        named = error = None
-        reached = refused = False
-        follow = MOST_NAMES
-        while waiting and not self._stopped:
-            target = waiting.popleft()
-            if target.instance in asked or target.instance in self._avoid:
-                continue
-            if target.instance:
-                asked.add(target.instance)
-            try:
-                answer = self._ask(target, timeout, view=view)
-            except Exception as failure:  # noqa: BLE001 - drivers raise what they like
-                if target.address is None and not isinstance(failure, TimeoutError):
-                    # The connection was broken: that says nothing of the instance.
-                    asked.discard(target.instance or "")
-                self.close()
-                error = type(failure).__qualname__
-                refused = refused or self._refused(failure)
-                continue
-            reached = True
-            asked.add(answer.instance)
-            seen = answer.view.instances if answer.view else ()
-            instances.update(dict.fromkeys((*seen, answer.instance)))
-            if answer.is_writer:
-                verdict = Verdict(answer.instance, tuple(instances), began)
-                return Reading(Source.SQL, began, answer.instance, verdict.instances, verdict)
-            named = (answer.view.writer if answer.view else None) or named
-            if named and named not in asked and follow > 0:
-                follow -= 1
-                waiting.appendleft(Target(named, self._locate(named)))
-        return Reading(
-            Source.SQL,
-            began,
-            named,
-            tuple(instances),
-            error=error,
-            login_refused=refused and not reached,
+        if (source := self._source()) is None:
+            return Reading(Source.SQL, began)
+        budget *= self._patience
+        beforehand = replace(
+            beforehand or Beforehand(began),
+            began=began,
+            kept=self._idle[-1][0] if self._idle else None,
+            silent=self._silent_now(began),
+            hear_all=source.confirmation is Confirmation.ALL_REACHABLE,
         )
+        plan = Plan(targets, self._locate, beforehand)
+        course = Course(plan, source, source.question(view=view), budget, began + budget)
+        self._course = course
+        try:
+            self._go(course, beforehand)
+        finally:
+            self._course = None
+            self._abandon(course.asking)
+            self._keep_best(plan)
+        self._learn_patience(course)
+        return plan.reading
 
     def close(self) -> None:
-        """Close the connection, if one is open."""
-        connection, self._connection, self._at = self._connection, None, None
-        if connection is not None:
-            # It is gone for us, whatever its driver says.
-            with contextlib.suppress(Exception):
-                connection.close()
+        """Close the open connection, if there is one."""
+        while self._idle:
+            _close(self._idle.pop()[1])
 
     @property
     def is_connected(self) -> bool:
-        """Whether a connection of ours is open."""
-        return self._connection is not None
+        """Whether a connection of the agent's own is open."""
+        return bool(self._idle)
 
     def stop(self) -> None:
         """Make a reading under way end soon; from any thread."""
         self._stopped = True
-        if (connection := self._connection) is not None:
+        if (course := self._course) is not None:
+            for each in list(course.asking):
+                each.cancel()
+            course.ended.put(None)
+        for _, connection in list(self._idle):
             with contextlib.suppress(Exception):
                 connection.abort()
 
-    def _ask(self, target: Target, timeout: float, *, view: bool) -> Answer:
-        if (source := self._source()) is None:
-            raise NoAnswerError("no instance has said yet what kind of cluster this is")
-        started = self._clock()
+    # One refresh.
+
+    def _go(self, course: Course, beforehand: Beforehand) -> None:
+        while not course.plan.is_settled:
+            while not self._stopped and self._may_start(course):
+                if not self._start_next(course, beforehand):
+                    break
+            if not course.asking:
+                return
+            self._take_ended(course)
+            if self._clock() >= course.until:
+                course.plan.close()
+                if not course.plan.awaits_known_writer:
+                    return
+
+    def _may_start(self, course: Course) -> bool:
+        if not course.asking:
+            return True
+        if len(course.asking) >= AT_A_TIME:
+            return False
+        return course.plan.awaits_known_writer or self._clock() >= course.next_start
+
+    def _start_next(self, course: Course, beforehand: Beforehand) -> bool:
+        """Ask the next target; return whether there was one."""
+        if len(self._abandoned) >= _MOST_ABANDONED:
+            self._abandoned = [each for each in self._abandoned if each.is_alive]
+            if len(self._abandoned) >= _MOST_ABANDONED:
+                return False
+        # A connection that is open beside one that waits costs nothing to ask.
+        beside = course.plan.ask_kept() if course.asking else None
+        target = beside or course.plan.next()
+        if target is None:
+            return False
+        now = self._clock()
+        share = course.budget * SHARE
+        if target.instance in beforehand.silent:
+            share /= 2
+        asking = Asking(
+            target,
+            self._connection_for(target, course),
+            connect=self._connect,
+            statement=course.statement,
+            times=(now, now + share),
+            clock=self._clock,
+            ended=course.ended.put,
+        )
+        course.asking.append(asking)
+        course.next_start = now + course.budget * self._stagger
         try:
-            if self._connection is None or target.instance is None or target.instance != self._at:
-                # One at a time: the one before goes first.
-                self.close()
-                self._connection = self._connect(target, timeout)
-            rows = self._connection.ask(source.question(view=view), timeout)
-        except TimeoutError:
-            if target.instance:
-                now = self._clock()
-                self._avoid[target.instance] = now + 2 * (now - started)
-            raise
-        answer = source.parse_answer(rows)
-        if target.address and target.instance and target.instance != answer.instance:
-            raise NoAnswerError("another instance answered")
-        self._at = answer.instance
-        return answer
+            asking.start()
+        except RuntimeError as error:
+            # The interpreter is shutting down.
+            asking.error = error
+            course.ended.put(asking)
+        return True
+
+    def _connection_for(self, target: Target, course: Course) -> Monitor | None:
+        """Return the open connection that `target` means, or make room for another one."""
+        if target.instance is not None and target.address is None:
+            for each in self._idle:
+                if each[0] == target.instance:
+                    self._idle.remove(each)
+                    return each[1]
+        while self._idle and len(course.asking) + len(self._idle) >= AT_A_TIME:
+            # What the plan has still to ask goes last.
+            spare = [each for each in self._idle if each[0] != course.plan.kept]
+            if not spare:
+                course.plan.drop_kept()
+            gone = (spare or self._idle)[0]
+            self._idle.remove(gone)
+            _close(gone[1])
+        return None
+
+    def _take_ended(self, course: Course) -> None:
+        """Wait for one that has ended, or for the time to do something about the others."""
+        events = [each.until + _GRACE for each in course.asking]
+        if len(course.asking) < AT_A_TIME and course.next_start > self._clock():
+            events.append(course.next_start)
+        if course.until > self._clock():
+            events.append(course.until)
+        with contextlib.suppress(queue.Empty):
+            ended = course.ended.get(timeout=max(min(events) - self._clock(), 0.001))
+            if ended is not None:
+                course.asking.remove(ended)
+                self._note(course, ended)
+        now = self._clock()
+        for late in [each for each in course.asking if now >= each.until + _GRACE]:
+            course.asking.remove(late)
+            self._abandon([late])
+            self._note_failure(course, late, TimeoutError())
+
+    def _note(self, course: Course, ended: Asking) -> None:
+        if ended.rows is None:
+            ended.close()
+            self._note_failure(course, ended, ended.error)
+            return
+        try:
+            answer = course.source.parse_answer(ended.rows)
+        except Exception as error:  # noqa: BLE001 - any nonsense may be in there
+            ended.close()
+            self._note_failure(course, ended, error)
+            return
+        self._silent.pop(answer.instance, None)
+        course.took = max(course.took, self._clock() - ended.began)
+        if course.plan.answered(ended.target, answer):
+            self._keep(answer, ended)
+        else:
+            ended.close()
+
+    def _keep(self, answer: Answer, ended: Asking) -> None:
+        connection, ended.connection = ended.connection, None
+        if connection is not None:
+            self._idle.append((answer.instance, connection))
+
+    def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
+        why = Failed.REFUSED if self._refused(error) else Failed.BROKEN
+        if isinstance(error, TimeoutError):
+            why = Failed.SILENT
+            course.was_silent = True
+            self._silent[ended.target.instance or ""] = self._clock() + SILENCE * course.budget
+        course.plan.failed(ended.target, why, type(error).__qualname__)
+
+    # Between two refreshes.
+
+    def _silent_now(self, now: float) -> frozenset[str]:
+        self._silent = {name: until for name, until in self._silent.items() if until > now}
+        # What is still waited for, a name server perhaps, would not answer now either.
+        self._abandoned = [each for each in self._abandoned if each.is_alive]
+        return frozenset(self._silent) | {each.target.instance or "" for each in self._abandoned}
+
+    def _abandon(self, those: list[Asking]) -> None:
+        for each in those:
+            each.abandon()
+        self._abandoned += those
+
+    def _keep_best(self, plan: Plan) -> None:
+        """Keep one connection: to the confirmed writer, or the one that answered last."""
+        verdict = plan.reading.verdict
+        best = [each for each in self._idle if verdict and each[0] == verdict.writer]
+        kept = (best or self._idle)[-1:]
+        for each in self._idle:
+            if each not in kept:
+                _close(each[1])
+        self._idle = kept
+
+    def _learn_patience(self, course: Course) -> None:
+        if course.plan.reached:
+            if course.took < course.budget * SHARE / 4:
+                self._patience = max(self._patience / 2, 1.0)
+        elif course.was_silent:
+            self._patience = min(self._patience * 2, MOST_PATIENCE)
+
+
+def _close(connection: Monitor) -> None:
+    # It is gone for the agent, whatever its driver says.
+    with contextlib.suppress(Exception):
+        connection.close()

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.discovery.rds.api import Apis
 from aurora_otel.discovery.rds.iam import Token
-from aurora_otel.discovery.walk import Connection, Target, Walk
+from aurora_otel.discovery.walk import Walk
 from aurora_otel.doctor.api import words
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
 from aurora_otel.doctor.instance import Visit
-from aurora_otel.drivers.protocol import Login
+from aurora_otel.drivers.protocol import Login, Monitor
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Reading
 from aurora_otel.settings import RdsApiUse, Settings
@@ -76,7 +77,7 @@ class Way:
         """Close the connection of ours."""
         self._walk.close()
 
-    def _connect(self, target: Target, timeout: float) -> Connection:
+    def _connect(self, target: Target, timeout: float) -> Monitor:
         return self._driver.monitor(self._login_at(target), target.address, timeout)
 
     @property

@@ -114,11 +114,13 @@ class Verdict:
         instances: the identifiers of the instances that are there.
         began: when its reading began, in seconds of the monotonic clock: it judges only
             connections opened before.
+        renamed: what the writer was called before: it is the same server by another name.
     """
 
     writer: str
     instances: tuple[str, ...]
     began: float
+    renamed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Reading:
         verdict: the confirmed topology, if the named writer confirmed.
         error: the type of the last error on the way, if there was one.
         login_refused: whether no login worked.
+        contested: the instances that claimed to be the writer, and were not believed.
     """
 
     source: Source
@@ -142,3 +145,4 @@ class Reading:
     verdict: Verdict | None = None
     error: str | None = None
     login_refused: bool = False
+    contested: tuple[str, ...] = ()

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.source import LoginNotAllowedError
-from aurora_otel.discovery.walk import Connection, Target
-from aurora_otel.drivers.protocol import Driver, Login, LoginFailure
+from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
 from aurora_otel.model.endpoints import Address, Endpoint
 
 # So many logins are kept: applications with a database for each tenant have any number of them.
@@ -103,7 +103,7 @@ class ClusterAccess:
         others = (known for known in self._known if not access.is_like(known.access))
         self._known = (_Known(access), *others)[:MOST_LOGINS]
 
-    def connect(self, target: Target, timeout: float) -> Connection:
+    def connect(self, target: Target, timeout: float) -> Monitor:
         """Open a connection to `target`, with the newest login that works there.
 
         Args:

@@ -10,9 +10,10 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from aurora_otel.discovery.dns import rds_endpoint
+from aurora_otel.discovery.dns import DomainLookup
+from aurora_otel.discovery.plan import Beforehand, Target
 from aurora_otel.discovery.rds.iam import Token
-from aurora_otel.discovery.walk import Target, Walk
+from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
@@ -26,6 +27,9 @@ from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.evidence import Claim, Relation, relation
+
+# The share of a refresh's time that may be spent on finding out where instances are.
+_LOOKUP_SHARE = 0.25
 
 
 class ClusterMonitor:
@@ -46,8 +50,7 @@ class ClusterMonitor:
         self._cluster = cluster
         self._context = context
         self._failover = FailoverHandler(cluster, context)
-        self._domain: str | None = None
-        self._domain_asked = False
+        self._lookup = DomainLookup()
         self._searched = False
         self._merged_into: ClusterMonitor | None = None
         self._walk = Walk(
@@ -79,6 +82,8 @@ class ClusterMonitor:
         """Take note of how the application last connected."""
         first = self.access is None
         self._access.note(access)
+        if self._cluster.has_topology and not (access.endpoint.domain or self._cluster.domain):
+            self._lookup.begin(access.endpoint.address)
         if first:
             self._api.introduce(access.endpoint, access.token)
 
@@ -199,12 +204,19 @@ class ClusterMonitor:
         return outcome
 
     def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
+        budget = self._context.config.settings.refresh_timeout
+        self._lookup.wait(budget * _LOOKUP_SHARE)
         with suppress_instrumentation():
             reading = self._walk.read(
                 self._targets(trigger),
-                self._context.config.settings.refresh_timeout,
+                budget,
                 view=self._cluster.view,
-                suspect=trigger.suspect,
+                beforehand=Beforehand(
+                    self._context.clock(),
+                    writer=self._cluster.detector.writer,
+                    members=frozenset(self._cluster.members),
+                    suspect=trigger.suspect,
+                ),
             )
             self.login_rejected = reading.login_refused
             if trigger.source is Source.RDS_API and _confirms(reading, trigger.hint):
@@ -227,8 +239,8 @@ class ClusterMonitor:
     def _targets(self, trigger: Trigger) -> list[Target]:
         """Return whom to ask, the most promising first.
 
-        Third parties before the known writer: it may hang. Whoever claims or suffers something
-        last. At last the application's own host, for where instances cannot be reached by name.
+        Third parties before the known writer: it may hang. The suspect last. The application's own
+        host after the first of them: instances may not be reachable by name at all.
         """
         writer = self._cluster.detector.writer
         others = [name for name in list(self._cluster.members) if name != writer]
@@ -239,7 +251,9 @@ class ClusterMonitor:
         if trigger.suspect:
             in_turn.append(trigger.suspect)
         located = [(name, self._locate(name)) for name in in_turn]
-        return [*(Target(name, where) for name, where in located if where), Target(None, None)]
+        targets = [Target(name, where) for name, where in located if where]
+        targets.insert(2 if trigger.hint else 1, Target(None, None))
+        return targets
 
     def _sign(self, token: Token, signing_target: Address) -> str | None:
         return self._api.sign(token, signing_target) if self._api.is_allowed else None
@@ -249,13 +263,9 @@ class ClusterMonitor:
             return None
         endpoint = self.access.endpoint.address
         known = self._context.clusters.endpoints
-        domain = self._cluster.domain or self._domain
+        domain = self._cluster.domain or self._lookup.domain
         if (address := known.address(instance, domain, endpoint.port)) is None:
-            if not self._domain_asked:
-                self._domain_asked = True
-                found = rds_endpoint(endpoint)
-                self._domain = found.domain if found else None
-            address = known.address(instance, self._domain, endpoint.port)
+            self._lookup.begin(endpoint)
         return address
 
     def _is_of_another_cluster(self, reading: Reading) -> bool:

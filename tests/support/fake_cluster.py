@@ -3,7 +3,8 @@
 import threading
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.discovery.walk import Target, Walk
+from aurora_otel.discovery.plan import Beforehand, Target
+from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
 
 MASTER = "MASTER_SESSION_ID"
@@ -85,6 +86,7 @@ class FakeCluster:
             self.locate,
             lambda error: isinstance(error, RefusedError),
             lambda: self.now,
+            stagger=60.0,
         )
 
     def __getitem__(self, name):
@@ -103,12 +105,13 @@ class FakeCluster:
         self.most_open = max(self.most_open, len(self.open))
         return link
 
-    def read(self, *names, view=True, default=True, suspect=None):
+    def read(self, *names, view=True, default=True, suspect=None, **known):
         self.path.clear()
         targets = [Target(name, self.locate(name)) for name in names if self.known]
         targets += [Target(None, None)] * default
-        reading = self.walk.read(targets, 1.0, view=view, suspect=suspect)
-        assert self.most_open <= 1
+        beforehand = Beforehand(self.now, suspect=suspect, **known)
+        reading = self.walk.read(targets, 1.0, view=view, beforehand=beforehand)
+        assert self.most_open <= 2
         assert len(self.open) <= 1
         assert self.walk.is_connected is bool(self.open)
         return reading

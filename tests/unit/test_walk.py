@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from aurora_otel.discovery.walk import MOST_NAMES
+from aurora_otel.discovery.plan import MOST_NAMES
 from aurora_otel.model.topology import Source
 from tests.support.fake_cluster import ALL, MASTER, FakeCluster, Instance, RefusedError
 from tests.support.waiting import eventually

@@ -1,0 +1,132 @@
+"""One target asked, on a thread of its own.
+
+Connecting may resolve a name, which nothing can interrupt. So the refresh waits for the thread no
+longer than it has time, and then abandons it: the thread closes its connection itself when it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable
+
+from aurora_otel.discovery.plan import Target
+from aurora_otel.discovery.source import Rows
+from aurora_otel.drivers.protocol import Monitor
+
+
+class Asking:
+    """A target being asked.
+
+    Attributes:
+        target: the target.
+        until: when it is given up, in seconds of the monotonic clock.
+        began: when it began.
+        connection: the agent's connection to it, once that is open.
+        rows: the answer, once it is there.
+        error: what went wrong.
+
+    Args:
+        target: the target.
+        connection: the connection to it, if one is open already.
+        connect: opens one within so many seconds.
+        statement: the question.
+        times: when it begins, and when it is given up.
+        clock: the monotonic clock.
+        ended: is told when it has ended, unless it was abandoned; called on its thread.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that a thread needs
+        self,
+        target: Target,
+        connection: Monitor | None,
+        *,
+        connect: Callable[[Target, float], Monitor],
+        statement: str,
+        times: tuple[float, float],
+        clock: Callable[[], float],
+        ended: Callable[[Asking], None],
+    ) -> None:
+        self.target = target
+        self.began, self.until = times
+        self.connection = connection
+        self.rows: Rows | None = None
+        self.error: Exception = ConnectionError("not asked")
+        self._connect = connect
+        self._statement = statement
+        self._clock = clock
+        self._ended = ended
+        self._is_cancelled = False
+        # Who closes the connection: the thread, or who waits for it. Both are the agent's own.
+        self._lock = threading.Lock()
+        self._has_ended = False
+        self._is_abandoned = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread.
+
+        Raises:
+            RuntimeError: the interpreter is shutting down.
+        """
+        # In the caller's context: what the agent asks has no spans of its own.
+        run = contextvars.copy_context().run
+        thread = threading.Thread(
+            target=run, args=(self._run,), name="aurora-otel-ask", daemon=True
+        )
+        self._thread = thread
+        thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread has not ended."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Make it end soon; from any thread."""
+        self._is_cancelled = True
+        if (connection := self.connection) is not None:
+            with contextlib.suppress(Exception):
+                connection.abort()
+
+    def abandon(self) -> None:
+        """Wait for it no longer: its connection is closed when it ends."""
+        with self._lock:
+            self._is_abandoned = True
+            has_ended = self._has_ended
+        self.cancel()
+        if has_ended:
+            self.close()
+
+    def close(self) -> None:
+        """Close its connection, if one is open."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            # It is gone for the agent, whatever its driver says.
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def _run(self) -> None:
+        try:
+            self.rows = self._ask()
+        except Exception as error:  # noqa: BLE001 - drivers raise what they like
+            self.error = error
+        finally:
+            with self._lock:
+                self._has_ended = True
+                is_abandoned = self._is_abandoned
+            if is_abandoned:
+                self.close()
+            else:
+                self._ended(self)
+
+    def _ask(self) -> Rows:
+        if self.connection is None:
+            self.connection = self._connect(self.target, self._left())
+        if self._is_cancelled:
+            raise ConnectionAbortedError("cancelled")
+        return self.connection.ask(self._statement, self._left())
+
+    def _left(self) -> float:
+        return max(self.until - self._clock(), 0.001)
