@@ -48,6 +48,7 @@ class Failed(Enum):
     """Why a target gave no answer."""
 
     SILENT = "silent"
+    UNHEARD = "unheard"  # it may have answered in time
     REFUSED = "refused"  # the login
     BROKEN = "broken"  # anything else
 
@@ -215,12 +216,13 @@ class Plan:
         self._error = error
         self._login_refused = self._login_refused or why is Failed.REFUSED
         instance, known = target.instance, self._before.writer
-        if instance is None:
+        if instance is None or why is Failed.UNHEARD:
             return
         if target.address is None and why is not Failed.SILENT:
             # The connection was broken: that says nothing of the instance.
             self._asked.discard(instance)
-            self._waiting.append(Target(instance, self._locate(instance)))
+            if (where := self._locate(instance)) is not None:
+                self._waiting.append(Target(instance, where))
             self._ask_known()
         elif instance == known and self._known is Known.NOT_HEARD:
             self._known = Known.REFUSED if why is Failed.REFUSED else Known.UNREACHABLE
@@ -281,7 +283,8 @@ class Plan:
     @property
     def _writer(self) -> str | None:
         """Return the confirmed writer."""
-        claims, known = list(self._claims), self._before.writer
+        known = self._before.writer
+        claims = [claimant for claimant in self._claims if claimant != self._renamed_to]
         is_confirmed = self._known is Known.CONFIRMED
         if self._before.hear_all and len(claims) + is_confirmed > 1:
             return None

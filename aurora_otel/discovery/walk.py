@@ -247,11 +247,15 @@ class Walk:
             events.append(course.next_start)
         if course.until > self._clock():
             events.append(course.until)
+        seconds = max(min(events) - self._clock(), 0.001)
         with contextlib.suppress(queue.Empty):
-            ended = course.ended.get(timeout=max(min(events) - self._clock(), 0.001))
-            if ended is not None:
-                course.asking.remove(ended)
-                self._note(course, ended)
+            while True:
+                ended = course.ended.get(timeout=seconds)
+                if ended is not None:
+                    course.asking.remove(ended)
+                    self._note(course, ended)
+                # All that have ended, before any is taken for late.
+                seconds = 0.0
         now = self._clock()
         for late in [each for each in course.asking if now >= each.until + _GRACE]:
             course.asking.remove(late)
@@ -284,9 +288,14 @@ class Walk:
     def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
         why = Failed.REFUSED if self._refused(error) else Failed.BROKEN
         if isinstance(error, TimeoutError):
-            why = Failed.SILENT
+            now = self._clock()
             course.was_silent = True
-            self._silent[ended.target.instance or ""] = self._clock() + SILENCE * course.budget
+            if now - ended.until > course.budget * SHARE / 2:
+                # This process was held up: that says nothing of the server.
+                why = Failed.UNHEARD
+            else:
+                why = Failed.SILENT
+                self._silent[ended.target.instance or ""] = now + SILENCE * course.budget
         course.plan.failed(ended.target, why, type(error).__qualname__)
 
     # Between two refreshes.

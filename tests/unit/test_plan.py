@@ -1,0 +1,295 @@
+"""Whom a refresh asks, and whom it believes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurora_otel.discovery.plan import Beforehand, Failed, Plan, Target
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.topology import Answer, Role, View
+
+ALL = ("a", "b", "c")
+OWN_HOST = Target(None, None)
+
+
+def at(name):
+    return Address(name, 5432)
+
+
+def target(name):
+    return Target(name, at(name))
+
+
+def writer(name, listed=ALL):
+    return Answer(name, Role.WRITER, "1", View(listed, name))
+
+
+def reader(name, names="a", listed=ALL):
+    return Answer(name, Role.READER, "1", View(listed, names))
+
+
+def plan(*names, locate=at, own_host=False, **known):
+    """A plan that asks `names` and then, if wanted, the application's own host."""
+    known.setdefault("writer", "a")
+    known.setdefault("members", frozenset(ALL))
+    targets = [*map(target, names), *([OWN_HOST] * own_host)]
+    return Plan(targets, locate, Beforehand(100.0, **known))
+
+
+def course(made, answers, *, most=50):
+    """Answer one after the other; return whom was asked, and over what."""
+    asked = []
+    for _ in range(most):
+        following = made.next()
+        if following is None:
+            return asked
+        asked.append(following.instance if following.address else f"open {following.instance}")
+        outcome = answers[asked[-1]]
+        if isinstance(outcome, Failed):
+            made.failed(following, outcome, outcome.value)
+        else:
+            made.answered(following, outcome)
+    raise AssertionError("it does not end")
+
+
+def verdict(made):
+    found = made.reading.verdict
+    return found and found.writer
+
+
+def test_a_claim_against_the_known_writer_is_no_verdict_before_that_one_was_asked():
+    made = plan("c")
+    made.answered(made.next(), writer("c"))
+    assert verdict(made) is None
+    assert made.awaits_known_writer
+    assert made.next() == target("a")
+
+
+def test_an_old_writer_that_thaws_is_not_believed_while_the_known_one_confirms():
+    made = plan("c", "b")
+    assert course(made, {"c": writer("c"), "a": writer("a")}) == ["c", "a"]
+    assert verdict(made) == "a"
+    assert made.reading.contested == ("c",)
+
+
+def test_a_known_writer_that_says_that_it_is_a_reader_leaves_the_claim_standing():
+    made = plan("c", "b")
+    course(made, {"c": writer("c"), "a": reader("a", "c")})
+    assert (verdict(made), made.reading.contested) == ("c", ())
+
+
+@pytest.mark.parametrize("why", [Failed.SILENT, Failed.BROKEN, Failed.REFUSED])
+def test_a_known_writer_that_cannot_be_asked_leaves_the_claim_standing(why):
+    made = plan("c")
+    course(made, {"c": writer("c"), "a": why})
+    assert verdict(made) == "c"
+
+
+def test_a_known_writer_that_refuses_the_login_is_believed_in_as_long_as_readers_name_it():
+    made = plan("b", "c")
+    assert course(made, {"b": reader("b", "a"), "a": Failed.REFUSED, "c": writer("c")})
+    assert verdict(made) is None
+
+
+def test_readers_are_heard_before_a_claim_stands_against_one_that_refuses_the_login():
+    made = plan("c", "b")
+    answers = {"c": writer("c"), "a": Failed.REFUSED, "b": reader("b", "c")}
+    assert course(made, answers) == ["c", "a", "b"]
+    assert verdict(made) == "c"
+
+
+def test_an_answer_that_this_process_was_too_late_for_is_no_silence():
+    made = plan("c")
+    course(made, {"c": writer("c"), "a": Failed.UNHEARD})
+    assert verdict(made) is None
+
+
+def test_a_known_writer_that_nothing_leads_to_cannot_be_asked():
+    made = plan("c", locate=lambda name: None if name == "a" else at(name))
+    course(made, {"c": writer("c")})
+    assert verdict(made) == "c"
+
+
+def test_two_claims_with_the_known_writer_away_are_no_verdict():
+    made = plan("c", "b", "a")
+    first, second = made.next(), made.next()
+    made.answered(first, writer("c"))
+    made.answered(second, writer("b"))
+    made.failed(made.next(), Failed.SILENT, "TimeoutError")
+    assert course(made, {}) == []
+    assert verdict(made) is None
+
+
+def test_the_open_connection_to_the_known_writer_is_asked_when_a_claim_stands_against_it():
+    made = plan("c", kept="a", suspect="a")
+    assert course(made, {"c": writer("c"), "open a": writer("a")}) == ["c", "open a"]
+    assert verdict(made) == "a"
+
+
+def test_a_known_writer_whose_connection_broke_is_asked_at_its_address():
+    made = plan("c", kept="a", suspect="a")
+    answers = {"c": writer("c"), "open a": Failed.BROKEN, "a": writer("a")}
+    assert course(made, answers) == ["c", "open a", "a"]
+    assert verdict(made) == "a"
+
+
+def test_one_that_broke_to_another_instance_says_nothing_of_it():
+    made = plan(kept="b", writer=None)
+    assert course(made, {"open b": Failed.BROKEN, "b": writer("b")}) == ["open b", "b"]
+    assert verdict(made) == "b"
+
+
+# Names that change.
+
+
+def test_the_server_at_the_open_connection_is_the_known_writer_by_whatever_name():
+    made = plan("x", kept="a", writer="a")
+    assert course(made, {"open a": writer("x", ("x", "y"))}) == ["open a"]
+    found = made.reading.verdict
+    assert (found.writer, found.renamed) == ("x", "a")
+
+
+def test_a_claim_by_the_new_name_of_the_known_writer_is_its_own():
+    made = plan("x", kept="a", suspect="a")
+    renamed = writer("x", ("x", "y"))
+    assert course(made, {"x": renamed, "open a": renamed}) == ["x", "open a"]
+    assert (made.reading.verdict.renamed, made.reading.contested) == ("a", ())
+
+
+def test_a_server_at_the_known_writers_address_that_was_no_member_is_that_writer_renamed():
+    made = plan("x")
+    course(made, {"x": writer("x", ("x", "y")), "a": writer("x", ("x", "y"))})
+    assert made.reading.verdict.renamed == "a"
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [writer("c", ("c", "b")), writer("x", ("x", "a")), Answer("x", Role.WRITER, "1")],
+    ids=["was a member", "lists the known writer beside itself", "lists nothing"],
+)
+def test_another_server_at_the_known_writers_address_is_not_taken_for_it(claim):
+    made = plan("x")
+    course(made, {"x": claim, "a": claim, "c": claim})
+    assert made.reading.verdict is None or made.reading.verdict.renamed is None
+
+
+def test_a_server_that_was_renamed_and_became_a_reader_is_the_known_writer_no_more():
+    made = plan("c", kept="a", suspect="a")
+    course(made, {"c": writer("c"), "open a": reader("a-old1", "c")})
+    assert (verdict(made), made.reading.verdict.renamed) == ("c", None)
+
+
+# The order.
+
+
+def test_the_open_connection_comes_first_and_then_each_in_turn():
+    made = plan("b", "a", own_host=True, kept="c", suspect="a", writer=None)
+    answers = {"open c": reader("c", "c"), **dict.fromkeys(("b", "a", "open None"), Failed.BROKEN)}
+    assert course(made, answers) == ["open c", "b", "a", "open None"]
+
+
+def test_the_one_that_a_reader_names_is_next():
+    made = plan("b", "c", writer=None)
+    assert course(made, {"b": reader("b", "a"), "a": writer("a")}) == ["b", "a"]
+
+
+def test_what_was_silent_lately_is_asked_only_when_there_is_nothing_else_to_go_by():
+    silent = frozenset({"a", "b", "c"})
+    made = plan("b", "c", writer=None, silent=silent)
+    assert course(made, {"b": Failed.SILENT, "c": writer("c")}) == ["b", "c"]
+    made = plan("b", "c", own_host=True, writer=None, silent=silent)
+    assert course(made, {"open None": reader("d", "a")}) == ["open None"]
+
+
+def test_a_known_writer_that_was_silent_lately_is_asked_once_more_when_a_claim_stands_against_it():
+    made = plan("c", silent=frozenset({"a"}))
+    assert course(made, {"c": writer("c"), "a": writer("a")}) == ["c", "a"]
+
+
+def test_at_the_end_of_the_budget_the_known_writer_alone_is_still_asked():
+    made = plan("b", "c")
+    made.answered(made.next(), writer("b"))
+    made.close()
+    assert course(made, {"a": writer("a")}) == ["a"]
+    made = plan("b", "c")
+    made.answered(made.next(), reader("b", "c"))
+    made.close()
+    assert course(made, {}) == []
+
+
+# Where two may accept writes at the same time.
+
+
+def test_all_that_can_be_reached_are_heard_where_the_source_asks_for_that():
+    made = plan("a", "b", "c", hear_all=True)
+    answers = {"a": writer("a"), "b": Failed.SILENT, "c": reader("c", "a")}
+    assert course(made, answers) == ["a", "b", "c"]
+    assert verdict(made) == "a"
+
+
+def test_two_that_both_claim_are_no_verdict_where_both_may_accept_writes():
+    made = plan("a", "b", "c", hear_all=True)
+    course(made, {"a": writer("a"), "b": writer("b"), "c": reader("c", "a")})
+    assert verdict(made) is None
+
+
+# Any course of events.
+
+roles = st.sampled_from(
+    [writer, reader, lambda name: reader(name, "b"), lambda name: reader(name, "c")]
+)
+outcomes = st.dictionaries(
+    st.sampled_from([*ALL, "open a", "open b", "open c", "open None"]),
+    st.one_of(st.sampled_from(list(Failed)), roles),
+)
+
+
+histories = st.fixed_dictionaries(
+    {
+        "outcomes": outcomes,
+        "targets": st.permutations(ALL),
+        "landed": st.sampled_from(ALL),
+        "picks": st.lists(st.integers(0, 1), max_size=30),
+        "known": st.fixed_dictionaries(
+            {
+                "writer": st.sampled_from([*ALL, None]),
+                "kept": st.sampled_from([*ALL, None]),
+                "suspect": st.sampled_from([*ALL, None]),
+                "silent": st.frozensets(st.sampled_from(ALL)),
+            }
+        ),
+    }
+)
+
+
+@given(history=histories)
+def test_in_any_course_of_events_a_known_writer_that_confirms_itself_stays(history):
+    known = history["known"]["writer"]
+    made = plan(*history["targets"], own_host=True, **history["known"])
+    under_way, confirmed, given_up = [], False, known is None
+    picks = [*history["picks"], *[0] * 200]
+    for pick in picks:
+        while len(under_way) < 2 and (following := made.next()) is not None:
+            assert following not in under_way
+            under_way.append(following)
+        if not under_way:
+            break
+        ended = under_way.pop(pick % len(under_way))
+        key = ended.instance if ended.address else f"open {ended.instance}"
+        outcome = history["outcomes"].get(key, Failed.BROKEN)
+        if isinstance(outcome, Failed):
+            made.failed(ended, outcome, outcome.value)
+            given_up = given_up or ended.instance == known
+            continue
+        answer = outcome(ended.instance or history["landed"])
+        confirmed = confirmed or (answer.instance == known and answer.is_writer)
+        given_up = given_up or (answer.instance == known and not answer.is_writer)
+        made.answered(ended, answer)
+    assert not under_way
+    found = verdict(made)
+    if confirmed and not given_up:
+        assert found == known
+    if found not in (None, known):
+        assert given_up
