@@ -7,10 +7,11 @@ decides by state (is this connection stale?), never by event (did the writer cha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.symptoms import Symptom
@@ -23,6 +24,8 @@ PATIENCE = 0.1
 # In the window, looks become rarer by this factor, down to one in this many seconds.
 BACKOFF = 1.5
 RAREST = 15.0
+# So many former writers are remembered, the latest: more than a cluster has instances.
+_MOST_FORMER = 64
 
 
 class Cause(str, Enum):
@@ -72,6 +75,11 @@ class FirstSymptom:
     context: Any = None
 
 
+class _Numbered(NamedTuple):
+    number: int
+    symptom: FirstSymptom
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What a verdict means.
@@ -102,9 +110,7 @@ class Detector:
     """What is known of one cluster's writer, and when to look again.
 
     Attributes:
-        writer: the known writer: it said so itself.
         changes: how often a verdict named another writer.
-        first_symptom: the first symptom that no verdict has explained yet.
         pace: how often to look.
 
     Args:
@@ -113,15 +119,23 @@ class Detector:
     """
 
     def __init__(self, pace: Pace, random: Callable[[], float]) -> None:
-        self.writer: str | None = None
         self.changes = 0
-        self.first_symptom: FirstSymptom | None = None
         self.pace = pace
         self._random = random
+        self._confirmed: str | None = None
+        self._introduced: str | None = None
         self._changed_at = float("-inf")
         self._known_until: dict[str, float] = {}
+        # What the writer was called before, and when it was found renamed.
+        self._former_names: dict[str, float] = {}
         self._judged = float("-inf")
-        self._window_until = float("-inf")
+        # Symptoms come on any thread, verdicts on another, and neither waits: each of these is
+        # written by one side alone. A symptom counts until one of its number or a later one is
+        # explained, or the window is closed after it.
+        self._numbers = itertools.count(1)
+        self._first = self._latest = _Numbered(0, FirstSymptom(Symptom.TOPOLOGY, float("-inf")))
+        self._explained = 0
+        self._closed = 0
         self._next_refresh = float("-inf")
         self._interval = pace.interval
         self._retry_at = float("-inf")
@@ -147,19 +161,30 @@ class Detector:
             self._interval = self.pace.interval
         if not is_open or self._waiting_since is None:
             self._waiting_since = now
-        self._window_until = now + self.pace.window
-        if self.first_symptom is not None:
-            return False
-        self.first_symptom = FirstSymptom(kind, now, context)
-        return True
+        noted = _Numbered(next(self._numbers), FirstSymptom(kind, now, context))
+        is_first = self.first_symptom is None
+        if is_first:
+            self._first = noted
+        self._latest = noted
+        return is_first
+
+    @property
+    def first_symptom(self) -> FirstSymptom | None:
+        """The first symptom that no verdict has explained yet."""
+        explained = self._explained
+        for each in (self._first, self._latest):
+            if each.number > explained:
+                return each.symptom
+        return None
 
     def window_open(self, now: float) -> bool:
-        """Whether calls look at the topology first."""
-        return now < self._window_until
+        """Whether calls refresh first."""
+        latest = self._latest
+        return latest.number > self._closed and now < latest.symptom.at + self.pace.window
 
     def close_window(self) -> None:
         """Close the window, whatever it waited for."""
-        self._window_until = float("-inf")
+        self._closed = self._latest.number
 
     def cleaned_up(self) -> None:
         """Close the window: the verdict that it waited for is there, and was acted upon.
@@ -167,8 +192,7 @@ class Detector:
         Unless another symptom was seen since that reading: it may be the first of the next
         failover, and needs a verdict of its own.
         """
-        if self.first_symptom is None:
-            self.close_window()
+        self._closed = max(self._closed, self._explained)
 
     def refresh_due(self, now: float) -> bool:
         """Whether a call that saw nothing itself looks first."""
@@ -194,16 +218,22 @@ class Detector:
             self._interval = min(self._interval * BACKOFF, max(RAREST, self.pace.interval))
         if confirmed:
             self._waiting_since = None
-        waited = 0.0 if self._waiting_since is None else now - self._waiting_since
+        since = self._waiting_since
+        waited = 0.0 if since is None else now - since
         step = min(waited * PATIENCE, self.pace.interval)
         self._retry_at = now + max(FIRST_STEP, step)
 
     # The writer.
 
+    @property
+    def writer(self) -> str | None:
+        """The known writer: it said so itself."""
+        return self._confirmed or self._introduced
+
     def introduce(self, writer: str) -> None:
         """Take note of an instance that says it is the writer, if none is known yet."""
         if self.writer is None:
-            self.writer = writer
+            self._introduced = writer
 
     def contradicts(self, instance: str, role: Role) -> bool:
         """Whether what an instance says of itself is not what is known of it."""
@@ -221,20 +251,33 @@ class Detector:
         if verdict.began < self._judged:
             return None
         self._judged = verdict.began
-        first, old = self.first_symptom, self.writer
-        changed = old is not None and old != verdict.writer
-        if first is not None and not changed and first.at > verdict.began:
-            # Seen after the reading began: what it means is for a later verdict to say.
-            first = None
-        elif first is not None:
-            # Explained: the next symptom is the first of something else.
-            self.first_symptom = None
-        if old is not None and changed:
-            self._known_until[old] = verdict.began
+        old = self.writer
+        changed = old is not None and old not in (verdict.writer, verdict.renamed)
+        first = self._explain(verdict.began, changed=changed)
+        if old is not None and old == verdict.renamed:
+            self._former_names = {**self._former_names, old: verdict.began}
+        elif old is not None and changed:
+            self._known_until |= dict.fromkeys([old, *self._former_names], verdict.began)
+            self._former_names = {}
+            while len(self._known_until) > _MOST_FORMER:
+                del self._known_until[min(self._known_until, key=self._known_until.__getitem__)]
             self._changed_at = verdict.began
             self.changes += 1
-        self.writer = verdict.writer
+        self._confirmed = verdict.writer
         return Ruling(old if changed else None, first)
+
+    def _explain(self, began: float, *, changed: bool) -> FirstSymptom | None:
+        """Have a verdict explain the symptoms that it can; return the first of them."""
+        first, latest = self._first, self._latest
+        if first.number <= self._explained:
+            first = latest
+        if first.number <= self._explained or (not changed and first.symptom.at > began):
+            # Seen after the reading began: what it means is for a later verdict to say.
+            return None
+        # Explained: the next symptom is the first of something else.
+        late = not changed and latest.symptom.at > began
+        self._explained = latest.number - 1 if late else latest.number
+        return first.symptom
 
     def staleness(self, connection: ConnectionFacts) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not.
@@ -248,8 +291,11 @@ class Detector:
           on it was refused;
         - the reader endpoint: never.
         """
-        instance = connection.instance
-        if self.writer is None or instance is None or instance == self.writer:
+        instance, writer = connection.instance, self.writer
+        if writer is None or instance is None or instance == writer:
+            return None
+        if connection.opened_at < self._former_names.get(instance, float("-inf")):
+            # The same server by its former name.
             return None
         if not self._is_stale(connection, instance):
             return None
