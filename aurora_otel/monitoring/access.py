@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.plan import Target
+from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.source import LoginNotAllowedError
 from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
 from aurora_otel.model.endpoints import Address, Endpoint

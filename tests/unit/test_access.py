@@ -2,8 +2,8 @@ import contextlib
 
 import pytest
 
+from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.source import LoginNotAllowedError
-from aurora_otel.discovery.walk import Target
 from aurora_otel.drivers.protocol import Login, LoginFailure
 from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.monitoring.access import FULL_FIRST, MOST_LOGINS, Access, ClusterAccess

@@ -59,8 +59,8 @@ def _leak_a_monitoring_connection() -> None:
     kept: list[Any] = []
 
     def keeping(self: Walk) -> None:
-        kept.append(self._connection)
-        self._connection = self._at = None
+        kept.extend(self._idle)
+        self._idle = []
 
     Walk.close = keeping
 
