@@ -105,6 +105,7 @@ class Plan:
         self._to_follow = MOST_NAMES
         self._is_closing = False
         self._instances: dict[str, None] = {}
+        self._listed_by: dict[str, tuple[str, ...]] = {}
         self._named: str | None = None
         self._readers_named: set[str] = set()
         self._claims: dict[str, None] = {}
@@ -183,7 +184,9 @@ class Plan:
             self._renamed_to = answer.instance
         self.reached = True
         self._asked.add(answer.instance)
-        self._instances.update(dict.fromkeys(answer.view.instances if answer.view else ()))
+        if answer.view is not None:
+            self._listed_by[answer.instance] = answer.view.instances
+            self._instances.update(dict.fromkeys(answer.view.instances))
         self._instances.setdefault(answer.instance)
         known = self._before.writer
         if known is not None and target == Target(known, None) and answer.instance != known:
@@ -310,8 +313,9 @@ class Plan:
     @property
     def reading(self) -> Reading:
         """Return what the refresh brought so far."""
-        writer, instances = self._writer, tuple(self._instances)
-        named = writer or self._named
+        writer, named = self._writer, self._writer or self._named
+        # A cluster is what its writer lists.
+        instances = self._listed_by.get(writer or "") or tuple(self._instances)
         contested = tuple(claimant for claimant in self._claims if claimant != writer)
         verdict = None
         if writer is not None:

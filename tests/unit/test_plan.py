@@ -141,6 +141,12 @@ def test_one_that_broke_to_another_instance_says_nothing_of_it():
     assert verdict(made) == "b"
 
 
+def test_a_cluster_is_what_its_writer_lists():
+    made = plan("b", "c", writer=None)
+    course(made, {"b": reader("b", "c", ("b", "gone")), "c": writer("c", ("c", "b"))})
+    assert made.reading.instances == made.reading.verdict.instances == ("c", "b")
+
+
 # Names that change.
 
 
