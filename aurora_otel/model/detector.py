@@ -17,11 +17,11 @@ from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role, Verdict
 
-# While no writer confirms itself, the look after a symptom is repeated: no sooner than after this
-# many seconds, and after this share of the time that it has taken already.
+# While no writer confirms itself, the refresh after a symptom is repeated: no sooner than after
+# this many seconds, and after this share of the time that it has taken already.
 FIRST_STEP = 0.05
 PATIENCE = 0.1
-# In the window, looks become rarer by this factor, down to one in this many seconds.
+# In the window, refreshes become rarer by this factor, down to one in this many seconds.
 BACKOFF = 1.5
 RAREST = 15.0
 # So many former writers are remembered, the latest: more than a cluster has instances.
@@ -95,11 +95,11 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a cluster is refreshed at.
+    """How often a cluster's topology is refreshed.
 
     Attributes:
-        window: seconds after a symptom in which calls look first.
-        interval: seconds between two looks in the window, at first.
+        window: seconds after a symptom in which calls refresh first.
+        interval: seconds between two refreshes in the window, at first.
     """
 
     window: float
@@ -107,14 +107,14 @@ class Pace:
 
 
 class Detector:
-    """What is known of one cluster's writer, and when to look again.
+    """What is known of one cluster's writer, and when to refresh again.
 
     Attributes:
         changes: how often a verdict named another writer.
-        pace: how often to look.
+        pace: how often to refresh.
 
     Args:
-        pace: how often to look.
+        pace: how often to refresh.
         random: a number in [0, 1), for the jitter: many processes see one failover at one moment.
     """
 
@@ -195,20 +195,20 @@ class Detector:
         self._closed = max(self._closed, self._explained)
 
     def refresh_due(self, now: float) -> bool:
-        """Whether a call that saw nothing itself looks first."""
+        """Whether a call that saw nothing itself refreshes first."""
         return self.window_open(now) and now >= self._next_refresh
 
     @property
     def retry_at(self) -> float:
-        """The earliest time for a look that a symptom asks for."""
+        """The earliest time for a refresh that a symptom asks for."""
         return self._retry_at
 
     def refreshed(self, now: float, *, confirmed: bool) -> None:
-        """Take note that a look ended, and space the next ones out.
+        """Take note that a refresh ended, and space the next ones out.
 
-        A look that confirmed a writer may be repeated soon: it answers the next symptom with one
+        A refresh that confirmed a writer may be repeated soon: it answers the next symptom with one
         round trip. One that did not is repeated after a tenth of the time since the symptom: by so
-        little may it be late, and so seldom are looks that an outage lasts long. A look that was
+        little may it be late, and so seldom are refreshes in a long outage. A refresh that was
         not due puts off the next one that is, but makes it no rarer: else the first second of an
         outage would use up what the window is for.
         """
@@ -269,7 +269,7 @@ class Detector:
     def _explain(self, began: float, *, changed: bool) -> FirstSymptom | None:
         """Have a verdict explain the symptoms that it can; return the first of them."""
         first, latest = self._first, self._latest
-        if first.number <= self._explained:
+        if not self._explained < first.number <= latest.number:
             first = latest
         if first.number <= self._explained or (not changed and first.symptom.at > began):
             # Seen after the reading began: what it means is for a later verdict to say.
