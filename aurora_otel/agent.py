@@ -25,6 +25,7 @@ from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.pools.protocol import Description
 from aurora_otel.runtime.background import Background
 from aurora_otel.runtime.shield import Shield
+from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import log
 from aurora_otel.telemetry.metrics import Instruments
@@ -217,6 +218,7 @@ class Agent:
             thread.join(2 * self.settings.refresh_timeout + 1)
         for monitor in monitors:
             monitor.close()
+        spare.release()
 
     def after_fork_in_child(self) -> None:
         """Start over: what was tracked belongs to the parent, and so do its sockets."""

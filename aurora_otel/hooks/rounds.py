@@ -13,6 +13,7 @@ from aurora_otel.model.groups import PruneReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
+from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import log, names
 from aurora_otel.tracking.cluster import Cluster
@@ -56,6 +57,7 @@ class Rounds:
 
     def _round(self, settings: Settings) -> None:
         context = self._context
+        spare.hold()
         context.tracker.drain()
         self._merge_duplicates()
         self._respond_to_deferred()

@@ -25,6 +25,7 @@ from opentelemetry.context import Context
 from aurora_otel.model.topology import Source
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.runtime.shield import is_from_signal_handler
+from aurora_otel.runtime.signals import block_sigpipe
 
 _NEVER = float("-inf")
 _WORKER = "worker"
@@ -212,6 +213,7 @@ class RefreshWorker:
         worker = threading.current_thread()
         if self._place.setdefault(_WORKER, worker) is not worker:
             return
+        block_sigpipe()
         with contextlib.ExitStack() as at_the_end:
             # The last one first.
             at_the_end.callback(self._leave)

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from aurora_otel.runtime.signals import block_sigpipe
+
 
 class Background:
     """A thread that calls `tick` when it is time.
@@ -68,6 +70,7 @@ class Background:
         self._thread, self._wakes = current, wakes
         # The thread may have inherited the context of the request that it was started in.
         otel_context.attach(Context())
+        block_sigpipe()
         while not self._stopped:
             delay = self._tick()
             with contextlib.suppress(queue.Empty):

@@ -14,10 +14,15 @@ import contextlib
 import errno
 import importlib.util
 import os
+import signal
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
+
+from aurora_otel.runtime.receiving import stop_receiving
+from aurora_otel.runtime.spare import spare
 
 T = TypeVar("T")
 
@@ -36,8 +41,12 @@ def _unpatched_select() -> Any:
 
 
 select = _unpatched_select()
-# Not in every build of `select`; Linux's value.
-_HUNG_UP = getattr(select, "POLLRDHUP", 0x2000)
+# Linux's own, and not in every build of `select`; elsewhere poll reports the end of both sides.
+_HUNG_UP = getattr(select, "POLLRDHUP", 0x2000) if sys.platform == "linux" else 0
+# None of either on Windows.
+_CAN_POLL = hasattr(select, "poll")
+_SIGPIPE = getattr(signal, "SIGPIPE", None)
+_UNIX = getattr(socket, "AF_UNIX", None)
 
 
 class SocketId(NamedTuple):
@@ -66,26 +75,32 @@ def identify(fd: int) -> SocketId | None:
         return None
 
 
-def shut_down(sock: SocketId | None, is_awaited: Callable[[], bool] = lambda: False) -> Shutdown:
+def shut_down(
+    sock: SocketId | None,
+    is_awaited: Callable[[], bool] = lambda: False,
+    *,
+    is_in_use: bool = False,
+) -> Shutdown:
     """Shut a socket down in both directions; never another one under the same number.
 
     Args:
         sock: the socket.
-        is_awaited: asked once nothing can be sent any more: whether what the server answers to
-            what was sent before may still come in.
+        is_awaited: asked once nothing can be sent any more, unless that would raise SIGPIPE:
+            whether what the server answers to what was sent before may still come in.
+        is_in_use: whether its owner may go on sending on it.
 
     Returns:
-        `GONE` if the owner has closed it meanwhile; `FAILED` if it cannot be told or the system
-        refused.
+        `GONE` if the owner has closed it meanwhile; `FAILED` if it cannot be told, the system
+        refused, or its owner's next send could end the process.
     """
     if sock is None:
         return Shutdown.FAILED
     try:
         duplicate = os.dup(sock.fd)
     except OSError as error:
-        # Anything else than "bad file descriptor" says nothing of the socket: the process may have
-        # run out of descriptors.
-        return Shutdown.GONE if error.errno == errno.EBADF else Shutdown.FAILED
+        if error.errno == errno.EBADF:
+            return Shutdown.GONE
+        return _shut_down_by_spare(sock, is_awaited, is_in_use=is_in_use)
     # Compared on the duplicate: the number may change hands at any moment, the duplicate may not.
     if os.fstat(duplicate).st_ino != sock.inode:
         os.close(duplicate)
@@ -96,17 +111,73 @@ def shut_down(sock: SocketId | None, is_awaited: Callable[[], bool] = lambda: Fa
     except OSError:
         os.close(duplicate)
         return Shutdown.FAILED
-    # ENOTCONN: the other side was faster.
-    with contextlib.suppress(OSError):
-        handle.shutdown(socket.SHUT_WR)
-        if not is_awaited():
-            handle.shutdown(socket.SHUT_RD)
+    outcome = _shut_down(handle, is_awaited, is_in_use=is_in_use)
     handle.close()
+    return outcome
+
+
+def _shut_down_by_spare(
+    sock: SocketId, is_awaited: Callable[[], bool], *, is_in_use: bool
+) -> Shutdown:
+    """Shut a socket down in a process that has no descriptor left."""
+    reserve = spare.take()
+    if reserve is None:
+        return Shutdown.FAILED
+    try:
+        number = reserve.stand_for(sock.fd)
+        if os.fstat(number).st_ino != sock.inode:
+            return Shutdown.GONE
+        handle = _socket.socket(fileno=number)
+        try:
+            return _shut_down(handle, is_awaited, is_in_use=is_in_use)
+        finally:
+            handle.detach()
+    except OSError:
+        # The reserve may lie beyond a limit that was lowered.
+        return Shutdown.FAILED if identify(sock.fd) == sock else Shutdown.GONE
+    finally:
+        spare.give_back(reserve)
+
+
+def _shut_down(
+    handle: _socket.socket, is_awaited: Callable[[], bool], *, is_in_use: bool
+) -> Shutdown:
+    if _is_sigpipe_ignored():
+        # ENOTCONN: the other side was faster.
+        with contextlib.suppress(OSError):
+            handle.shutdown(socket.SHUT_WR)
+            if not is_awaited():
+                handle.shutdown(socket.SHUT_RD)
+        return Shutdown.DONE
+    if is_in_use and handle.family == _UNIX:
+        # Its server's next send would fail, and the server would close it: so would the next send
+        # of the owner.
+        return Shutdown.FAILED
+    if is_awaited():
+        return Shutdown.DONE
+    try:
+        stop_receiving(handle)
+    except OSError as error:
+        if is_in_use and error.errno != errno.ENOTCONN:
+            return Shutdown.FAILED
+        with contextlib.suppress(OSError):
+            handle.shutdown(socket.SHUT_RD)
     return Shutdown.DONE
+
+
+def _is_sigpipe_ignored() -> bool:
+    """Whether a send on what is shut down is an error to its caller, and no more than that.
+
+    Python ignores SIGPIPE when it starts; programs for the command line often take that back. What
+    is neither ignored nor Python's (`None`) is a host's own, as uWSGI's, which lives on.
+    """
+    return _SIGPIPE is None or signal.getsignal(_SIGPIPE) in (signal.SIG_IGN, None)
 
 
 def has_hung_up(sock: SocketId) -> bool:
     """Whether the server of one connection has hung up: as `hung_up`, for a checkout."""
+    if not _CAN_POLL:
+        return False
     poll = select.poll()
     poll.register(sock.fd, _HUNG_UP)
     # Polled by number: that of a closed socket may stand for another one by now.
@@ -120,6 +191,8 @@ def hung_up(sockets: Iterable[tuple[T, SocketId]]) -> list[T]:
         sockets: each with what to return for it.
     """
     watched: dict[int, tuple[T, SocketId]] = {}
+    if not _CAN_POLL:
+        return []
     poll = select.poll()
     for item, sock in sockets:
         if identify(sock.fd) == sock:

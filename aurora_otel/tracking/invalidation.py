@@ -5,6 +5,9 @@ answer under way: a server that lives refuses the write, and says so. That tells
 than a lost connection, after which nobody knows whether the write was done. So the answer may come
 in for a moment, unless the symptom says that the server is silent. A call that waits for a dead
 host is woken then, and one that has waited for long already is woken at once.
+
+Where SIGPIPE would end the process, the sending side stays open (`runtime/sockets`): what is sent
+is refused by a server that accepts no writes, and its answer counts as a lost connection.
 """
 
 from __future__ import annotations
@@ -56,7 +59,7 @@ def _shut_down(track: Track, oldest: float, awaited: list[Track]) -> Outcome | N
         awaited.append(track)
         return True
 
-    return _OUTCOMES[sockets.shut_down(track.socket, is_awaited)]
+    return _OUTCOMES[sockets.shut_down(track.socket, is_awaited, is_in_use=True)]
 
 
 def _wait_for_answers(
@@ -65,4 +68,4 @@ def _wait_for_answers(
     while any(track.in_flight_since for track in awaited) and clock() < deadline:
         time.sleep(_STEP)
     for track in awaited:
-        sockets.shut_down(track.socket)
+        sockets.shut_down(track.socket, is_in_use=True)

@@ -1,11 +1,16 @@
+import contextlib
 import os
 import resource
+import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from aurora_otel.runtime.sockets import Shutdown, SocketId, hung_up, identify, shut_down
+from aurora_otel.runtime.spare import spare
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -207,3 +212,193 @@ def test_the_hang_up_of_another_socket_under_the_same_number_is_not_ours(pair):
 
 def test_of_no_sockets_none_hung_up():
     assert hung_up([]) == []
+
+
+# A process with no descriptor left.
+
+
+@pytest.fixture
+def reserve():
+    spare.hold()
+    yield spare
+    spare.release()
+
+
+@contextlib.contextmanager
+def no_descriptor_left():
+    """Take every number that the process may still use."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        yield
+    finally:
+        for fd in taken:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("kind", ["pair", "tcp"])
+def test_without_a_descriptor_left_the_reserve_is_used_again_and_again(kind, request, reserve):
+    client, server = request.getfixturevalue(kind)
+    others = [socket.socketpair() for _ in range(3)]
+    before = descriptors()
+    with no_descriptor_left():
+        outcomes = [
+            shut_down(identify(each.fileno())) for each in (client, *(one for one, _ in others))
+        ]
+    assert outcomes == [Shutdown.DONE] * 4
+    assert server.recv(1) == b""
+    for one, other in others:
+        assert other.recv(1) == b""
+        one.close()
+        # Nothing of ours keeps it open.
+        assert hung_up([("connection", identify(other.fileno()))]) == ["connection"]
+        other.close()
+    assert len(descriptors()) == len(before) - 6
+
+
+def test_without_a_descriptor_left_another_socket_under_the_number_is_left_alone(pair, reserve):
+    client, _ = pair
+    known = identify(client.fileno())
+    stranger, friend = socket.socketpair()
+    with stranger, friend:
+        reuse(client.fileno(), stranger.fileno())
+        with no_descriptor_left():
+            assert shut_down(known) is Shutdown.GONE
+        assert is_usable(stranger, friend)
+        stranger.close()
+        client.close()
+        assert friend.recv(1) == b""
+
+
+def test_a_reserve_whose_numbers_the_application_took_is_left_to_it(pair):
+    client, server = pair
+    before = open_numbers()
+    spare.hold()
+    numbers = open_numbers() - before
+    strangers = [socket.socketpair() for _ in numbers]
+    for number, (stranger, _) in zip(numbers, strangers, strict=True):
+        reuse(number, stranger.fileno())
+    with no_descriptor_left():
+        assert shut_down(identify(client.fileno())) is Shutdown.FAILED
+    assert is_usable(client, server)
+    spare.hold()
+    with no_descriptor_left():
+        assert shut_down(identify(client.fileno())) is Shutdown.DONE
+    spare.release()
+    for number, (stranger, friend) in zip(numbers, strangers, strict=True):
+        assert os.fstat(number).st_ino == os.fstat(stranger.fileno()).st_ino
+        assert is_usable(stranger, friend)
+        os.close(number)
+        stranger.close()
+        friend.close()
+
+
+def open_numbers():
+    return {int(name) for name in descriptors() if identify(int(name))}
+
+
+def test_a_reserve_that_another_thread_is_using_is_waited_for(pair, reserve):
+    taken = reserve.take()
+    outcomes = []
+    with no_descriptor_left():
+        sock = identify(pair[0].fileno())
+        thread = threading.Thread(target=lambda: outcomes.append(shut_down(sock)))
+        thread.start()
+        reserve.give_back(taken)
+        thread.join()
+    assert outcomes == [Shutdown.DONE]
+
+
+def test_a_reserve_that_was_given_up_while_in_use_is_closed_after_it():
+    before = descriptors()
+    spare.hold()
+    taken = spare.take()
+    spare.release()
+    assert len(descriptors()) == len(before) + 2
+    spare.give_back(taken)
+    assert len(descriptors()) == len(before)
+    assert spare.take() is None
+
+
+def test_a_forked_child_has_its_own_reserve_though_it_was_in_use(pair, reserve):
+    taken = reserve.take()
+    taken.stand_for(pair[0].fileno())
+    pid = os.fork()
+    if not pid:
+        status = 1
+        with contextlib.suppress(Exception):
+            spare.hold()
+            with no_descriptor_left():
+                status = shut_down(identify(pair[0].fileno())) is not Shutdown.DONE
+        os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    reserve.give_back(taken)
+
+
+# SIGPIPE.
+
+
+@pytest.fixture(params=["default", "handler"])
+def not_ignored(request):
+    calls = []
+    handler = signal.SIG_DFL if request.param == "default" else lambda *_: calls.append(1)
+    before = signal.signal(signal.SIGPIPE, handler)
+    yield calls
+    signal.signal(signal.SIGPIPE, before)
+
+
+def test_where_sigpipe_is_not_ignored_the_owner_can_send_and_receives_nothing(tcp, not_ignored):
+    client, server = tcp
+    assert shut_down(identify(client.fileno()), is_in_use=True) is Shutdown.DONE
+    assert client.recv(1) == b""
+    client.send(b"INSERT")
+    assert server.recv(10) == b"INSERT"
+    # A driver that goes on must not take this for the answer to what it sends next.
+    server.send(b"read-only")
+    client.send(b"ROLLBACK")
+    assert server.recv(10) == b"ROLLBACK"
+    assert client.recv(1) == b""
+    server.close()
+    for _ in range(3):
+        client.send(b"INSERT")
+        assert client.recv(1) == b""
+    assert not_ignored == []
+
+
+def test_where_sigpipe_is_not_ignored_an_answer_that_has_arrived_is_read(tcp, not_ignored):
+    client, server = tcp
+    server.send(b"read-only")
+    eventually(lambda: client.recv(9, socket.MSG_PEEK) == b"read-only")
+    assert shut_down(identify(client.fileno()), lambda: True, is_in_use=True) is Shutdown.DONE
+    server.send(b"!")
+    assert client.recv(9) == b"read-only"
+    assert client.recv(1) == b"!"
+
+
+def test_where_sigpipe_is_not_ignored_a_unix_socket_in_use_stays_as_it_is(pair, not_ignored):
+    client, server = pair
+    assert shut_down(identify(client.fileno()), is_in_use=True) is Shutdown.FAILED
+    assert is_usable(client, server)
+    # One that only we use is shut down: a question on it must not wait for ever.
+    assert shut_down(identify(client.fileno())) is Shutdown.DONE
+    assert client.recv(1) == b""
+
+
+def test_sigpipe_is_looked_at_when_a_socket_is_shut_down(tcp):
+    client, server = tcp
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        shut_down(identify(client.fileno()), is_in_use=True)
+        client.send(b"?")
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        shut_down(identify(client.fileno()), is_in_use=True)
+        with pytest.raises(BrokenPipeError):
+            client.send(b"?")
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+    assert server.recv(1) == b"?"
