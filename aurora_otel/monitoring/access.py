@@ -14,6 +14,7 @@ from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.source import LoginNotAllowedError
 from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
 from aurora_otel.model.endpoints import Address, Endpoint
+from aurora_otel.runtime.spare import spare
 
 # So many logins are kept: applications with a database for each tenant have any number of them.
 MOST_LOGINS = 4
@@ -127,7 +128,7 @@ class ClusterAccess:
                 continue
             try:
                 left = max(deadline - self._clock(), 0.001)
-                made = known.access.driver.monitor(login, target.address, left)
+                made = spare.with_room(known.access.driver.monitor, login, target.address, left)
             except Exception as error:
                 if not self._note_failure(known, target.address, error):
                     raise

@@ -1,8 +1,9 @@
-"""A descriptor in reserve, for a process that has reached its limit of open files.
+"""Descriptors in reserve, for a process that has reached its limit of open files.
 
 A socket is shut down through a duplicate of its descriptor, and at the limit there is no number for
 one. So a number is reserved: `dup2` makes it stand for the socket, in one step of the kernel and
-without another number, and afterwards for what it stood for before.
+without another number, and afterwards for what it stood for before. A few more are given up when
+one of the agent's own connections cannot be opened for want of them.
 
 The number could be taken from us: a program that becomes a daemon closes every descriptor, and may
 open others under the same numbers. So what it stands for is checked before it is used or closed.
@@ -11,13 +12,20 @@ open others under the same numbers. So what it stands for is checked before it i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 # How often, and after how many seconds each time, another thread's use is waited for.
 _TRIES = 50
 _STEP = 0.001
+# What a driver needs at a time to connect: a socket, a selector, a file or socket to resolve names.
+_ROOM = 3
 
 
 class _Reserve:
@@ -30,6 +38,7 @@ class _Reserve:
         self._rest, self._number = os.pipe()
         # Both ends of a pipe have one inode.
         self._inode = os.fstat(self._rest).st_ino
+        self._room: deque[int] = deque()
 
     def is_intact(self) -> bool:
         """Whether it still is what it was made as, or is in use."""
@@ -52,11 +61,29 @@ class _Reserve:
             if self._is_own(self._rest):
                 os.dup2(self._rest, self._number, inheritable=False)
 
+    def fill(self) -> None:
+        """Keep as many descriptors as it takes to connect."""
+        with contextlib.suppress(OSError):
+            while len(self._room) < _ROOM:
+                self._room.append(os.dup(self._rest))
+
+    def make_room(self) -> bool:
+        """Give them up; return whether there were any."""
+        had_room = bool(self._room)
+        with contextlib.suppress(IndexError):
+            while True:
+                self._close(self._room.pop())
+        return had_room
+
     def close(self) -> None:
         """Close what is still its own."""
-        for each in (self._number, self._rest):
-            if self._is_own(each):
-                os.close(each)
+        self.make_room()
+        self._close(self._number)
+        self._close(self._rest)
+
+    def _close(self, fd: int) -> None:
+        if self._is_own(fd):
+            os.close(fd)
 
     def _is_own(self, fd: int) -> bool:
         try:
@@ -81,6 +108,7 @@ class Spare:
         reserve, pid = self._reserve, os.getpid()
         if reserve is not None and reserve.is_intact():
             if self._pid == pid:
+                reserve.fill()
                 return
             # A thread that does not exist in this child may have been using it.
             reserve.rest()
@@ -91,6 +119,7 @@ class Spare:
             except OSError:
                 # The limit has been reached already; the next time there may be room.
                 return
+        reserve.fill()
         self._idle = deque([reserve])
         self._reserve, self._pid = reserve, pid
 
@@ -99,6 +128,16 @@ class Spare:
         self._reserve = None
         with contextlib.suppress(IndexError):
             self._idle.pop().close()
+
+    def with_room(self, connect: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call `connect`; once more, with descriptors from the reserve, if it failed without."""
+        try:
+            return connect(*args, **kwargs)
+        except Exception as error:
+            reserve = self._reserve
+            if reserve is None or not _is_for_want_of(error) or not reserve.make_room():
+                raise
+        return connect(*args, **kwargs)
 
     def take(self) -> _Reserve | None:
         """Return it for use, `None` if there is none; to be given back."""
@@ -117,6 +156,18 @@ class Spare:
             self._idle.append(reserve)
         else:
             reserve.close()
+
+
+def _is_for_want_of(error: BaseException | None) -> bool:
+    """Whether `error` says that the process, or the system, has no descriptor left."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        # The drivers' own errors quote the system's; libmariadb does by its number.
+        if os.strerror(errno.EMFILE) in str(error) or f"socket ({errno.EMFILE})" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 spare = Spare()

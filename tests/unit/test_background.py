@@ -1,3 +1,7 @@
+import contextlib
+import os
+import signal
+import socket
 import threading
 import time
 
@@ -49,3 +53,23 @@ def test_once_stopped_it_stays_so():
     background.stop().join()
     background.ensure()
     assert not background.is_running
+
+
+def test_a_broken_pipe_in_it_ends_no_process():
+    def tick():
+        ours, server = socket.socketpair()
+        server.close()
+        with contextlib.suppress(BrokenPipeError):
+            ours.send(b"?")
+        ours.close()
+        return 60.0
+
+    pid = os.fork()
+    if not pid:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        background = Background(tick)
+        background.ensure()
+        time.sleep(0.05)
+        background.stop().join()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
