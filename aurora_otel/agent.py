@@ -12,18 +12,25 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from aurora_otel.discovery.servers import Servers
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
+from aurora_otel.hooks.before_calls import BeforeCalls
 from aurora_otel.hooks.call_errors import CallErrors
 from aurora_otel.hooks.checkouts import Checkouts
+from aurora_otel.hooks.identification import Identification
 from aurora_otel.hooks.opening import Openings
+from aurora_otel.hooks.placement import Placement
 from aurora_otel.hooks.pool_meters import Meter, Meters
+from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.hooks.rounds import Rounds
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.pools.protocol import Description
+from aurora_otel.runtime import blocking
 from aurora_otel.runtime.background import Background
+from aurora_otel.runtime.effects import Pause, Steps
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Settings
@@ -74,9 +81,15 @@ class Agent:
         self.tracker = Tracker()
         self.clusters = Clusters(self.settings.endpoints, self._create_cluster)
         self._context = AgentContext(self, self.tracker, self.clusters, _clock)
-        self._openings = Openings(self._context)
-        self._checkouts = Checkouts(self._context)
-        self._call_errors = CallErrors(self._context, self._openings, self._wake)
+        identification = Identification(Servers(), _clock, self.shield)
+        placement = Placement(self._context)
+        self._openings = Openings(self._context, identification, placement)
+        reidentification = Reidentification(
+            self._context, identification, placement, self._openings.drivers
+        )
+        self._before_calls = BeforeCalls(reidentification)
+        self._call_errors = CallErrors(self._context, reidentification, self._wake)
+        self._checkouts = Checkouts(self._context, reidentification)
         self._meters = Meters(self)
         self._rounds = Rounds(self._context, self._openings.drivers, self._call_errors.deferred)
         self._background = Background(self._rounds.tick)
@@ -90,33 +103,40 @@ class Agent:
             cluster.monitor.stop()
         return cluster
 
-    # The hooks.
+    # The hooks: as steps, and carried out in the calling thread.
 
     def opened(self, driver: Driver, opening: Opening) -> Any:
         """Identify and track a new connection; return the one to hand to the application."""
+        return blocking.run(self.opened_steps(driver, opening))
+
+    def opened_steps(self, driver: Driver, opening: Opening) -> Steps[Any]:
+        """As `opened`."""
         while not self.is_here():
             # Another thread is at it.
-            time.sleep(_STEP)
+            yield Pause(_STEP)
         if self._stopped or self.shield.is_inside:
             return opening.connection
-        try:
-            connection = self._openings.receive(driver, opening)
-            self.shield.run("start the background loop", self._background.ensure)
-        except BaseException:
-            # The application gets no connection: none is to be left behind, connected and unseen.
-            self.shield.run("drop a connection", driver.discard, opening.connection)
-            raise
+        connection = yield from self._openings.receive(driver, opening)
+        self.shield.run("start the background loop", self._background.ensure)
         return connection
 
     def before_call(self, track: Track) -> None:
-        """Look at the topology, if one is due."""
+        """Prepare a call on a cluster whose state is in doubt."""
+        blocking.run(self.before_call_steps(track))
+
+    def before_call_steps(self, track: Track) -> Steps[None]:
+        """As `before_call`."""
         if self._owns(track) and not self.shield.is_inside:
-            self.shield.run("refresh before a call", self._refresh, track)
+            yield from self.shield.steps("prepare a call", self._before_calls.prepare(track))
 
     def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
         """Take note of an error; act on it if it is a symptom."""
-        is_inside = self.shield.is_inside
-        self.shield.run("respond to a symptom", self._fail, track, failure_of, is_inside)
+        blocking.run(self.failed_steps(track, failure_of))
+
+    def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
+        """As `failed`."""
+        steps = self._fail(track, failure_of, is_inside=self.shield.is_inside)
+        yield from self.shield.steps("respond to a symptom", steps)
 
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""
@@ -129,8 +149,14 @@ class Agent:
         return self.shield.run("ask a driver's file", question, *args)
 
     def is_usable(self, connection: Any) -> bool:
-        """Whether a pool may hand `connection` out; looks at the topology first, if one is due."""
-        return not self.is_here() or self._checkouts.is_usable(connection)
+        """Return whether a pool may hand `connection` out; refresh first, if that is due."""
+        return blocking.run(self.is_usable_steps(connection))
+
+    def is_usable_steps(self, connection: Any) -> Steps[bool]:
+        """As `is_usable`."""
+        if not self.is_here():
+            return True
+        return (yield from self._checkouts.is_usable(connection))
 
     def is_invalidated(self, connection: Any) -> bool:
         """Whether we have taken `connection` out of use; looks at nothing."""
@@ -142,13 +168,13 @@ class Agent:
 
     # A call.
 
-    def _refresh(self, track: Track) -> None:
-        track.cluster.monitor.refresh_if_due(wait=True)
-
-    def _fail(self, track: Track, failure_of: Callable[[], Failure], is_inside: bool) -> None:  # noqa: FBT001 - passed through `run`
+    def _fail(
+        self, track: Track, failure_of: Callable[[], Failure], *, is_inside: bool
+    ) -> Steps[None]:
         failure = failure_of()
         if self._owns(track):
-            self._call_errors.respond(track, failure, may_wait=failure.may_wait and not is_inside)
+            may_wait = failure.may_wait and not is_inside
+            yield from self._call_errors.respond(track, failure, may_wait=may_wait)
         else:
             track.lost = track.lost or failure.lost
 

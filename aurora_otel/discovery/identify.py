@@ -1,8 +1,7 @@
 """Which instance did a new connection land on?
 
 The dialogue with the server as a generator: statements come out, rows go in, so that threads and
-an event loop can drive one and the same logic. What was learnt of the server behind a `host:port`
-is remembered: a plain server is probed once in a process, a pooler is never asked again.
+an event loop can drive one and the same logic.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aurora_otel.discovery.source import NoAnswerError, Rows, System, TopologySource
-from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer
 
-# A server that did not answer in time is not asked again for so many seconds.
-SILENCE = 60.0
+# A server that refused a question is not asked again for so many seconds.
+REFUSAL = 60.0
 # Nor one that refused even the probe, which no PostgreSQL and no MySQL in good order does.
-REFUSAL = 600.0
+PROBE_REFUSAL = 600.0
 
 
 class RefusedError(Exception):
@@ -31,7 +29,7 @@ class Kind(Enum):
     INSTANCE = "instance"
     PLAIN = "plain"
     POOLER = "pooler"
-    SILENT = "silent"
+    REFUSING = "refusing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +52,6 @@ class Server:
     def can_answer(self) -> bool:
         """Whether asking it is of any use."""
         return self.kind is Kind.INSTANCE
-
-
-class Servers:
-    """What is known of each server that this process has met.
-
-    Read and written from hooks, without a lock: each step is one atomic operation on a dict.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[Address, Server] = {}
-
-    def get(self, address: Address, now: float) -> Server | None:
-        """Return what is known of the server at `address`, if anything is."""
-        known = self._known.get(address)
-        return known if known is not None and now < known.until else None
-
-    def learn(self, address: Address, server: Server) -> None:
-        """Remember `server`; a pooler stays one, whatever one of its servers said."""
-        known = self._known.get(address)
-        if known is None or known.kind is not Kind.POOLER:
-            self._known[address] = server
 
 
 Dialogue = Generator[str, Rows, tuple[Server, "Answer | None"]]
@@ -101,9 +78,9 @@ def dialogue(system: System, server: Server | None, backend_id: str | None, now:
         rows = yield server.source.question(view=server.view)
     except RefusedError:
         if not server.view:
-            return Server(Kind.SILENT, until=now + SILENCE), None
+            return Server(Kind.REFUSING, until=now + REFUSAL), None
         # Not every server tells beforehand that its view may not be read.
-        viewless = Server(Kind.INSTANCE, server.source, until=now + SILENCE)
+        viewless = Server(Kind.INSTANCE, server.source, until=now + REFUSAL)
         return (yield from dialogue(system, viewless, backend_id, now))
     try:
         answer = server.source.parse_answer(rows)
@@ -119,7 +96,7 @@ def _probe(system: System, backend_id: str | None, now: float) -> Generator[str,
     try:
         probe = system.parse_probe((yield system.probe))
     except RefusedError:
-        return Server(Kind.SILENT, until=now + REFUSAL)
+        return Server(Kind.REFUSING, until=now + PROBE_REFUSAL)
     except NoAnswerError:
         return Server(Kind.PLAIN)
     match = probe.match

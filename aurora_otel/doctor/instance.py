@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from aurora_otel.discovery.identify import Kind, Server, Servers
+from aurora_otel.discovery.identify import Kind, Server
+from aurora_otel.discovery.servers import Servers
 from aurora_otel.doctor.findings import Findings, failure, ok, warning
 from aurora_otel.doctor.questions import QUESTIONS
 from aurora_otel.drivers.protocol import Driver, Opening
-from aurora_otel.hooks.identification import DroppedError, Identification, Identity
+from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.topology import Role
+from aurora_otel.runtime import blocking
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import log
@@ -35,14 +37,12 @@ class Visit:
         opening: the connection.
         identity: where it landed.
         server: what the server behind the endpoint is, if it was asked.
-        dropped: whether it did not survive the question.
     """
 
     driver: Driver
     opening: Opening
     identity: Identity
     server: Server | None
-    dropped: bool = False
 
 
 def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
@@ -50,20 +50,17 @@ def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     servers = Servers()
     identification = Identification(servers, time.monotonic, Shield(log.internal_failure))
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
-    identity, dropped = Identity(endpoint), False
-    with suppress_instrumentation():
-        try:
-            identity = identification.identify(
-                driver,
-                opening,
-                settings.endpoints,
-                settings.identify_timeout,
-                is_known=lambda _: False,
-            )
-        except DroppedError:
-            dropped = True
+    identity = blocking.run(
+        identification.identify(
+            driver,
+            opening,
+            settings.endpoints,
+            settings.identify_timeout,
+            is_known=lambda _: False,
+        )
+    )
     server = servers.get(endpoint.address, time.monotonic())
-    return Visit(driver, opening, identity, server, dropped)
+    return Visit(driver, opening, identity, server)
 
 
 def findings(visited: Visit, settings: Settings) -> Findings:
@@ -72,7 +69,7 @@ def findings(visited: Visit, settings: Settings) -> Findings:
     if answer is not None:
         yield ok("instance", f"instance {answer.instance} answers; it is the {answer.role.value}")
         yield from _role(visited.identity)
-    elif visited.dropped:
+    elif visited.identity.postponed or visited.identity.dropped:
         yield failure(
             "instance",
             f"the server does not say within {settings.identify_timeout:g} s who it is; the"

@@ -13,6 +13,8 @@ from aurora_otel.tracking.track import Track
 class DriverBase:
     """The base of a `Driver` whose connections take attributes."""
 
+    postpones_answers: bool = False
+
     def mark(self, connection: Any, track: Track) -> None:
         """Set the attribute that the hooks look for."""
         setattr(connection, ATTRIBUTE, track)

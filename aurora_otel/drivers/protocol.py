@@ -222,6 +222,13 @@ class Driver(Protocol):
         Outside any transaction, and without a trace in the connection's state.
         """
 
+    @property
+    def postpones_answers(self) -> bool:
+        """Whether a connection is usable after a time-out of `ask`.
+
+        Its next call reads the answer first, then. Otherwise the connection is lost.
+        """
+
     def is_closed(self, connection: Any) -> bool:
         """Whether the driver takes it for closed, without asking the server."""
 

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import time
+import weakref
 from collections.abc import Callable, Generator
 from operator import attrgetter
 from types import ModuleType
@@ -44,6 +45,7 @@ class Adapter(libpq.LibpqDriver):
     """The `Driver` for psycopg 3."""
 
     name = "psycopg"
+    postpones_answers = True
     parse = staticmethod(conninfo.conninfo_to_dict)
     make = staticmethod(conninfo.make_conninfo)
 
@@ -108,7 +110,15 @@ class Adapter(libpq.LibpqDriver):
         pgconn = connection.pgconn
         pgconn.send_query(statement.encode())
         execution = _limited(generators.execute(pgconn), time.monotonic() + timeout)
-        results: Any = waiting.wait(execution, pgconn.socket, interval=_INTERVAL)
+        try:
+            results: Any = waiting.wait(execution, pgconn.socket, interval=_INTERVAL)
+        except _UnfinishedError:
+            # What is left of it may have no end.
+            self.discard(connection)
+            raise
+        except BaseException:
+            _postpone_answer(connection)
+            raise
         result = results[-1]
         if result.status != pq.ExecStatus.TUPLES_OK:
             raise psycopg.errors.error_from_result(result)
@@ -180,18 +190,40 @@ def _limited(generator: Generator[Any, Any, Any], deadline: float) -> Generator[
 
     Raises:
         TimeoutError: `deadline`, in seconds of the monotonic clock, has passed.
+        _UnfinishedError: it has, and part of an answer came.
     """
     with contextlib.closing(generator):
+        came = False
         try:
             state = next(generator)
             while True:
                 ready = yield state
+                came = came or bool(ready & waiting.Ready.R)
                 # Also while something comes: an answer may have no end.
                 if time.monotonic() >= deadline:
-                    raise TimeoutError
+                    raise _UnfinishedError if came else TimeoutError
                 state = generator.send(ready)
         except StopIteration as end:
             return end.value
+
+
+def _postpone_answer(connection: Any) -> None:
+    """Have the connection's next `wait`, which all calls pass, begin with what is left of ours."""
+    there = weakref.ref(connection)
+
+    def wait(generator: Any, *args: Any, **kwargs: Any) -> Any:
+        connection: Any = there()
+        original = functools.partial(type(connection).wait, connection)
+        if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            original(generators.execute(connection.pgconn))
+        vars(connection).pop("wait", None)
+        return original(generator, *args, **kwargs)
+
+    vars(connection)["wait"] = wait
+
+
+class _UnfinishedError(TimeoutError):
+    """Part of an answer came in time."""
 
 
 def _text(value: bytes | None) -> str | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 
 from aurora_otel.drivers.protocol import Failure
-from aurora_otel.hooks.opening import Openings
+from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.runtime.effects import Pause, Steps
 from aurora_otel.tracking.track import Track
 
-# Between two looks at what another thread is about to do: seconds.
+# How often what another thread is about to do is checked: seconds.
 _STEP = 0.001
 
 
@@ -24,17 +24,19 @@ class CallErrors:
 
     Args:
         context: what it works with.
-        openings: identifies a connection again.
+        reidentification: asks connections whose instance is unknown.
         wake: has the background loop run now.
     """
 
-    def __init__(self, context: AgentContext, openings: Openings, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, context: AgentContext, reidentification: Reidentification, wake: Callable[[], None]
+    ) -> None:
         self.deferred: deque[tuple[Track, Symptom]] = deque()
         self._context = context
-        self._openings = openings
+        self._reidentification = reidentification
         self._wake = wake
 
-    def respond(self, track: Track, failure: Failure, *, may_wait: bool) -> None:
+    def respond(self, track: Track, failure: Failure, *, may_wait: bool) -> Steps[None]:
         """Take note of an error of the agent's own connection; refresh if it is a symptom.
 
         Args:
@@ -50,11 +52,11 @@ class CallErrors:
         if symptom is None or not track.cluster.is_ours:
             return
         if not gone:
-            self._note(track, symptom, may_wait=may_wait)
+            yield from self._note(track, symptom, may_wait=may_wait)
         if symptom is Symptom.READ_ONLY and may_wait:
-            self._wait_until_invalidated(track, deadline)
+            yield from self._wait_until_invalidated(track, deadline)
 
-    def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> None:
+    def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
         if symptom is Symptom.READ_ONLY and not track.refused:
             track.refused = True
             self._context.tracker.note(track)
@@ -62,16 +64,15 @@ class CallErrors:
             self.deferred.append((track, symptom))
             self._wake()
             return
-        if track.instance is None:
-            self._openings.identify_again(track)
+        yield from self._reidentification.identify(track)
         if track.cluster.has_topology:
-            track.cluster.monitor.symptom(symptom, suspect=track.instance)
+            yield track.cluster.monitor.symptom(symptom, suspect=track.instance)
 
-    def _wait_until_invalidated(self, track: Track, deadline: float) -> None:
+    def _wait_until_invalidated(self, track: Track, deadline: float) -> Steps[None]:
         """Wait, if a connection is being invalidated, until that is done, or until `deadline`.
 
         A verdict claims all of them first, and shuts them down one by one: a call that returned
         meanwhile would have the next write refused, too.
         """
         while track.is_being_invalidated and self._context.clock() < deadline:
-            time.sleep(_STEP)
+            yield Pause(_STEP)

@@ -6,9 +6,11 @@ import weakref
 from typing import Any
 
 from aurora_otel.drivers.protocol import ATTRIBUTE
+from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
+from aurora_otel.runtime.effects import Steps
 from aurora_otel.settings import Mode
 from aurora_otel.tracking.track import Track
 
@@ -18,17 +20,20 @@ class Checkouts:
 
     Args:
         context: what it works with.
+        reidentification: asks connections whose instance is unknown.
     """
 
-    def __init__(self, context: AgentContext) -> None:
+    def __init__(self, context: AgentContext, reidentification: Reidentification) -> None:
         self._context = context
+        self._reidentification = reidentification
 
-    def is_usable(self, connection: Any) -> bool:
-        """Whether a pool may hand `connection` out; looks at the topology first, if one is due."""
+    def is_usable(self, connection: Any) -> Steps[bool]:
+        """Return whether a pool may hand `connection` out; refresh first, if that is due."""
         shield = self._context.config.shield
         if shield.is_inside:
             return True
-        return shield.run("judge a pooled connection", self._judge, connection) is not False
+        judged = yield from shield.steps("judge a pooled connection", self._judge(connection))
+        return judged is not False
 
     def is_invalidated(self, connection: Any) -> bool:
         """Whether we have taken `connection` out of use; looks at nothing."""
@@ -41,14 +46,16 @@ class Checkouts:
         track = _track_of(connection)
         return track is not None and self._is_unusable(track)
 
-    def _judge(self, connection: Any) -> bool:
+    def _judge(self, connection: Any) -> Steps[bool]:
         track = _track_of(connection)
         if track is None or not track.cluster.is_ours:
             return True
         if track.is_tracked and track.socket and sockets.has_hung_up(track.socket):
             self._note_hang_up(track)
-        if track.cluster.alert:
-            track.cluster.monitor.refresh_if_due(wait=True)
+        if track.instance is None and not track.hung_up:
+            yield from self._reidentification.identify(track)
+        if track.cluster.alert and (refreshed := track.cluster.monitor.refresh_if_due(wait=True)):
+            yield refreshed
         return not self._is_unusable(track)
 
     def _is_unusable(self, track: Track) -> bool:

@@ -1,30 +1,25 @@
-"""A new connection: which instance did it land on, and is that where it belongs?"""
+"""Identification: which instance did a connection land on?"""
 
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from aurora_otel.discovery import SYSTEMS, TopologySource
-from aurora_otel.discovery.identify import (
-    SILENCE,
-    Kind,
-    RefusedError,
-    Server,
-    Servers,
-    dialogue,
-)
+from aurora_otel.discovery.identify import RefusedError, Server, dialogue
+from aurora_otel.discovery.servers import Servers
 from aurora_otel.drivers.protocol import Driver, Opening
-from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap, EndpointType
+from aurora_otel.model.endpoints import Endpoint, EndpointMap, EndpointType
 from aurora_otel.model.topology import Answer, Role
+from aurora_otel.runtime.effects import Ask, Steps
 from aurora_otel.runtime.shield import Shield, is_from_signal_handler
 
-
-class DroppedError(Exception):
-    """The connection died of the question, or did not answer it in time."""
+# What a connection waits for an answer, by a driver that cannot leave it for later: so many times
+# IDENTIFY_TIMEOUT. To give the connection up sooner could cost the application its last free slot,
+# which the server's session goes on to hold until it has answered.
+_ENDURANCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +28,19 @@ class Identity:
 
     Attributes:
         endpoint: what the application connected to.
-        answer: what the instance said of itself, if it was asked and answered.
+        answer: what the instance said, if it was asked and answered.
         source: the kind of cluster that the instance belongs to, if it is of one.
         view: whether its topology can be read by SQL.
+        postponed: whether the connection is to be asked later: the server is slow now.
+        dropped: whether the connection is no longer usable.
     """
 
     endpoint: Endpoint
     answer: Answer | None = None
     source: TopologySource | None = None
     view: bool = False
+    postponed: bool = False
+    dropped: bool = False
 
     @property
     def instance(self) -> str | None:
@@ -80,7 +79,7 @@ class Identification:
         timeout: float,
         *,
         is_known: Callable[[Endpoint], bool],
-    ) -> Identity:
+    ) -> Steps[Identity]:
         """Return where a connection landed; ask it only where that is needed and harmless.
 
         Args:
@@ -89,44 +88,60 @@ class Identification:
             endpoints: what the settings say of host names.
             timeout: seconds that asking may take.
             is_known: whether the topology behind an instance endpoint was read before.
-
-        Raises:
-            DroppedError: the connection is no longer usable.
         """
         connection = opening.connection
         endpoint = endpoints.classify(*driver.address(connection))
-        silent = Identity(endpoint)
+        unidentified = Identity(endpoint)
         if endpoint.type is EndpointType.PROXY or (endpoint.instance and is_known(endpoint)):
-            return silent
-        server = self._servers.get(endpoint.address, self._clock())
+            return unidentified
+        address, now = endpoint.address, self._clock()
+        server = self._servers.get(address, now)
         if server is not None and not server.can_answer:
-            return silent
+            return unidentified
         if not driver.askable(connection, opening.login):
-            return silent
-        return self._ask(driver, connection, Identity(endpoint), server, timeout)
+            return unidentified
+        question = self._servers.ask(address, now)
+        if question is None:
+            return Identity(endpoint, postponed=True)
+        try:
+            return (yield from self._ask(driver, connection, endpoint, server, timeout))
+        finally:
+            self._servers.end(address, question)
+
+    def may_ask(self, endpoint: Endpoint) -> bool:
+        """Whether asking a connection to `endpoint` may be of use now; asks nothing."""
+        return endpoint.type is not EndpointType.PROXY and self._servers.may_ask(
+            endpoint.address, self._clock()
+        )
 
     def _ask(
         self,
         driver: Driver,
         connection: Any,
-        silent: Identity,
+        endpoint: Endpoint,
         server: Server | None,
         timeout: float,
-    ) -> Identity:
-        address = silent.endpoint.address
-        began = self._clock()
+    ) -> Steps[Identity]:
+        """Have the dialogue with a server, as long as that answers in time."""
+        address, began = endpoint.address, self._clock()
         talk = dialogue(SYSTEMS[driver.system], server, driver.backend_id(connection), began)
+        endurance = timeout if driver.postpones_answers else timeout * _ENDURANCE
         advance = functools.partial(next, talk)
         try:
             while True:
                 statement = advance()
-                left = began + timeout - self._clock()
+                elapsed = self._clock() - began
+                if elapsed >= timeout:
+                    # The next question would be as late.
+                    self._servers.back_off(address, self._clock())
+                    return Identity(endpoint, postponed=True)
                 try:
-                    rows = driver.ask(connection, statement, max(left, 0.001))
+                    rows = yield Ask(driver.ask, connection, statement, endurance - elapsed)
                 except Exception as error:
                     if is_from_signal_handler(error):
                         raise
-                    self._drop_unusable(driver, connection, address, error)
+                    if unanswered := self._unanswered(driver, connection, endpoint, error):
+                        return unanswered
                     # Refused, but alive: a server that is starting or ending, a privilege that was
                     # taken away, or another system, whose log is not to fill with errors.
                     advance = functools.partial(talk.throw, RefusedError())
@@ -134,22 +149,22 @@ class Identification:
                     advance = functools.partial(talk.send, rows)
         except StopIteration as end:
             learnt, answer = end.value
-            self._servers.learn(address, learnt)
-            return Identity(silent.endpoint, answer, learnt.source, learnt.view)
+            self._servers.learn(address, learnt, self._clock())
+            if self._clock() - began < timeout:
+                self._servers.answered(address)
+            else:
+                self._servers.back_off(address, self._clock())
+            return Identity(endpoint, answer, learnt.source, learnt.view)
 
-    def _drop_unusable(
-        self, driver: Driver, connection: Any, address: Address, error: Exception
-    ) -> None:
-        """Raise, unless the connection survived `error`, an answer that came in time."""
+    def _unanswered(
+        self, driver: Driver, connection: Any, endpoint: Endpoint, error: Exception
+    ) -> Identity | None:
+        """Return what is left to say if `error` means that no answer came; `None` if it is one."""
         closed = self._shield.run("ask a driver's file", driver.is_closed, connection)
-        # Where nobody can tell, nobody is handed this one.
-        if isinstance(error, TimeoutError) or closed is not False:
-            self._shield.run("drop a connection", driver.discard, connection)
-            self._servers.learn(address, Server(Kind.SILENT, until=self._clock() + SILENCE))
-            raise DroppedError from error
-
-
-def pause(step: float, deadline: float) -> float:
-    """Sleep for `step` seconds, not beyond `deadline`; return the next, longer step."""
-    time.sleep(max(0.0, min(step, deadline - time.monotonic())))
-    return step * 2
+        is_timeout = isinstance(error, TimeoutError)
+        if not is_timeout and closed is False:
+            return None
+        self._servers.back_off(endpoint.address, self._clock())
+        # Where it cannot be told whether it is closed, the application is not handed this one.
+        is_kept = is_timeout and closed is False and driver.postpones_answers
+        return Identity(endpoint, postponed=is_kept, dropped=not is_kept)

@@ -24,6 +24,7 @@ from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
+from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.evidence import Claim, Relation, relation
@@ -89,41 +90,52 @@ class ClusterMonitor:
 
     def symptom(
         self, kind: Symptom, *, suspect: str | None, hint: str | None = None, wait: bool = True
-    ) -> float:
-        """Take note of a symptom, and look.
+    ) -> Wait:
+        """Take note of a symptom, and refresh; return the wait for an answer.
 
         Args:
             kind: the symptom.
             suspect: the instance that showed it.
             hint: the instance that somebody names as the writer.
-            wait: whether to wait for an answer, within `REFRESH_TIMEOUT`.
-
-        Returns:
-            when that was, in seconds of the monotonic clock.
+            wait: whether a call waits for an answer, within `REFRESH_TIMEOUT`.
         """
         now = self._context.clock()
         context = otel_context.get_current() if wait else Context()
         self._cluster.detector.symptom(kind, now, context)
         self._cluster.alert = True
+        if self._context.tracker.has_unidentified(self._cluster):
+            # A verdict closes the window, and says nothing of those.
+            self._cluster.identify_until(now + self._context.config.settings.refresh_window)
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
-        self._worker.ask(Trigger(context, suspect, hint), budget)
-        return now
+        return self._worker.ask(Trigger(context, suspect, hint), budget)
 
-    def refresh_if_due(self, *, wait: bool) -> None:
-        """Look before a call, if a look is due and none is running."""
+    def refresh_if_due(self, *, wait: bool) -> Wait | None:
+        """Refresh before a call, if a refresh is due and none is running; return the wait for it.
+
+        Args:
+            wait: whether a call waits for it, within `REFRESH_TIMEOUT`.
+        """
         now = self._context.clock()
         detector = self._cluster.detector
         if not detector.window_open(now):
             self._cluster.calm(now)
-            self._worker.rest()
-        elif detector.refresh_due(now):
-            context = otel_context.get_current() if wait else Context()
-            budget = self._context.config.settings.refresh_timeout if wait else 0.0
-            self._worker.take_one(Trigger(context), budget)
+            if self._walk.is_connected or not self._cluster.alert:
+                self._worker.rest()
+            return None
+        if not detector.refresh_due(now):
+            return None
+        context = otel_context.get_current() if wait else Context()
+        budget = self._context.config.settings.refresh_timeout if wait else 0.0
+        return self._worker.take_one(Trigger(context), budget)
 
     def refresh_for_stuck_call(self) -> None:
         """Look because a call does not return; without a window."""
         self._worker.take_one(Trigger(Context(), stuck=True), 0.0)
+
+    def refresh_for_stale_connection(self) -> Wait:
+        """Refresh, as a connection that was just identified is stale; return the wait for it."""
+        budget = self._context.config.settings.refresh_timeout
+        return self._worker.ask(Trigger(otel_context.get_current()), budget)
 
     def find_writer(self) -> None:
         """Look, once, because no connection has landed on the writer yet; wait for nothing."""
@@ -139,8 +151,8 @@ class ClusterMonitor:
         """Whether a reading that began at or after `moment` was confirmed."""
         return self._worker.answered_since(moment)
 
-    def take(self, reading: Reading) -> None:
-        """Act on a reading that the application's own new connection brought, and wait for that.
+    def take(self, reading: Reading) -> Wait:
+        """Act on a reading that the application's own new connection brought; return the wait.
 
         On a thread of ours, and not that of the looks, which may hang on an instance: a signal
         handler that raises in the application's thread must not part a claim from its outcome.
@@ -155,7 +167,7 @@ class ClusterMonitor:
                 acted.open()
 
         threading.Thread(target=act, name="aurora-otel-reading", daemon=True).start()
-        acted.wait(self._context.config.settings.refresh_timeout)
+        return Wait(acted, self._context.config.settings.refresh_timeout)
 
     def hand_over(self, merged_into: ClusterMonitor) -> None:
         """Leave everything to `merged_into`, whose cluster turned out to be this one.

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from opentelemetry.context import Context
 
 from aurora_otel.model.topology import Source
+from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.runtime.signals import block_sigpipe
@@ -87,7 +88,7 @@ class Request:
 class RefreshWorker:
     """The looks at one cluster.
 
-    No method waits for anything but an answer, and for that no longer than its budget.
+    No method waits for anything: those that ask return what a call may wait for.
 
     Args:
         refresh: refreshes once, acts on it, and tells what came of it; called on our thread.
@@ -128,8 +129,8 @@ class RefreshWorker:
         """Whether a reading that began at or after `time` was confirmed."""
         return self._answered >= time
 
-    def ask(self, trigger: Trigger, budget: float) -> None:
-        """Look, or join the look that is running, and wait until there is an answer.
+    def ask(self, trigger: Trigger, budget: float) -> Wait:
+        """Look, or join the look that is running; return the wait for an answer.
 
         Without one, looks are repeated for as long as somebody's budget lasts.
 
@@ -138,20 +139,20 @@ class RefreshWorker:
             budget: seconds to wait at most.
         """
         now = self._clock()
-        self._request(Request(trigger, since=now, until=now + budget), budget)
+        return self._request(Request(trigger, since=now, until=now + budget), budget)
 
-    def take_one(self, trigger: Trigger, budget: float) -> None:
-        """Look once, unless a look is running; wait for it.
+    def take_one(self, trigger: Trigger, budget: float) -> Wait | None:
+        """Look once, unless a look is running; return the wait for it.
 
         Args:
             trigger: what to start with.
-            budget: seconds to wait at most; 0 does not wait.
+            budget: seconds to wait at most.
         """
         if self._inbox:
             # A look is about to run; whoever asked for it may have been interrupted in between.
             self._summon()
-        elif not self._is_refreshing:
-            self._request(Request(trigger), budget)
+            return None
+        return None if self._is_refreshing else self._request(Request(trigger), budget)
 
     def refresh_with_hint(self, trigger: Trigger) -> None:
         """Look with `trigger`, after the look that is running if there is one; wait for nothing."""
@@ -172,10 +173,10 @@ class RefreshWorker:
 
     # In the thread of whoever asks.
 
-    def _request(self, request: Request, budget: float) -> None:
+    def _request(self, request: Request, budget: float) -> Wait:
         self._inbox.append(request)
         self._summon()
-        request.gate.wait(budget)
+        return Wait(request.gate, budget)
 
     def _summon(self) -> None:
         """See to it that there is a worker; where none can be, that nobody waits.

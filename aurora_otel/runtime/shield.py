@@ -12,10 +12,14 @@ from __future__ import annotations
 import signal
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from aurora_otel.runtime.effects import Effect, Steps
 
 _OURS = str(Path(__file__).parents[1])
 # Not a `threading.local`: one that was made before gevent replaced it is shared by all greenlets.
@@ -70,11 +74,62 @@ class Shield:
         finally:
             _inside.set(before)
 
+    def steps(self, where: str, steps: Steps[_T]) -> Steps[_T | None]:
+        """Shield `steps` as `run` does a call: each is the agent's code, what is waited for is not.
+
+        Args:
+            where: what is being done, for the log.
+            steps: do it.
+
+        Returns:
+            what they return; `None` if they failed.
+        """
+        resume: Callable[[Any], Effect] = steps.send
+        outcome: Any = None
+        while True:
+            before = _inside.get()
+            try:
+                _inside.set(True)
+                effect = resume(outcome)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            except Exception as error:
+                if is_from_signal_handler(error):
+                    raise
+                self._note(where, error)
+                return None
+            finally:
+                _inside.set(before)
+            try:
+                outcome = yield effect
+                resume = steps.send
+            except BaseException as error:  # noqa: BLE001 - for the steps to judge
+                resume, outcome = steps.throw, error
+
     def _note(self, where: str, error: Exception) -> None:
         kind = f"{where}: {type(error).__qualname__}"
         self.failures[kind] += 1
         if self.failures[kind] == 1:
             self._report(where, error, _frames(error))
+
+
+def run_as_agent(action: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call `action` as the agent's code, which nothing instruments; in a context of its own."""
+    _inside.set(True)
+    with suppress_instrumentation():
+        return action(*args, **kwargs)
+
+
+async def await_as_agent(awaitable: Awaitable[_T]) -> _T:
+    """Await something as the agent's code, which nothing instruments."""
+    before = _inside.get()
+    try:
+        _inside.set(True)
+        with suppress_instrumentation():
+            return await awaitable
+    finally:
+        _inside.set(before)
 
 
 def is_from_signal_handler(error: Exception) -> bool:

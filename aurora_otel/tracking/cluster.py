@@ -33,7 +33,8 @@ class Cluster:
         detector: what is known of its writer.
         monitor: refreshes its topology; set before the cluster is in use.
         domain: the RDS domain of its instances, if that is known.
-        alert: whether a refresh window is open; the one thing that a healthy call checks.
+        alert: whether a call has something to do first: a refresh window is open, or there are
+            connections to be identified. The one thing that a healthy call checks.
         instances: the instances that have a name in telemetry, oldest first.
         forgotten: names that made room for others: their figures move to `other`.
         members: the instances that its writer listed last, and those that were met since.
@@ -64,6 +65,8 @@ class Cluster:
         self.detector = detector
         self.domain: str | None = None
         self.alert = False
+        # Until then there are connections whose instance is unknown, and may be asked for.
+        self._identify_until = float("-inf")
         self.is_ours = True
         self.is_overflow = False
         self.merged_into: Cluster | None = None
@@ -135,10 +138,15 @@ class Cluster:
         """Whether its instances can be asked which of them is the writer."""
         return self.source is not None
 
+    def identify_until(self, until: float) -> None:
+        """Have calls ask connections whose instance is unknown, until then."""
+        self._identify_until = until
+        self.alert = True
+
     def calm(self, now: float) -> None:
         """Let calls go on without a refresh, unless a symptom has opened the window meanwhile."""
         self.alert = False
-        if self.detector.window_open(now):
+        if self.detector.window_open(now) or now < self._identify_until:
             self.alert = True
 
     @property

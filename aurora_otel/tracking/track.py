@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.model.groups import Group
 from aurora_otel.runtime.sockets import SocketId
 from aurora_otel.tracking.cluster import Cluster
@@ -27,12 +28,14 @@ class Track(weakref.ref[Any]):
     """One open connection; itself the weak reference to it.
 
     Attributes:
-        group: what it is counted by; never changes.
+        group: what it is counted by; only the tracker changes it.
         cluster: the cluster that it belongs to; only the tracker changes it.
-        destination: the cluster that it turned out to belong to, until the tracker moves it there.
+        destination: the cluster that it turned out to belong to, and what it is to be counted by,
+            until the tracker moves it there.
         instance: the instance that it landed on, as it answered last, if that is known.
         role: that instance's role at opening.
         endpoint_type: how it was opened.
+        endpoint: what the application connected to, if it can be asked later which instance it is.
         opened_at: when, in seconds of the monotonic clock.
         socket: its socket, where it can be told.
         opened_in: the span context in which it was opened, if that was sampled.
@@ -51,6 +54,7 @@ class Track(weakref.ref[Any]):
         "cluster",
         "counted_change",
         "destination",
+        "endpoint",
         "endpoint_type",
         "group",
         "hung_up",
@@ -86,14 +90,16 @@ class Track(weakref.ref[Any]):
         opened_at: float,
         socket: SocketId | None,
         opened_in: Any = None,
+        endpoint: Endpoint | None = None,
     ) -> None:
         super().__init__(connection, collected)  # type: ignore[call-arg]
         self.group = group
         self.cluster = cluster
-        self.destination: Cluster | None = None
+        self.destination: tuple[Cluster, Group] | None = None
         self.instance = instance
         self.role = group.role
         self.endpoint_type = group.endpoint_type
+        self.endpoint = endpoint
         self.opened_at = opened_at
         self.socket = socket
         self.opened_in = opened_in

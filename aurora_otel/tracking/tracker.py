@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from aurora_otel.model.detector import Cause
-from aurora_otel.model.groups import Group, Outcome, PruneReason
+from aurora_otel.model.groups import UNKNOWN, Group, Outcome, PruneReason
 from aurora_otel.tracking.books import Book
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import State, Track
@@ -63,15 +63,28 @@ class Tracker:
         """Have `track` refreshed at again: it was opened, closed, or had a write refused."""
         self.inbox.append(track)
 
-    def note_identity(self, track: Track, instance: str, cluster: Cluster) -> None:
-        """Have `track` taken for one to `instance` of `cluster`: its server said so."""
+    def note_identity(self, track: Track, instance: str, cluster: Cluster, group: Group) -> None:
+        """Have `track` taken for one to `instance` of `cluster`: its server said so.
+
+        Args:
+            track: the connection.
+            instance: the instance.
+            cluster: its cluster.
+            group: what the connection is counted by from now on.
+        """
         track.instance = instance
-        track.destination = cluster
+        track.role = group.role
+        track.destination = cluster, group
         self.inbox.append(track)
 
     def note_misroute(self, group: Group) -> None:
         """Count a connection through the writer endpoint that landed on a reader of `group`."""
         self._misrouted.append(group)
+
+    def has_unidentified(self, cluster: Cluster) -> bool:
+        """Whether the instance of an open connection to `cluster` was unknown at the last drain."""
+        groups = list(self.open(cluster).items())
+        return any(tracks and group.instance == UNKNOWN for group, tracks in groups)
 
     # What runs on threads of ours, at a scrape or on request.
 
@@ -195,7 +208,7 @@ class Tracker:
                 if track.instance in cluster.members:
                     track.instance = None
                 else:
-                    self._move(track, other)
+                    self._move(track, other, track.group)
             for each in (cluster, other):
                 self._weigh(each)
 
@@ -226,7 +239,8 @@ class Tracker:
         if track.state is not State.OPEN:
             return
         if track.destination is not None:
-            self._move(track, track.destination.current)
+            cluster, group = track.destination
+            self._move(track, cluster.current, group)
             track.destination = None
         if track.hung_up:
             self._prune(track, PruneReason.HUNG_UP)
@@ -250,13 +264,18 @@ class Tracker:
             book.opens += 1
             tracks.add(track)
 
-    def _move(self, track: Track, cluster: Cluster) -> None:
-        """Have `track` belong to `cluster`; it goes on being counted where it was."""
-        if cluster is track.cluster:
+    def _move(self, track: Track, cluster: Cluster, group: Group) -> None:
+        """Have `track` belong to `cluster` and its end counted by `group`.
+
+        Its opening stays where it was counted. The steps are in this order because they are done
+        once more after an interrupt.
+        """
+        group = cluster.regroup(group)
+        if cluster is track.cluster and group is track.group:
             return
+        self._groups_of(cluster).setdefault(group, set()).add(track)
         self._remove(track)
-        track.cluster = cluster
-        self._groups_of(cluster).setdefault(track.group, set()).add(track)
+        track.cluster, track.group = cluster, group
 
     def _weigh(self, cluster: Cluster) -> None:
         self._stale[cluster] = {

@@ -62,7 +62,7 @@ def test_a_pooler_is_asked_once(agent, cluster, pooler, connect):
     assert uses() == asked
 
 
-def test_a_busy_pool_costs_the_time_limit_once_and_no_connection(start, cluster, connect):
+def test_a_busy_pool_costs_the_time_limit_once_and_no_connection(start, cluster, connect, driver):
     with pgbouncer(cluster, pool_size=1) as pooler:
         holder = connect(pooler.dsn())
         run(holder, "SELECT 1")  # its transaction keeps the one server connection
@@ -70,9 +70,12 @@ def test_a_busy_pool_costs_the_time_limit_once_and_no_connection(start, cluster,
         before = pooler.logins
 
         first = connect(pooler.dsn())
-        assert pooler.logins == before + 2  # one was dropped with its question, and repeated
+        # psycopg leaves the answer for the first call; with psycopg2 one was given up with its
+        # question, long after the limit, and repeated.
+        logins = {"psycopg": 1, "psycopg2": 2}[driver]
+        assert pooler.logins == before + logins
         second = connect(pooler.dsn())
-        assert pooler.logins == before + 3  # not asked again
+        assert pooler.logins == before + logins + 1  # not asked again
         assert agent.tracked("unknown") == agent.tracked() == 2
 
         holder.rollback()

@@ -1,15 +1,68 @@
-"""A server that falls silent after the login costs IDENTIFY_TIMEOUT once, and no connection."""
+"""A server that is slow or silent after the login costs a little time, and no connection."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from aurora_otel.lab import Failover
 from aurora_otel.lab.filters import SilenceAfterLogin
+from tests.support.functions import replaced
 from tests.support.links import Transparent, through
-from tests.support.sql import serving, write
+from tests.support.sql import run, serving, write
 from tests.support.waiting import eventually
 
+LIMIT = 4
 
-def test_a_connection_whose_question_is_not_answered_is_replaced(start, cluster, connect):
+
+@pytest.fixture
+def slow_answers(cluster):
+    """Each instance takes a second to say who it is, and holds the session for that long."""
+    with replaced(cluster, "aurora_replica_status", before="PERFORM pg_catalog.pg_sleep(1);"):
+        yield
+
+
+@pytest.fixture
+def limited(cluster):
+    """The application's role may have so many sessions, and no more."""
+    cluster.execute(cluster.writer, f"ALTER ROLE app CONNECTION LIMIT {LIMIT}")
+    yield
+    cluster.execute(cluster.writer, "ALTER ROLE app CONNECTION LIMIT -1")
+
+
+def test_a_slow_answer_costs_none_of_the_connections_that_a_role_may_have(
+    start, cluster, connect, slow_answers, limited
+):
     agent = start(identify_timeout=0.2)
+    with ThreadPoolExecutor(LIMIT) as threads:
+        held = list(threads.map(lambda _: connect(cluster.dsn("writer")), range(LIMIT)))
+    for connection in held:
+        write(connection)
+    assert agent.told.metric("aurora.connection.opens") == agent.tracked() == LIMIT
+    for connection in held:
+        connection.close()
+
+
+def test_a_connection_whose_answer_is_late_is_the_one_that_the_application_gets(
+    start, cluster, connect, slow_answers
+):
+    start(identify_timeout=0.2)
+    made = through(cluster, Transparent, Transparent)
+    connection = connect(cluster.dsn("writer"))
+    assert len(made) == 1
+    assert serving(connection) == cluster.writer
+    write(connection)
+    assert run(connection, "SELECT count(*) FROM pg_prepared_statements") == [(0,)]
+    connection.close()
+
+
+def test_a_connection_whose_question_is_not_answered_at_all_is_given_up(
+    start, cluster, connect, driver
+):
+    if driver == "psycopg":
+        pytest.skip("leaves the answer for the connection's first call")
+    agent = start(identify_timeout=0.1)
     made = through(cluster, SilenceAfterLogin, Transparent)
     connection = connect(cluster.dsn("writer"))
     assert len(made) == 2
@@ -20,7 +73,7 @@ def test_a_connection_whose_question_is_not_answered_is_replaced(start, cluster,
     eventually(lambda: cluster.gateway.links("writer") == 1)
     assert agent.told.metric("aurora.connection.prunes") == 0
 
-    # That server is not asked again for a while.
+    # That server is not asked again for a moment.
     other = connect(cluster.dsn("writer"))
     assert len(made) == 3
     assert serving(other) == cluster.writer
@@ -49,3 +102,32 @@ def test_other_endpoints_of_a_silent_one_are_asked(start, cluster, connect):
     assert agent.tracked(serving(reader)) == 1
     silent.close()
     reader.close()
+
+
+def test_connections_that_were_opened_meanwhile_are_identified_by_their_next_call(
+    start, cluster, connect
+):
+    agent = start(identify_timeout=0.2)
+    through(cluster, SilenceAfterLogin, Transparent)
+    silent = connect(cluster.dsn("writer"))
+    held = [connect(cluster.dsn("writer")) for _ in range(3)]
+    assert agent.tracked("unknown") == 4
+
+    def identified(connection):
+        write(connection)
+        return agent.tracked(cluster.writer)
+
+    eventually(lambda: identified(held[0]) == 1)
+    for connection in held:
+        write(connection)
+    assert agent.tracked(cluster.writer) == 3
+    assert agent.told.metric("aurora.connection.opens") == 4
+
+    # So the next failover finds them.
+    cluster.failover(Failover.SWITCHOVER)
+    with pytest.raises(Exception, match="read-only"):
+        run(held[0], "INSERT INTO writes (x) VALUES ('x')")
+    assert agent.told.metric("aurora.connection.invalidations") == 3
+    for connection in (silent, *held):
+        connection.close()
+    eventually(lambda: agent.tracked() == 0)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from aurora_otel.discovery import SYSTEMS
-from aurora_otel.discovery.identify import REFUSAL, Servers
+from aurora_otel.discovery.identify import PROBE_REFUSAL
+from aurora_otel.discovery.servers import EXPIRY, Servers
 from aurora_otel.drivers.protocol import Login, Opening
 from aurora_otel.hooks.identification import Identification
 from aurora_otel.model.endpoints import Address, EndpointMap
+from aurora_otel.runtime.blocking import run
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.telemetry import log
 
+TIMEOUT = 1.0
 PROBE = SYSTEMS["postgresql"].probe
 
 
@@ -19,6 +22,8 @@ class Driver:
     """A driver whose server refuses the probe, or is a plain one."""
 
     system = "postgresql"
+
+    postpones_answers = False
 
     def __init__(self):
         self.refuses = True
@@ -65,8 +70,8 @@ def connect(clock):
 
     def connect(driver):
         opening = Opening(object(), Login(None), None, 0.0)
-        known = {"timeout": 1.0, "is_known": lambda _: False}
-        return identification.identify(driver, opening, EndpointMap(), **known)
+        known = {"timeout": TIMEOUT, "is_known": lambda _: False}
+        return run(identification.identify(driver, opening, EndpointMap(), **known))
 
     return connect
 
@@ -76,15 +81,59 @@ def test_a_refused_probe_is_repeated_after_a_while(connect, clock):
     for _ in range(3):
         assert connect(driver).answer is None
     assert driver.asked == 1
-    clock.now += REFUSAL
+    clock.now += PROBE_REFUSAL
     connect(driver)
     assert driver.asked == 2
 
 
-def test_a_plain_server_is_asked_once(connect, clock):
+def test_a_plain_server_is_asked_again_after_minutes(connect, clock):
     driver = Driver()
     driver.refuses = False
     connect(driver)
-    clock.now += 100 * REFUSAL
+    clock.now += EXPIRY - 0.1
     connect(driver)
     assert driver.asked == 1
+    clock.now += 0.1
+    connect(driver)
+    assert driver.asked == 2
+
+
+@pytest.fixture
+def slow(clock):
+    """A driver whose server takes so many seconds for each answer."""
+    driver = Driver()
+    driver.refuses = False
+    driver.takes = 3.0
+    answer = driver.ask
+
+    def ask(connection, statement, timeout):
+        clock.now += min(driver.takes, timeout)
+        if driver.takes > timeout:
+            raise TimeoutError
+        return answer(connection, statement, timeout)
+
+    driver.ask = ask
+    return driver
+
+
+def test_a_connection_that_can_leave_the_answer_for_later_is_handed_over_in_time(
+    connect, clock, slow
+):
+    slow.postpones_answers = True
+    began = clock.now
+    identity = connect(slow)
+    assert (identity.postponed, identity.dropped) == (True, False)
+    assert clock.now - began == TIMEOUT
+
+
+def test_one_that_cannot_waits_for_the_answer_and_is_kept(connect, slow):
+    identity = connect(slow)
+    assert slow.asked == 1
+    assert not identity.dropped
+
+
+def test_one_whose_server_stays_silent_is_given_up(connect, clock, slow):
+    slow.takes = 1000.0
+    began = clock.now
+    assert connect(slow).dropped
+    assert clock.now - began == 10 * TIMEOUT

@@ -2,21 +2,18 @@ import pytest
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.discovery.identify import (
+    PROBE_REFUSAL,
     REFUSAL,
-    SILENCE,
     Kind,
     RefusedError,
     Server,
-    Servers,
     dialogue,
 )
 from aurora_otel.discovery.postgresql import PostgreSQL
-from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Role
 
 NOW = 100.0
 REFUSED = object()
-HERE = Address("db.example.com", 5432)
 source = AuroraPostgreSQL()
 system = PostgreSQL([source])
 AURORA = Server(Kind.INSTANCE, source, view=True)
@@ -86,7 +83,7 @@ def test_a_plain_server_is_probed_and_asked_nothing_more():
     assert server.asked == [PROBE]
 
 
-@pytest.mark.parametrize("known", [PLAIN, POOLER, Server(Kind.SILENT)])
+@pytest.mark.parametrize("known", [PLAIN, POOLER, Server(Kind.REFUSING)])
 def test_a_server_that_cannot_answer_is_not_asked(known):
     server = Fake({})
     assert server.talk(known) == (known, None)
@@ -126,14 +123,14 @@ def test_an_aurora_that_talks_nonsense_is_asked_again_the_next_time(rows):
 
 def test_a_server_that_refuses_the_probe_is_left_alone_for_long():
     server = Fake({PROBE: REFUSED})
-    assert server.talk() == (Server(Kind.SILENT, until=NOW + REFUSAL), None)
+    assert server.talk() == (Server(Kind.REFUSING, until=NOW + PROBE_REFUSAL), None)
 
 
 def test_an_instance_that_refuses_its_view_is_asked_without_it_for_a_while():
     server = aurora()
     server.answers[VIEW] = REFUSED
     known, answer = server.talk()
-    assert known == Server(Kind.INSTANCE, source, view=False, until=NOW + SILENCE)
+    assert known == Server(Kind.INSTANCE, source, view=False, until=NOW + REFUSAL)
     assert (answer.instance, answer.view) == ("lab-1", None)
     assert server.asked == [PROBE, VIEW, IDENTITY]
 
@@ -141,7 +138,7 @@ def test_an_instance_that_refuses_its_view_is_asked_without_it_for_a_while():
 def test_an_instance_that_refuses_every_question_is_left_alone_for_a_while():
     server = aurora()
     server.answers[VIEW] = server.answers[IDENTITY] = REFUSED
-    assert server.talk(AURORA) == (Server(Kind.SILENT, until=NOW + SILENCE), None)
+    assert server.talk(AURORA) == (Server(Kind.REFUSING, until=NOW + REFUSAL), None)
     assert server.asked == [VIEW, IDENTITY]
 
 
@@ -149,35 +146,3 @@ def test_a_router_is_tracked_and_never_asked():
     server = Fake({PROBE: [("12", "router", "true")]})
     assert server.talk() == (POOLER, None)
     assert server.asked == [PROBE]
-
-
-def test_silence_is_forgotten_after_a_while():
-    servers = Servers()
-    silent = Server(Kind.SILENT, until=100 + SILENCE)
-    servers.learn(HERE, silent)
-    assert servers.get(HERE, 100) is silent
-    assert servers.get(HERE, 100 + SILENCE - 0.1) is silent
-    assert servers.get(HERE, 100 + SILENCE) is None
-    servers.learn(HERE, AURORA)
-    assert servers.get(HERE, 100 + SILENCE) is AURORA
-
-
-@pytest.mark.parametrize("other", [AURORA, PLAIN, Server(Kind.SILENT, until=1)])
-def test_a_pooler_stays_one(other):
-    servers = Servers()
-    servers.learn(HERE, other)
-    servers.learn(HERE, POOLER)
-    servers.learn(HERE, other)
-    assert servers.get(HERE, 1e12) is POOLER
-
-
-def test_a_plain_server_is_one_for_ever():
-    servers = Servers()
-    servers.learn(HERE, PLAIN)
-    assert servers.get(HERE, 1e12) is PLAIN
-
-
-def test_each_port_is_a_server_of_its_own():
-    servers = Servers()
-    servers.learn(HERE, PLAIN)
-    assert servers.get(Address(HERE.host, 5433), 0) is None

@@ -63,7 +63,12 @@ class Cluster:
         """Have a thread ask; return it."""
         trigger = Trigger(Context(), suspect)
         ask = self.looks.take_one if take else self.looks.ask
-        thread = threading.Thread(target=ask, args=(trigger, budget), daemon=True)
+
+        def wait():
+            if answered := ask(trigger, budget):
+                answered.gate.wait(answered.seconds)
+
+        thread = threading.Thread(target=wait, daemon=True)
         thread.start()
         self.callers.append(thread)
         return thread
@@ -450,7 +455,8 @@ def test_what_an_interrupted_call_leaves_half_done_the_next_one_mends(cluster, n
 
 def test_nobody_waits_where_no_thread_can_be_started(cluster, no_thread):
     no_thread(RuntimeError("can't create new thread at interpreter shutdown"))
-    cluster.looks.ask(Trigger(Context()), FOR_EVER)
+    answered = cluster.looks.ask(Trigger(Context()), FOR_EVER)
+    assert answered.gate.wait(answered.seconds)
     assert cluster.orders == []
 
 

@@ -63,6 +63,8 @@ class Adapter:
         traits: what is said of it.
     """
 
+    postpones_answers = False
+
     def __init__(self, module: ModuleType, traits: Traits) -> None:
         self.module = module
         self.traits = traits

@@ -10,6 +10,7 @@ from aurora_otel.discovery.walk import Walk
 from aurora_otel.drivers.protocol import Driver, Opening
 from aurora_otel.hooks.opening import Openings
 from aurora_otel.model.detector import Detector
+from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.track import State, Track
 from aurora_otel.tracking.tracker import Tracker
 
@@ -19,8 +20,8 @@ def _let_writes_through() -> None:
     receive = Openings.receive
     statement = "SELECT set_config('default_transaction_read_only', 'off', false)"
 
-    def meddling(self: Openings, driver: Driver, opening: Opening) -> Any:
-        connection = receive(self, driver, opening)
+    def meddling(self: Openings, driver: Driver, opening: Opening) -> Steps[Any]:
+        connection = yield from receive(self, driver, opening)
         driver.ask(connection, statement, 1.0)
         return connection
 

@@ -1,0 +1,131 @@
+"""What was learnt of the server behind each `host:port`, and when it may be asked again."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass, field, replace
+
+from aurora_otel.discovery.identify import Kind, Server
+from aurora_otel.model.endpoints import Address
+
+# A plain server or a pooler is taken for one for so many seconds. A name may lead to an Aurora
+# later: after a migration by CNAME, or once a pooler was taken out. One round trip in five minutes
+# is the price of noticing.
+EXPIRY = 300.0
+# A server that does not answer in time is left alone for so many seconds, then for twice as long
+# each time, up to the longest. The first is short: one slow answer says little, and each connection
+# that is opened meanwhile has an unknown instance.
+FIRST_REST = 1.0
+LONGEST_REST = 60.0
+# While one connection's question has been unanswered for so many seconds, no other one is asked: a
+# healthy server answers in a few milliseconds, and one under load is spared the questions.
+PATIENCE = 0.05
+# So many servers are remembered. What is forgotten is asked again.
+MOST_SERVERS = 1024
+
+_FIRST = "first"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """One connection's question to a server, and when it was asked."""
+
+    began: float
+
+
+@dataclass(slots=True)
+class _Record:
+    server: Server | None = None
+    rest: float = 0.0
+    rests_until: float = float("-inf")
+    # The question that waits for longest, by no more than one key: `setdefault` claims.
+    questions: dict[str, Question] = field(default_factory=dict)
+
+
+class Servers:
+    """What is known of each server that this process has met.
+
+    Read and written from hooks, without a lock: each step is one atomic operation.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[Address, _Record] = {}
+
+    def get(self, address: Address, now: float) -> Server | None:
+        """Return what is known of the server at `address`, if anything is.
+
+        Args:
+            address: of the server.
+            now: seconds of the monotonic clock.
+        """
+        record = self._records.get(address)
+        known = record.server if record else None
+        return known if known is not None and now < known.until else None
+
+    def learn(self, address: Address, server: Server, now: float) -> None:
+        """Remember what a server is; what is known as a pooler stays one until that expires.
+
+        Args:
+            address: of the server.
+            server: what it is.
+            now: seconds of the monotonic clock.
+        """
+        known = self.get(address, now)
+        if known is not None and known.kind is Kind.POOLER:
+            return
+        if not server.can_answer and math.isinf(server.until):
+            server = replace(server, until=now + EXPIRY)
+        self._record(address).server = server
+
+    def may_ask(self, address: Address, now: float) -> bool:
+        """Whether asking the server at `address` may be of use, and it is not left alone now."""
+        record = self._records.get(address)
+        if record is None:
+            return True
+        known = self.get(address, now)
+        return now >= record.rests_until and (known is None or known.can_answer)
+
+    def ask(self, address: Address, now: float) -> Question | None:
+        """Return a new question to the server at `address`; `None` if it is left alone now.
+
+        `end` has to be called with it.
+        """
+        record = self._record(address)
+        if now < record.rests_until:
+            return None
+        question = Question(now)
+        first = record.questions.setdefault(_FIRST, question)
+        if first is question:
+            return question
+        # One that was slow the last time is asked by one connection at a time.
+        return None if record.rest or now - first.began > PATIENCE else question
+
+    def end(self, address: Address, question: Question) -> None:
+        """Take note that nobody waits for the answer to `question` any more."""
+        questions = self._record(address).questions
+        if questions.get(_FIRST) is question:
+            questions.pop(_FIRST, None)
+
+    def answered(self, address: Address) -> None:
+        """Take note that the server at `address` answered in time."""
+        self._record(address).rest = 0.0
+
+    def back_off(self, address: Address, now: float) -> None:
+        """Leave a server alone that did not answer in time: longer each time."""
+        record = self._record(address)
+        if now < record.rests_until:
+            # Several connections met the same silence.
+            return
+        record.rest = min(2 * record.rest or FIRST_REST, LONGEST_REST)
+        record.rests_until = now + record.rest
+
+    def _record(self, address: Address) -> _Record:
+        record = self._records.get(address)
+        if record is None:
+            record = self._records.setdefault(address, _Record())
+            if len(self._records) > MOST_SERVERS:
+                # Another thread may have changed it meanwhile, and made room.
+                with contextlib.suppress(RuntimeError):
+                    self._records.pop(next(iter(self._records)), None)
+        return record

@@ -1,0 +1,76 @@
+"""Where an identified connection belongs, and whether its answer is what was known."""
+
+from __future__ import annotations
+
+from aurora_otel.drivers.protocol import Driver
+from aurora_otel.hooks.identification import Identity
+from aurora_otel.model.groups import Group
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Reading, Role, Source, Verdict
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.runtime.effects import Steps
+from aurora_otel.tracking.cluster import Cluster
+
+
+class Placement:
+    """Finds the cluster and the group of connections.
+
+    Args:
+        context: what it works with.
+    """
+
+    def __init__(self, context: AgentContext) -> None:
+        self._context = context
+
+    def cluster_of(self, driver: Driver, identity: Identity, *, is_fresh: bool = True) -> Cluster:
+        """Return the cluster of a connection, and take note of what its answer says of it.
+
+        Args:
+            driver: of the connection.
+            identity: where it landed.
+            is_fresh: whether it was just opened: else it says nothing of its host.
+        """
+        return self._context.clusters.place(
+            identity.endpoint,
+            driver.system,
+            self._context.clock(),
+            identity.answer,
+            source=identity.source,
+            view=identity.view,
+            is_fresh=is_fresh,
+        )
+
+    def group_of(self, driver: str, cluster: Cluster, identity: Identity) -> Group:
+        """Return what a connection is counted by.
+
+        Args:
+            driver: the name of its driver.
+            cluster: its cluster.
+            identity: where it landed.
+        """
+        answer = identity.answer
+        role = answer.role if answer else cluster.role(identity.instance)
+        return cluster.group(identity.instance, role, driver, identity.endpoint.type)
+
+    def check(self, cluster: Cluster, identity: Identity, began: float) -> Steps[None]:
+        """Refresh, if what an instance said is not what is known; wait for the answer.
+
+        Args:
+            cluster: of the connection.
+            identity: where it landed.
+            began: when it was opened or asked, in seconds of the monotonic clock.
+        """
+        answer, monitor = identity.answer, cluster.monitor
+        if answer is None:
+            return
+        if cluster.detector.writer is None:
+            monitor.find_writer()
+        if monitor.login_rejected and answer.is_writer:
+            members = answer.view.instances if answer.view else (answer.instance,)
+            verdict = Verdict(answer.instance, members, began)
+            yield monitor.take(Reading(Source.SQL, began, answer.instance, members, verdict))
+        elif not identity.is_misrouted and cluster.detector.contradicts(
+            answer.instance, answer.role
+        ):
+            hint = answer.view.writer if answer.view and answer.role is Role.READER else None
+            yield monitor.symptom(Symptom.TOPOLOGY, suspect=answer.instance, hint=hint)

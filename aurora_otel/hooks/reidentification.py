@@ -1,0 +1,78 @@
+"""Connections whose instance is unknown are asked again, in their own thread, where they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.hooks.identification import Identification, Identity
+from aurora_otel.hooks.placement import Placement
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.runtime.effects import Steps
+from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.track import Track
+
+
+class Reidentification:
+    """Asks connections that could not be identified when they were opened.
+
+    Args:
+        context: what it works with.
+        identification: finds out where a connection landed.
+        placement: finds out where it belongs.
+        drivers: by name, those that connected.
+    """
+
+    def __init__(
+        self,
+        context: AgentContext,
+        identification: Identification,
+        placement: Placement,
+        drivers: Mapping[str, Driver],
+    ) -> None:
+        self._context = context
+        self._identification = identification
+        self._placement = placement
+        self._drivers = drivers
+
+    def identify(self, track: Track) -> Steps[None]:
+        """Ask a connection, if it can be asked now, and move it to its instance."""
+        if not self._is_due(track):
+            return
+        connection, driver = track(), self._drivers.get(track.group.driver)
+        access = track.cluster.monitor.access
+        if connection is None or driver is None or access is None:
+            return
+        began = self._context.clock()
+        opening = Opening(connection, access.login, lambda: connection, 0)
+        identity = yield from self._identification.identify(
+            driver,
+            opening,
+            self._context.clusters.endpoints,
+            self._context.config.settings.identify_timeout,
+            is_known=lambda _: False,
+        )
+        if identity.answer is None:
+            return
+        cluster = self._move(track, driver, identity, identity.answer.instance)
+        yield from self._placement.check(cluster, identity, began)
+        if track.is_tracked and cluster.detector.staleness(track):
+            # A verdict of before did not know that it was.
+            yield cluster.monitor.refresh_for_stale_connection()
+
+    def _is_due(self, track: Track) -> bool:
+        return (
+            track.endpoint is not None
+            and track.instance is None
+            and track.is_tracked
+            and not (track.closed or track.lost or track.in_flight_since)
+            and self._identification.may_ask(track.endpoint)
+        )
+
+    def _move(self, track: Track, driver: Driver, identity: Identity, instance: str) -> Cluster:
+        cluster = self._placement.cluster_of(driver, identity, is_fresh=False)
+        group = track.group
+        if cluster is track.cluster:
+            group = self._placement.group_of(driver.name, cluster, identity)
+        self._context.tracker.note_identity(track, instance, cluster, group)
+        return cluster

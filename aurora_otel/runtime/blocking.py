@@ -1,0 +1,49 @@
+"""Carries steps out in the calling thread."""
+
+from __future__ import annotations
+
+import time
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from aurora_otel.runtime.effects import Ask, Effect, Pause, Reconnect, Steps
+from aurora_otel.runtime.shield import run_as_agent
+
+T = TypeVar("T")
+
+
+def run(steps: Steps[T]) -> T:
+    """Carry out `steps`; return what they return, and raise what they raise."""
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                outcome = _carry_out(effect)
+            except BaseException as error:  # noqa: BLE001, PERF203 - for the steps
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(outcome)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        # A signal handler may have raised between two of them.
+        steps.close()
+
+
+def _carry_out(effect: Effect) -> Any:
+    if isinstance(effect, Reconnect):
+        # The application's own connect, seen by its other instrumentations.
+        return effect.connect()
+    # In a copy of the context: a signal handler that raises cannot leave the application's changed.
+    return copy_context().run(run_as_agent, _wait_for, effect)
+
+
+def _wait_for(effect: Effect) -> Any:
+    if isinstance(effect, Ask):
+        return effect.ask(effect.connection, effect.statement, effect.timeout)
+    if isinstance(effect, Pause):
+        return time.sleep(max(0.0, effect.seconds))
+    if isinstance(effect, Reconnect):
+        raise TypeError(effect)
+    return effect.gate.wait(effect.seconds)

@@ -1,0 +1,70 @@
+"""Carries steps out on an asyncio event loop, which they never block."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, TypeVar
+
+from aurora_otel.runtime.effects import Ask, Effect, Pause, Reconnect, Steps
+from aurora_otel.runtime.gate import Gate
+from aurora_otel.runtime.shield import await_as_agent
+
+T = TypeVar("T")
+
+
+async def run(steps: Steps[T]) -> T:
+    """Carry out `steps`; return what they return, and raise what they raise.
+
+    A cancellation is raised where the steps wait, and ends them at once.
+    """
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                outcome = await _carry_out(effect)
+            except BaseException as error:  # noqa: BLE001, PERF203 - for the steps
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(outcome)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        steps.close()
+
+
+async def _carry_out(effect: Effect) -> Any:
+    if isinstance(effect, Ask):
+        answer = effect.ask(effect.connection, effect.statement, effect.timeout)
+        return await await_as_agent(answer)
+    if isinstance(effect, Reconnect):
+        # Neither as the agent nor uninstrumented: a connection's callbacks keep the context that
+        # it was opened in.
+        return await effect.connect()
+    if isinstance(effect, Pause):
+        return await asyncio.sleep(max(0.0, effect.seconds))
+    return await _opened(effect.gate, effect.seconds)
+
+
+async def _opened(gate: Gate, seconds: float) -> bool:
+    """Wait until a thread opens `gate`, for so many seconds at most; return whether it is open."""
+    loop = asyncio.get_running_loop()
+    settled: asyncio.Future[bool] = loop.create_future()
+
+    def settle(is_open: bool) -> None:  # noqa: FBT001 - called by the loop
+        # It may have been cancelled, or settled before.
+        if not settled.done():
+            settled.set_result(is_open)
+
+    def tell_loop() -> None:
+        # A loop that is closed has no coroutine left that waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, True)  # noqa: FBT003 - as above
+
+    timer = loop.call_later(max(0.0, seconds), settle, False)  # noqa: FBT003 - as above
+    try:
+        gate.notify(tell_loop)
+        return await settled
+    finally:
+        timer.cancel()
