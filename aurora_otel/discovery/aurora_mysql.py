@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, Rows, answer
+from aurora_otel.discovery.aurora import answer
+from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, Rows
 from aurora_otel.model.topology import Answer, Role
 
 _ROLES = {"1": Role.READER, "0": Role.WRITER, "read-only": Role.UNKNOWN}

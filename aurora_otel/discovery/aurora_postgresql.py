@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, Rows, answer
-from aurora_otel.model.topology import Answer, Role
-
-_ROLES = {"true": Role.READER, "false": Role.WRITER, "read-only": Role.UNKNOWN}
+from aurora_otel.discovery.aurora import answer
+from aurora_otel.discovery.postgresql import READER, ROLES
+from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, Rows
+from aurora_otel.model.topology import Answer
 
 # The privilege functions are strict: for a function that does not exist they return NULL.
 _MAY_CALL = """pg_catalog.has_function_privilege(pg_catalog.to_regprocedure(
@@ -27,19 +27,9 @@ _IDENTITY_OR_ROUTER = f"""CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class AS r
     JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
     WHERE namespace.nspname = 'rds_aurora' AND relation.relname = 'limitless_subclusters')
   THEN 'router' ELSE {_MAY_CALL.format(name="aurora_db_instance_identifier")} END"""
-
-# A writer accepts writes: after a blue/green switchover the old primary is up, in no recovery, and
-# read-only by the configuration. What the login, the database or the session itself has set says
-# nothing of the server: the first two are the same on every instance.
-_READER = """CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'true'
-    WHEN pg_catalog.current_setting('default_transaction_read_only') = 'off' THEN 'false'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_settings AS setting
-      WHERE setting.name = 'default_transaction_read_only' AND setting.source IN
-        ('client', 'database', 'database user', 'session', 'user')) THEN 'false'
-    ELSE 'read-only' END"""
 _IDENTITY = f"""
 SELECT pg_catalog.aurora_db_instance_identifier()::pg_catalog.text AS instance,
-  {_READER} AS reader,
+  {READER} AS reader,
   pg_catalog.pg_backend_pid()::pg_catalog.text AS backend
 """
 _WITH_VIEW = f"""
@@ -48,7 +38,7 @@ SELECT me.instance, me.reader, me.backend,
   EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - status.last_update_timestamp)::pg_catalog.text
 FROM ({_IDENTITY}) AS me LEFT JOIN pg_catalog.aurora_replica_status() AS status ON true
 LIMIT {MOST_ROWS}
-"""  # noqa: S608 - as above
+"""  # noqa: S608 - constants only
 
 
 class AuroraPostgreSQL:
@@ -72,4 +62,4 @@ class AuroraPostgreSQL:
 
     def parse_answer(self, rows: Rows) -> Answer:
         """Read identity, and the members of the view."""
-        return answer(rows, _ROLES)
+        return answer(rows, ROLES)

@@ -5,6 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aurora_otel.discovery.source import NoAnswerError, Probe, Rows, TopologySource, recognise
+from aurora_otel.model.topology import Role
+
+# An SQL expression for whether the session's server is a reader: what `ROLES` reads. A writer
+# accepts writes: after a blue/green switchover the old primary is up, in no recovery, and read-only
+# by its configuration. What the login, the database or the session itself has set is no evidence:
+# the first two are the same on every instance of a cluster.
+READER = """CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'true'
+    WHEN pg_catalog.current_setting('default_transaction_read_only') = 'off' THEN 'false'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_settings AS setting
+      WHERE setting.name = 'default_transaction_read_only' AND setting.source IN
+        ('client', 'database', 'database user', 'session', 'user')) THEN 'false'
+    ELSE 'read-only' END"""
+ROLES = {"true": Role.READER, "false": Role.WRITER, "read-only": Role.UNKNOWN}
 
 
 class PostgreSQL:

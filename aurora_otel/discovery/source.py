@@ -11,23 +11,20 @@ docs/adding-a-source.md.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from aurora_otel.model.topology import Answer, Member, Role, View
+from aurora_otel.model.topology import Answer
 
 Rows = Sequence[Sequence[str | None]]
 
 # What RDS allows as an identifier; anything else in an answer is no instance's name.
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,62}")
-# Aurora has 16 instances at most; rows beyond this are no Aurora's.
+# Aurora has 16 instances at most: rows beyond this are no cluster's.
 MOST_ROWS = 128
-# The session of the writer's own row, on every Aurora.
-_MASTER = "MASTER_SESSION_ID"
 
 
 class NoAnswerError(ValueError):
@@ -85,10 +82,10 @@ class TopologySource(Protocol):
         """
 
     def question(self, *, view: bool) -> str:
-        """Return the one statement for instance, role and backend id, and the view if wanted.
+        """Return the one statement that an instance is asked; its rows are for `parse_answer`.
 
-        Its rows are for `parse_answer` alone. `answer` reads rows of (instance, role, backend id),
-        each with (member, its session, the age of its row in seconds) where the view was wanted.
+        It asks for the instance's identifier, its role and the server's number of the session, and
+        where the view is wanted for the members of the cluster and which of them is the writer.
         """
 
     def parse_answer(self, rows: Rows) -> Answer:
@@ -149,38 +146,3 @@ def identifier(value: str | None) -> str:
     if not _IDENTIFIER.fullmatch(name):
         raise NoAnswerError("not an instance identifier")
     return name
-
-
-def answer(rows: Rows, roles: Mapping[str, Role]) -> Answer:
-    """Read the rows of a `question`.
-
-    Args:
-        rows: instance, role and backend id, the same in each; where the view was asked for, then a
-            member's identifier, its session, and the age of its row in seconds.
-        roles: what the values of the role mean.
-
-    Raises:
-        NoAnswerError: they make no sense.
-    """
-    if not rows or len(rows[0]) not in (3, 6):
-        raise NoAnswerError("not the columns that were asked for")
-    instance, role, backend_id = rows[0][:3]
-    if not isinstance(backend_id, str) or not backend_id:
-        raise NoAnswerError("no backend id")
-    if not isinstance(role, str) or role not in roles:
-        raise NoAnswerError("no role")
-    view = View.of(_members(rows)) if len(rows[0]) == 6 else None  # noqa: PLR2004 - as above
-    return Answer(identifier(instance), roles[role], backend_id, view)
-
-
-def _members(rows: Rows) -> list[Member]:
-    members = []
-    for row in rows[:MOST_ROWS]:
-        try:
-            # The writer's own row may have no timestamp.
-            name, age = identifier(row[3]), float(row[5] or 0.0)
-        except (ValueError, TypeError, IndexError):
-            continue
-        if math.isfinite(age):
-            members.append(Member(name, row[4] == _MASTER, age))
-    return members

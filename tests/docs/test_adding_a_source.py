@@ -1,0 +1,151 @@
+"""`docs/adding-a-source.md`: what its example says is all that it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import aurora_otel
+from aurora_otel.lab import Cluster, Failover
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
+(FILE,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+(LINE,) = re.findall(r"^```diff\n\+(.*?\n)```$", TEXT, re.MULTILINE)
+REGISTRY = "REGISTRY = (\n"
+AURORA = ("aurora_version", "aurora_db_instance_identifier", "aurora_replica_status")
+SCHEMA = (
+    "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
+    "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
+    "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
+    "CREATE SCHEMA ha",
+    "CREATE TABLE ha.member (name text, is_writer boolean)",
+    *(
+        f"SET allow_system_table_mods = on; DROP FUNCTION pg_catalog.{function}()"
+        for function in AURORA
+    ),
+)
+GRANT = "GRANT USAGE ON SCHEMA ha TO app; GRANT SELECT ON ha.member TO app"
+REVOKE = "REVOKE USAGE ON SCHEMA ha FROM app"
+
+
+@pytest.fixture(scope="module")
+def with_source(tmp_path_factory) -> Path:
+    """A copy of the package, with the file and the line."""
+    path = tmp_path_factory.mktemp("with_source")
+    package = path / "aurora_otel"
+    shutil.copytree(Path(aurora_otel.__file__).parent, package)
+    (package / "discovery" / "member_table.py").write_text(FILE)
+    registry = package / "discovery" / "__init__.py"
+    text = registry.read_text()
+    assert text.count(REGISTRY) == 1
+    registry.write_text(text.replace(REGISTRY, REGISTRY + LINE))
+    return path
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Cluster]:
+    """Three PostgreSQL servers that are no Aurora, and a table of their names."""
+    with Cluster("plain") as cluster:
+        for statement in SCHEMA:
+            cluster.execute(cluster.writer, statement)
+        for instance in cluster.instances:
+            cluster.execute(cluster.writer, "INSERT INTO ha.member VALUES (%s, false)", instance)
+        yield cluster
+
+
+@pytest.fixture
+def cluster(cluster: Cluster) -> Cluster:
+    """The servers, with the table right and readable."""
+    cluster.execute(cluster.writer, GRANT)
+    list_writer(cluster)
+    return cluster
+
+
+def list_writer(cluster: Cluster) -> None:
+    statement = "UPDATE ha.member SET is_writer = (name = current_setting('cluster_name'))"
+    cluster.execute(cluster.writer, statement)
+
+
+def errors(cluster: Cluster, instance: str) -> int:
+    log = cluster._running.servers.server(instance)._daemon._log
+    return log.read_text().count("ERROR:")
+
+
+def through_a_switch(cluster: Cluster, path: Path):
+    """Run the application through a switch; return what it reported before and after."""
+    host, _ = cluster.address("writer")
+    settings = {
+        "instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"],
+        "writer_endpoints": host,
+        "identify_timeout": 20,
+    }
+    application = subprocess.Popen(
+        [
+            sys.executable,
+            str(Path(__file__).with_name("source_application.py")),
+            cluster.dsn("writer", host=host),
+            json.dumps(settings),
+        ],
+        env={**os.environ, "PYTHONPATH": str(path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with application:
+        before = json.loads(application.stdout.readline())
+        switch = cluster.failover(Failover.SWITCHOVER)
+        list_writer(cluster)
+        application.stdin.write("\n")
+        application.stdin.flush()
+        after = json.loads(application.stdout.readline())
+    assert application.returncode == 0
+    assert before["agent"] == str(path / "aurora_otel" / "__init__.py")
+    assert (before["failures"], after["failures"]) == ({}, {})
+    return switch, before, after
+
+
+def test_one_file_and_one_line_take_another_kind_of_cluster_through_a_switch(cluster, with_source):
+    switch, before, after = through_a_switch(cluster, with_source)
+    assert before["tracked"] == {switch.old_writer: 3}
+    assert before["writers"] == [switch.old_writer]
+    assert after["refused"][0] == "25006"
+    assert "25006" not in after["refused"][1:]
+    assert len(after["refused"]) == 3
+    assert after["tracked"] == {switch.new_writer: 1}
+    assert after["writers"] == [switch.new_writer]
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+
+
+def test_without_them_the_same_servers_are_plain(cluster):
+    switch, before, after = through_a_switch(cluster, ROOT)
+    assert before["tracked"] == {"unknown": 3}
+    assert after["refused"] == ["25006"] * 3
+    assert after["tracked"] == {"unknown": 4}
+    assert after["writers"] == [None]
+    eventually(lambda: cluster.sessions(switch.old_writer) == 0)
+
+
+def test_a_login_that_may_not_use_the_schema_is_identified_without_an_error(cluster, with_source):
+    cluster.execute(cluster.writer, REVOKE)
+    with psycopg.connect(cluster.dsn("writer"), autocommit=True) as connection:
+        before = errors(cluster, cluster.writer)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT to_regclass('ha.member')")
+        assert errors(cluster, cluster.writer) == before + 1
+    before = {instance: errors(cluster, instance) for instance in cluster.instances}
+    switch, started, ended = through_a_switch(cluster, with_source)
+    assert started["tracked"] == {switch.old_writer: 3}
+    # The writes that were refused are the application's own.
+    before[switch.old_writer] += ended["refused"].count("25006")
+    assert {instance: errors(cluster, instance) for instance in cluster.instances} == before
