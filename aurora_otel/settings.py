@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
-from aurora_otel.model.endpoints import Address, EndpointMap, HostTemplate, normalise
+from aurora_otel.model.endpoints import Address, EndpointMap, HostTemplate, normalise, parse
 
 PREFIX = "AURORA_OTEL_"
 # The lab's own variables, which an application that is started beside it inherits.
@@ -123,7 +123,8 @@ def _instance_endpoints(value: Any) -> dict[str, Address]:
     for part in _split(value, allowed):
         instance, _, address = part.partition("=")
         instance = instance.strip().lower()
-        if not _INSTANCE.fullmatch(instance) or instance in endpoints:
+        is_name = _INSTANCE.fullmatch(instance) or parse(instance, 0).instance
+        if not is_name or instance in endpoints:
             raise InvalidValueError(allowed)
         endpoints[instance] = _address(address.strip(), allowed, port_needed=True)
     return endpoints
@@ -254,7 +255,10 @@ class Settings:
         None, _host_template, "how a custom domain names instances: `?.db.example.com:5432`", "none"
     )
     instance_endpoints: Mapping[str, Address] = _setting(
-        dict, _instance_endpoints, "`id=host:port,…`, where names do not lead to instances", "none"
+        dict,
+        _instance_endpoints,
+        "`id=host:port,…`, where names do not lead to instances; the id or the whole RDS name",
+        "none",
     )
     rds_api: RdsApiUse = _setting(
         RdsApiUse.AUTO,

@@ -210,7 +210,9 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that an application of this cluster needs."""
-        places = (f"{item}={':'.join(map(str, self.address(item)))}" for item in self.instances)
+        places = (
+            f"{self.host(item)}={':'.join(map(str, self.address(item)))}" for item in self.instances
+        )
         return {"AURORA_OTEL_INSTANCE_ENDPOINTS": ",".join(places)}
 
     def execute(self, instance: str, statement: str, *params: object) -> list[tuple[Any, ...]]:

@@ -149,7 +149,8 @@ class EndpointMap:
     """The names that the settings explain, on top of what `parse` knows.
 
     Attributes:
-        instances: addresses by instance identifier (`INSTANCE_ENDPOINTS`).
+        instances: addresses by instance identifier, or by the instance's whole RDS name, which
+            tells its region and account, too (`INSTANCE_ENDPOINTS`).
         template: how a custom domain names its instances (`INSTANCE_HOST_TEMPLATE`).
         writers: hosts that mean the writer (`WRITER_ENDPOINTS`); a port of 0 means any.
     """
@@ -164,7 +165,8 @@ class EndpointMap:
         address = endpoint.address
         for instance, known in self.instances.items():
             if known == address:
-                return Endpoint(address, EndpointType.INSTANCE, instance)
+                name, _, explained = instance.partition(".")
+                return Endpoint(address, EndpointType.INSTANCE, name, explained or None)
         if address in self.writers or Address(address.host, 0) in self.writers:
             return Endpoint(address, EndpointType.WRITER, endpoint.name, endpoint.domain)
         if self.template and (name := self.template.instance(address.host)):
@@ -179,7 +181,7 @@ class EndpointMap:
             domain: the RDS domain of its cluster, if it is known.
             port: the port of the application's own connections.
         """
-        if known := self.instances.get(instance):
+        if known := self._listed(instance, domain):
             return known
         if self.template:
             return self.template.address(instance, port)
@@ -191,8 +193,29 @@ class EndpointMap:
         """Return the scope in which the identifier `instance` is unique, or `None`.
 
         Two connections are known to belong to one cluster by an instance of the same identifier
-        in the same scope. Names that are neither RDS's nor explained by a setting have none.
+        in the same scope. Names that are neither RDS's nor explained by a setting have none. A
+        setting explains nothing where the host's own RDS name tells the scope.
         """
+        if domain:
+            return domain
         if instance in self.instances:
             return "settings"
-        return domain or (self.template.pattern if self.template else None)
+        if len(domains := self._domains(instance)) == 1:
+            return domains[0]
+        return self.template.pattern if self.template else None
+
+    @property
+    def of_whole_names(self) -> EndpointMap:
+        """Only what is listed by its whole RDS name, which cannot mean another instance."""
+        return EndpointMap({name: where for name, where in self.instances.items() if "." in name})
+
+    def _listed(self, instance: str, domain: str | None) -> Address | None:
+        if domain is None and len(domains := self._domains(instance)) == 1:
+            domain = domains[0]
+        whole = self.instances.get(f"{instance}.{domain}") if domain else None
+        return whole or self.instances.get(instance)
+
+    def _domains(self, instance: str) -> list[str]:
+        """Return the RDS domains in which the settings list `instance`."""
+        before = f"{instance}."
+        return [name.removeprefix(before) for name in self.instances if name.startswith(before)]

@@ -274,9 +274,9 @@ class ClusterMonitor:
         if self.access is None:
             return None
         endpoint = self.access.endpoint.address
-        known = self._context.clusters.endpoints
-        domain = self._cluster.domain or self._lookup.domain
-        if (address := known.address(instance, domain, endpoint.port)) is None:
+        cluster, clusters = self._cluster, self._context.clusters
+        domain = cluster.domain or self._lookup.domain
+        if (address := clusters.locate(cluster, instance, domain, endpoint.port)) is None:
             self._lookup.begin(endpoint)
         return address
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from aurora_otel.model.endpoints import Endpoint, EndpointMap
+from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap
 from aurora_otel.model.topology import Answer
 from aurora_otel.tracking.bindings import Bindings, Name, host_of
 from aurora_otel.tracking.cluster import Cluster
@@ -124,6 +124,27 @@ class Clusters:
             self._bindings.bind_name(name, cluster, now)
             if owner is not None and owner is not cluster.current:
                 self.duplicates.append((owner, cluster))
+
+    def locate(
+        self, cluster: Cluster, instance: str, domain: str | None, port: int
+    ) -> Address | None:
+        """Return where `instance` of `cluster` is reached, or `None` where that cannot be known.
+
+        Where RDS's own names tell the instances of `cluster`, and those of another cluster are
+        called alike, the settings may mean either: then they count for nothing here.
+
+        Args:
+            cluster: the cluster.
+            instance: the instance's identifier.
+            domain: the RDS domain of its instances, if that is known.
+            port: the port of the application's own connections.
+        """
+        known = self.endpoints
+        if cluster.domain and any(
+            instance in other.members and other.domain != cluster.domain for other in self
+        ):
+            known = known.of_whole_names
+        return known.address(instance, domain, port)
 
     def merge_duplicates(self) -> list[tuple[Cluster, Cluster]]:
         """Make one of each pair found to be one cluster; return them as (winner, loser).

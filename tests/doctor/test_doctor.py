@@ -60,7 +60,7 @@ def test_an_instance_that_cannot_be_reached_is_a_failure(doctor, cluster, dsn):
     places = cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
     reader = cluster.readers[0]
     host, port = cluster.address(reader)
-    broken = places.replace(f"{reader}={host}:{port}", f"{reader}={host}:1")
+    broken = places.replace(f"={host}:{port}", f"={host}:1")
     found = doctor.examine("--dsn", dsn, AURORA_OTEL_INSTANCE_ENDPOINTS=broken)
     assert found.status == 1
     (unreachable,) = found.of("topology.instance", "failure")

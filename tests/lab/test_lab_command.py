@@ -41,7 +41,8 @@ def test_commands_are_read_until_the_end_of_the_input(engine):
     result = _run("--name", "mine", "--engine", engine, typed=typed)
     assert result.returncode == 0, result.stderr
     assert re.search(PLACES[engine], result.stdout)
-    assert "export AURORA_OTEL_INSTANCE_ENDPOINTS=mine-1=127.0.0.11:" in result.stdout
+    name = "mine-1.c0ffee123456.eu-west-1.rds.amazonaws.com"
+    assert f"export AURORA_OTEL_INSTANCE_ENDPOINTS={name}=127.0.0.11:" in result.stdout
     assert "switchover: mine-2 is the writer now, mine-1 was" in result.stdout
     assert "got 'mine-9'" in result.stdout
     assert "demoted" in result.stdout

@@ -135,7 +135,7 @@ def test_endpoints_and_instances_have_aurora_names(cluster):
     assert cluster.parameters("reader", host="db.example.com")["host"] == "db.example.com"
     address, port = cluster.address("lab-1")
     assert cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"].startswith(
-        f"lab-1={address}:{port},lab-2="
+        f"lab-1.{domain}={address}:{port},lab-2.{domain}="
     )
 
 
