@@ -18,6 +18,7 @@ from aurora_otel.settings import Settings
 from aurora_otel.telemetry import log, names
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
+from aurora_otel.tracking.upkeep import Upkeep
 
 # Seconds between two searches for stuck calls and due refreshes; fewer with a shorter STUCK_AFTER.
 _OFTEN = 1.0
@@ -43,6 +44,7 @@ class Rounds:
         self._context = context
         self._drivers = drivers
         self._deferred = deferred
+        self._upkeep = Upkeep(context.clusters, context.tracker)
         self._next_prune = context.clock() + context.config.settings.prune_interval
         # When a call that does not return was seen to be stuck, and how old it may get now.
         self._stuck: dict[Track, tuple[float, float]] = {}
@@ -60,6 +62,7 @@ class Rounds:
         spare.hold()
         context.tracker.drain()
         self._merge_duplicates()
+        self._upkeep.tidy(context.clock())
         self._respond_to_deferred()
         self._refresh_where_due()
         self._find_stuck_calls(settings.stuck_after)

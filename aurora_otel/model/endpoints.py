@@ -169,8 +169,8 @@ class EndpointMap:
                 return Endpoint(address, EndpointType.INSTANCE, name, explained or None)
         if address in self.writers or Address(address.host, 0) in self.writers:
             return Endpoint(address, EndpointType.WRITER, endpoint.name, endpoint.domain)
-        if self.template and (name := self.template.instance(address.host)):
-            return Endpoint(address, EndpointType.INSTANCE, name)
+        if self.template and (instance_name := self.template.instance(address.host)):
+            return Endpoint(address, EndpointType.INSTANCE, instance_name)
         return endpoint
 
     def address(self, instance: str, domain: str | None, port: int) -> Address | None:

@@ -85,7 +85,7 @@ class ClusterMonitor:
         self._access.note(access)
         if self._cluster.has_topology and not (access.endpoint.domain or self._cluster.domain):
             self._lookup.begin(access.endpoint.address)
-        if first:
+        if first and not self._cluster.is_overflow:
             self._api.introduce(access.endpoint, access.token)
 
     def symptom(
@@ -100,6 +100,8 @@ class ClusterMonitor:
             wait: whether a call waits for an answer, within `REFRESH_TIMEOUT`.
         """
         now = self._context.clock()
+        if self._cluster.is_overflow:
+            return Wait(Gate(), 0.0)
         context = otel_context.get_current() if wait else Context()
         self._cluster.detector.symptom(kind, now, context)
         self._cluster.alert = True
@@ -139,7 +141,7 @@ class ClusterMonitor:
 
     def find_writer(self) -> None:
         """Look, once, because no connection has landed on the writer yet; wait for nothing."""
-        if not self._searched:
+        if not self._searched and not self._cluster.is_overflow:
             self._searched = True
             self._worker.take_one(Trigger(Context()), 0.0)
 

@@ -116,7 +116,7 @@ def _by_driver(group: Group) -> Key:
 
 def _zeros(found: Observations, tracker: Tracker, cluster: Cluster, settings: Settings) -> None:
     base = (cluster.label, cluster.system)
-    if cluster.has_topology:
+    if cluster.has_topology or cluster.failovers:
         _failovers(found, cluster, settings)
     kinds: dict[str, list[str]] = defaultdict(list)
     for driver, endpoint_type in list(cluster.drivers):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import TYPE_CHECKING
 
 from aurora_otel.model.detector import Detector
@@ -41,6 +41,7 @@ class Cluster:
         listed_at: when its writer last listed them itself, in monotonic seconds.
         source: the kind of cluster that it is, once one of its instances has said who it is.
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
+        is_lumped: whether its figures are reported under `other`, its instances with them.
         view: whether its instances may be asked how they see the others.
         known_at: when something was last learnt of its writer, in monotonic seconds.
         used_at: when a connection to it was last opened, in monotonic seconds.
@@ -69,6 +70,7 @@ class Cluster:
         self._identify_until = float("-inf")
         self.is_ours = True
         self.is_overflow = False
+        self.is_lumped = False
         self.merged_into: Cluster | None = None
         self.absorbed: list[Cluster] = []
         self.instances: dict[str, None] = {}
@@ -159,7 +161,7 @@ class Cluster:
 
     def instance_label(self, instance: str | None) -> str:
         """Return the name of `instance` in telemetry; at most 64 names in all."""
-        if self.is_overflow:
+        if self.is_lumped:
             return OTHER
         if instance is None or instance not in self.instances:
             return UNKNOWN
@@ -177,9 +179,12 @@ class Cluster:
         self.former_label, self.label = self.label, label
         self._groups.clear()
 
-    def forget_groups(self) -> None:
-        """Drop the groups that were made for connections to come."""
-        self._groups.clear()
+    def drop_names(self, names: Set[str]) -> None:
+        """Drop what was kept for instances that are reported under `other` from now on."""
+        for key in [key for key in list(self.reported) if key[0] in names]:
+            self.reported.pop(key, None)
+        for group in [group for group in list(self._groups) if group.instance in names]:
+            self._groups.pop(group, None)
 
     @property
     def attributes(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from aurora_otel.model.topology import Answer
 from aurora_otel.tracking.bindings import Bindings, Name, host_of
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.evidence import Claim, Relation, may_be_one, relation
+from aurora_otel.tracking.registry import Registry
 
 if TYPE_CHECKING:
     from aurora_otel.discovery.source import TopologySource
@@ -40,17 +41,16 @@ class Clusters:
         self.duplicates: deque[tuple[Cluster, Cluster]] = deque()
         # A cluster, and the one that was found to have been taken for it.
         self.parted: deque[tuple[Cluster, Cluster]] = deque()
-        self._create = create
-        self._all: dict[Cluster, None] = {}
-        self._bindings = Bindings()
+        self.registry = Registry(create)
+        self.bindings = Bindings()
 
     def __iter__(self) -> Iterator[Cluster]:
         """Iterate over the clusters, each once, oldest first."""
-        return iter(sorted(self._all.copy(), key=lambda c: c.number))
+        return iter(self.registry)
 
     def find(self, endpoint: Endpoint, now: float) -> Cluster | None:
         """Return the cluster that `endpoint` is known to lead to, as far as its name tells."""
-        return self._bindings.of_host(host_of(endpoint)) or self._of_name(endpoint, now)
+        return self.bindings.of_host(host_of(endpoint)) or self._of_name(endpoint, now)
 
     def knows(self, endpoint: Endpoint, now: float) -> bool:
         """Whether the instance that an endpoint names was lately listed by its cluster."""
@@ -59,7 +59,7 @@ class Clusters:
         cluster = self._of_name(endpoint, now)
         name = self._name(endpoint.instance, endpoint)
         return (
-            cluster is not None and cluster.has_topology and self._bindings.is_confirmed(name, now)
+            cluster is not None and cluster.has_topology and self.bindings.is_confirmed(name, now)
         )
 
     def place(  # noqa: PLR0913 - all that is known of a connection
@@ -91,6 +91,8 @@ class Clusters:
             cluster = self._by_answer(endpoint, system, answer, now, is_fresh=is_fresh)
             listed = _names(answer)
         cluster.used_at = now
+        if cluster.is_overflow:
+            return cluster
         if cluster.domain is None and endpoint.domain:
             cluster.domain = endpoint.domain
         if listed:
@@ -109,7 +111,7 @@ class Clusters:
         """Write down that `endpoint` and `instances` belong to `cluster`."""
         if cluster.domain is None and endpoint.domain:
             cluster.domain = endpoint.domain
-        owner = self._bindings.claim_host(host_of(endpoint), cluster, now)
+        owner = self.bindings.claim_host(host_of(endpoint), cluster, now)
         if owner is not cluster.current:
             self.duplicates.append((owner, cluster))
         self.bind_instances(cluster, endpoint, instances, now)
@@ -120,8 +122,8 @@ class Clusters:
         """Write down that `instances`, in the scope of `endpoint`, belong to `cluster`."""
         for instance in instances:
             name = self._name(instance, endpoint)
-            owner = self._bindings.of_name(name, now)
-            self._bindings.bind_name(name, cluster, now)
+            owner = self.bindings.of_name(name, now)
+            self.bindings.bind_name(name, cluster, now)
             if owner is not None and owner is not cluster.current:
                 self.duplicates.append((owner, cluster))
 
@@ -158,7 +160,7 @@ class Clusters:
             if winner is loser or not may_be_one(winner, loser):
                 continue
             winner.take_over(loser)
-            self._all.pop(loser, None)
+            self.registry.remove(loser)
             settled.append((winner, loser))
         return settled
 
@@ -168,26 +170,27 @@ class Clusters:
         host = host_of(endpoint)
         found = self.find(endpoint, now)
         if found is None:
-            found = self._bindings.claim_host(host, self._create(endpoint, system), now)
-            self._all.setdefault(found)
+            found = self._meet(endpoint, system, now)
         else:
-            self._bindings.bind_host(host, found, now)
+            self.bindings.bind_host(host, found, now)
         return found
 
     def _by_answer(
         self, endpoint: Endpoint, system: str, answer: Answer, now: float, *, is_fresh: bool
     ) -> Cluster:
         claim, host = Claim.of_answer(answer), host_of(endpoint)
-        bound = self._bindings.of_host(host)
+        bound = self.bindings.of_host(host)
         if bound is None:
             bound = self._related(endpoint, answer, claim, now)
         if bound is None:
-            bound = self._bindings.claim_host(host, self._create(endpoint, system), now)
-            self._all.setdefault(bound)
+            bound = self._meet(endpoint, system, now)
+        if bound.is_overflow:
+            return bound
         found = self._confirmed(bound, endpoint, system, answer, now)
-        if is_fresh:
-            self._bindings.bind_host(host, found, now)
-        self._bind_names(found, endpoint, answer, claim, now)
+        if is_fresh and not found.is_overflow:
+            self.bindings.bind_host(host, found, now)
+        if not found.is_overflow:
+            self._bind_names(found, endpoint, answer, claim, now)
         return found
 
     def _confirmed(
@@ -203,9 +206,10 @@ class Clusters:
                 self.duplicates.append((bound, related))
             return bound
         if related is None:
-            related = self._create(endpoint, system)
-            self._all.setdefault(related)
-        self.parted.append((bound, related))
+            related = self.registry.new(endpoint, system)
+            self.registry.add(related)
+        if not related.is_overflow:
+            self.parted.append((bound, related))
         return related
 
     def _related(
@@ -220,7 +224,7 @@ class Clusters:
         for instance in dict.fromkeys((answer.instance, claim.writer, *claim.names)):
             if instance is None:
                 continue
-            found = self._bindings.of_name(self._name(instance, endpoint), now)
+            found = self.bindings.of_name(self._name(instance, endpoint), now)
             if found is None or found is apart_from:
                 continue
             if relation(found, claim, now) is Relation.SAME:
@@ -233,19 +237,27 @@ class Clusters:
         """Bind the instances of an answer; only its own and a writer's list outweigh others'."""
         for instance in _names(answer):
             name = self._name(instance, endpoint)
-            owner = self._bindings.of_name(name, now)
+            owner = self.bindings.of_name(name, now)
             if owner is None or owner is cluster:
-                self._bindings.bind_name(name, cluster, now)
+                self.bindings.bind_name(name, cluster, now)
                 continue
             if relation(owner, claim, now) is not Relation.OTHER:
                 self.duplicates.append((owner, cluster))
             if claim.is_own or instance == answer.instance:
-                self._bindings.bind_name(name, cluster, now)
+                self.bindings.bind_name(name, cluster, now)
+
+    def _meet(self, endpoint: Endpoint, system: str, now: float) -> Cluster:
+        """Return the new cluster of a host; of two threads that meet it, both get the same."""
+        created = self.registry.new(endpoint, system)
+        if not created.is_overflow:
+            created = self.bindings.claim_host(host_of(endpoint), created, now)
+            self.registry.add(created)
+        return created
 
     def _of_name(self, endpoint: Endpoint, now: float) -> Cluster | None:
         if endpoint.instance is None:
             return None
-        return self._bindings.of_name(self._name(endpoint.instance, endpoint), now)
+        return self.bindings.of_name(self._name(endpoint.instance, endpoint), now)
 
     def _name(self, instance: str, endpoint: Endpoint) -> Name:
         scope = self.endpoints.namespace(instance, endpoint.domain)

@@ -17,12 +17,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from aurora_otel.model.detector import Cause
-from aurora_otel.model.groups import UNKNOWN, Group, Outcome, PruneReason
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
+from aurora_otel.model.topology import Role
 from aurora_otel.tracking.books import Book
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import State, Track
@@ -187,6 +189,40 @@ class Tracker:
             self._open.pop(loser, None)
             self._stale.pop(loser, None)
             self._weigh(winner)
+
+    def has_open(self, cluster: Cluster) -> bool:
+        """Whether a connection to `cluster` is open."""
+        with self.settled():
+            return any(self.open(cluster).values())
+
+    def forget(self, cluster: Cluster, is_gone: Callable[[Group], bool]) -> None:
+        """Drop a cluster without open connections; what `is_gone` tells goes to `other`."""
+        with self.settled():
+            self._open.pop(cluster, None)
+            self._stale.pop(cluster, None)
+            for group in [group for group in self.books if is_gone(group)]:
+                unknown = Group(
+                    OTHER, group.system, OTHER, Role.UNKNOWN, group.driver, EndpointType.OTHER
+                )
+                self.books[unknown].add(self.books.pop(group))
+
+    def fold(self, cluster: Cluster, names: Set[str]) -> set[str]:
+        """Count the instances `names` as `other` from now on.
+
+        Returns:
+            those to which connections are open: they keep their names.
+        """
+        with self.settled():
+            groups = self._groups_of(cluster)
+            kept = {group.instance for group, tracks in groups.items() if tracks} & names
+            gone = names - kept
+            for group in list(self.books):
+                if group.cluster == cluster.label and group.instance in gone:
+                    self.books[group._replace(instance=OTHER)].add(self.books.pop(group))
+            for group in [group for group in groups if group.instance in gone]:
+                del groups[group]
+            cluster.drop_names(gone)
+            return kept
 
     def part_all(self, pairs: deque[tuple[Cluster, Cluster]]) -> None:
         """Part each of the pairs of clusters that were taken for one."""
