@@ -6,10 +6,11 @@ they are carried out here and in what it calls, outside every lock.
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from aurora_otel.discovery.servers import Servers
@@ -31,12 +32,14 @@ from aurora_otel.pools.protocol import Description
 from aurora_otel.runtime import blocking
 from aurora_otel.runtime.background import Background
 from aurora_otel.runtime.effects import Pause, Steps
+from aurora_otel.runtime.reporter import Reporter
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Settings
-from aurora_otel.telemetry import log
+from aurora_otel.telemetry import emission
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import Observations, observe
+from aurora_otel.telemetry.reports import INFORMATIONAL, InternalFailureReport, Report
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.tracking import clusters
 from aurora_otel.tracking.cluster import Cluster
@@ -62,13 +65,14 @@ class Agent:
         spans: makes its spans.
         instruments: record its measurements.
         shield: counts our own failures.
+        reporter: emits what is reported.
         tracker: who is connected where.
         clusters: what is known of each cluster.
     """
 
     def __init__(self, settings: Settings, spans: Spans, instruments: Instruments) -> None:
         self.settings = settings
-        self.shield = Shield(log.internal_failure)
+        self.shield = Shield(self._report_failure)
         self.spans = spans
         self.instruments = instruments
         # By process, the call that starts over in a child whose fork was not told.
@@ -78,6 +82,7 @@ class Agent:
 
     def _begin(self) -> None:
         self._stopped = False
+        self.reporter = Reporter(self.shield)
         self.tracker = Tracker()
         self.clusters = Clusters(self.settings.endpoints, self._create_cluster)
         self._context = AgentContext(self, self.tracker, self.clusters, _clock)
@@ -227,8 +232,25 @@ class Agent:
     def _observe(self) -> Observations:
         found = observe(self.tracker, self.clusters, self.settings, _clock())
         found |= self._meters.observations()
-        self._rounds.report_ended()
+        # At once, and on the thread that reads: the same export shows how long they were open.
+        self._rounds.report_ended(self._emit)
         return found
+
+    # What is reported.
+
+    def report(self, report: Report) -> None:
+        """Have `report` emitted on the reporter's thread; wait for nothing."""
+        # By the providers of now: others may be set before its turn comes.
+        emit = functools.partial(emission.emit, report, self.spans, self.instruments)
+        self.reporter.put(emit, is_essential=not isinstance(report, INFORMATIONAL))
+
+    def _emit(self, report: Report) -> None:
+        emission.emit(report, self.spans, self.instruments)
+
+    def _report_failure(self, where: str, kind: str, frames: Sequence[str]) -> None:
+        self.report(InternalFailureReport(where, kind, frames))
+
+    # The end.
 
     def stop(self) -> None:
         """Let go of everything: threads, connections of ours, and what is tracked."""
@@ -245,11 +267,12 @@ class Agent:
         for monitor in monitors:
             monitor.close()
         spare.release()
+        self.reporter.stop()
 
     def after_fork_in_child(self) -> None:
         """Start over: what was tracked belongs to the parent, and so do its sockets."""
         self._disown()
-        _inherited.append((self.tracker, self.clusters, self._background))
+        _inherited.append((self.tracker, self.clusters, self._background, self.reporter))
         stopped = self._stopped
         self._begin()
         self._stopped = stopped

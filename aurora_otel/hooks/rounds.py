@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
-
-from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
+from collections.abc import Callable, Iterable, Mapping
 
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.model.groups import PruneReason
@@ -15,7 +13,7 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
 from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Settings
-from aurora_otel.telemetry import log, names
+from aurora_otel.telemetry.reports import EndedReport, PruneReport
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
 from aurora_otel.tracking.upkeep import Upkeep
@@ -68,7 +66,7 @@ class Rounds:
         self._find_stuck_calls(settings.stuck_after)
         for cluster in self._context.clusters:
             cluster.monitor.ask_for_events()
-        self.report_ended()
+        self.report_ended(context.config.report)
         # A shorter interval may have been set meanwhile.
         soonest = context.clock() + settings.prune_interval
         self._next_prune = min(self._next_prune, soonest)
@@ -76,18 +74,17 @@ class Rounds:
             self._next_prune = soonest
             self._prune()
 
-    def report_ended(self) -> None:
-        """Tell of the connections that ended since the last call; from any thread."""
-        for track, reason in self._context.tracker.take_ended():
-            group = track.group
-            attributes = {names.CLUSTER_ID: group.cluster, DB_SYSTEM_NAME: group.system}
-            attributes[names.DRIVER] = group.driver
-            lifetime = self._context.clock() - track.opened_at
-            self._context.config.instruments.record(names.LIFETIME, lifetime, attributes)
-            if reason is not None:
-                self._pruned.append(reason)
-                attributes[names.INSTANCE_ID] = group.instance
-                log.pruned({**attributes, names.PRUNE_REASON: reason.value})
+    def report_ended(self, report: Callable[[EndedReport], None]) -> None:
+        """Report the connections that ended since the last call; from any thread.
+
+        Args:
+            report: has them emitted.
+        """
+        ended = self._context.tracker.take_ended()
+        self._pruned.extend(reason for _, reason in ended if reason is not None)
+        if ended:
+            now = self._context.clock()
+            report(EndedReport([(each, now - each.track.opened_at) for each in ended]))
 
     def _merge_duplicates(self) -> None:
         self._context.tracker.part_all(self._context.clusters.parted)
@@ -131,15 +128,16 @@ class Rounds:
         self._stuck = still
 
     def _prune(self) -> None:
-        began = time.time_ns()
+        began = self._context.clock()
         for cluster in self._context.clusters:
             self._context.config.shield.run("prune connections", self._prune_cluster, cluster)
-        self.report_ended()
+        self.report_ended(self._context.config.report)
         reasons: Counter[PruneReason] = Counter()
         while self._pruned:
             reasons[self._pruned.popleft()] += 1
         if reasons:
-            self._context.config.spans.prune_connections(began, reasons)
+            began_ns, ended_ns = self._context.timestamps(began, self._context.clock())
+            self._context.config.report(PruneReport(began_ns, ended_ns, reasons))
 
     def _prune_cluster(self, cluster: Cluster) -> None:
         tracker = self._context.tracker

@@ -26,7 +26,7 @@ from aurora_otel.model.topology import Reading, Source, Verdict
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.worker import Trigger
 from aurora_otel.settings import RdsApiUse
-from aurora_otel.telemetry import log, names
+from aurora_otel.telemetry.reports import ApiErrorReport, DisagreementReport
 from aurora_otel.tracking.cluster import Cluster
 
 # Answers that are no more than so many seconds apart tell of the same moment.
@@ -154,13 +154,13 @@ class ControlPlane:
         try:
             return self._context.apis.of(token.region).token(*signing_target, token.user)
         except ApiError as error:
-            self._tell(error)
+            self._report(error)
             return None
 
     def start(self, task: Callable[[], None]) -> bool:
         """Run `task` on a thread of ours, unless another one is running; return whether it does.
 
-        An `ApiError` that it raises is told.
+        An `ApiError` that it raises is reported.
         """
         with self._starting:
             if self._thread is not None or self._stopped:
@@ -210,7 +210,7 @@ class ControlPlane:
             try:
                 task()
             except ApiError as error:
-                self._tell(error)
+                self._report(error)
 
     def _ask(self, endpoint: Endpoint, trigger: Trigger | None = None) -> None:
         """Ask, for the look with `trigger`, if it was one that asked for it."""
@@ -260,10 +260,10 @@ class ControlPlane:
         interval = self._context.config.settings.refresh_interval
         self._pace.asked(trouble, self._context.clock(), interval)
 
-    # What is told.
+    # What is reported.
 
     def _compare(self) -> None:
-        """Count and log it where the API and the instances name different writers."""
+        """Count and report it where the API and the instances name different writers."""
         opinion, verdict = self._opinion, self._verdict
         if opinion is None or verdict is None:
             return
@@ -273,13 +273,13 @@ class ControlPlane:
         if (named, verdict.writer) != self._compared:
             self._compared = (named, verdict.writer)
             self._cluster.disagreements += 1
-            told = {names.TOPOLOGY_WRITER_ID: named or "", names.NEW_WRITER: verdict.writer}
-            log.disagreement({**self._cluster.attributes, **told})
+            attributes = self._cluster.attributes
+            self._context.config.report(DisagreementReport(attributes, named, verdict.writer))
 
-    def _tell(self, error: ApiError) -> None:
-        """Log what is wrong, once in the process for each thing that is."""
+    def _report(self, error: ApiError) -> None:
+        """Report what is wrong, once in the process for each thing that is."""
         if not self._is_as_good_as_off(error) and self._context.apis.is_new(error):
-            log.api_trouble(error)
+            self._context.config.report(ApiErrorReport(error))
 
     def _is_as_good_as_off(self, error: ApiError) -> bool:
         """Whether nobody expects an answer: `auto`, and no credentials."""

@@ -1,4 +1,4 @@
-"""RDS's own events about a failover, told beside what the clients saw of it.
+"""RDS's own events about a failover, reported beside what the clients saw of it.
 
 They appear seconds to minutes after the clean-up, when the failover's span has long ended. So they
 are asked for afterwards, in growing steps, until RDS says that the failover is over; each becomes a
@@ -15,21 +15,20 @@ from aurora_otel.discovery.rds.answers import ApiEvent
 from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.control_plane import ControlPlane
-from aurora_otel.monitoring.failover import ReportedFailover
 from aurora_otel.settings import RdsApiUse
-from aurora_otel.telemetry import log, names
+from aurora_otel.telemetry.reports import ApiEventReport, ControlPlaneReport, FailoverReference
 from aurora_otel.tracking.cluster import Cluster
 
 # After the clean-up, in multiples of REFRESH_INTERVAL, by default seconds.
 _STEPS = (5.0, 15.0, 30.0, 60.0, 120.0)
 # RDS's clock may differ from ours, and it saw the failover before we did.
 _BEFORE = timedelta(minutes=2)
-# As many events are remembered as told.
+# So many events are remembered as reported.
 _MOST = 256
 
 
 class FailoverEvents:
-    """Asks for the events of one cluster's failovers, and tells them.
+    """Asks for the events of one cluster's failovers, and reports them.
 
     Args:
         cluster: the cluster.
@@ -41,18 +40,18 @@ class FailoverEvents:
         self._cluster = cluster
         self._context = context
         self._api = api
-        self._following: tuple[ReportedFailover, Endpoint] | None = None
+        self._following: tuple[FailoverReference, Endpoint] | None = None
         self._due: deque[float] = deque()
         self._known: deque[ApiEvent] = deque(maxlen=_MOST)
-        self._hint: list[ApiEvent] = []
+        self._found: list[ApiEvent] = []
 
-    def follow(self, told: ReportedFailover, endpoint: Endpoint) -> None:
+    def follow(self, failover: FailoverReference, endpoint: Endpoint) -> None:
         """Ask for the events of a failover from now on, if that is wanted.
 
         In `auto`, only of a cluster that the API was asked about anyway.
 
         Args:
-            told: the failover.
+            failover: the failover.
             endpoint: how the application last connected.
         """
         wanted = (
@@ -61,42 +60,34 @@ class FailoverEvents:
         if wanted and self._api.is_allowed:
             now, unit = self._context.clock(), self._context.config.settings.refresh_interval
             jitter = 0.75 + random.random() / 2  # noqa: S311 - many processes see one failover
-            self._following = (told, endpoint)
+            self._following = (failover, endpoint)
             self._due = deque(now + step * unit * jitter for step in _STEPS)
 
     def ask_if_due(self) -> None:
         """Ask, if it is time; called by the background loop, which waits for nothing."""
         following = self._following
         if following and self._due and self._context.clock() >= self._due[0]:
-            told, endpoint = following
-            if self._api.start(lambda: self._ask(told, endpoint)):
+            failover, endpoint = following
+            if self._api.start(lambda: self._ask(failover, endpoint)):
                 self._due.popleft()
 
-    def _ask(self, told: ReportedFailover, endpoint: Endpoint) -> None:
+    def _ask(self, failover: FailoverReference, endpoint: Endpoint) -> None:
         try:
             api, identifier = self._api.locate(endpoint)
-            since = datetime.fromtimestamp(told.began / 1e9, timezone.utc) - _BEFORE
+            since = datetime.fromtimestamp(failover.began / 1e9, timezone.utc) - _BEFORE
             for event in api.failover_events(identifier, since):
                 if event not in self._known:
                     self._known.append(event)
-                    self._hint.append(event)
-                    self._tell(event, told)
+                    self._found.append(event)
+                    self._cluster.events[event.kind] += 1
+                    self._context.config.report(ApiEventReport(failover, event))
         finally:
-            if not self._due or any(event.is_last for event in self._hint):
-                self._end(told)
+            if not self._due or any(event.is_last for event in self._found):
+                self._end(failover)
 
-    def _tell(self, event: ApiEvent, told: ReportedFailover) -> None:
-        self._cluster.events[event.kind] += 1
-        attributes = {
-            **told.attributes,
-            names.EVENT_KIND: event.kind.value,
-            names.EVENT_TIME: event.at.isoformat(),
-        }
-        log.api_event(attributes, event.message, told.context)
-
-    def _end(self, told: ReportedFailover) -> None:
-        if self._hint:
-            self._context.config.spans.control_plane(told.context, told.attributes, self._hint)
-        self._hint = []
-        if self._following and self._following[0] is told:
+    def _end(self, failover: FailoverReference) -> None:
+        if self._found:
+            self._context.config.report(ControlPlaneReport(failover, tuple(self._found)))
+        self._found = []
+        if self._following and self._following[0] is failover:
             self._following = None

@@ -26,6 +26,7 @@ from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
 from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
+from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.evidence import Claim, Relation, relation
 
@@ -307,9 +308,11 @@ class ClusterMonitor:
         if reading.verdict is not None:
             self._api.judged(reading.verdict)
         looked_for = Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY
-        changed = self._failover.apply(reading, FirstSymptom(looked_for, began, trigger.context))
-        if changed and self._failover.reported and self.access:
-            self._events.follow(self._failover.reported, self.access.endpoint)
+        report = self._failover.apply(reading, FirstSymptom(looked_for, began, trigger.context))
+        self._context.config.report(report)
+        changed = isinstance(report, FailoverReport)
+        if isinstance(report, FailoverReport) and self.access:
+            self._events.follow(report.reference, self.access.endpoint)
             self._api.compare(self.access.endpoint)
         return RefreshOutcome(reading.began, confirmed=reading.verdict is not None, changed=changed)
 

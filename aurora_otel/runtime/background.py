@@ -1,7 +1,8 @@
-"""The background loop: prunes, and notices what no call reports.
+"""A thread of the agent's own that does what is due, and can be woken.
 
-It starts with the first tracked connection, is started again by the next one if it ever died, and
-after a fork, and ends with the agent.
+The background loop is one, which prunes and notices what no call reports; the reporter is another.
+It starts when it is first needed, is started again if it ever died, and after a fork, and ends with
+the agent.
 """
 
 from __future__ import annotations
@@ -22,16 +23,23 @@ class Background:
 
     Args:
         tick: does what is due and returns the seconds until something is due again.
+        name: of the thread.
     """
 
-    def __init__(self, tick: Callable[[], float]) -> None:
+    def __init__(self, tick: Callable[[], float], name: str = "aurora-otel-background") -> None:
         self._tick = tick
+        self._name = name
         self._thread: threading.Thread | None = None
         self._stopped = False
         # Who runs after whom. No lock: one that was made before gevent replaced them is no place to
         # switch greenlets in, as asking for a thread's life does.
         self._successors: dict[threading.Thread | None, threading.Thread] = {}
         self._wakes: queue.SimpleQueue[None] | None = None
+
+    @property
+    def thread(self) -> threading.Thread | None:
+        """The thread, once it was started."""
+        return self._thread
 
     @property
     def is_running(self) -> bool:
@@ -45,7 +53,7 @@ class Background:
             return
         # The interpreter may be shutting down.
         with contextlib.suppress(RuntimeError):
-            threading.Thread(target=self._run, name="aurora-otel-background", daemon=True).start()
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def wake(self) -> None:
         """Have `tick` called now."""

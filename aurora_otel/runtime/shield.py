@@ -33,10 +33,10 @@ class Shield:
     """Swallows and counts our own failures, each kind reported once.
 
     Args:
-        report: logs a failure: what was being done, the error, and our own frames.
+        report: reports a failure: what was being done, the error's type, and our own frames.
     """
 
-    def __init__(self, report: Callable[[str, Exception, list[str]], None]) -> None:
+    def __init__(self, report: Callable[[str, str, list[str]], None]) -> None:
         self.failures: Counter[str] = Counter()
         self._report = report
 
@@ -69,7 +69,7 @@ class Shield:
         except Exception as error:
             if is_from_signal_handler(error):
                 raise
-            self._note(where, error)
+            self.note(where, error)
             return None
         finally:
             _inside.set(before)
@@ -97,7 +97,7 @@ class Shield:
             except Exception as error:
                 if is_from_signal_handler(error):
                     raise
-                self._note(where, error)
+                self.note(where, error)
                 return None
             finally:
                 _inside.set(before)
@@ -107,11 +107,17 @@ class Shield:
             except BaseException as error:  # noqa: BLE001 - for the steps to judge
                 resume, outcome = steps.throw, error
 
-    def _note(self, where: str, error: Exception) -> None:
+    def note(self, where: str, error: Exception) -> None:
+        """Count a failure of our own, and report the first of its kind.
+
+        Args:
+            where: what was being done.
+            error: what went wrong; only its type and our own frames are reported.
+        """
         kind = f"{where}: {type(error).__qualname__}"
         self.failures[kind] += 1
         if self.failures[kind] == 1:
-            self._report(where, error, _frames(error))
+            self._report(where, type(error).__qualname__, _frames(error))
 
 
 def run_as_agent(action: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

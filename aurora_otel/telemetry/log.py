@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import Context
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from aurora_otel.discovery.rds.answers import ApiError, Trouble
 from aurora_otel.telemetry import names
+from aurora_otel.telemetry.reports import (
+    ApiEventReport,
+    CleanUp,
+    DisagreementReport,
+    FailoverReport,
+    StaleReport,
+)
 
 _logger = logging.getLogger(names.LOGGER)
 _REMEDIES = {
@@ -27,44 +34,49 @@ _REMEDIES = {
 }
 
 
-def failover(attributes: Mapping[str, Any], outcomes: Mapping[str, int], context: Context) -> None:
-    """Tell of a change of the writer and its cleanup, in the context of its span.
-
-    Args:
-        attributes: of the record.
-        outcomes: numbers of stale connections by what came of them.
-        context: of the failover's span.
-    """
-    token = otel_context.attach(context)
+def failover(report: FailoverReport) -> None:
+    """Log a change of the writer and its clean-up, in the context of its span."""
+    attributes = report.attributes
+    token = otel_context.attach(report.reference.context)
     try:
         _logger.warning(
             "failover: the writer changed from %s to %s; stale connections: %s",
             attributes[names.OLD_WRITER],
             attributes[names.NEW_WRITER],
-            _counts(outcomes),
-            extra=dict(attributes),
+            _counts(report.clean_up),
+            extra=attributes,
         )
     finally:
         otel_context.detach(token)
 
 
-def stale_connections(attributes: Mapping[str, Any], outcomes: Mapping[str, int]) -> None:
-    """Tell of stale connections that a later verdict found; as `failover`."""
-    _logger.warning("stale connections: %s", _counts(outcomes), extra=dict(attributes))
+def stale_connections(report: StaleReport) -> None:
+    """Log stale connections that a later verdict of the same writer found."""
+    attributes = {
+        **report.refresh.cluster,
+        names.NEW_WRITER: report.clean_up.writer,
+        names.INVALIDATED: len(report.clean_up.invalidations),
+    }
+    _logger.warning("stale connections: %s", _counts(report.clean_up), extra=attributes)
 
 
-def disagreement(attributes: Mapping[str, Any]) -> None:
-    """Tell that the RDS API names another writer than the instances do."""
+def disagreement(report: DisagreementReport) -> None:
+    """Log that the RDS API names another writer than the instances do."""
+    named = report.named or ""
     _logger.warning(
         "the RDS API names %s as the writer, the instances %s: the instances count",
-        attributes[names.TOPOLOGY_WRITER_ID] or "nobody",
-        attributes[names.NEW_WRITER],
-        extra=dict(attributes),
+        named or "nobody",
+        report.writer,
+        extra={
+            **report.cluster,
+            names.TOPOLOGY_WRITER_ID: named,
+            names.NEW_WRITER: report.writer,
+        },
     )
 
 
-def api_trouble(error: ApiError) -> None:
-    """Tell why the RDS API gives no answer, and what to do about it."""
+def api_error(error: ApiError) -> None:
+    """Log why the RDS API gives no answer, and what to do about it."""
     _logger.warning(
         "the RDS API gives no answer to %s (%s): %s",
         error.action,
@@ -74,36 +86,41 @@ def api_trouble(error: ApiError) -> None:
     )
 
 
-def api_event(attributes: Mapping[str, Any], message: str, context: Context) -> None:
-    """Tell an event of RDS's own, in the context of the failover's span."""
-    token = otel_context.attach(context)
+def api_event(report: ApiEventReport) -> None:
+    """Log an event of RDS's own, in the context of the failover's span."""
+    event = report.event
+    attributes = {
+        **report.failover.attributes,
+        names.EVENT_KIND: event.kind.value,
+        names.EVENT_TIME: event.at.isoformat(),
+    }
+    token = otel_context.attach(report.failover.context)
     try:
-        _logger.warning("RDS: %s", message, extra=dict(attributes))
+        _logger.warning("RDS: %s", event.message, extra=attributes)
     finally:
         otel_context.detach(token)
 
 
 def tracked(attributes: Mapping[str, Any]) -> None:
-    """Tell of a tracked connection."""
+    """Log a tracked connection."""
     if _logger.isEnabledFor(logging.DEBUG):
         _logger.debug("tracked a connection", extra=dict(attributes))
 
 
 def pruned(attributes: Mapping[str, Any]) -> None:
-    """Tell of a pruned connection."""
+    """Log a pruned connection."""
     if _logger.isEnabledFor(logging.DEBUG):
         _logger.debug("pruned a connection", extra=dict(attributes))
 
 
-def internal_failure(where: str, error: Exception, frames: Sequence[str]) -> None:
-    """Tell of a failure inside, without anything that a driver could have put into it.
+def internal_failure(where: str, kind: str, frames: Sequence[str]) -> None:
+    """Log a failure inside, without anything that a driver could have put into it.
 
     Args:
         where: what was being done.
-        error: only its type is told.
-        frames: our own frames, without source lines.
+        kind: the type of the error.
+        frames: the agent's own frames, without source lines.
     """
-    kind = type(error).__qualname__
     _logger.error(
         "internal failure in %s: %s at %s; the application is not affected",
         where,
@@ -113,5 +130,6 @@ def internal_failure(where: str, error: Exception, frames: Sequence[str]) -> Non
     )
 
 
-def _counts(outcomes: Mapping[str, int]) -> str:
+def _counts(clean_up: CleanUp) -> str:
+    outcomes = Counter(each.outcome.value for each in clean_up.invalidations)
     return ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items()) or "none"

@@ -1,14 +1,13 @@
-"""Spans: what is done and decided, as it happens.
+"""Spans, and which span each is below.
 
-Everything on threads of ours is given an explicit context: such a thread may have been started
-inside a request, and must not inherit its span.
+What is made on the agent's own threads is given an explicit context: such a thread may have been
+started inside a request, and must not inherit its span.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import trace
@@ -17,35 +16,19 @@ from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, Tracer
 
-from aurora_otel.discovery.rds.answers import ApiEvent
 from aurora_otel.model.detector import Cause
-from aurora_otel.model.groups import Outcome, PruneReason
-from aurora_otel.model.topology import Reading
+from aurora_otel.model.groups import Outcome
 from aurora_otel.telemetry import names
+from aurora_otel.telemetry.reports import (
+    CleanUp,
+    ControlPlaneReport,
+    FailoverReport,
+    PruneReport,
+    RefreshReport,
+)
 from aurora_otel.tracking.tracker import Invalidation
 
 MOST_LINKS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class FailoverStory:
-    """What the span and the log record of a failover tell.
-
-    Attributes:
-        attributes: of both.
-        context: of the call that saw the symptom.
-        began: when that was, in nanoseconds since the epoch.
-        decided: when the verdict came.
-        ended: when the last stale connection was shut down.
-        deciding: the look that brought the verdict.
-    """
-
-    attributes: Mapping[str, Any]
-    context: Context
-    began: int
-    decided: int
-    ended: int
-    deciding: SpanContext
 
 
 class Spans:
@@ -70,26 +53,20 @@ class Spans:
         context = span.get_span_context()
         return context if context.trace_flags.sampled else None
 
-    def prune_connections(self, began: int, reasons: Mapping[PruneReason, int]) -> None:
+    def prune_connections(self, report: PruneReport) -> None:
         """Make the span of a round of pruning that dropped something."""
-        attributes = {names.PRUNES_PREFIX + key.value: count for key, count in reasons.items()}
+        attributes = {
+            names.PRUNES_PREFIX + reason.value: count for reason, count in report.reasons.items()
+        }
         self._tracer.start_span(
-            names.PRUNE.name, Context(), start_time=began, attributes=attributes
-        ).end()
+            names.PRUNE.name, Context(), start_time=report.began, attributes=attributes
+        ).end(report.ended)
 
-    def refresh_topology(
-        self, context: Context, began: int, reading: Reading, cluster: Mapping[str, Any]
-    ) -> SpanContext:
-        """Make the span of a look.
-
-        Args:
-            context: of the call that looks.
-            began: nanoseconds since the epoch.
-            reading: what it brought.
-            cluster: attributes of the cluster.
-        """
+    def refresh_topology(self, report: RefreshReport) -> SpanContext:
+        """Make the span of a refresh; return its context."""
+        reading = report.reading
         attributes: dict[str, Any] = {
-            **cluster,
+            **report.cluster,
             names.TOPOLOGY_SOURCE: reading.source.value,
             names.TOPOLOGY_INSTANCES: list(reading.instances),
             names.TOPOLOGY_CONFIRMED: reading.verdict is not None,
@@ -97,57 +74,61 @@ class Spans:
         if reading.named:
             attributes[names.TOPOLOGY_WRITER_ID] = reading.named
         span = self._tracer.start_span(
-            names.REFRESH_TOPOLOGY.name, context, start_time=began, attributes=attributes
+            names.REFRESH_TOPOLOGY.name,
+            report.context,
+            start_time=report.began,
+            attributes=attributes,
         )
         if reading.verdict is None and reading.error:
             span.set_attribute(ERROR_TYPE, reading.error)
             span.set_status(Status(StatusCode.ERROR))
-        span.end()
+        span.end(report.ended)
         return span.get_span_context()
 
-    def failover(self, story: FailoverStory, invalidations: Iterable[Invalidation]) -> Context:
+    def failover(self, report: FailoverReport, deciding: SpanContext) -> Context:
         """Make the span of a failover, and one below it for each instance cleaned up.
+
+        Args:
+            report: the failover.
+            deciding: the span of the refresh that brought the verdict.
 
         Returns:
             the context in which the span is the current one, for the log record.
         """
         span = self._tracer.start_span(
             names.FAILOVER.name,
-            story.context,
-            start_time=story.began,
-            attributes=story.attributes,
-            links=[Link(story.deciding)],
+            report.origin.context,
+            start_time=report.reference.began,
+            attributes=report.attributes,
+            links=[Link(deciding)],
         )
-        below = trace.set_span_in_context(span, story.context)
-        self.invalidate_connections(below, story.decided, story.ended, invalidations)
-        span.end(story.ended)
+        below = trace.set_span_in_context(span, report.origin.context)
+        self._invalidate_connections(below, report.clean_up)
+        span.end(report.clean_up.ended)
         return below
 
-    def control_plane(
-        self, context: Context, attributes: Mapping[str, Any], events: Sequence[ApiEvent]
-    ) -> None:
-        """Make the span of what RDS told of a failover.
+    def stale_connections(self, clean_up: CleanUp) -> None:
+        """Make the spans of stale connections that a later verdict of the same writer found."""
+        self._invalidate_connections(Context(), clean_up)
 
-        Args:
-            context: of the failover's span.
-            attributes: of the failover.
-            events: at least one.
-        """
-        times = [int(event.at.timestamp() * 1e9) for event in events]
+    def control_plane(self, report: ControlPlaneReport) -> None:
+        """Make the span of RDS's own events about a failover."""
+        times = [int(event.at.timestamp() * 1e9) for event in report.events]
         span = self._tracer.start_span(
-            names.CONTROL_PLANE.name, context, start_time=min(times), attributes=attributes
+            names.CONTROL_PLANE.name,
+            report.failover.context,
+            start_time=min(times),
+            attributes=report.failover.attributes,
         )
-        for event, at in zip(events, times, strict=True):
-            told = {names.EVENT_KIND: event.kind.value, names.EVENT_MESSAGE: event.message}
-            span.add_event(names.RDS_EVENT, told, timestamp=at)
+        for event, at in zip(report.events, times, strict=True):
+            attributes = {names.EVENT_KIND: event.kind.value, names.EVENT_MESSAGE: event.message}
+            span.add_event(names.RDS_EVENT, attributes, timestamp=at)
         span.end(max(times))
 
-    def invalidate_connections(
-        self, context: Context, began: int, ended: int, invalidations: Iterable[Invalidation]
-    ) -> None:
-        """Make a span for each cluster, instance and cause among `invalidations`."""
+    def _invalidate_connections(self, context: Context, clean_up: CleanUp) -> None:
+        """Make a span for each cluster, instance and cause among the invalidations."""
         groups: dict[tuple[str, str, str, Cause], list[Invalidation]] = {}
-        for invalidation in invalidations:
+        for invalidation in clean_up.invalidations:
             track, cause, _ = invalidation
             group = track.group
             key = (group.cluster, group.system, group.instance, cause)
@@ -158,7 +139,7 @@ class Spans:
             span = self._tracer.start_span(
                 names.INVALIDATE.name,
                 context,
-                start_time=began,
+                start_time=clean_up.decided,
                 links=[Link(opened) for opened in opened_in[:MOST_LINKS]],
                 attributes={
                     names.CLUSTER_ID: cluster,
@@ -174,5 +155,5 @@ class Spans:
             for track, _, outcome in members:
                 if outcome is Outcome.FAILED:
                     driver = {names.DRIVER: track.group.driver}
-                    span.add_event(names.INVALIDATION_FAILED, driver, timestamp=ended)
-            span.end(ended)
+                    span.add_event(names.INVALIDATION_FAILED, driver, timestamp=clean_up.ended)
+            span.end(clean_up.ended)

@@ -20,7 +20,13 @@ class Told:
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
 
+    def flush(self) -> None:
+        """Wait until everything that was reported is emitted."""
+        if (agent := running_agent()) is not None:
+            assert agent.reporter.flush(30)
+
     def spans(self, name: str | None = None) -> list[ReadableSpan]:
+        self.flush()
         return [s for s in self.exporter.get_finished_spans() if name in (None, s.name)]
 
     def metric(self, name: str, **attributes: str) -> float:
@@ -33,6 +39,7 @@ class Told:
         )
 
     def points(self, name: str) -> list[Any]:
+        self.flush()
         data = self.reader.get_metrics_data()
         return [
             point

@@ -13,6 +13,7 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import names
+from aurora_otel.telemetry.reports import RefreshReport
 from aurora_otel.tracking.tracker import Tracker
 from tests.support.tracks import new_cluster
 
@@ -20,33 +21,12 @@ HOUR = 3600.0
 MEMBERS = ("a", "b", "c")
 
 
-class Reported:
-    """Keeps what is reported of failovers."""
-
-    def __init__(self):
-        self.failovers = []
-        self.measured = {}
-
-    def refresh_topology(self, *_):
-        return None
-
-    def failover(self, story, _):
-        self.failovers.append(story)
-        return Context()
-
-    def record(self, metric, value, _):
-        self.measured[metric] = value
-
-
 class Handler:
     """The handler of a cluster whose writer is `a`, by a clock that the test sets."""
 
     def __init__(self):
         self.now = 1000.0
-        self.reported = Reported()
-        config = SimpleNamespace(
-            settings=Settings.resolve({}, {}), spans=self.reported, instruments=self.reported
-        )
+        config = SimpleNamespace(settings=Settings.resolve({}, {}))
         self.cluster = new_cluster()
         context = AgentContext(config, Tracker(), None, lambda: self.now)
         self.handler = FailoverHandler(self.cluster, context)
@@ -56,16 +36,16 @@ class Handler:
         self.now += 0.5
         verdict = Verdict(writer, MEMBERS, began)
         reading = Reading(Source.SQL, began, writer, MEMBERS, verdict)
-        self.handler.apply(reading, FirstSymptom(Symptom.TOPOLOGY, began, Context()))
-
-    @property
-    def failover(self):
-        return self.reported.failovers[-1]
+        return self.handler.apply(reading, FirstSymptom(Symptom.TOPOLOGY, began, Context()))
 
 
 @pytest.fixture
 def handler():
     return Handler()
+
+
+def lasted(failover):
+    return (failover.clean_up.ended - failover.reference.began) / 1e9
 
 
 def test_a_failover_has_the_symptom_that_the_detector_took_note_of(handler):
@@ -75,20 +55,25 @@ def test_a_failover_has_the_symptom_that_the_detector_took_note_of(handler):
     handler.now += HOUR
     # Noted, and not a step further: a verdict of another thread's refresh comes in between.
     detector.symptom(Symptom.READ_ONLY, handler.now, set_value("call", 2, Context()))
-    handler.read("a")
-    assert handler.failover.attributes[names.SYMPTOM] == "read_only"
-    assert handler.failover.context == {"call": 2}
-    assert (handler.failover.ended - handler.failover.began) / 1e9 == pytest.approx(0.5, abs=1e-3)
-    assert handler.reported.measured[names.DETECTION] == pytest.approx(0.5)
+    failover = handler.read("a")
+    assert failover.attributes[names.SYMPTOM] == "read_only"
+    assert failover.origin.context == {"call": 2}
+    assert failover.detection == pytest.approx(0.5)
+    assert lasted(failover) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_failover_without_a_symptom_is_traced_to_its_own_refresh(handler):
     handler.cluster.detector.symptom(Symptom.READ_ONLY, handler.now, Context())
     handler.read("b")
     handler.now += HOUR
-    handler.read("a")
-    assert handler.failover.attributes[names.SYMPTOM] == "topology"
-    assert handler.reported.measured[names.DETECTION] == pytest.approx(0.5)
+    failover = handler.read("a")
+    assert failover.attributes[names.SYMPTOM] == "topology"
+    assert failover.detection == pytest.approx(0.5)
+
+
+def test_a_symptom_that_came_while_the_topology_was_read_is_detected_at_once(handler):
+    handler.cluster.detector.symptom(Symptom.READ_ONLY, handler.now + 0.6, Context())
+    assert handler.read("b").detection == 0.0
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
@@ -96,9 +81,13 @@ def test_a_wall_clock_that_is_set_meanwhile_changes_no_duration(handler, monkeyp
     real = time.time_ns
     handler.cluster.detector.symptom(Symptom.READ_ONLY, handler.now, Context())
     monkeypatch.setattr(time, "time_ns", lambda: real() + round(jump * 1e9))
-    handler.read("b")
-    assert handler.reported.measured[names.DETECTION] == pytest.approx(0.5)
-    assert handler.reported.measured[names.CLEANUP] == 0.0
-    failover = handler.failover
-    assert failover.began < failover.decided <= failover.ended
-    assert (failover.ended - failover.began) / 1e9 == pytest.approx(0.5, abs=1e-3)
+    failover = handler.read("b")
+    assert failover.detection == pytest.approx(0.5)
+    assert failover.clean_up.seconds == 0.0
+    assert failover.reference.began < failover.clean_up.decided
+    assert lasted(failover) == pytest.approx(0.5, abs=1e-3)
+    assert (failover.refresh.ended - failover.refresh.began) / 1e9 == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_verdict_of_the_same_writer_reports_a_refresh_alone(handler):
+    assert isinstance(handler.read("a"), RefreshReport)

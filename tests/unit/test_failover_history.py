@@ -16,34 +16,12 @@ from aurora_otel.model.topology import Reading, Source, Verdict
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.settings import Settings
+from aurora_otel.telemetry.reports import FailoverReport, RefreshReport
 from aurora_otel.tracking.tracker import Tracker
 from tests.support.tracks import Connection, is_balanced, new_cluster, opened
 
 INSTANCES = ("a", "b", "c")
 instances = st.sampled_from(INSTANCES)
-
-
-class Story:
-    """Keeps what the spans tell."""
-
-    def __init__(self):
-        self.failovers = []
-        self.invalidated = []
-
-    def refresh_topology(self, *_):
-        return None
-
-    def failover(self, story, invalidations):
-        self.failovers.append(story)
-        self.invalidated += invalidations
-        return Context()
-
-    def take(self):
-        taken, self.invalidated = self.invalidated, []
-        return taken
-
-    def invalidate_connections(self, _, began, ended, invalidations):
-        self.invalidated += invalidations
 
 
 class Readings(RuleBasedStateMachine):
@@ -53,16 +31,10 @@ class Readings(RuleBasedStateMachine):
     def begin(self, mode):
         self.now = 1.0
         self.mode = mode
-        self.told = Story()
+        self.failovers = []
         self.tracker = Tracker()
         self.cluster = new_cluster(writer=None)
-        instruments = SimpleNamespace(record=lambda *_: None)
-        config = SimpleNamespace(
-            settings=Settings.resolve({"mode": mode}, {}),
-            spans=self.told,
-            instruments=instruments,
-            shield=None,
-        )
+        config = SimpleNamespace(settings=Settings.resolve({"mode": mode}, {}))
         context = AgentContext(config, self.tracker, None, lambda: self.now)
         self.handler = FailoverHandler(self.cluster, context)
         self.connections = []
@@ -93,7 +65,7 @@ class Readings(RuleBasedStateMachine):
         self.now += 1
         before = self.cluster.detector.writer
         reading = Reading(Source.SQL, self.now, named, INSTANCES, error="TimeoutError")
-        assert not self.handler.apply(reading, self.look())
+        assert isinstance(self.handler.apply(reading, self.look()), RefreshReport)
         assert self.cluster.detector.writer == before
 
     @rule(writer=instances)
@@ -110,11 +82,14 @@ class Readings(RuleBasedStateMachine):
         for _ in range(1 + twice):
             late = verdict.began < self.latest
             changed = not late and self.writers[-1:] != [verdict.writer]
-            assert self.handler.apply(reading, self.look()) is (changed and bool(self.writers))
+            report = self.handler.apply(reading, self.look())
+            is_failover = isinstance(report, FailoverReport)
+            assert is_failover is (changed and bool(self.writers))
+            self.failovers += [report] * is_failover
             self.latest = max(self.latest, verdict.began)
             if changed:
                 self.writers.append(verdict.writer)
-            for each in self.told.take():
+            for each in () if isinstance(report, RefreshReport) else report.clean_up.invalidations:
                 self.counts[each.track, len(self.writers)] += 1
                 assert each.track.instance not in {None, verdict.writer}
                 assert (each.outcome is Outcome.OBSERVED) is (self.mode == "observe")
@@ -122,13 +97,12 @@ class Readings(RuleBasedStateMachine):
     @invariant()
     def each_change_is_one_failover(self):
         changes = max(0, len(self.writers) - 1)
-        assert len(self.told.failovers) == changes
+        assert len(self.failovers) == changes
         assert self.cluster.failovers.total() == changes
 
     @invariant()
     def no_connection_is_counted_twice_for_one_change_or_without_a_verdict(self):
         assert set(self.counts.values()) <= {1}
-        assert not self.told.invalidated
         assert is_balanced(self.tracker, self.cluster)
 
 
