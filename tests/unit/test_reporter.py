@@ -78,6 +78,7 @@ def test_a_report_that_blocks_bounds_a_flush(reporter):
     assert reporter.flush(30)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_its_thread_comes_back_if_it_died(reporter):
     emitted = []
 
