@@ -43,6 +43,7 @@ def sinks(told: Any, records: Iterable[logging.LogRecord]) -> dict[str, str]:
         told: the exporters' ends.
         records: what was logged, by whomever.
     """
+    told.flush()
     metrics = told.reader.get_metrics_data()
     ours = [thing for thing in gc.get_objects() if _is_ours(thing)]
     state = aurora_otel.snapshot()
