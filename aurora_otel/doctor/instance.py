@@ -25,6 +25,11 @@ SECONDS = 5.0
 """How long the server may take for an answer that the agent would not wait for."""
 
 _CLOCK_SECONDS = 2.0
+_ROLES = {
+    Role.WRITER: "it is the writer",
+    Role.READER: "it is the reader",
+    Role.UNKNOWN: "it is no reader, and accepts no writes",
+}
 _PROXY = "For the clean-up connect to the cluster past it; otherwise there is nothing to do."
 
 
@@ -67,7 +72,7 @@ def findings(visited: Visit, settings: Settings) -> Findings:
     """Tell what came of a visit."""
     answer, endpoint = visited.identity.answer, visited.identity.endpoint
     if answer is not None:
-        yield ok("instance", f"instance {answer.instance} answers; it is the {answer.role.value}")
+        yield ok("instance", f"instance {answer.instance} answers; {_ROLES[answer.role]}")
         yield from _role(visited.identity)
     elif visited.identity.postponed or visited.identity.dropped:
         yield failure(
@@ -80,8 +85,8 @@ def findings(visited: Visit, settings: Settings) -> Findings:
     elif visited.server is not None and visited.server.kind is Kind.POOLER:
         yield warning(
             "instance",
-            "a pooler answers: its connections are counted, but belong to no instance, and are"
-            " never closed",
+            "a pooler or a router answers: its connections are counted, but belong to no instance,"
+            " and are never closed",
             _PROXY,
         )
         return
@@ -98,6 +103,14 @@ def _role(identity: Identity) -> Findings:
             "instance.role",
             "the writer endpoint leads to a reader: name servers lag behind a failover",
             "Run the doctor again in a minute; if that stays, look at the DNS caches in between.",
+        )
+    elif answer and answer.role is Role.UNKNOWN:
+        yield warning(
+            "instance.role",
+            "the server's own setting makes it read-only: it is never confirmed as the writer, and"
+            " while no other instance is, nothing is closed",
+            "Wait until the switchover is over; if none is under way, set the parameter"
+            " default_transaction_read_only (PostgreSQL) or read_only (MySQL) back.",
         )
     elif endpoint.type is EndpointType.OTHER and answer and answer.role is Role.WRITER:
         host = endpoint.address.host
@@ -116,16 +129,16 @@ def _privileges(visited: Visit) -> Findings:
     with suppress_instrumentation():
         rows = visited.driver.ask(visited.opening.connection, questions.privileges, SECONDS)
     found = questions.parse_privileges(rows)
-    if not found.is_aurora:
+    if not found.is_aurora and visited.identity.source is None:
         yield warning(
             check,
             "this is no Aurora: its connections are counted, but belong to no instance, and are"
             " never closed",
             "Connect to the Aurora cluster; if a plain server is meant, there is nothing to do.",
         )
-    elif not found.missing and visited.identity.answer is not None:
+    elif visited.identity.view and visited.identity.answer is not None:
         yield ok(check, f"{found.role} may ask for the instance and for the topology")
-    elif not found.missing:
+    elif not found.missing and visited.identity.answer is None:
         yield failure(
             check,
             f"{found.role} may ask which instance answers, and is told nothing of use: nothing is"
@@ -149,6 +162,8 @@ def _privileges(visited: Visit) -> Findings:
 
 
 def _grant(missing: tuple[str, ...]) -> str:
+    if not missing:
+        return "Let the login read what lists the members of the cluster."
     return f"As an administrator, in the application's database: {' '.join(missing)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aurora_otel.discovery.source import Confirmation
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identity
 from aurora_otel.model.groups import Group
@@ -65,7 +66,7 @@ class Placement:
             return
         if cluster.detector.writer is None:
             monitor.find_writer()
-        if monitor.login_rejected and answer.is_writer:
+        if monitor.login_rejected and answer.is_writer and _settles(identity):
             members = answer.view.instances if answer.view else (answer.instance,)
             verdict = Verdict(answer.instance, members, began)
             yield monitor.take(Reading(Source.SQL, began, answer.instance, members, verdict))
@@ -74,3 +75,9 @@ class Placement:
         ):
             hint = answer.view.writer if answer.view and answer.role is Role.READER else None
             yield monitor.symptom(Symptom.TOPOLOGY, suspect=answer.instance, hint=hint)
+
+
+def _settles(identity: Identity) -> bool:
+    """Whether one instance's claim is enough, where no other one can be asked."""
+    source = identity.source
+    return source is not None and source.confirmation is Confirmation.FIRST_CLAIM

@@ -160,6 +160,14 @@ def test_a_plain_postgresql_is_called_one(doctor, plain):
     assert found.status == 0
 
 
+def test_a_writer_that_is_read_only_by_its_own_setting_is_reported(doctor, cluster, dsn):
+    cluster.set_read_only(cluster.writer, on=True)
+    found = doctor.examine("--dsn", dsn, **cluster.environment())
+    assert found.worse() == {"instance.role", "topology.look"}
+    (role,) = found.of("instance.role")
+    assert "read-only" in role["what"]
+
+
 def test_no_exporter_is_told_for_each_signal(doctor):
     none = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
     found = doctor.examine(**none)
