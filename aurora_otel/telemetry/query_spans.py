@@ -63,7 +63,7 @@ class QueryTracer:
             running = id(connection), threading.get_ident()
             # Some drivers' `executemany` is a loop over `execute`, and some ask something of their
             # own with another cursor: it is one call all the same.
-            if not hasattr(connection, ATTRIBUTE) or running in self._running:
+            if getattr(connection, ATTRIBUTE, None) is None or running in self._running:
                 return original(cursor, *args, **kwargs)
             method = functools.partial(original, cursor)
             tracer = self._shield.run(

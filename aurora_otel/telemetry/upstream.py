@@ -26,7 +26,7 @@ def install() -> Callable[[], None]:
     ) -> Any:
         result = wrapped(*args, **kwargs)
         connection = args[0] if args else kwargs.get("connection")
-        if hasattr(connection, ATTRIBUTE):
+        if getattr(connection, ATTRIBUTE, None) is not None:
             integration.span_attributes = _Attributes(integration.span_attributes, connection)
         return result
 

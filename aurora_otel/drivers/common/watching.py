@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable
 from inspect import Parameter
 from time import monotonic
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, unmark
@@ -24,7 +24,7 @@ def call({declared}):
         track = {receiver}.{path}
     except AttributeError:
         track = None
-    if track is None:
+    if track is None{unless}:
         return original({passed})
     if track.cluster.alert and hooks.guarded(may_wait, {arguments}):
         hooks.before_call(track)
@@ -73,6 +73,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     may_wait: Callable[[tuple[Any, ...]], bool] = lambda _: True,
     path: str = ATTRIBUTE,
     like: Callable[..., Any] | None = None,
+    owner: type | None = None,
 ) -> Callable[..., Any]:
     """Return `original` as a method that marks its call as in flight and reports its errors.
 
@@ -86,6 +87,8 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         path: the attributes that lead from `self` to the track, with dots between them; where
             one is missing, the call is not watched.
         like: a function with the same parameters, if `original` is written in C and called often.
+        owner: the class whose own instances are watched, if those of its subclasses are not: they
+            are by what is set on their own class.
     """
     names = {
         "original": original,
@@ -94,14 +97,16 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         "failure_of": failure_of,
         "errors": errors,
         "monotonic": monotonic,
+        "owner": owner,
         "partial": functools.partial,
     }
     model = original if isinstance(original, FunctionType) or like is None else like
     parameters = _parameters(model, {*names, "track", "error", "call"})
-    source = _TEMPLATE.format(path=path, **parameters._asdict())
+    unless = "" if owner is None else f" or type({parameters.receiver}) is not owner"
+    source = _TEMPLATE.format(path=path, unless=unless, **parameters._asdict())
     place = f"<watch {getattr(original, '__qualname__', original)}>"
     scope = {**names, **parameters.defaults}
-    exec(compile(source, place, "exec"), scope)  # noqa: S102 - the template above, and parameters
+    exec(_compiled(source, place), scope)  # noqa: S102 - the template above, and parameters
     wrapped: Callable[..., Any] = functools.wraps(original)(scope["call"])
     return wrapped
 
@@ -169,6 +174,12 @@ def _parameters(function: Callable[..., Any], taken: set[str]) -> _Parameters:
         arguments=f"({others},)" if others else "()",
         defaults=defaults,
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(source: str, place: str) -> CodeType:
+    """Return the code of a wrapper: some classes are made anew for each connection."""
+    return compile(source, place, "exec")
 
 
 class _Name(str):

@@ -1,8 +1,8 @@
 """psycopg2.
 
 Its types are C types, checked as such by its own extras, so connections and cursors become
-instances of real subclasses: of the application's `connection_factory` and `cursor_factory` where
-it has any. The hook sits at `psycopg2._connect`, below what other instrumentations wrap.
+instances of real subclasses; the application's own classes stay as they are (`classes`). The hook
+sits at `psycopg2._connect`, below what other instrumentations wrap.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from aurora_otel.drivers.protocol import (
     Traced,
 )
 from aurora_otel.drivers.psycopg2 import monitor, session
-from aurora_otel.drivers.psycopg2.classes import WatchedClasses
+from aurora_otel.drivers.psycopg2.classes import WatchedClasses, track_of
 from aurora_otel.model.endpoints import Address
 from aurora_otel.tracking.track import Track
 
@@ -59,14 +59,23 @@ class Adapter(libpq.LibpqDriver):
 
             def open_one() -> Any:
                 connection = wrapped(dsn, connection_factory=classes.factory(factory), **rest)
-                return classes.adopt(connection)
+                if _is_connection(connection):
+                    hooks.guarded(classes.watch, connection)
+                return connection
 
             connection = open_one()
-            login = hooks.guarded(_login, connection, dsn) or Login(dsn)
-            return hooks.opened(self, Opening(connection, login, open_one, began))
+            # A factory may return anything, and what it got from elsewhere is counted already.
+            if not _is_connection(connection) or track_of(connection) is not None:
+                return connection
+            return hooks.opened(self, Opening(connection, Login(dsn), open_one, began))
 
         patches.wrap(module, "_connect", connect)
-        return patches.undo
+
+        def undo() -> None:
+            patches.undo()
+            classes.undo()
+
+        return undo
 
     def address(self, connection: Any) -> Address:
         """Return what libpq connected to."""
@@ -101,8 +110,9 @@ class Adapter(libpq.LibpqDriver):
 
     def mark(self, connection: Any, track: Track) -> None:
         """Set the attribute, where the object takes one: a bare C connection does not."""
+        # Past a `__setattr__` of the application's own class.
         with contextlib.suppress(AttributeError):
-            setattr(connection, ATTRIBUTE, track)
+            object.__setattr__(connection, ATTRIBUTE, track)
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect asynchronously, so that every step has a deadline, below every patch."""
@@ -113,6 +123,11 @@ class Adapter(libpq.LibpqDriver):
         if not isinstance(error, psycopg2.OperationalError):
             return None
         return libpq.login_failure(error.pgcode, str(error))
+
+
+def _is_connection(made: Any) -> bool:
+    """Whether it is a connection itself, and no proxy that passes for one."""
+    return issubclass(type(made), extensions.connection)
 
 
 def _arguments(

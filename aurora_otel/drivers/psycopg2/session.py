@@ -29,8 +29,10 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
         TimeoutError: it took longer than `timeout` seconds.
         psycopg2.Error: the driver's own.
     """
-    autocommit = connection.autocommit
-    connection.autocommit = True
+    # Past what the application's own class makes of it.
+    switch: Any = extensions.connection.autocommit
+    autocommit = switch.__get__(connection)
+    switch.__set__(connection, True)  # noqa: FBT003 - a descriptor's value
     try:
         with deadline(sockets.identify(fileno(connection)), timeout, psycopg2.Error):
             cursor = extensions.cursor(connection)
@@ -38,7 +40,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
             return cursor.fetchall()
     finally:
         if not connection.closed:
-            connection.autocommit = autocommit
+            switch.__set__(connection, autocommit)
 
 
 def drop(connection: Any) -> None:
