@@ -16,12 +16,13 @@ from __future__ import annotations
 import functools
 import operator
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable, Collection
 from types import ModuleType
 from typing import Any
 
-import wrapt
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
@@ -30,8 +31,14 @@ from aurora_otel.agent import Agent
 from aurora_otel.drivers import dbapi
 from aurora_otel.drivers.dbapi.traits import Traits, check_module
 from aurora_otel.drivers.protocol import Traced
+from aurora_otel.runtime.imports import (
+    ImportHook,
+    is_being_imported,
+    is_being_imported_here,
+    when_imported,
+)
 from aurora_otel.settings import QuerySpans, Settings
-from aurora_otel.telemetry import upstream
+from aurora_otel.telemetry import log, upstream
 from aurora_otel.telemetry.metrics import Instruments, instruments
 from aurora_otel.telemetry.query_spans import QueryTracer
 from aurora_otel.telemetry.spans import Spans
@@ -40,6 +47,8 @@ from aurora_otel.version import __version__
 _Registration = drivers.Registration | pools.Registration
 _REGISTRY: tuple[_Registration, ...] = (*drivers.REGISTRY, *pools.REGISTRY)
 _NAMES = tuple(registration.name for registration in _REGISTRY)
+# How long `instrument()` waits for what other threads are importing: seconds.
+_LONGEST_IMPORT = 2.0
 # Arguments of OpenTelemetry's own, not settings of ours.
 _UPSTREAM = ("skip_dep_check", "raise_exception_on_conflict")
 
@@ -83,13 +92,16 @@ class _Switch:
         self.agent: Agent | None = None
         self._lock = threading.RLock()
         self._instruments: Instruments | None = None
-        self._modules: dict[str, ModuleType] = {}
+        # What is being patched, by whichever thread, and how often what decides on it has changed.
+        self._patching: set[str] = set()
+        self._generation = 0
+        # What was found in the place of a library and is none.
+        self._strangers: set[str] = set()
         self._undo: dict[str, Callable[[], None]] = {}
         # By name, the modules that somebody has said something of.
         self._others: dict[str, dbapi.Adapter] = {}
         self._undo_upstream: Callable[[], None] = lambda: None
         self._traced: Traced | None = None
-        self._listening = False
 
     def on(self, settings: Settings, tracer_provider: Any, meter_provider: Any) -> None:
         with self._lock:
@@ -113,12 +125,9 @@ class _Switch:
                 tracer = QueryTracer(settings.query_spans, tracer_provider, self.agent.shield)
                 self._traced = tracer.traced
             self._instruments.source = self.agent.observations
-            for registration in _REGISTRY:
-                if module := self._modules.get(registration.name):
-                    self._patch(registration, module)
             for other in self._others.values():
                 self._patch_other(other)
-            self._listen()
+        self._patch_all()
 
     def off(self) -> None:
         with self._lock:
@@ -126,9 +135,14 @@ class _Switch:
             self._undo_upstream()
             if self._instruments is not None:
                 self._instruments.source = None
-            if self.agent is not None:
-                self.agent.stop()
-            self.agent = None
+            agent, self.agent = self.agent, None
+        if agent is not None:
+            agent.stop()
+
+    def after_fork_in_child(self) -> None:
+        # A thread that does not exist here may have held the lock, or been patching.
+        self._lock = threading.RLock()
+        self._patching = set()
 
     def add(self, driver: dbapi.Adapter) -> None:
         with self._lock:
@@ -143,44 +157,87 @@ class _Switch:
             self._patch_other(driver)
 
     def _unpatch(self) -> None:
+        self._generation += 1
         while self._undo:
             _, undo = self._undo.popitem()
             undo()
 
-    def _listen(self) -> None:
-        """Hear of the libraries' imports; there is no way to stop hearing, so once a process."""
-        if not self._listening:
-            self._listening = True
-            for registration in _REGISTRY:
-                hook = functools.partial(self._imported, registration)
-                wrapt.register_post_import_hook(hook, registration.module)
+    # Without the lock: what is patched is imported, and the thread that imports it may want it.
 
-    def _imported(self, registration: _Registration, module: ModuleType) -> None:
-        # `pymysql.install_as_MySQLdb()` puts itself in the other's place.
-        if module.__name__ != registration.module:
-            return
-        with self._lock:
-            self._modules[registration.name] = module
+    def _patch_all(self) -> None:
+        """Patch what is imported; what other threads are importing, as soon as they have."""
+        _imports.install()
+        pending = []
+        for registration in _REGISTRY:
+            if is_being_imported(registration.module):
+                patch = functools.partial(self._patch_if_imported, registration)
+                thread = when_imported(registration.module, patch)
+                if thread is not None and not is_being_imported_here(registration.module):
+                    pending.append(thread)
+            else:
+                self._patch_if_imported(registration)
+        deadline = time.monotonic() + _LONGEST_IMPORT
+        for thread in pending:
+            # It may be waiting for something that this thread holds.
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def imported(self, name: str, module: ModuleType) -> None:
+        """Patch what was imported, and again what was reloaded."""
+        for registration in _REGISTRY:
+            if registration.module == name:
+                self._patch(registration, module, again=True)
+
+    def _patch_if_imported(self, registration: _Registration) -> None:
+        module = sys.modules.get(registration.module)
+        if module is not None:
             self._patch(registration, module)
 
-    def _patch(self, registration: _Registration, module: ModuleType) -> None:
-        agent = self.agent
-        if agent is None or registration.name in self._undo:
-            return
-        undo = agent.shield.run(
-            f"patch {registration.name}", self._install, agent, registration, module
-        )
-        if undo is not None:
-            self._undo[registration.name] = undo
+    def _patch(
+        self, registration: _Registration, module: ModuleType, *, again: bool = False
+    ) -> None:
+        name = registration.name
+        with self._lock:
+            agent, generation = self.agent, self._generation
+            before = self._undo.pop(name, None) if again else None
+            if agent is None or name in self._undo or name in self._patching:
+                return
+            self._patching.add(name)
+        undo, is_current = None, True
+        try:
+            if before is not None:
+                agent.shield.run(f"take the patches off {name}", before)
+            undo = agent.shield.run(f"patch {name}", self._install, agent, registration, module)
+        finally:
+            with self._lock:
+                self._patching.discard(name)
+                is_current = self._generation == generation
+                if undo is not None and is_current:
+                    self._undo[name] = undo
+        if not is_current:
+            if undo is not None:
+                undo()
+            self._patch(registration, module)
 
     def _install(
         self, agent: Agent, registration: _Registration, module: ModuleType
     ) -> Callable[[], None] | None:
+        if not self._is_the_library(registration, module):
+            return None
         if isinstance(registration, pools.Registration):
             return registration.load().install(module, agent)
         if agent.settings.drivers is None or registration.name in agent.settings.drivers:
             return registration.load().install(module, agent, self._traced)
         return None
+
+    def _is_the_library(self, registration: _Registration, module: ModuleType) -> bool:
+        """Whether a module is the library, and nothing that was put in its place."""
+        if issubclass(type(module), ModuleType):
+            # `pymysql.install_as_MySQLdb()` puts itself in the other's place.
+            return module.__name__ == registration.module
+        if registration.module not in self._strangers:
+            self._strangers.add(registration.module)
+            log.no_module(registration.module, type(module).__qualname__)
+        return False
 
     def _patch_other(self, driver: dbapi.Adapter) -> None:
         agent = self.agent
@@ -193,6 +250,7 @@ class _Switch:
 
 
 _switch = _Switch()
+_imports = ImportHook({registration.module for registration in _REGISTRY}, _switch.imported)
 
 
 def instrument_dbapi(  # noqa: PLR0913 - all that PEP 249 leaves open
@@ -255,8 +313,7 @@ def patched() -> frozenset[str]:
 
 
 def _after_fork_in_child() -> None:
-    # A thread that does not exist here may have held it.
-    _switch._lock = threading.RLock()  # noqa: SLF001 - the module's own
+    _switch.after_fork_in_child()
     if _switch.agent is not None:
         _switch.agent.after_fork_in_child()
 

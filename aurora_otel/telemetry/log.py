@@ -113,6 +113,16 @@ def pruned(attributes: Mapping[str, Any]) -> None:
         _logger.debug("pruned a connection", extra=dict(attributes))
 
 
+def no_module(name: str, kind: str) -> None:
+    """Log that something else stands in the place of a library, such as a mock: it is left alone.
+
+    Args:
+        name: of the library's module.
+        kind: the type of what is there.
+    """
+    _logger.warning("%s is not instrumented: a %s stands in its place", name, kind)
+
+
 def internal_failure(where: str, kind: str, frames: Sequence[str]) -> None:
     """Log a failure inside, without anything that a driver could have put into it.
 
