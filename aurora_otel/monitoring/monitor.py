@@ -154,23 +154,33 @@ class ClusterMonitor:
         """Whether a reading that began at or after `moment` was confirmed."""
         return self._worker.answered_since(moment)
 
-    def take(self, reading: Reading) -> Wait:
-        """Act on a reading that the application's own new connection brought; return the wait.
+    def take(self, reading: Reading) -> None:
+        """Act on a reading that the application's own new connection brought, and wait for that.
 
-        On a thread of ours, and not that of the looks, which may hang on an instance: a signal
-        handler that raises in the application's thread must not part a claim from its outcome.
+        On a thread of the agent's own, and not that of the refreshes, which may hang on an
+        instance: a signal handler that raises in the application's thread must not part a claim
+        from its outcome.
         """
-        trigger, began, acted = Trigger(otel_context.get_current()), self._context.clock(), Gate()
+        trigger, acted = Trigger(otel_context.get_current()), Gate()
 
         def act() -> None:
             try:
-                config = self._context.config
-                config.shield.run("act on a reading", self._act, trigger, reading, began)
+                self._context.config.shield.run("act on a reading", self._take, trigger, reading)
             finally:
                 acted.open()
 
         threading.Thread(target=act, name="aurora-otel-reading", daemon=True).start()
-        return Wait(acted, self._context.config.settings.refresh_timeout)
+        acted.wait(self._context.config.settings.refresh_timeout)
+
+    def _take(self, trigger: Trigger, reading: Reading) -> None:
+        began = self._context.clock()
+        if reading.verdict and self.writer not in (None, reading.verdict.writer):
+            # A claim against the known writer: that one is asked first, if any login works there.
+            hinted = replace(trigger, hint=reading.verdict.writer)
+            self._worker.ask(hinted, self._context.config.settings.refresh_timeout / 2)
+            if self.answered_since(began) or not self.login_rejected:
+                return
+        self._act(trigger, reading, began)
 
     def hand_over(self, merged_into: ClusterMonitor) -> None:
         """Leave everything to `merged_into`, whose cluster turned out to be this one.
@@ -237,9 +247,21 @@ class ClusterMonitor:
             if trigger.source is Source.RDS_API and _confirms(reading, trigger.hint):
                 reading = replace(reading, source=Source.RDS_API)
             outcome = self._act(trigger, reading, began)
+            if reading.contested:
+                self._keep_asking()
             if reading.verdict is None and self.access is not None:
                 self._api.consult(trigger, self.access.endpoint)
             return outcome
+
+    def _keep_asking(self) -> None:
+        """Have the topology refreshed again, less and less often: two instances claim the writer.
+
+        One that has just thawed notices soon that it is no longer the writer.
+        """
+        now = self._context.clock()
+        if not self._cluster.detector.window_open(now):
+            self._cluster.detector.symptom(Symptom.TOPOLOGY, now)
+            self._cluster.alert = True
 
     def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:
         """Act on what the RDS API said: look whether the writer that it names is one."""
