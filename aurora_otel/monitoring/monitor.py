@@ -154,8 +154,8 @@ class ClusterMonitor:
         """Whether a reading that began at or after `moment` was confirmed."""
         return self._worker.answered_since(moment)
 
-    def take(self, reading: Reading) -> None:
-        """Act on a reading that the application's own new connection brought, and wait for that.
+    def take(self, reading: Reading) -> Wait:
+        """Act on a reading that the application's own new connection brought; return the wait.
 
         On a thread of the agent's own, and not that of the refreshes, which may hang on an
         instance: a signal handler that raises in the application's thread must not part a claim
@@ -170,14 +170,15 @@ class ClusterMonitor:
                 acted.open()
 
         threading.Thread(target=act, name="aurora-otel-reading", daemon=True).start()
-        acted.wait(self._context.config.settings.refresh_timeout)
+        return Wait(acted, self._context.config.settings.refresh_timeout)
 
     def _take(self, trigger: Trigger, reading: Reading) -> None:
         began = self._context.clock()
         if reading.verdict and self.writer not in (None, reading.verdict.writer):
             # A claim against the known writer: that one is asked first, if any login works there.
             hinted = replace(trigger, hint=reading.verdict.writer)
-            self._worker.ask(hinted, self._context.config.settings.refresh_timeout / 2)
+            asked = self._worker.ask(hinted, self._context.config.settings.refresh_timeout / 2)
+            asked.gate.wait(asked.seconds)
             if self.answered_since(began) or not self.login_rejected:
                 return
         self._act(trigger, reading, began)
