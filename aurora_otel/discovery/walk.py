@@ -49,6 +49,7 @@ class Course:
         statement: the question.
         budget: seconds for the whole of it.
         until: when it ends, in seconds of the monotonic clock.
+        silence: seconds for which one that is silent is left alone.
         asking: those that are being asked.
         ended: those that have an answer or an error; `None` wakes the refresh.
         next_start: when another one may be asked beside one that has not answered.
@@ -61,6 +62,7 @@ class Course:
     statement: str
     budget: float
     until: float
+    silence: float
     asking: list[Asking] = field(default_factory=list)
     # Made for each refresh: gevent may replace queues until then.
     ended: queue.SimpleQueue[Asking | None] = field(default_factory=queue.SimpleQueue)
@@ -126,6 +128,7 @@ class Walk:
         began = self._clock()
         if (source := self._source()) is None:
             return Reading(Source.SQL, began)
+        silence = budget * SILENCE
         budget *= self._patience
         beforehand = replace(
             beforehand or Beforehand(began),
@@ -135,7 +138,8 @@ class Walk:
             hear_all=source.confirmation is Confirmation.ALL_REACHABLE,
         )
         plan = Plan(targets, self._locate, beforehand)
-        course = Course(plan, source, source.question(view=view), budget, began + budget)
+        question = source.question(view=view)
+        course = Course(plan, source, question, budget, began + budget, silence)
         self._course = course
         try:
             self._go(course, beforehand)
@@ -295,7 +299,7 @@ class Walk:
                 why = Failed.UNHEARD
             else:
                 why = Failed.SILENT
-                self._silent[ended.target.instance or ""] = now + SILENCE * course.budget
+                self._silent[ended.target.instance or ""] = now + course.silence
         course.plan.failed(ended.target, why, type(error).__qualname__)
 
     # Between two refreshes.

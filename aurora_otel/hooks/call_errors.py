@@ -57,14 +57,17 @@ class CallErrors:
             yield from self._wait_until_invalidated(track, deadline)
 
     def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
+        is_doubted = False
         if symptom is Symptom.READ_ONLY and not track.refused:
+            # The writer refuses a write in a read-only transaction, or it is not this server.
+            is_doubted = track.instance == track.cluster.detector.writer
             track.refused = True
             self._context.tracker.note(track)
         if not may_wait:
             self.deferred.append((track, symptom))
             self._wake()
             return
-        yield from self._reidentification.identify(track)
+        yield from self._reidentification.identify(track, is_doubted=is_doubted)
         if track.cluster.has_topology:
             yield track.cluster.monitor.symptom(symptom, suspect=track.instance)
 

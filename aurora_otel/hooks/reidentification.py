@@ -1,4 +1,7 @@
-"""Connections whose instance is unknown are asked again, in their own thread, where they can be."""
+"""Connections whose instance is unknown, or in doubt, are asked again in their own thread.
+
+A server may be renamed under its open connections, and its name may become another server's.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from aurora_otel.tracking.track import Track
 
 
 class Reidentification:
-    """Asks connections that could not be identified when they were opened.
+    """Asks connections again on which instance they are, where they can be asked.
 
     Args:
         context: what it works with.
@@ -35,9 +38,14 @@ class Reidentification:
         self._placement = placement
         self._drivers = drivers
 
-    def identify(self, track: Track) -> Steps[None]:
-        """Ask a connection, if it can be asked now, and move it to its instance."""
-        if not self._is_due(track):
+    def identify(self, track: Track, *, is_doubted: bool = False) -> Steps[None]:
+        """Ask a connection, if it can be asked now, and move it to its instance.
+
+        Args:
+            track: the connection.
+            is_doubted: whether to ask it also where its instance is known.
+        """
+        if not self._is_due(track, is_doubted=is_doubted):
             return
         connection, driver = track(), self._drivers.get(track.group.driver)
         access = track.cluster.monitor.access
@@ -52,7 +60,7 @@ class Reidentification:
             self._context.config.settings.identify_timeout,
             is_known=lambda _: False,
         )
-        if identity.answer is None:
+        if identity.answer is None or identity.answer.instance == track.instance:
             return
         cluster = self._move(track, driver, identity, identity.answer.instance)
         yield from self._placement.check(cluster, identity, began)
@@ -60,10 +68,10 @@ class Reidentification:
             # A verdict of before did not know that it was.
             yield cluster.monitor.refresh_for_stale_connection()
 
-    def _is_due(self, track: Track) -> bool:
+    def _is_due(self, track: Track, *, is_doubted: bool) -> bool:
         return (
             track.endpoint is not None
-            and track.instance is None
+            and (track.instance is None or is_doubted)
             and track.is_tracked
             and not (track.closed or track.lost or track.in_flight_since)
             and self._identification.may_ask(track.endpoint)

@@ -7,15 +7,15 @@ decides by state (is this connection stale?), never by event (did the writer cha
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role, Verdict
+from aurora_otel.model.window import FirstSymptom, Window
 
 # While no writer confirms itself, the refresh after a symptom is repeated: no sooner than after
 # this many seconds, and after this share of the time that it has taken already.
@@ -58,26 +58,6 @@ class ConnectionFacts(Protocol):
     @property
     def refused(self) -> bool:
         """Whether a write on it was refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class FirstSymptom:
-    """The first symptom since the last verdict: what a failover is traced back to.
-
-    Attributes:
-        kind: the symptom.
-        at: when it was seen.
-        context: the trace context of the call that saw it; only carried here.
-    """
-
-    kind: Symptom
-    at: float
-    context: Any = None
-
-
-class _Numbered(NamedTuple):
-    number: int
-    symptom: FirstSymptom
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +109,7 @@ class Detector:
         # What the writer was called before, and when it was found renamed.
         self._former_names: dict[str, float] = {}
         self._judged = float("-inf")
-        # Symptoms come on any thread, verdicts on another, and neither waits: each of these is
-        # written by one side alone. A symptom counts until one of its number or a later one is
-        # explained, or the window is closed after it.
-        self._numbers = itertools.count(1)
-        self._first = self._latest = _Numbered(0, FirstSymptom(Symptom.TOPOLOGY, float("-inf")))
-        self._explained = 0
-        self._closed = 0
+        self._window = Window()
         self._next_refresh = float("-inf")
         self._interval = pace.interval
         self._retry_at = float("-inf")
@@ -161,30 +135,20 @@ class Detector:
             self._interval = self.pace.interval
         if not is_open or self._waiting_since is None:
             self._waiting_since = now
-        noted = _Numbered(next(self._numbers), FirstSymptom(kind, now, context))
-        is_first = self.first_symptom is None
-        if is_first:
-            self._first = noted
-        self._latest = noted
-        return is_first
+        return self._window.note(FirstSymptom(kind, now, context))
 
     @property
     def first_symptom(self) -> FirstSymptom | None:
         """The first symptom that no verdict has explained yet."""
-        explained = self._explained
-        for each in (self._first, self._latest):
-            if each.number > explained:
-                return each.symptom
-        return None
+        return self._window.first
 
     def window_open(self, now: float) -> bool:
         """Whether calls refresh first."""
-        latest = self._latest
-        return latest.number > self._closed and now < latest.symptom.at + self.pace.window
+        return self._window.is_open(now, self.pace.window)
 
     def close_window(self) -> None:
         """Close the window, whatever it waited for."""
-        self._closed = self._latest.number
+        self._window.close()
 
     def cleaned_up(self) -> None:
         """Close the window: the verdict that it waited for is there, and was acted upon.
@@ -192,7 +156,7 @@ class Detector:
         Unless another symptom was seen since that reading: it may be the first of the next
         failover, and needs a verdict of its own.
         """
-        self._closed = max(self._closed, self._explained)
+        self._window.close_explained()
 
     def refresh_due(self, now: float) -> bool:
         """Whether a call that saw nothing itself refreshes first."""
@@ -253,7 +217,7 @@ class Detector:
         self._judged = verdict.began
         old = self.writer
         changed = old is not None and old not in (verdict.writer, verdict.renamed)
-        first = self._explain(verdict.began, changed=changed)
+        first = self._window.explain(verdict.began, changed=changed)
         if old is not None and old == verdict.renamed:
             self._former_names = {**self._former_names, old: verdict.began}
         elif old is not None and changed:
@@ -265,19 +229,6 @@ class Detector:
             self.changes += 1
         self._confirmed = verdict.writer
         return Ruling(old if changed else None, first)
-
-    def _explain(self, began: float, *, changed: bool) -> FirstSymptom | None:
-        """Have a verdict explain the symptoms that it can; return the first of them."""
-        first, latest = self._first, self._latest
-        if not self._explained < first.number <= latest.number:
-            first = latest
-        if first.number <= self._explained or (not changed and first.symptom.at > began):
-            # Seen after the reading began: what it means is for a later verdict to say.
-            return None
-        # Explained: the next symptom is the first of something else.
-        late = not changed and latest.symptom.at > began
-        self._explained = latest.number - 1 if late else latest.number
-        return first.symptom
 
     def staleness(self, connection: ConnectionFacts) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not.

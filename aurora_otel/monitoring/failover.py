@@ -8,10 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.groups import Outcome
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading
+from aurora_otel.model.window import FirstSymptom
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.settings import Mode
 from aurora_otel.telemetry import names

@@ -14,10 +14,10 @@ from aurora_otel.discovery.dns import DomainLookup
 from aurora_otel.discovery.plan import Beforehand, Target
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.walk import Walk
-from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source
+from aurora_otel.model.window import FirstSymptom
 from aurora_otel.monitoring.access import Access, ClusterAccess
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.control_plane import ControlPlane

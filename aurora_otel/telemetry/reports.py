@@ -14,9 +14,9 @@ from typing import TypeAlias
 from opentelemetry.context import Context
 
 from aurora_otel.discovery.rds.answers import ApiError, ApiEvent
-from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.groups import PruneReason
 from aurora_otel.model.topology import Reading
+from aurora_otel.model.window import FirstSymptom
 from aurora_otel.telemetry import names
 from aurora_otel.tracking.tracker import Ended, Invalidation
 

@@ -7,13 +7,13 @@ from aurora_otel.model.detector import (
     RAREST,
     Cause,
     Detector,
-    FirstSymptom,
     Pace,
     Ruling,
 )
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role, Verdict
+from aurora_otel.model.window import FirstSymptom
 
 WRITER, READER, UNKNOWN = Role.WRITER, Role.READER, Role.UNKNOWN
 

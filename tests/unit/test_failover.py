@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from opentelemetry.context import Context, set_value
 
-from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source, Verdict
+from aurora_otel.model.window import FirstSymptom
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.settings import Settings

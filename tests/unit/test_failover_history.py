@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from opentelemetry.context import Context
 
-from aurora_otel.model.detector import FirstSymptom
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import Outcome
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source, Verdict
+from aurora_otel.model.window import FirstSymptom
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.settings import Settings

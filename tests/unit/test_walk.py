@@ -1,8 +1,11 @@
 import threading
+import time
 
 import pytest
 
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.discovery.plan import MOST_NAMES
+from aurora_otel.discovery.walk import AT_A_TIME, MOST_PATIENCE, Walk
 from aurora_otel.model.topology import Source
 from tests.support.fake_cluster import ALL, MASTER, FakeCluster, Instance, RefusedError
 from tests.support.waiting import eventually
@@ -214,3 +217,165 @@ def test_a_reading_that_is_stopped_ends_and_the_next_asks_nobody(cluster):
     assert cluster.read("c").verdict is None
     assert cluster.path == []
     assert not cluster.open
+
+
+# Two at a time, within one budget.
+
+
+class Slow(FakeCluster):
+    """A cluster whose time is the real one, and whose connects wait until they are let go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.released = threading.Event()
+        self.waiting = []  # whom a connect waits for
+        self.ended = []
+        self.walk = Walk(
+            AuroraPostgreSQL,
+            self.connect,
+            self.locate,
+            lambda error: isinstance(error, RefusedError),
+            time.monotonic,
+            stagger=0.01,
+        )
+
+    def connect(self, target, timeout):
+        name = target.address.host if target.address else self.default
+        if self.instances[name].hangs:
+            # As a resolver does: nothing ends it before it is done.
+            self.waiting.append(name)
+            self.released.wait(20)
+        try:
+            return super().connect(target, timeout)
+        finally:
+            self.ended.append(name)
+
+    def threads(self):
+        return [each for each in threading.enumerate() if each.name == "aurora-otel-ask"]
+
+
+@pytest.fixture
+def slow():
+    made = Slow()
+    yield made
+    made.released.set()
+    eventually(lambda: not made.threads())
+    assert len(made.open) == made.walk.is_connected
+
+
+def test_another_is_asked_beside_one_that_does_not_answer_at_once(slow):
+    slow["b"].hangs = True
+    assert slow.read("b", "c").verdict.writer == "a"
+    assert slow.waiting == ["b"]
+
+
+def test_no_more_than_two_are_asked_at_a_time(slow):
+    for name in ALL:
+        slow[name].hangs = True
+    reading = threading.Thread(target=lambda: slow.read("b", "c", "a", default=False))
+    reading.start()
+    eventually(lambda: len(slow.waiting) == AT_A_TIME)
+    assert len(slow.threads()) == AT_A_TIME
+    slow.released.set()
+    reading.join(20)
+    assert not reading.is_alive()
+
+
+def test_names_that_do_not_resolve_hold_up_no_refresh_and_their_connections_are_closed(slow):
+    for name in ("b", "c"):
+        slow[name].hangs = True
+    slow.default = "a"
+    assert slow.read("b", "c").verdict.writer == "a"
+    assert slow.ended == ["a"]
+    slow.released.set()
+    eventually(lambda: sorted(slow.ended) == list(ALL))
+    eventually(lambda: len(slow.open) == 1)
+
+
+def test_one_that_is_still_waited_for_is_not_asked_once_more(slow):
+    slow["b"].hangs = True
+    slow.read("b", "c")
+    slow.walk.close()
+    assert slow.read("b", "c").verdict.writer == "a"
+    assert slow.waiting == ["b"]
+
+
+def test_a_known_writer_that_is_silent_leaves_the_claim_standing_within_the_budget(slow):
+    slow["a"].hangs = True
+    slow.writer = "c"
+    assert slow.read("b", "c", writer="a", members=frozenset(ALL)).verdict.writer == "c"
+    assert slow.waiting == ["a"]
+
+
+def test_an_old_writer_that_thaws_is_not_believed(cluster):
+    cluster["c"].rows = [
+        ("c", "false", "1", "c", MASTER, "0.1"),
+        ("c", "false", "1", "a", "x", "1"),
+    ]
+    reading = cluster.read("c", "b", writer="a", members=frozenset(ALL))
+    assert cluster.path == ["c", "a"]
+    assert (reading.verdict.writer, reading.contested) == ("a", ("c",))
+
+
+def test_the_open_connection_is_asked_whether_its_server_was_renamed(cluster):
+    cluster.read("a")
+    cluster["a"].rows = [("x", "false", "1", "x", MASTER, "0.1")]
+    reading = cluster.read("b", writer="a", members=frozenset(ALL))
+    assert cluster.path == []
+    assert (reading.verdict.writer, reading.verdict.renamed) == ("x", "a")
+    cluster["a"].rows = None
+    assert cluster.read("b", writer="x").verdict.writer == "a"
+
+
+def test_the_budget_bounds_the_whole_refresh(cluster):
+    for name in ALL:
+        cluster[name].hangs = True
+    began = cluster.now
+    assert cluster.read("b", "c", "a").verdict is None
+    assert cluster.now - began <= 1.5
+
+
+def test_while_nothing_answers_each_refresh_has_more_time(cluster):
+    for name in ALL:
+        cluster[name].hangs = True
+    took = []
+    for _ in range(6):
+        began = cluster.now
+        cluster.read("b", "c", "a")
+        took.append(cluster.now - began)
+    assert took == sorted(took)
+    assert 1.0 < took[-1] <= 1.5 * MOST_PATIENCE
+    for name in ALL:
+        cluster[name].hangs = False
+    cluster.now += 2.1
+    assert cluster.read("b", "c", "a").verdict.writer == "a"
+
+
+def test_one_that_was_silent_is_left_alone_for_longer_than_a_refresh(cluster):
+    cluster["b"].hangs = True
+    cluster.read("b", "c")
+    cluster.walk.close()
+    cluster.now += 1.5
+    cluster.read("b", "c")
+    assert cluster["b"].asked == 1
+
+
+def test_the_connection_to_the_writer_is_the_one_that_stays_open(cluster):
+    cluster.read("b", "c")
+    (link,) = cluster.open
+    assert link.instance.name == "a"
+
+
+def test_where_no_writer_confirms_the_connection_that_answered_last_stays_open(cluster):
+    cluster["a"].down = ConnectionRefusedError("no")
+    cluster.read("b", "c", default=False)
+    (link,) = cluster.open
+    assert link.instance.name == "c"
+    assert cluster.read("b", default=False).verdict is None
+    assert cluster.path == ["a", "b"]
+
+
+def test_while_nothing_is_known_of_the_kind_of_cluster_nobody_is_asked(cluster):
+    cluster.walk._source = lambda: None
+    assert cluster.read("b").verdict is None
+    assert cluster.path == []
