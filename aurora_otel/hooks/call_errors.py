@@ -57,19 +57,22 @@ class CallErrors:
             yield from self._wait_until_invalidated(track, deadline)
 
     def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
-        is_doubted = False
-        if symptom is Symptom.READ_ONLY and not track.refused:
-            # The writer refuses a write in a read-only transaction, or it is not this server.
-            is_doubted = track.instance == track.cluster.detector.writer
+        is_first_refusal = symptom is Symptom.READ_ONLY and not track.refused
+        if is_first_refusal:
             track.refused = True
             self._context.tracker.note(track)
         if not may_wait:
             self.deferred.append((track, symptom))
             self._wake()
             return
-        yield from self._reidentification.identify(track, is_doubted=is_doubted)
+        began = self._context.clock()
+        yield from self._reidentification.identify(track)
         if track.cluster.has_topology:
-            yield track.cluster.monitor.symptom(symptom, suspect=track.instance)
+            monitor = track.cluster.monitor
+            yield monitor.symptom(symptom, suspect=track.instance)
+            if is_first_refusal and monitor.answered_since(began) and track.is_on_writer:
+                # The transaction is read-only, or the writer is another server of this name.
+                yield from self._reidentification.identify(track, is_doubted=True)
 
     def _wait_until_invalidated(self, track: Track, deadline: float) -> Steps[None]:
         """Wait, if a connection is being invalidated, until that is done, or until `deadline`.

@@ -118,6 +118,11 @@ class Track(weakref.ref[Any]):
         return self.state in (State.NEW, State.OPEN)
 
     @property
+    def is_on_writer(self) -> bool:
+        """Whether its instance is known as the writer."""
+        return self.instance is not None and self.instance == self.cluster.detector.writer
+
+    @property
     def is_being_invalidated(self) -> bool:
         """Whether a verdict has claimed it, and what comes of that is not decided yet."""
         return self.state is State.CLAIMED
