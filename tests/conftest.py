@@ -11,7 +11,7 @@ import psycopg
 import psycopg2
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import aurora_otel
@@ -52,13 +52,17 @@ def cluster(lab: Cluster) -> Cluster:
 
 @pytest.fixture
 def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
-    """Starts the agent with these settings; it is stopped, and must have had no failure inside."""
+    """Starts the agent with these span processors and settings.
+
+    It is stopped, and must have had no failure inside.
+    """
     started = []
 
-    def start(**settings: Any) -> Agent:
+    def start(*processors: SpanProcessor, **settings: Any) -> Agent:
         told = Told()
         tracers = TracerProvider()
-        tracers.add_span_processor(SimpleSpanProcessor(told.exporter))
+        for processor in (SimpleSpanProcessor(told.exporter), *processors):
+            tracers.add_span_processor(processor)
         meters = MeterProvider([told.reader])
         endpoints = cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
         # A busy machine may take its time to identify a connection.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from aurora_otel.collector import Collector
+from aurora_otel.lab import Failover
 from tests.support import programs
 from tests.support.programs import INSTRUMENTED, PYTHON
 from tests.support.waiting import eventually
@@ -40,3 +43,21 @@ def test_a_program_ends_as_without_us(cluster, way):
             assert sum(point.value for point in opens) >= 3
             assert any(span.name == "track connection" for span in collector.spans)
     eventually(lambda: sum(map(cluster.sessions, cluster.instances)) == 0)
+
+
+@pytest.mark.parametrize("way", ["slow", "blocked"])
+def test_the_last_failover_is_exported_unless_the_exporter_blocks(cluster, way):
+    program = subprocess.Popen(
+        (PYTHON, "-m", "tests.processes.reporting_at_exit", way),
+        cwd=programs.ROOT,
+        env=programs.environment(cluster),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdout.readline() == "ready\n"
+    cluster.failover(Failover.SWITCHOVER)
+    output, _ = program.communicate("\n", timeout=60)
+    assert program.returncode == 0
+    assert ("failover" in output.split("\n")) is (way == "slow")
