@@ -65,6 +65,7 @@ class Beforehand:
         suspect: the instance that showed a symptom: it is asked last.
         silent: the instances that did not answer in time lately; an empty name stands for where
             the application itself connects.
+        heard: what an instance said on the application's own new connection.
         hear_all: whether all that can be reached are heard before a claim is believed.
     """
 
@@ -74,6 +75,7 @@ class Beforehand:
     kept: str | None = None
     suspect: str | None = None
     silent: frozenset[str] = frozenset()
+    heard: Answer | None = None
     hear_all: bool = False
 
 
@@ -114,6 +116,9 @@ class Plan:
         self._error: str | None = None
         self._login_refused = False
         self.reached = False
+        if beforehand.heard is not None:
+            self._under_way = 1
+            self.answered(Target(None, None), beforehand.heard)
 
     # Whom to ask.
 

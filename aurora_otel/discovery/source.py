@@ -100,6 +100,10 @@ class LoginNotAllowedError(Exception):
     """The agent may not log in there now; that says nothing of the instance."""
 
 
+class LoginPostponedError(LoginNotAllowedError):
+    """The agent may log in there later: not all processes do so at one moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What a server answered to the probe of its system.

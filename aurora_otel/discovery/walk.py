@@ -132,7 +132,7 @@ class Walk:
         budget *= self._patience
         beforehand = replace(
             beforehand or Beforehand(began),
-            began=began,
+            began=min(began, beforehand.began) if beforehand else began,
             kept=self._idle[-1][0] if self._idle else None,
             silent=self._silent_now(began),
             hear_all=source.confirmation is Confirmation.ALL_REACHABLE,

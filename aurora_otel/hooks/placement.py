@@ -7,8 +7,9 @@ from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identity
 from aurora_otel.model.groups import Group
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import Reading, Role, Source, Verdict
+from aurora_otel.model.topology import Role
 from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.worker import Heard
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.cluster import Cluster
 
@@ -66,15 +67,14 @@ class Placement:
             return
         if cluster.detector.writer is None:
             monitor.find_writer()
-        if monitor.login_rejected and answer.is_writer and _settles(identity):
-            members = answer.view.instances if answer.view else (answer.instance,)
-            verdict = Verdict(answer.instance, members, began)
-            yield monitor.take(Reading(Source.SQL, began, answer.instance, members, verdict))
-        elif not identity.is_misrouted and cluster.detector.contradicts(
-            answer.instance, answer.role
-        ):
+        heard = Heard(answer, began) if answer.is_writer and _settles(identity) else None
+        contradicts = cluster.detector.contradicts(answer.instance, answer.role)
+        if contradicts and not identity.is_misrouted:
             hint = answer.view.writer if answer.view and answer.role is Role.READER else None
-            yield monitor.symptom(Symptom.TOPOLOGY, suspect=answer.instance, hint=hint)
+            suspect = answer.instance
+            yield monitor.symptom(Symptom.TOPOLOGY, suspect=suspect, hint=hint, heard=heard)
+        elif heard is not None and monitor.wants_to_hear:
+            yield monitor.hear(heard)
 
 
 def _settles(identity: Identity) -> bool:

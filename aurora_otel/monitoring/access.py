@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.rds.iam import Token
-from aurora_otel.discovery.source import LoginNotAllowedError
+from aurora_otel.discovery.source import LoginNotAllowedError, LoginPostponedError
 from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
 from aurora_otel.model.endpoints import Address, Endpoint
+from aurora_otel.model.pace import LoginPace
 from aurora_otel.runtime.spare import spare
 
 # So many logins are kept: applications with a database for each tenant have any number of them.
@@ -78,13 +79,22 @@ class ClusterAccess:
     Args:
         sign: returns an IAM token like the application's for another endpoint, or `None`.
         clock: the monotonic clock.
+        pace: when a login is due.
+
+    Attributes:
+        urgent: the instance at which a login is due at once: a claim stands against it.
     """
 
     def __init__(
-        self, sign: Callable[[Token, Address], str | None], clock: Callable[[], float]
+        self,
+        sign: Callable[[Token, Address], str | None],
+        clock: Callable[[], float],
+        pace: LoginPace,
     ) -> None:
+        self.urgent: str | None = None
         self._sign = sign
         self._clock = clock
+        self._pace = pace
         # The newest first. Replaced as a whole: two that are noted at one moment may cost one.
         self._known: tuple[_Known, ...] = ()
         self._full: dict[Address | None, _Full] = {}
@@ -112,12 +122,16 @@ class ClusterAccess:
             timeout: seconds, for all attempts together.
 
         Raises:
-            LoginNotAllowedError: no login may be tried there now.
+            LoginNotAllowedError: no login may be tried there.
+            LoginPostponedError: it may be tried later.
             TimeoutError: it took longer.
             Exception: the driver's own.
         """
-        deadline = self._clock() + timeout
-        if (full := self._full.get(target.address)) and self._clock() < full.until:
+        now = self._clock()
+        is_urgent = target.instance is not None and target.instance == self.urgent
+        if not is_urgent and not self._pace.may_log_in(target.instance, now):
+            raise LoginPostponedError("another login is not due yet")
+        if (full := self._full.get(target.address)) and now < full.until:
             raise LoginNotAllowedError("the server has no connection left")
         failure: Exception = LoginNotAllowedError("no login works")
         for known in self._known:
@@ -127,13 +141,15 @@ class ClusterAccess:
             if login is None:
                 continue
             try:
-                left = max(deadline - self._clock(), 0.001)
+                left = max(now + timeout - self._clock(), 0.001)
                 made = spare.with_room(known.access.driver.monitor, login, target.address, left)
             except Exception as error:
+                self._note_pace(known, target, error)
                 if not self._note_failure(known, target.address, error):
                     raise
                 failure = error
             else:
+                self._pace.logged_in(target.instance, self._clock())
                 self._full.pop(target.address, None)
                 return made
         raise failure
@@ -141,7 +157,7 @@ class ClusterAccess:
     def is_rejected(self, error: Exception) -> bool:
         """Whether `error`, raised by `connect`, means that no login may be used there."""
         if isinstance(error, LoginNotAllowedError):
-            return True
+            return not isinstance(error, LoginPostponedError)
         return any(known.access.driver.login_failure(error) for known in self._known)
 
     @property
@@ -149,6 +165,13 @@ class ClusterAccess:
         """Whether a connection may stay open: no server was found to have none left."""
         now = self._clock()
         return all(now >= full.until for full in self._full.values())
+
+    def _note_pace(self, known: _Known, target: Target, error: Exception) -> None:
+        """Take note of an attempt that cost the server a login; one that it never saw did not."""
+        if isinstance(error, TimeoutError):
+            self._pace.silent(target.instance, self._clock())
+        elif known.access.driver.login_failure(error) is not None:
+            self._pace.logged_in(target.instance, self._clock())
 
     def _note_failure(self, known: _Known, where: Address | None, error: Exception) -> bool:
         """Take note of a failed attempt; return whether another login may be tried there."""

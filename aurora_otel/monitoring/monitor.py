@@ -15,6 +15,7 @@ from aurora_otel.discovery.plan import Beforehand, Target
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.pace import LoginPace, StuckPace
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source
 from aurora_otel.model.window import FirstSymptom
@@ -23,7 +24,8 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
 from aurora_otel.monitoring.failover import FailoverHandler
-from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
+from aurora_otel.monitoring.worker import Heard, RefreshOutcome, RefreshWorker, Trigger
+from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.telemetry.reports import FailoverReport
@@ -32,6 +34,10 @@ from aurora_otel.tracking.evidence import Claim, Relation, relation
 
 # The share of a refresh's time that may be spent on finding out where instances are.
 _LOOKUP_SHARE = 0.25
+
+_LOSSES = (Symptom.CONNECTION_LOST, Symptom.HUNG_UP)
+# So many connections that a server has ended at once are no accident of one of them.
+_MASS = 3
 
 
 class ClusterMonitor:
@@ -48,7 +54,9 @@ class ClusterMonitor:
 
     def __init__(self, cluster: Cluster, context: AgentContext) -> None:
         self.login_rejected = False
-        self._access = ClusterAccess(self._sign, context.clock)
+        self._pace = LoginPace(random.random)
+        self._stuck_pace = StuckPace()
+        self._access = ClusterAccess(self._sign, context.clock, self._pace)
         self._cluster = cluster
         self._context = context
         self._failover = FailoverHandler(cluster, context)
@@ -90,7 +98,13 @@ class ClusterMonitor:
             self._api.introduce(access.endpoint, access.token)
 
     def symptom(
-        self, kind: Symptom, *, suspect: str | None, hint: str | None = None, wait: bool = True
+        self,
+        kind: Symptom,
+        *,
+        suspect: str | None,
+        hint: str | None = None,
+        heard: Heard | None = None,
+        wait: bool = True,
     ) -> Wait:
         """Take note of a symptom, and refresh; return the wait for an answer.
 
@@ -98,6 +112,7 @@ class ClusterMonitor:
             kind: the symptom.
             suspect: the instance that showed it.
             hint: the instance that somebody names as the writer.
+            heard: the claim to be the writer that is the symptom.
             wait: whether a call waits for an answer, within `REFRESH_TIMEOUT`.
         """
         now = self._context.clock()
@@ -110,7 +125,7 @@ class ClusterMonitor:
             # A verdict closes the window, and says nothing of those.
             self._cluster.identify_until(now + self._context.config.settings.refresh_window)
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
-        return self._worker.ask(Trigger(context, suspect, hint), budget)
+        return self._worker.ask(Trigger(context, suspect, hint, heard=heard), budget)
 
     def refresh_if_due(self, *, wait: bool) -> Wait | None:
         """Refresh before a call, if a refresh is due and none is running; return the wait for it.
@@ -133,7 +148,8 @@ class ClusterMonitor:
 
     def refresh_for_stuck_call(self) -> None:
         """Look because a call does not return; without a window."""
-        self._worker.take_one(Trigger(Context(), stuck=True), 0.0)
+        if self._stuck_pace.is_due(self._context.clock()):
+            self._worker.take_one(Trigger(Context(), stuck=True), 0.0)
 
     def refresh_for_stale_connection(self) -> Wait:
         """Refresh, as a connection that was just identified is stale; return the wait for it."""
@@ -154,34 +170,19 @@ class ClusterMonitor:
         """Whether a reading that began at or after `moment` was confirmed."""
         return self._worker.answered_since(moment)
 
-    def take(self, reading: Reading) -> Wait:
-        """Act on a reading that the application's own new connection brought; return the wait.
+    @property
+    def wants_to_hear(self) -> bool:
+        """Whether what the application's own new connections say is news."""
+        return self.login_rejected or self._pace.is_in_doubt
 
-        On a thread of the agent's own, and not that of the refreshes, which may hang on an
-        instance: a signal handler that raises in the application's thread must not part a claim
-        from its outcome.
+    def hear(self, heard: Heard) -> Wait:
+        """Refresh with what a writer said on the application's own new connection; return the wait.
+
+        A call waits for the verdict where no login of the agent's own can bring one.
         """
-        trigger, acted = Trigger(otel_context.get_current()), Gate()
-
-        def act() -> None:
-            try:
-                self._context.config.shield.run("act on a reading", self._take, trigger, reading)
-            finally:
-                acted.open()
-
-        threading.Thread(target=act, name="aurora-otel-reading", daemon=True).start()
-        return Wait(acted, self._context.config.settings.refresh_timeout)
-
-    def _take(self, trigger: Trigger, reading: Reading) -> None:
-        began = self._context.clock()
-        if reading.verdict and self.writer not in (None, reading.verdict.writer):
-            # A claim against the known writer: that one is asked first, if any login works there.
-            hinted = replace(trigger, hint=reading.verdict.writer)
-            asked = self._worker.ask(hinted, self._context.config.settings.refresh_timeout / 2)
-            asked.gate.wait(asked.seconds)
-            if self.answered_since(began) or not self.login_rejected:
-                return
-        self._act(trigger, reading, began)
+        settings = self._context.config.settings
+        budget = settings.refresh_timeout if self.login_rejected else 0.0
+        return self._worker.ask(Trigger(otel_context.get_current(), heard=heard), budget)
 
     def hand_over(self, merged_into: ClusterMonitor) -> None:
         """Leave everything to `merged_into`, whose cluster turned out to be this one.
@@ -218,6 +219,7 @@ class ClusterMonitor:
 
     def _refresh(self, trigger: Trigger) -> RefreshOutcome:
         began = self._context.clock()
+        self._note_doubt(trigger, began)
         outcome = RefreshOutcome(began, confirmed=False, changed=False)
         # The thread may have inherited the context of the request that it was started in.
         token = otel_context.attach(Context())
@@ -226,24 +228,48 @@ class ClusterMonitor:
             outcome = shield.run("look at the topology", self._read, trigger, began) or outcome
         finally:
             otel_context.detach(token)
-            self._cluster.detector.refreshed(self._context.clock(), confirmed=outcome.confirmed)
+            now = self._context.clock()
+            self._cluster.detector.refreshed(now, confirmed=outcome.confirmed)
+            if outcome.confirmed:
+                self._pace.settled()
+            if trigger.stuck:
+                is_same = outcome.confirmed and not outcome.changed
+                stuck_after = self._context.config.settings.stuck_after
+                self._stuck_pace.refreshed(now, stuck_after, is_same=is_same)
         return outcome
+
+    def _note_doubt(self, trigger: Trigger, now: float) -> None:
+        """Have logins keep to the pace of a doubt, if this refresh is because of one."""
+        first = self._cluster.detector.first_symptom
+        if first is not None and not self._pace.is_in_doubt:
+            is_mass = first.kind in _LOSSES and self._is_mass_loss(trigger.suspect)
+            self._pace.doubt(now, is_mass=is_mass)
+
+    def _is_mass_loss(self, instance: str | None) -> bool:
+        """Whether a server has ended several connections at once: those of every process."""
+        tracks = self._context.tracker.tracks(self._cluster)
+        there = ((t, t.socket) for t in tracks if t.socket and t.instance == instance)
+        return len(sockets.hung_up(there)) >= _MASS
 
     def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
         budget = self._context.config.settings.refresh_timeout
         self._lookup.wait(budget * _LOOKUP_SHARE)
+        # Before a claim is believed, the known writer is asked.
+        self._access.urgent = self._cluster.detector.writer if trigger.heard else None
         with suppress_instrumentation():
             reading = self._walk.read(
                 self._targets(trigger),
                 budget,
                 view=self._cluster.view,
                 beforehand=Beforehand(
-                    self._context.clock(),
+                    trigger.heard.at if trigger.heard else self._context.clock(),
                     writer=self._cluster.detector.writer,
                     members=frozenset(self._cluster.members),
                     suspect=trigger.suspect,
+                    heard=trigger.heard.answer if trigger.heard else None,
                 ),
             )
+            self._pace.named(reading.named, self._context.clock())
             self.login_rejected = reading.login_refused
             if trigger.source is Source.RDS_API and _confirms(reading, trigger.hint):
                 reading = replace(reading, source=Source.RDS_API)
@@ -312,8 +338,15 @@ class ClusterMonitor:
         return relation(self._cluster, claim, self._context.clock()) is Relation.OTHER
 
     def _rest(self) -> None:
-        """Close the connection of ours, unless the window needs it."""
-        if not self._cluster.detector.window_open(self._context.clock()):
+        """Close our own connection, unless a symptom is not explained yet.
+
+        It sits in the application's database, and takes a connection of its role.
+        """
+        detector = self._cluster.detector
+        is_in_doubt = detector.first_symptom is not None and detector.window_open(
+            self._context.clock()
+        )
+        if not (is_in_doubt and self._access.may_keep):
             self._walk.close()
 
     def _act(self, trigger: Trigger, reading: Reading, began: float) -> RefreshOutcome:
@@ -337,7 +370,8 @@ class ClusterMonitor:
         if isinstance(report, FailoverReport) and self.access:
             self._events.follow(report.reference, self.access.endpoint)
             self._api.compare(self.access.endpoint)
-        return RefreshOutcome(reading.began, confirmed=reading.verdict is not None, changed=changed)
+        confirmed = reading.verdict is not None
+        return RefreshOutcome(max(began, reading.began), confirmed=confirmed, changed=changed)
 
 
 def _confirms(reading: Reading, hint: str | None) -> bool:

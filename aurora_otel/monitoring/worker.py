@@ -18,11 +18,11 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opentelemetry.context import Context
 
-from aurora_otel.model.topology import Source
+from aurora_otel.model.topology import Answer, Source
 from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.runtime.shield import is_from_signal_handler
@@ -30,6 +30,19 @@ from aurora_otel.runtime.signals import block_sigpipe
 
 _NEVER = float("-inf")
 _WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an instance said on a connection that the application has just opened.
+
+    Attributes:
+        answer: what it said.
+        at: when the application began to connect, in seconds of the monotonic clock.
+    """
+
+    answer: Answer
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Trigger:
         hint: the instance that somebody names as the writer: asked first.
         stuck: whether a call that does not return is the reason.
         source: who gave the hint.
+        heard: what the application's own new connection told.
     """
 
     context: Context
@@ -49,6 +63,7 @@ class Trigger:
     hint: str | None = None
     stuck: bool = False
     source: Source = Source.SQL
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +154,9 @@ class RefreshWorker:
             budget: seconds to wait at most.
         """
         now = self._clock()
-        return self._request(Request(trigger, since=now, until=now + budget), budget)
+        is_hint = trigger.heard is not None
+        request = Request(trigger, since=now, until=now + budget, is_hint=is_hint)
+        return self._request(request, budget)
 
     def take_one(self, trigger: Trigger, budget: float) -> Wait | None:
         """Look once, unless a look is running; return the wait for it.
@@ -232,6 +249,8 @@ class RefreshWorker:
             self._take_in()
             trigger, self._hint = self._hint or trigger, None
             self._note(self._refresh(trigger))
+            # It was true at that moment.
+            trigger = replace(trigger, heard=None)
             self._take_in()
             if self._is_satisfied():
                 return

@@ -6,6 +6,7 @@ from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.source import LoginNotAllowedError
 from aurora_otel.drivers.protocol import Login, LoginFailure
 from aurora_otel.model.endpoints import Address, EndpointMap
+from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.access import FULL_FIRST, MOST_LOGINS, Access, ClusterAccess
 
 HOST = Target(None, None)
@@ -50,7 +51,7 @@ class Fixture:
         self.driver = FakeDriver()
         self.now = 100.0
         self.signed = []
-        self.access = ClusterAccess(self.sign, lambda: self.now)
+        self.access = ClusterAccess(self.sign, lambda: self.now, LoginPace(lambda: 0.5))
 
     def sign(self, token, signing_target):
         self.signed.append(signing_target)

@@ -1,0 +1,141 @@
+"""When the agent may log in for a cluster: ten thousand processes see a failover at one moment.
+
+Pure: no I/O, no clock, no threads. Times are seconds of the monotonic clock and are passed in.
+A question over a connection that is open costs a server next to nothing, and is not paced here; a
+login costs it a process. Nothing is shared between processes but chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+# A writer that ends all its connections at once is replaced after many seconds. First logins are
+# spread over so many: ten thousand processes then cost each server a few hundred a second.
+SPREAD = 10.0
+# In one doubt so many logins are free; a later one waits until the doubt has lasted longer by this
+# share, and for so many seconds at least.
+FREE = 4
+SHARE = 0.75
+STEP = 0.5
+# A login that was not answered in time is repeated after these seconds, doubled each time.
+SILENT_FIRST = 4.0
+SILENT_LONGEST = 32.0
+# While the writer confirms itself, calls that do not return are long statements: the pause between
+# two refreshes for them doubles up to this.
+STUCK_LONGEST = 60.0
+
+
+class LoginPace:
+    """The logins of one process for one cluster.
+
+    A *doubt* lasts from the first symptom until a verdict explains it.
+
+    Args:
+        random: a number in [0, 1), for the jitter.
+    """
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random
+        self._since: float | None = None
+        self._is_spread = False
+        self._not_before = float("-inf")
+        self._named: str | None = None
+        self._named_at = float("-inf")
+        self._tried: set[Hashable] = set()
+        self._last = float("-inf")
+        # By target: when it may be tried again after a silence, and the pause until then.
+        self._silent: dict[Hashable, tuple[float, float]] = {}
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a symptom waits for its verdict."""
+        return self._since is not None
+
+    def doubt(self, now: float, *, is_mass: bool) -> None:
+        """Take note of a symptom.
+
+        Args:
+            now: when.
+            is_mass: whether an instance ended all its connections at once: the other processes
+                have lost theirs, too.
+        """
+        if self._since is not None:
+            return
+        self._since = now
+        self._is_spread = is_mass
+        self._not_before = now + SPREAD * self._random() if is_mass else now
+        self._tried.clear()
+        self._named = None
+
+    def settled(self) -> None:
+        """Take note of a verdict: the next doubt begins anew."""
+        self._since = None
+        self._is_spread = False
+
+    def named(self, instance: str | None, now: float) -> None:
+        """Take note of the writer that instances name: a new name is worth a login of its own.
+
+        After a mass loss that login is spread as well, over as long as the outage lasted: the
+        application connects there at this very moment, and hears for nothing what is there.
+        """
+        if instance is None or instance == self._named:
+            return
+        is_first, self._named = self._named is None, instance
+        self._named_at = now
+        if is_first:
+            return
+        self._tried.discard(instance)
+        if self._is_spread and self._since is not None:
+            self._named_at += (now - self._since) * self._random()
+
+    def may_log_in(self, target: Hashable, now: float) -> bool:
+        """Whether a login at `target`, an instance or the application's own host, is due."""
+        silent_until, _ = self._silent.get(target, (now, 0.0))
+        if now < silent_until:
+            return False
+        if self._since is None:
+            return True
+        if now < self._not_before or (target == self._named and now < self._named_at):
+            return False
+        if target not in self._tried and (target == self._named or len(self._tried) < FREE):
+            return True
+        return now >= self._last + max(STEP, SHARE * (self._last - self._since))
+
+    def logged_in(self, target: Hashable, now: float) -> None:
+        """Take note of a login that was answered, with whatever."""
+        self._tried.add(target)
+        self._last = now
+        self._silent.pop(target, None)
+
+    def silent(self, target: Hashable, now: float) -> None:
+        """Take note of a login that was not answered in time."""
+        _, pause = self._silent.get(target, (now, SILENT_FIRST / 2))
+        pause = min(2 * pause, SILENT_LONGEST)
+        self._tried.add(target)
+        self._last = now
+        self._silent[target] = (now + pause * (0.5 + self._random()), pause)
+
+
+class StuckPace:
+    """How often a cluster is refreshed for calls that do not return, while its writer answers."""
+
+    def __init__(self) -> None:
+        self._pause = 0.0
+        self._at = float("-inf")
+
+    def is_due(self, now: float) -> bool:
+        """Whether it may be refreshed for one now."""
+        return now >= self._at + self._pause
+
+    def refreshed(self, now: float, stuck_after: float, *, is_same: bool) -> None:
+        """Take note of such a refresh.
+
+        Args:
+            now: when it ended.
+            stuck_after: the age of a call that does not return, in seconds.
+            is_same: whether the known writer confirmed itself.
+        """
+        is_steady = is_same and now < self._at + 3 * max(self._pause, stuck_after)
+        longest = max(STUCK_LONGEST, stuck_after)
+        self._pause = min(2 * self._pause or stuck_after, longest) if is_steady else 0.0
+        self._at = now
