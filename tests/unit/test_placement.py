@@ -1,4 +1,4 @@
-"""What an application's own new connection settles where no login of the agent's works."""
+"""What a claim on the application's own new connection is taken for."""
 
 from __future__ import annotations
 
@@ -20,36 +20,47 @@ class AllReachable(AuroraPostgreSQL):
 
 
 class Monitor:
-    login_rejected = True
+    wants_to_hear = True
 
     def __init__(self):
-        self.taken = []
+        self.heard = []
         self.symptoms = []
 
     def find_writer(self):
         pass
 
-    def take(self, reading):
-        self.taken.append(reading.verdict.writer)
+    def hear(self, heard):
+        self.heard.append(heard.answer.instance)
 
-    def symptom(self, kind, *, suspect, hint):
+    def symptom(self, kind, *, suspect, hint, heard):
         self.symptoms.append(suspect)
+        if heard is not None:
+            assert heard.at == OPENED
+            self.hear(heard)
 
 
-def check(source, role):
-    """Check an answer of lab-2 where lab-1 is the known writer; return what came of it."""
+OPENED = 7.0
+
+
+def check(source, role, instance="lab-2"):
+    """Check an answer where lab-1 is the known writer; return what came of it."""
     monitor = Monitor()
     detector = Detector(Pace(window=180.0, interval=1.0), lambda: 0.5)
     detector.introduce("lab-1")
     cluster = SimpleNamespace(monitor=monitor, detector=detector)
     endpoint = Endpoint(Address("db.example.com", 5432))
-    identity = Identity(endpoint, Answer("lab-2", role, "1"), source, view=False)
-    list(Placement(context=None).check(cluster, identity, 7.0))
-    return monitor.taken, monitor.symptoms
+    identity = Identity(endpoint, Answer(instance, role, "1"), source, view=False)
+    list(Placement(context=None).check(cluster, identity, OPENED))
+    return monitor.heard, monitor.symptoms
 
 
-def test_a_claim_settles_it_where_the_first_one_counts():
-    assert check(AuroraPostgreSQL(), Role.WRITER) == (["lab-2"], [])
+def test_a_claim_is_heard_where_the_first_one_counts():
+    assert check(AuroraPostgreSQL(), Role.WRITER) == (["lab-2"], ["lab-2"])
+
+
+def test_the_known_writer_is_heard_while_its_cluster_is_in_doubt():
+    assert check(AuroraPostgreSQL(), Role.WRITER, "lab-1") == (["lab-1"], [])
+    assert check(AllReachable(), Role.WRITER, "lab-1") == ([], [])
 
 
 def test_a_claim_is_a_symptom_where_all_have_to_be_heard():
