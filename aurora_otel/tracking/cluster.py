@@ -38,6 +38,7 @@ class Cluster:
         instances: the instances that have a name in telemetry, oldest first.
         forgotten: names that made room for others: their figures move to `other`.
         members: the instances that its writer listed last, and those that were met since.
+        named: the writer that a view named last: what there is to go by until one is known.
         listed_at: when its writer last listed them itself, in monotonic seconds.
         source: the kind of cluster that it is, once one of its instances has said who it is.
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
@@ -76,6 +77,7 @@ class Cluster:
         self.instances: dict[str, None] = {}
         self.forgotten: deque[str] = deque()
         self.members: dict[str, None] = {}
+        self.named: str | None = None
         self.listed_at = float("-inf")
         self.source: TopologySource | None = None
         self.view = False
@@ -128,12 +130,18 @@ class Cluster:
             self._name(instance)
         self.source = self.source or other.source
         self.view = self.view or other.view
+        self.named = self.named or other.named
         self.domain = self.domain or other.domain
         self.used_at = max(self.used_at, other.used_at)
         self.drivers.update(other.drivers)
         self.absorbed += [other, *other.absorbed]
         if other.detector.writer is not None:
             self.detector.introduce(other.detector.writer)
+
+    @property
+    def likely_writer(self) -> str | None:
+        """The known writer or, without one, the instance that was named as the writer last."""
+        return self.detector.writer or self.named
 
     @property
     def has_topology(self) -> bool:

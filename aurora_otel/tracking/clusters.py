@@ -101,6 +101,8 @@ class Clusters:
         if answer is not None:
             cluster.source = cluster.source or source
             cluster.view = cluster.view or view
+            if answer.view is not None and answer.view.writer:
+                cluster.named = answer.view.writer
             if answer.is_writer:
                 cluster.detector.introduce(answer.instance)
         return cluster
@@ -227,7 +229,7 @@ class Clusters:
             found = self.bindings.of_name(self._name(instance, endpoint), now)
             if found is None or found is apart_from:
                 continue
-            if relation(found, claim, now) is Relation.SAME:
+            if relation(found, claim, now, is_bound=False) is Relation.SAME:
                 return found
         return None
 
@@ -241,7 +243,7 @@ class Clusters:
             if owner is None or owner is cluster:
                 self.bindings.bind_name(name, cluster, now)
                 continue
-            if relation(owner, claim, now) is not Relation.OTHER:
+            if relation(owner, claim, now, is_bound=False) is Relation.SAME:
                 self.duplicates.append((owner, cluster))
             if claim.is_own or instance == answer.instance:
                 self.bindings.bind_name(name, cluster, now)

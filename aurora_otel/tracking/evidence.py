@@ -61,18 +61,23 @@ class Claim:
         return Claim("", frozenset(reading.instances), writer, is_own, has_view)
 
 
-def relation(cluster: Cluster, claim: Claim, now: float) -> Relation:
+def relation(cluster: Cluster, claim: Claim, now: float, *, is_bound: bool = True) -> Relation:
     """Return how `claim` and what is known of `cluster` go together.
 
     Args:
         cluster: the cluster.
         claim: what was answered.
         now: seconds of the monotonic clock.
+        is_bound: whether the host that was connected to led to the cluster before. Then an instance
+            that one side lists is enough; else an instance may have moved from one to the other,
+            and both have to agree on the writer, or to list each other's.
     """
-    writer, members = cluster.detector.writer, cluster.members
+    writer, members = cluster.likely_writer, cluster.members
     if not members and writer is None:
         return Relation.UNDECIDED
-    if writer in claim.names or (claim.writer and claim.writer in members):
+    lists, is_listed = writer in claim.names, claim.writer in members
+    agrees = writer is not None and claim.writer == writer
+    if agrees or (lists and is_listed) or (is_bound and (lists or is_listed)):
         return Relation.SAME
     overlap = any(name in members for name in claim.names)
     if not claim.has_view:
@@ -88,10 +93,10 @@ def relation(cluster: Cluster, claim: Claim, now: float) -> Relation:
 
 def may_be_one(first: Cluster, second: Cluster) -> bool:
     """Whether nothing that their writers said keeps two clusters from being one."""
-    one, other = first.detector.writer, second.detector.writer
+    one, other = first.likely_writer, second.likely_writer
     if one is None or other is None or one == other:
         return True
-    return one in second.members or other in first.members
+    return one in second.members and other in first.members
 
 
 def _without_overlap(cluster: Cluster) -> Relation:
