@@ -132,7 +132,7 @@ class Agent:
     def before_call_steps(self, track: Track) -> Steps[None]:
         """As `before_call`."""
         if self._owns(track) and not self.shield.is_inside:
-            yield from self.shield.steps("prepare a call", self._before_calls.prepare(track))
+            yield from self.shield.steps("prepare a call", self._before_calls.prepare, track)
 
     def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
         """Take note of an error; act on it if it is a symptom."""
@@ -140,8 +140,10 @@ class Agent:
 
     def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
         """As `failed`."""
-        steps = self._fail(track, failure_of, is_inside=self.shield.is_inside)
-        yield from self.shield.steps("respond to a symptom", steps)
+        is_inside = self.shield.is_inside
+        yield from self.shield.steps(
+            "respond to a symptom", self._fail, track, failure_of, is_inside=is_inside
+        )
 
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""

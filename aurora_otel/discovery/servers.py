@@ -18,9 +18,6 @@ EXPIRY = 300.0
 # that is opened meanwhile has an unknown instance.
 FIRST_REST = 1.0
 LONGEST_REST = 60.0
-# While one connection's question has been unanswered for so many seconds, no other one is asked: a
-# healthy server answers in a few milliseconds, and one under load is spared the questions.
-PATIENCE = 0.05
 # So many servers are remembered. What is forgotten is asked again.
 MOST_SERVERS = 1024
 
@@ -86,10 +83,17 @@ class Servers:
         known = self.get(address, now)
         return now >= record.rests_until and (known is None or known.can_answer)
 
-    def ask(self, address: Address, now: float) -> Question | None:
-        """Return a new question to the server at `address`; `None` if it is left alone now.
+    def ask(self, address: Address, now: float, patience: float) -> Question | None:
+        """Return a new question to a server; `None` if it is left alone now.
 
-        `end` has to be called with it.
+        Args:
+            address: of the server.
+            now: seconds of the monotonic clock.
+            patience: once another connection's question has been unanswered for so many seconds,
+                the server is left alone.
+
+        Returns:
+            what `end` has to be called with.
         """
         record = self._record(address)
         if now < record.rests_until:
@@ -99,7 +103,7 @@ class Servers:
         if first is question:
             return question
         # One that was slow the last time is asked by one connection at a time.
-        return None if record.rest or now - first.began > PATIENCE else question
+        return None if record.rest or now - first.began > patience else question
 
     def end(self, address: Address, question: Question) -> None:
         """Take note that nobody waits for the answer to `question` any more."""

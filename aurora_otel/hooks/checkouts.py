@@ -32,7 +32,7 @@ class Checkouts:
         shield = self._context.config.shield
         if shield.is_inside:
             return True
-        judged = yield from shield.steps("judge a pooled connection", self._judge(connection))
+        judged = yield from shield.steps("judge a pooled connection", self._judge, connection)
         return judged is not False
 
     def is_invalidated(self, connection: Any) -> bool:

@@ -20,6 +20,9 @@ from aurora_otel.runtime.shield import Shield, is_from_signal_handler
 # IDENTIFY_TIMEOUT. To give the connection up sooner could cost the application its last free slot,
 # which the server's session goes on to hold until it has answered.
 _ENDURANCE = 10.0
+# While one connection's question has been unanswered for this share of IDENTIFY_TIMEOUT, no other
+# one is asked: a healthy server answers in a few milliseconds, and one under load gets no more.
+_PATIENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Identification:
             return unidentified
         if not driver.askable(connection, opening.login):
             return unidentified
-        question = self._servers.ask(address, now)
+        question = self._servers.ask(address, now, timeout * _PATIENCE)
         if question is None:
             return Identity(endpoint, postponed=True)
         try:

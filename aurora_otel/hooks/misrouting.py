@@ -44,7 +44,7 @@ class Misrouting:
         """
         shield = self._context.config.shield
         cluster = yield from shield.steps(
-            "respond to a misrouted connection", self._respond(new, identity)
+            "respond to a misrouted connection", self._respond, new, identity
         )
         deadline = new.began + self._context.config.settings.refresh_timeout
         step = FIRST_STEP

@@ -57,7 +57,7 @@ class Openings:
             if identity is not None and identity.is_misrouted:
                 identity = yield from self._misrouting.reroute(new, identity)
             if identity is not None:
-                yield from shield.steps("track a connection", self._track(new, identity))
+                yield from shield.steps("track a connection", self._track, new, identity)
         except BaseException:
             new.discard(shield)
             raise
@@ -69,13 +69,12 @@ class Openings:
         while True:
             identity = yield from context.config.shield.steps(
                 "identify a connection",
-                self._identification.identify(
-                    new.driver,
-                    new.opening,
-                    context.clusters.endpoints,
-                    context.config.settings.identify_timeout,
-                    is_known=self._is_known,
-                ),
+                self._identification.identify,
+                new.driver,
+                new.opening,
+                context.clusters.endpoints,
+                context.config.settings.identify_timeout,
+                is_known=self._is_known,
             )
             if identity is None or not identity.dropped:
                 return identity
@@ -116,7 +115,9 @@ class Openings:
         if identity.postponed:
             # Its first call asks, if the server is quick again by then.
             cluster.identify_until(context.clock() + context.config.settings.refresh_window)
-        yield from self._placement.check(cluster, identity, new.began)
+        yield from self._placement.check(
+            cluster, identity, new.began, is_reported=identity.is_misrouted
+        )
 
     def _report_opening(
         self, endpoint: Endpoint, began: int, attributes: dict[str, str]

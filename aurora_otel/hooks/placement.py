@@ -54,13 +54,16 @@ class Placement:
         role = answer.role if answer else cluster.role(identity.instance)
         return cluster.group(identity.instance, role, driver, identity.endpoint.type)
 
-    def check(self, cluster: Cluster, identity: Identity, began: float) -> Steps[None]:
+    def check(
+        self, cluster: Cluster, identity: Identity, began: float, *, is_reported: bool = False
+    ) -> Steps[None]:
         """Refresh, if what an instance said is not what is known; wait for the answer.
 
         Args:
             cluster: of the connection.
             identity: where it landed.
             began: when it was opened or asked, in seconds of the monotonic clock.
+            is_reported: whether a symptom of it was reported already.
         """
         answer, monitor = identity.answer, cluster.monitor
         if answer is None:
@@ -69,7 +72,7 @@ class Placement:
             monitor.find_writer()
         heard = Heard(answer, began) if answer.is_writer and _settles(identity) else None
         contradicts = cluster.detector.contradicts(answer.instance, answer.role)
-        if contradicts and not identity.is_misrouted:
+        if contradicts and not is_reported:
             hint = answer.view.writer if answer.view and answer.role is Role.READER else None
             suspect = answer.instance
             yield monitor.symptom(Symptom.TOPOLOGY, suspect=suspect, hint=hint, heard=heard)

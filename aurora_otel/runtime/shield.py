@@ -74,16 +74,23 @@ class Shield:
         finally:
             _inside.set(before)
 
-    def steps(self, where: str, steps: Steps[_T]) -> Steps[_T | None]:
-        """Shield `steps` as `run` does a call: each is the agent's code, what is waited for is not.
+    def steps(
+        self, where: str, action: Callable[_P, Steps[_T]], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Steps[_T | None]:
+        """As `run`, for steps: each is the agent's code, what they wait for is not.
 
         Args:
             where: what is being done, for the log.
-            steps: do it.
+            action: makes the steps.
+            args: its arguments.
+            kwargs: its arguments.
 
         Returns:
-            what they return; `None` if they failed.
+            what the steps return; `None` if they failed.
         """
+        steps = self.run(where, action, *args, **kwargs)
+        if steps is None:
+            return None
         resume: Callable[[Any], Effect] = steps.send
         outcome: Any = None
         while True:

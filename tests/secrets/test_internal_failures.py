@@ -16,14 +16,14 @@ from tests.support.waiting import eventually
 CANARY = "canary-of-an-exception"
 ERRORS = (psycopg.Error, psycopg2.Error)
 PLACES = [
-    "opening.Identification.identify",
-    "detector.Detector.judge",
-    "sockets.identify",
-    "sockets.shut_down",
-    "discovery.sql.Walk.read",
-    "tracker.Tracker.note",
-    "arrivals.Openings._cluster_of",
-    "refresh.ClusterMonitor.symptom",
+    "hooks.identification.Identification.identify",
+    "model.detector.Detector.judge",
+    "runtime.sockets.identify",
+    "runtime.sockets.shut_down",
+    "discovery.walk.Walk.read",
+    "tracking.tracker.Tracker.note",
+    "hooks.placement.Placement.cluster_of",
+    "monitoring.monitor.ClusterMonitor.symptom",
     "telemetry.spans.Spans.failover",
 ]
 

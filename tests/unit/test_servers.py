@@ -6,7 +6,6 @@ from aurora_otel.discovery.servers import (
     FIRST_REST,
     LONGEST_REST,
     MOST_SERVERS,
-    PATIENCE,
     Servers,
 )
 from aurora_otel.model.endpoints import Address
@@ -14,6 +13,7 @@ from aurora_otel.model.endpoints import Address
 HERE = Address("db.example.com", 5432)
 THERE = Address(HERE.host, 5433)
 NOW = 100.0
+PATIENCE = 0.05
 INSTANCE = Server(Kind.INSTANCE)
 PLAIN = Server(Kind.PLAIN)
 POOLER = Server(Kind.POOLER)
@@ -60,7 +60,7 @@ def test_a_slow_server_is_left_alone_for_longer_each_time_up_to_a_minute(servers
     for _ in range(9):
         servers.back_off(HERE, now)
         began = now
-        while (question := servers.ask(HERE, now)) is None:
+        while (question := servers.ask(HERE, now, PATIENCE)) is None:
             assert not servers.may_ask(HERE, now)
             now += 0.5
         rests.append(now - began)
@@ -85,25 +85,25 @@ def test_several_connections_that_meet_one_silence_count_it_once(servers):
 
 
 def test_while_a_question_is_unanswered_for_long_no_other_connection_is_asked(servers):
-    first = servers.ask(HERE, NOW)
-    second = servers.ask(HERE, NOW + PATIENCE)
+    first = servers.ask(HERE, NOW, PATIENCE)
+    second = servers.ask(HERE, NOW + PATIENCE, PATIENCE)
     assert first
     assert second
-    assert servers.ask(HERE, NOW + 2 * PATIENCE) is None
-    assert servers.ask(THERE, NOW + 2 * PATIENCE)
+    assert servers.ask(HERE, NOW + 2 * PATIENCE, PATIENCE) is None
+    assert servers.ask(THERE, NOW + 2 * PATIENCE, PATIENCE)
     servers.end(HERE, second)
-    assert servers.ask(HERE, NOW + 2 * PATIENCE) is None
+    assert servers.ask(HERE, NOW + 2 * PATIENCE, PATIENCE) is None
     servers.end(HERE, first)
-    assert servers.ask(HERE, NOW + 2 * PATIENCE)
+    assert servers.ask(HERE, NOW + 2 * PATIENCE, PATIENCE)
 
 
 def test_a_server_that_was_slow_is_asked_by_one_connection_at_a_time(servers):
     servers.back_off(HERE, NOW)
-    question = servers.ask(HERE, NOW + FIRST_REST)
-    assert servers.ask(HERE, NOW + FIRST_REST) is None
+    question = servers.ask(HERE, NOW + FIRST_REST, PATIENCE)
+    assert servers.ask(HERE, NOW + FIRST_REST, PATIENCE) is None
     servers.answered(HERE)
     servers.end(HERE, question)
-    assert servers.ask(HERE, NOW + FIRST_REST)
+    assert servers.ask(HERE, NOW + FIRST_REST, PATIENCE)
 
 
 def test_so_many_servers_are_remembered_and_no_more(servers):
