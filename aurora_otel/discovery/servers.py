@@ -24,11 +24,18 @@ MOST_SERVERS = 1024
 _FIRST = "first"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Question:
-    """One connection's question to a server, and when it was asked."""
+    """One connection's question to a server.
+
+    Attributes:
+        began: when it was asked, in seconds of the monotonic clock.
+        is_over: whether the connection no longer waits for the answer. It is set by whoever asks,
+            with no call that a signal could part from what comes before.
+    """
 
     began: float
+    is_over: bool = False
 
 
 @dataclass(slots=True)
@@ -36,7 +43,7 @@ class _Record:
     server: Server | None = None
     rest: float = 0.0
     rests_until: float = float("-inf")
-    # The question that waits for longest, by no more than one key: `setdefault` claims.
+    # The question that waits for longest, under one key: `setdefault` is its claim.
     questions: dict[str, Question] = field(default_factory=dict)
 
 
@@ -83,33 +90,25 @@ class Servers:
         known = self.get(address, now)
         return now >= record.rests_until and (known is None or known.can_answer)
 
-    def ask(self, address: Address, now: float, patience: float) -> Question | None:
-        """Return a new question to a server; `None` if it is left alone now.
+    def admits(self, address: Address, question: Question, patience: float) -> bool:
+        """Whether a server may be asked a new question, or is left alone now.
 
         Args:
             address: of the server.
-            now: seconds of the monotonic clock.
+            question: the question.
             patience: once another connection's question has been unanswered for so many seconds,
                 the server is left alone.
-
-        Returns:
-            what `end` has to be called with.
         """
         record = self._record(address)
-        if now < record.rests_until:
-            return None
-        question = Question(now)
+        if question.began < record.rests_until:
+            return False
         first = record.questions.setdefault(_FIRST, question)
+        if first.is_over:
+            first = record.questions[_FIRST] = question
         if first is question:
-            return question
+            return True
         # One that was slow the last time is asked by one connection at a time.
-        return None if record.rest or now - first.began > patience else question
-
-    def end(self, address: Address, question: Question) -> None:
-        """Take note that nobody waits for the answer to `question` any more."""
-        questions = self._record(address).questions
-        if questions.get(_FIRST) is question:
-            questions.pop(_FIRST, None)
+        return not record.rest and question.began - first.began <= patience
 
     def answered(self, address: Address) -> None:
         """Take note that the server at `address` answered in time."""

@@ -140,8 +140,11 @@ def recognise(
         sources: the candidates, the most particular first.
         found: for each of them, what the server answered to its evidence.
     """
-    matches = (source.recognise(each) for source, each in zip(sources, found, strict=True))
-    return next((match for match in matches if match is not None), None)
+    # No generator, whose end on the way out would swallow what a signal handler raises there.
+    for source, each in zip(sources, found, strict=True):
+        if (match := source.recognise(each)) is not None:
+            return match
+    return None
 
 
 def identifier(value: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aurora_otel.discovery import SYSTEMS, TopologySource
 from aurora_otel.discovery.identify import RefusedError, Server, dialogue
-from aurora_otel.discovery.servers import Servers
+from aurora_otel.discovery.servers import Question, Servers
 from aurora_otel.drivers.protocol import Driver, Opening
 from aurora_otel.model.endpoints import Endpoint, EndpointMap, EndpointType
 from aurora_otel.model.topology import Answer, Role
@@ -103,13 +103,13 @@ class Identification:
             return unidentified
         if not driver.askable(connection, opening.login):
             return unidentified
-        question = self._servers.ask(address, now, timeout * _PATIENCE)
-        if question is None:
-            return Identity(endpoint, postponed=True)
+        question = Question(now)
         try:
+            if not self._servers.admits(address, question, timeout * _PATIENCE):
+                return Identity(endpoint, postponed=True)
             return (yield from self._ask(driver, connection, endpoint, server, timeout))
         finally:
-            self._servers.end(address, question)
+            question.is_over = True
 
     def may_ask(self, endpoint: Endpoint) -> bool:
         """Whether asking a connection to `endpoint` may be of use now; asks nothing."""

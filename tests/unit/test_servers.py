@@ -6,6 +6,7 @@ from aurora_otel.discovery.servers import (
     FIRST_REST,
     LONGEST_REST,
     MOST_SERVERS,
+    Question,
     Servers,
 )
 from aurora_otel.model.endpoints import Address
@@ -55,16 +56,22 @@ def test_a_pooler_stays_one_whatever_a_server_behind_it_says(servers, other):
     assert servers.get(HERE, NOW + EXPIRY).kind is other.kind
 
 
+def asks(servers, now, address=HERE):
+    """Return a question that the server is asked now; `None` if it is left alone."""
+    question = Question(now)
+    return question if servers.admits(address, question, PATIENCE) else None
+
+
 def test_a_slow_server_is_left_alone_for_longer_each_time_up_to_a_minute(servers):
     now, rests = NOW, []
     for _ in range(9):
         servers.back_off(HERE, now)
         began = now
-        while (question := servers.ask(HERE, now, PATIENCE)) is None:
+        while (question := asks(servers, now)) is None:
             assert not servers.may_ask(HERE, now)
             now += 0.5
         rests.append(now - began)
-        servers.end(HERE, question)
+        question.is_over = True
     assert rests[:4] == [FIRST_REST, 2 * FIRST_REST, 4 * FIRST_REST, 8 * FIRST_REST]
     assert rests[-2:] == [LONGEST_REST, LONGEST_REST]
 
@@ -85,25 +92,25 @@ def test_several_connections_that_meet_one_silence_count_it_once(servers):
 
 
 def test_while_a_question_is_unanswered_for_long_no_other_connection_is_asked(servers):
-    first = servers.ask(HERE, NOW, PATIENCE)
-    second = servers.ask(HERE, NOW + PATIENCE, PATIENCE)
+    first = asks(servers, NOW)
+    second = asks(servers, NOW + PATIENCE)
     assert first
     assert second
-    assert servers.ask(HERE, NOW + 2 * PATIENCE, PATIENCE) is None
-    assert servers.ask(THERE, NOW + 2 * PATIENCE, PATIENCE)
-    servers.end(HERE, second)
-    assert servers.ask(HERE, NOW + 2 * PATIENCE, PATIENCE) is None
-    servers.end(HERE, first)
-    assert servers.ask(HERE, NOW + 2 * PATIENCE, PATIENCE)
+    assert not asks(servers, NOW + 2 * PATIENCE)
+    assert asks(servers, NOW + 2 * PATIENCE, THERE)
+    second.is_over = True
+    assert not asks(servers, NOW + 2 * PATIENCE)
+    first.is_over = True
+    assert asks(servers, NOW + 2 * PATIENCE)
 
 
 def test_a_server_that_was_slow_is_asked_by_one_connection_at_a_time(servers):
     servers.back_off(HERE, NOW)
-    question = servers.ask(HERE, NOW + FIRST_REST, PATIENCE)
-    assert servers.ask(HERE, NOW + FIRST_REST, PATIENCE) is None
+    question = asks(servers, NOW + FIRST_REST)
+    assert not asks(servers, NOW + FIRST_REST)
     servers.answered(HERE)
-    servers.end(HERE, question)
-    assert servers.ask(HERE, NOW + FIRST_REST, PATIENCE)
+    question.is_over = True
+    assert asks(servers, NOW + FIRST_REST)
 
 
 def test_so_many_servers_are_remembered_and_no_more(servers):
