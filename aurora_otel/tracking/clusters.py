@@ -93,6 +93,8 @@ class Clusters:
         cluster.used_at = now
         if cluster.is_overflow:
             return cluster
+        # Again: a signal handler may have raised between its first binding and that it was added.
+        self.registry.add(cluster)
         if cluster.domain is None and endpoint.domain:
             cluster.domain = endpoint.domain
         if listed:
