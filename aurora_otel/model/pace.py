@@ -11,12 +11,15 @@ from collections.abc import Callable, Hashable
 
 # A writer that ends all its connections at once is replaced after many seconds. First logins are
 # spread over so many: ten thousand processes then cost each server a few hundred a second.
-SPREAD = 10.0
+SPREAD = 15.0
 # In one doubt so many logins are free; a later one waits until the doubt has lasted longer by this
 # share, and for so many seconds at least.
 FREE = 4
 SHARE = 0.75
 STEP = 0.5
+# The same after a mass loss, where one instance that answers is enough.
+SPREAD_FREE = 1
+SPREAD_SHARE = 2.0
 # A login that was not answered in time is repeated after these seconds, doubled each time.
 SILENT_FIRST = 4.0
 SILENT_LONGEST = 32.0
@@ -97,9 +100,10 @@ class LoginPace:
             return True
         if now < self._not_before or (target == self._named and now < self._named_at):
             return False
-        if target not in self._tried and (target == self._named or len(self._tried) < FREE):
+        free, share = (SPREAD_FREE, SPREAD_SHARE) if self._is_spread else (FREE, SHARE)
+        if target not in self._tried and (target == self._named or len(self._tried) < free):
             return True
-        return now >= self._last + max(STEP, SHARE * (self._last - self._since))
+        return now >= self._last + max(STEP, share * (self._last - self._since))
 
     def logged_in(self, target: Hashable, now: float) -> None:
         """Take note of a login that was answered, with whatever."""
@@ -111,9 +115,11 @@ class LoginPace:
         """Take note of a login that was not answered in time."""
         _, pause = self._silent.get(target, (now, SILENT_FIRST / 2))
         pause = min(2 * pause, SILENT_LONGEST)
-        self._tried.add(target)
-        self._last = now
-        self._silent[target] = (now + pause * (0.5 + self._random()), pause)
+        until = now + pause * (0.5 + self._random())
+        self._silent[target] = (until, pause)
+        if self._is_spread:
+            # The servers are busy with the logins of the others.
+            self._not_before = until
 
 
 class StuckPace:

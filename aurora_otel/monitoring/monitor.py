@@ -140,11 +140,16 @@ class ClusterMonitor:
             if self._walk.is_connected or not self._cluster.alert:
                 self._worker.rest()
             return None
-        if not detector.refresh_due(now):
+        if not (detector.refresh_due(now) or (not wait and self._may_ask_for_nothing(now))):
             return None
         context = otel_context.get_current() if wait else Context()
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
         return self._worker.take_one(Trigger(context), budget)
+
+    def _may_ask_for_nothing(self, now: float) -> bool:
+        """Whether a symptom is not explained yet, and a question costs no login."""
+        is_open = self._pace.is_in_doubt and self._walk.is_connected
+        return is_open and now >= self._cluster.detector.retry_at
 
     def refresh_for_stuck_call(self) -> None:
         """Look because a call does not return; without a window."""

@@ -1,0 +1,191 @@
+"""Ten thousand processes at one failover: a simulation of discrete events, with the real pace.
+
+The writer ends all its connections at once; some time later, a reader is the writer. Each process
+is what it is in the agent, as far as logins are concerned: a `Detector`, a `LoginPace`, and one
+connection that stays open while it is in doubt. Servers carry out logins one after the other; one
+that is given up costs the server all the same.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aurora_otel.model.detector import Detector, Pace
+from aurora_otel.model.pace import LoginPace
+from aurora_otel.model.symptoms import Symptom
+
+OLD, NEW = "old writer", "new writer"
+READERS = (NEW, "reader")
+# Seconds: a round trip; the background loop; a login that is not answered in so many is given up.
+ROUND_TRIP = 0.002
+TICK = 1.0
+GIVEN_UP = 0.5
+# Seconds that a login takes a server without a limit.
+LOGIN = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One failover of a fleet.
+
+    Attributes:
+        processes: how many there are.
+        connections: of the application, in each process, that it opens again at the new writer
+            within a second.
+        outage: seconds without a writer.
+        capacity: logins that each server carries out in a second; `None`: any number.
+    """
+
+    processes: int
+    connections: int
+    outage: float
+    capacity: float | None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        logins: of the agents, by server and second.
+        detected: for each process, seconds from the promotion to its verdict, or without end.
+    """
+
+    logins: dict[str, Counter[int]] = field(default_factory=dict)
+    detected: list[float] = field(default_factory=list)
+
+    def most(self, server: str) -> int:
+        """Return the agents' logins at `server` in its worst second."""
+        return max(self.logins[server].values(), default=0)
+
+    def within(self, share: float) -> float:
+        """Return the seconds within which this share of the processes had their verdict."""
+        return sorted(self.detected)[max(0, round(share * len(self.detected)) - 1)]
+
+
+class Fleet:
+    """A simulation.
+
+    Args:
+        scenario: what happens.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.random = random.Random(1)  # noqa: S311 - the same each time
+        self.logins = {server: Counter[int]() for server in READERS}
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._number = 0
+        self._busy = dict.fromkeys(READERS, 0.0)
+
+    def at(self, time: float, event: Callable[[float], None]) -> None:
+        """Have something happen at `time`."""
+        self._number += 1
+        heapq.heappush(self._events, (time, self._number, event))
+
+    def login(self, server: str, now: float) -> float:
+        """Begin a login; return when it is answered."""
+        capacity = self.scenario.capacity
+        if capacity is None:
+            return now + LOGIN
+        self._busy[server] = max(self._busy[server], now) + 1 / capacity
+        return self._busy[server]
+
+    def run(self, horizon: float = 120.0) -> Outcome:
+        """Run it until so many seconds after the promotion."""
+        end = self.scenario.outage + horizon
+        processes = [_Process(self) for _ in range(self.scenario.processes)]
+        while self._events and self._events[0][0] < end:
+            time, _, event = heapq.heappop(self._events)
+            event(time)
+        detected = [each.verdict_at - self.scenario.outage for each in processes]
+        return Outcome(self.logins, detected)
+
+
+class _Process:
+    def __init__(self, fleet: Fleet) -> None:
+        self.verdict_at = float("inf")
+        self._fleet = fleet
+        self._detector = Detector(Pace(window=180.0, interval=1.0), fleet.random.random)
+        self._detector.introduce(OLD)
+        self._pace = LoginPace(fleet.random.random)
+        self._kept: str | None = None
+        self._is_refreshing = False
+        outage = fleet.scenario.outage
+        fleet.at(fleet.random.random() * 0.1, self._lose)
+        fleet.at(fleet.random.random() * TICK, self._tick)
+        for _ in range(fleet.scenario.connections):
+            fleet.at(outage + fleet.random.random(), self._reconnect)
+
+    # The application.
+
+    def _lose(self, now: float) -> None:
+        self._detector.symptom(Symptom.CONNECTION_LOST, now)
+        self._pace.doubt(now, is_mass=True)
+        self._refresh(now)
+
+    def _reconnect(self, now: float) -> None:
+        # It waits for as long as it takes, and then says that it is the writer.
+        self._fleet.at(self._fleet.login(NEW, now), self._settle)
+
+    def _settle(self, now: float) -> None:
+        self.verdict_at = min(self.verdict_at, now)
+
+    # The agent.
+
+    def _tick(self, now: float) -> None:
+        if self.verdict_at <= now:
+            return
+        may_ask = self._kept is not None and now >= self._detector.retry_at
+        if not self._is_refreshing and (may_ask or self._detector.refresh_due(now)):
+            self._refresh(now)
+        self._fleet.at(now + TICK, self._tick)
+
+    def _refresh(self, now: float) -> None:
+        self._is_refreshing = True
+        if self._kept is None:
+            self._ask_others(now)
+        else:
+            self._fleet.at(now + ROUND_TRIP, lambda then: self._hear(str(self._kept), then))
+
+    def _hear(self, server: str, now: float) -> None:
+        """Have an answer of `server`."""
+        self._kept = server
+        is_promoted = now >= self._fleet.scenario.outage
+        if is_promoted and server == NEW:
+            # The old writer is asked, and refuses the connection.
+            self._settle(now)
+            return
+        self._pace.named(NEW if is_promoted else OLD, now)
+        self._ask_others(now)
+
+    def _ask_others(self, now: float) -> None:
+        others = [server for server in READERS if server != self._kept]
+        self._fleet.random.shuffle(others)
+        due = [server for server in others if self._pace.may_log_in(server, now)]
+        if not due:
+            self._end(now)
+            return
+        server = due[0]
+        self._fleet.logins[server][int(now)] += 1
+        answered = self._fleet.login(server, now)
+        if answered - now <= GIVEN_UP:
+            self._fleet.at(answered, lambda then: self._logged_in(server, then))
+        else:
+            self._fleet.at(now + GIVEN_UP, lambda then: self._give_up(server, then))
+
+    def _logged_in(self, server: str, now: float) -> None:
+        self._pace.logged_in(server, now)
+        self._hear(server, now)
+
+    def _give_up(self, server: str, now: float) -> None:
+        self._pace.silent(server, now)
+        self._ask_others(now)
+
+    def _end(self, now: float) -> None:
+        self._is_refreshing = False
+        self._detector.refreshed(now, confirmed=False)

@@ -1,0 +1,57 @@
+"""What do ten thousand processes do to the servers at one failover?"""
+
+from __future__ import annotations
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Answer, Bars, Figure, Spread
+from benchmarks.fleet import NEW, Fleet, Outcome, Scenario
+
+TITLE = "A fleet at one failover"
+
+# In full, and in short: the same load on each server for each process.
+PROCESSES = (10_000, 1_000)
+CAPACITY = (500.0, 50.0)
+OUTAGE = 30.0
+# Connections of the application in each process.
+POOL = 20
+SMALL_POOL = 2
+
+
+def measure(bench: Bench) -> Answer:
+    """Simulate a crash under a fleet, on servers with and without a limit."""
+    processes, capacity = (bench.pick(*each) for each in (PROCESSES, CAPACITY))
+    quick = Fleet(Scenario(processes, POOL, OUTAGE, None)).run()
+    slow = Fleet(Scenario(processes, SMALL_POOL, OUTAGE, capacity)).run()
+    per_process = sum(sum(each.values()) for each in slow.logins.values()) / processes
+    figures = (
+        _worst("servers without a limit", quick, processes * POOL),
+        _worst(f"{capacity:g} logins/s", slow, processes * SMALL_POOL),
+        _detected(slow, 0.5, 5.0, capacity),
+        _detected(slow, 1.0, 45.0, capacity),
+        Figure("logins of each process at the readers", Spread.of([per_process]), ""),
+    )
+    bars = {f"{share:.0%} of the processes": _seconds(slow, share) for share in (0.5, 0.9, 1.0)}
+    notes = (
+        f"Simulated, with the agent's own pace: {processes:,} processes lose the writer within"
+        f" 0.1 s; {OUTAGE:g} s later one of two readers is promoted, and each process opens"
+        f" {POOL} connections there within a second, or {SMALL_POOL} where a server carries out"
+        f" {capacity:g} logins a second. A login that is given up costs the server all the same."
+        " A process detects when the new writer answers on the connection that it has kept, or on"
+        " the first one that the application opens there itself."
+    )
+    return Answer(figures, Bars("s after the promotion", bars), notes)
+
+
+def _worst(title: str, outcome: Outcome, reconnects: int) -> Figure:
+    share = 100 * outcome.most(NEW) / reconnects
+    name = f"{title}: worst second at the new writer, of the application's reconnects"
+    return Figure(name, Spread.of([share]), "%", 10.0)
+
+
+def _detected(outcome: Outcome, share: float, limit: float, capacity: float) -> Figure:
+    name = f"{capacity:g} logins/s: {share:.0%} of the processes have detected"
+    return Figure(name, _seconds(outcome, share), "s", limit)
+
+
+def _seconds(outcome: Outcome, share: float) -> Spread:
+    return Spread.of([outcome.within(share)])

@@ -1,0 +1,23 @@
+import pytest
+
+from benchmarks.fleet import NEW, READERS, Fleet, Scenario
+
+FEW = Scenario(processes=400, connections=2, outage=20.0, capacity=20.0)
+
+
+def test_a_simulation_comes_out_the_same_each_time():
+    outcomes = [Fleet(FEW).run() for _ in range(2)]
+    assert outcomes[0].detected == outcomes[1].detected
+
+
+def test_where_servers_are_slow_half_of_the_processes_detect_soon_and_all_in_the_end():
+    outcome = Fleet(FEW).run()
+    assert outcome.within(0.5) <= 5.0
+    assert outcome.within(1.0) <= 45.0
+
+
+@pytest.mark.parametrize("capacity", [None, 20.0])
+def test_the_new_writer_sees_few_logins_of_the_agents(capacity):
+    outcome = Fleet(Scenario(400, 2, 20.0, capacity)).run()
+    assert outcome.most(NEW) <= 400 * 2 / 10
+    assert all(sum(outcome.logins[server].values()) for server in READERS)

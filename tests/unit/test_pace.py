@@ -1,0 +1,154 @@
+import itertools
+
+import pytest
+
+from aurora_otel.model.pace import (
+    FREE,
+    SILENT_FIRST,
+    SPREAD,
+    STEP,
+    STUCK_LONGEST,
+    LoginPace,
+    StuckPace,
+)
+
+HOST = None
+
+
+def pace(random=0.5):
+    return LoginPace(lambda: random)
+
+
+def logins(known, targets, seconds, began=0.0):
+    """Log in whenever that is due; return when, and where."""
+    found = []
+    for step in range(int(seconds * 100)):
+        now = began + step / 100
+        for target in targets:
+            if known.may_log_in(target, now):
+                known.logged_in(target, now)
+                found.append((now, target))
+    return found
+
+
+def test_without_a_doubt_each_login_is_due():
+    known = pace()
+    for now in (0.0, 0.0, 1.0):
+        assert known.may_log_in("a", now)
+        known.logged_in("a", now)
+
+
+def test_in_a_doubt_the_first_logins_are_due_at_once():
+    known = pace()
+    known.doubt(100.0, is_mass=False)
+    assert logins(known, ["b", "c", "a", HOST], 0.1, 100.0) == [
+        (100.0, target) for target in ("b", "c", "a", HOST)
+    ]
+
+
+def test_in_an_outage_of_10_seconds_there_are_10_logins_at_most():
+    known = pace()
+    known.doubt(0.0, is_mass=False)
+    found = logins(known, ["b", "c", "a", HOST], 10)
+    assert FREE < len(found) <= 10
+
+
+def test_a_login_at_the_writer_that_is_newly_named_is_due_at_once():
+    known = pace()
+    known.doubt(0.0, is_mass=False)
+    known.named("a", 0.0)
+    logins(known, ["b", "c", "a", HOST], 5)
+    known.named("a", 5.0)
+    assert not known.may_log_in("c", 5.0)
+    known.named("c", 5.0)
+    assert known.may_log_in("c", 5.0)
+    assert not known.may_log_in("b", 5.0)
+
+
+def test_a_verdict_ends_the_doubt_and_the_next_one_begins_anew():
+    known = pace()
+    known.doubt(0.0, is_mass=True)
+    assert known.is_in_doubt
+    assert not known.may_log_in("b", 0.0)
+    known.settled()
+    assert not known.is_in_doubt
+    assert known.may_log_in("b", 0.0)
+    known.doubt(1.0, is_mass=False)
+    assert len(logins(known, ["b", "c", "a"], 0.1, 1.0)) == 3
+
+
+def test_a_symptom_within_a_doubt_does_not_begin_another():
+    known = pace()
+    known.doubt(0.0, is_mass=False)
+    logins(known, ["b", "c", "a", HOST], STEP / 2)
+    known.doubt(STEP / 2, is_mass=True)
+    assert not known.may_log_in("b", STEP / 2)
+    assert known.may_log_in("b", STEP)
+
+
+@pytest.mark.parametrize("random", [0.0, 0.25, 0.999])
+def test_after_a_mass_loss_the_first_login_is_somewhen_in_the_spread(random):
+    known = pace(random)
+    known.doubt(100.0, is_mass=True)
+    ((first, _), *_) = logins(known, ["b", "c"], SPREAD, 100.0)
+    assert first == pytest.approx(100.0 + random * SPREAD, abs=0.01)
+
+
+def test_after_a_mass_loss_one_instance_that_answers_is_enough_for_long():
+    known = pace()
+    known.doubt(0.0, is_mass=True)
+    assert len(logins(known, ["b", "c"], 2 * SPREAD - 8)) == 1
+
+
+def test_after_a_mass_loss_the_new_writer_is_logged_in_at_within_as_long_as_the_outage_lasted():
+    known = pace(0.5)
+    known.doubt(0.0, is_mass=True)
+    known.named("a", 8.0)
+    known.logged_in("b", 8.0)
+    known.named("c", 10.0)
+    assert not known.may_log_in("c", 14.9)
+    assert known.may_log_in("c", 15.0)
+
+
+def test_a_login_that_was_not_answered_is_repeated_later_and_later():
+    known = pace(0.5)
+    now = 0.0
+    for pause in (SILENT_FIRST, 2 * SILENT_FIRST, 4 * SILENT_FIRST):
+        known.silent("b", now)
+        assert not known.may_log_in("b", now + pause - 0.1)
+        assert known.may_log_in("c", now)
+        now += pause
+        assert known.may_log_in("b", now)
+    known.logged_in("b", now)
+    known.silent("b", now)
+    assert known.may_log_in("b", now + SILENT_FIRST)
+
+
+def test_after_a_mass_loss_a_login_that_was_not_answered_puts_off_all():
+    known = pace(0.5)
+    known.doubt(0.0, is_mass=True)
+    known.silent("b", SPREAD)
+    assert not known.may_log_in("c", SPREAD + SILENT_FIRST - 0.1)
+    assert known.may_log_in("c", SPREAD + SILENT_FIRST)
+
+
+def refreshes(known, seconds, *, is_same=True):
+    """Refresh for stuck calls whenever that is due, at most once a second; return when."""
+    found = []
+    for now in range(seconds):
+        if known.is_due(now):
+            known.refreshed(now, 10.0, is_same=is_same)
+            found.append(now)
+    return found
+
+
+def test_long_statements_lead_to_fewer_and_fewer_refreshes():
+    found = refreshes(StuckPace(), 600)
+    gaps = [after - before for before, after in itertools.pairwise(found)]
+    assert len(found) <= 14
+    assert gaps[1:4] == [10, 20, 40]
+    assert set(gaps[4:]) == {STUCK_LONGEST}
+
+
+def test_a_writer_that_does_not_answer_is_refreshed_for_each_stuck_call():
+    assert refreshes(StuckPace(), 5, is_same=False) == [0, 1, 2, 3, 4]
