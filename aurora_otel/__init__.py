@@ -29,7 +29,15 @@ __all__ = [
 ]
 
 
-def snapshot() -> Snapshot:
-    """Return what is tracked where, by cluster, instance and role."""
+def snapshot(*, count_untracked: bool = False) -> Snapshot:
+    """Return what is tracked where, by cluster, instance and role.
+
+    Args:
+        count_untracked: whether to count the open connections that are not tracked, too, most of
+            which were opened before `instrument()`. That takes about as long as a full garbage
+            collection, and knows no driver of `instrument_dbapi`.
+    """
     agent = running_agent()
-    return _snapshot.INACTIVE if agent is None else _snapshot.of(agent, time.monotonic())
+    if agent is None:
+        return _snapshot.INACTIVE
+    return _snapshot.of(agent, time.monotonic(), count_untracked=count_untracked)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aurora_otel.drivers import untracked
 from aurora_otel.model.topology import Role
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.tracker import Tracker
@@ -67,12 +68,15 @@ class Snapshot:
         mode: `cleanup` or `observe`; empty without an agent.
         clusters: the clusters that the process has met.
         internal_failures: failures inside the agent, by kind; none is what should be there.
+        untracked: open connections that are not tracked, by driver: most were opened before
+            `instrument()`; `None` unless they were asked for.
     """
 
     active: bool
     mode: str
     clusters: tuple[ClusterSnapshot, ...]
     internal_failures: Mapping[str, int]
+    untracked: Mapping[str, int] | None = None
 
     def __str__(self) -> str:
         if not self.active:
@@ -88,6 +92,7 @@ class Snapshot:
                 drivers = ", ".join(f"{n} {name}" for name, n in instance.connections.items() if n)
                 stale = f", {instance.stale} stale" if instance.stale else ""
                 lines.append(f"  {instance.role.value:8}{instance.id}: {drivers or 'none'}{stale}")
+        lines += [f"not tracked: {n} of {name}" for name, n in (self.untracked or {}).items() if n]
         lines += [f"internal failure ({n}): {what}" for what, n in self.internal_failures.items()]
         return "\n".join(lines)
 
@@ -95,8 +100,14 @@ class Snapshot:
 INACTIVE = Snapshot(active=False, mode="", clusters=(), internal_failures={})
 
 
-def of(agent: Agent, now: float) -> Snapshot:
-    """Return what `agent` tracks; `now` in seconds of the monotonic clock."""
+def of(agent: Agent, now: float, *, count_untracked: bool = False) -> Snapshot:
+    """Return what an agent tracks.
+
+    Args:
+        agent: the agent.
+        now: seconds of the monotonic clock.
+        count_untracked: whether to count what it does not track, too.
+    """
     agent.is_here()
     with agent.tracker.settled():
         clusters = tuple(_cluster(agent.tracker, each, now) for each in agent.clusters)
@@ -105,6 +116,7 @@ def of(agent: Agent, now: float) -> Snapshot:
         mode=agent.settings.mode.value,
         clusters=clusters,
         internal_failures=dict(agent.shield.failures),
+        untracked=untracked.count() if count_untracked else None,
     )
 
 

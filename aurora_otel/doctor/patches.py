@@ -56,7 +56,10 @@ def _loading(trial: Trial, environ: Mapping[str, str]) -> Findings:
             "Run the application under opentelemetry-instrument and read what it logs first.",
         )
     if trial.active:
-        yield ok("agent", "the agent starts under opentelemetry-instrument")
+        yield ok(
+            "agent",
+            "the agent starts under opentelemetry-instrument; it tracks what is opened after that",
+        )
     elif not trial.error and any(driver.usable for driver in trial.drivers):
         yield _left_out(environ)
 

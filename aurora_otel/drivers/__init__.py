@@ -22,11 +22,14 @@ class Registration(NamedTuple):
         name: `aurora.driver`, and the name in the setting `DRIVERS`.
         module: the module whose import by the application brings the driver in.
         file: our module with a class `Adapter` for it.
+        connection: the class of its connections, in `module`; `None` where only the thread that
+            uses a connection may ask whether it is open.
     """
 
     name: str
     module: str
     file: str
+    connection: str | None
 
     def load(self) -> Driver:
         """Import our side of the driver, and with it the driver itself."""
@@ -34,13 +37,20 @@ class Registration(NamedTuple):
 
 
 REGISTRY = (
-    Registration("psycopg", "psycopg", "aurora_otel.drivers.psycopg"),
-    Registration("psycopg2", "psycopg2", "aurora_otel.drivers.psycopg2"),
-    Registration("pymysql", "pymysql", "aurora_otel.drivers.pymysql"),
-    Registration("mysqlclient", "MySQLdb", "aurora_otel.drivers.mysqlclient"),
-    Registration("mysql-connector", "mysql.connector", "aurora_otel.drivers.mysql_connector"),
-    Registration("mariadb", "mariadb", "aurora_otel.drivers.mariadb"),
-    Registration("pg8000", "pg8000", "aurora_otel.drivers.pg8000"),
+    Registration("psycopg", "psycopg", "aurora_otel.drivers.psycopg", "Connection"),
+    Registration("psycopg2", "psycopg2", "aurora_otel.drivers.psycopg2", "extensions.connection"),
+    Registration("pymysql", "pymysql", "aurora_otel.drivers.pymysql", "connections.Connection"),
+    Registration(
+        "mysqlclient", "MySQLdb", "aurora_otel.drivers.mysqlclient", "connections.Connection"
+    ),
+    Registration(
+        "mysql-connector",
+        "mysql.connector",
+        "aurora_otel.drivers.mysql_connector",
+        "abstracts.MySQLConnectionAbstract",
+    ),
+    Registration("mariadb", "mariadb", "aurora_otel.drivers.mariadb", None),
+    Registration("pg8000", "pg8000", "aurora_otel.drivers.pg8000", "core.CoreConnection"),
 )
 NAMES = tuple(registration.name for registration in REGISTRY)
 

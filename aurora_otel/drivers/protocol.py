@@ -10,6 +10,7 @@ is an end and a beginning: the file reports `closed` for the track before, takes
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +27,16 @@ Rows = Sequence[Sequence[str | None]]
 
 # The attribute of a connection object that holds its track.
 ATTRIBUTE = "_aurora_otel"
+
+
+def track_of(connection: Any) -> Track | None:
+    """Return the track that a driver's file has put on `connection`."""
+    track = getattr(connection, ATTRIBUTE, None)
+    if isinstance(track, Track):
+        return track
+    # A C type may take no attribute; but a track is a weak reference to its connection.
+    found = (each for each in weakref.getweakrefs(connection) if isinstance(each, Track))
+    return next(found, None)
 
 
 def unmark(connection: Any) -> Track | None:

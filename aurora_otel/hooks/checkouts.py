@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
-from aurora_otel.drivers.protocol import ATTRIBUTE
+from aurora_otel.drivers.protocol import track_of
 from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext
@@ -43,11 +42,11 @@ class Checkouts:
         )
 
     def _was_invalidated(self, connection: Any) -> bool:
-        track = _track_of(connection)
+        track = track_of(connection)
         return track is not None and self._is_unusable(track)
 
     def _judge(self, connection: Any) -> Steps[bool]:
-        track = _track_of(connection)
+        track = track_of(connection)
         if track is None or not track.cluster.is_ours:
             return True
         if track.is_tracked and track.socket and sockets.has_hung_up(track.socket):
@@ -70,12 +69,3 @@ class Checkouts:
             # Nobody needs the answer now: this connection is replaced, whatever it says.
             monitor = track.cluster.monitor
             monitor.symptom(Symptom.HUNG_UP, suspect=track.instance, wait=False)
-
-
-def _track_of(connection: Any) -> Track | None:
-    track = getattr(connection, ATTRIBUTE, None)
-    if isinstance(track, Track):
-        return track
-    # A C type may take no attribute; but a track is a weak reference to its connection.
-    found = (each for each in weakref.getweakrefs(connection) if isinstance(each, Track))
-    return next(found, None)
