@@ -34,6 +34,7 @@ from aurora_otel.runtime.background import Background
 from aurora_otel.runtime.effects import Pause, Steps
 from aurora_otel.runtime.reporter import Reporter
 from aurora_otel.runtime.shield import Shield
+from aurora_otel.runtime.signals import without_sigpipe
 from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import emission
@@ -267,7 +268,7 @@ class Agent:
         for thread in filter(None, threads):
             thread.join(2 * self.settings.refresh_timeout + 1)
         for monitor in monitors:
-            monitor.close()
+            without_sigpipe(monitor.close)
         spare.release()
         self.reporter.stop()
 

@@ -25,6 +25,7 @@ from aurora_otel.model.endpoints import Address, Endpoint
 from aurora_otel.model.topology import Reading, Source, Verdict
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.worker import Trigger
+from aurora_otel.runtime.signals import block_sigpipe
 from aurora_otel.settings import RdsApiUse
 from aurora_otel.telemetry.reports import ApiErrorReport, DisagreementReport
 from aurora_otel.tracking.cluster import Cluster
@@ -200,6 +201,7 @@ class ControlPlane:
     def _run(self, task: Callable[[], None]) -> None:
         # The thread may have inherited the context of the request that it was started in.
         otel_context.attach(Context())
+        block_sigpipe()
         try:
             self._context.config.shield.run("ask the RDS API", self._carry_out, task)
         finally:
