@@ -23,9 +23,8 @@ SPREAD_SHARE = 2.0
 # A login that was not answered in time is repeated after these seconds, doubled each time.
 SILENT_FIRST = 4.0
 SILENT_LONGEST = 32.0
-# While the writer confirms itself, calls that do not return are long statements: the pause between
-# two refreshes for them doubles up to this.
-STUCK_LONGEST = 60.0
+# Reasons that are further apart than so many pauses are not one course of them.
+QUIET = 3.0
 
 
 class LoginPace:
@@ -122,26 +121,45 @@ class LoginPace:
             self._not_before = until
 
 
-class StuckPace:
-    """How often a cluster is refreshed for calls that do not return, while its writer answers."""
+class SteadyPace:
+    """How often a cluster is refreshed for one kind of reason, while its writer confirms itself.
 
-    def __init__(self) -> None:
+    Long statements, and the errors of read-only transactions, are not a failover.
+
+    Args:
+        free: so many refreshes come at once.
+        longest: the longest pause between two of the later ones, in seconds; it doubles up to this.
+    """
+
+    def __init__(self, free: int, longest: float) -> None:
+        self._free = free
+        self._longest = longest
+        self._count = 0
         self._pause = 0.0
         self._at = float("-inf")
 
-    def is_due(self, now: float) -> bool:
-        """Whether it may be refreshed for one now."""
-        return now >= self._at + self._pause
+    @property
+    def next(self) -> float:
+        """When the cluster may be refreshed again."""
+        return self._at + self._pause
 
-    def refreshed(self, now: float, stuck_after: float, *, is_same: bool) -> None:
+    def refreshed(self, now: float, first: float, *, is_same: bool) -> None:
         """Take note of such a refresh.
 
         Args:
             now: when it ended.
-            stuck_after: the age of a call that does not return, in seconds.
+            first: the first pause, in seconds.
             is_same: whether the known writer confirmed itself.
         """
-        is_steady = is_same and now < self._at + 3 * max(self._pause, stuck_after)
-        longest = max(STUCK_LONGEST, stuck_after)
-        self._pause = min(2 * self._pause or stuck_after, longest) if is_steady else 0.0
+        is_steady = is_same and now <= self._at + QUIET * max(self._pause, first)
         self._at = now
+        self._count = self._count + 1 if is_steady else 1
+        if self._count <= self._free:
+            self._pause = 0.0
+        else:
+            self._pause = min(2 * self._pause or first, max(self._longest, first))
+
+    def reset(self) -> None:
+        """Begin anew: something contradicts the known writer."""
+        self._count = 0
+        self._pause = 0.0

@@ -68,12 +68,13 @@ class ControlPlane:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self._pace = Pace(random.random)
+        self._random = random.random
+        self._pace = Pace(self._random)
         self._found: tuple[RdsApi, str] | None = None
         self._opinion: Opinion | None = None
         self._endpoints_at = float("-inf")
         self._verdict: Verdict | None = None
-        self._in_vain_since = float("inf")
+        self._first_at: float | None = None
         self._compared: tuple[str | None, str] | None = None
 
     @property
@@ -94,8 +95,9 @@ class ControlPlane:
             endpoint: how the application last connected.
         """
         now = self._context.clock()
-        self._in_vain_since = min(self._in_vain_since, now)
-        if self.is_allowed and now >= max(self._pace.next, self._in_vain_since + self._patience()):
+        if self._first_at is None:
+            self._first_at = now + self._patience()
+        if self.is_allowed and now >= max(self._pace.next, self._first_at):
             self.start(lambda: self._ask(endpoint, trigger))
 
     def compare(self, endpoint: Endpoint) -> None:
@@ -106,7 +108,7 @@ class ControlPlane:
     def judged(self, verdict: Verdict) -> None:
         """Take note of what the instances say."""
         self._verdict = verdict
-        self._in_vain_since = float("inf")
+        self._first_at = None
         self._compare()
 
     def locate(self, endpoint: Endpoint) -> tuple[RdsApi, str]:
@@ -189,12 +191,13 @@ class ControlPlane:
         """Return for how long looks are in vain before the API is asked, in seconds.
 
         Where instances tell the topology, they do so again when there is a writer again, and
-        sooner than the API; meanwhile, every process of every application would ask it.
+        sooner than the API; meanwhile, every process of every application would ask it. Those that
+        do are spread.
         """
         settings = self._context.config.settings
         if not self._cluster.view or settings.rds_api is RdsApiUse.ON:
-            return 0.0
-        return _PATIENCE * settings.refresh_interval
+            return self._random() * settings.refresh_interval
+        return (1 + self._random()) * _PATIENCE * settings.refresh_interval
 
     # On a thread of ours.
 

@@ -15,7 +15,7 @@ from aurora_otel.discovery.plan import Beforehand, Target
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
-from aurora_otel.model.pace import LoginPace, StuckPace
+from aurora_otel.model.pace import LoginPace, SteadyPace
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Source
 from aurora_otel.model.window import FirstSymptom
@@ -38,6 +38,12 @@ _LOOKUP_SHARE = 0.25
 _LOSSES = (Symptom.CONNECTION_LOST, Symptom.HUNG_UP)
 # So many connections that a server has ended at once are no accident of one of them.
 _MASS = 3
+# While the writer confirms itself, so many errors are answered at once; then the pauses grow, from
+# the first to the longest, in seconds. Calls that do not return are long statements then.
+_ERRORS_FREE = 4
+_ERRORS_FIRST = 0.5
+_ERRORS_LONGEST = 2.0
+_STUCK_LONGEST = 60.0
 
 
 class ClusterMonitor:
@@ -55,7 +61,8 @@ class ClusterMonitor:
     def __init__(self, cluster: Cluster, context: AgentContext) -> None:
         self.login_rejected = False
         self._pace = LoginPace(random.random)
-        self._stuck_pace = StuckPace()
+        self._stuck = SteadyPace(1, _STUCK_LONGEST)
+        self._errors = SteadyPace(_ERRORS_FREE, _ERRORS_LONGEST)
         self._access = ClusterAccess(self._sign, context.clock, self._pace)
         self._cluster = cluster
         self._context = context
@@ -71,7 +78,10 @@ class ClusterMonitor:
             context.clock,
         )
         self._worker = RefreshWorker(
-            self._refresh, lambda: cluster.detector.retry_at, self._rest, context.clock
+            self._refresh,
+            lambda: max(cluster.detector.retry_at, self._errors.next),
+            self._rest,
+            context.clock,
         )
         self._api = ControlPlane(cluster, context, self._hear)
         self._events = FailoverEvents(cluster, context, self._api)
@@ -124,6 +134,10 @@ class ClusterMonitor:
         if self._context.tracker.has_unidentified(self._cluster):
             # A verdict closes the window, and says nothing of those.
             self._cluster.identify_until(now + self._context.config.settings.refresh_window)
+        if heard is not None:
+            self._errors.reset()
+        # Where errors are no failover again and again, no call waits to hear so once more.
+        wait = wait and now >= self._errors.next
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
         return self._worker.ask(Trigger(context, suspect, hint, heard=heard), budget)
 
@@ -153,7 +167,7 @@ class ClusterMonitor:
 
     def refresh_for_stuck_call(self) -> None:
         """Look because a call does not return; without a window."""
-        if self._stuck_pace.is_due(self._context.clock()):
+        if self._context.clock() >= self._stuck.next:
             self._worker.take_one(Trigger(Context(), stuck=True), 0.0)
 
     def refresh_for_stale_connection(self) -> Wait:
@@ -237,11 +251,20 @@ class ClusterMonitor:
             self._cluster.detector.refreshed(now, confirmed=outcome.confirmed)
             if outcome.confirmed:
                 self._pace.settled()
-            if trigger.stuck:
-                is_same = outcome.confirmed and not outcome.changed
-                stuck_after = self._context.config.settings.stuck_after
-                self._stuck_pace.refreshed(now, stuck_after, is_same=is_same)
+            self._note_pace(trigger, outcome, now)
         return outcome
+
+    def _earliest(self) -> float:
+        return max(self._cluster.detector.retry_at, self._errors.next)
+
+    def _note_pace(self, trigger: Trigger, outcome: RefreshOutcome, now: float) -> None:
+        """Have the next refreshes for the same kind of reason keep to the pace of that."""
+        is_same = outcome.confirmed and not outcome.changed
+        if trigger.stuck:
+            stuck_after = self._context.config.settings.stuck_after
+            self._stuck.refreshed(now, stuck_after, is_same=is_same)
+        elif trigger.suspect is not None:
+            self._errors.refreshed(now, _ERRORS_FIRST, is_same=is_same)
 
     def _note_doubt(self, trigger: Trigger, now: float) -> None:
         """Have logins keep to the pace of a doubt, if this refresh is because of one."""
@@ -274,6 +297,9 @@ class ClusterMonitor:
                     heard=trigger.heard.answer if trigger.heard else None,
                 ),
             )
+            if reading.verdict is not None:
+                # Before anything is released: the application may need its slot.
+                self._walk.close()
             self._pace.named(reading.named, self._context.clock())
             self.login_rejected = reading.login_refused
             if trigger.source is Source.RDS_API and _confirms(reading, trigger.hint):

@@ -7,9 +7,8 @@ from aurora_otel.model.pace import (
     SILENT_FIRST,
     SPREAD,
     STEP,
-    STUCK_LONGEST,
     LoginPace,
-    StuckPace,
+    SteadyPace,
 )
 
 HOST = None
@@ -133,22 +132,32 @@ def test_after_a_mass_loss_a_login_that_was_not_answered_puts_off_all():
 
 
 def refreshes(known, seconds, *, is_same=True):
-    """Refresh for stuck calls whenever that is due, at most once a second; return when."""
+    """Refresh for one kind of reason whenever that is due, at most once a second; return when."""
     found = []
     for now in range(seconds):
-        if known.is_due(now):
+        if now >= known.next:
             known.refreshed(now, 10.0, is_same=is_same)
             found.append(now)
     return found
 
 
-def test_long_statements_lead_to_fewer_and_fewer_refreshes():
-    found = refreshes(StuckPace(), 600)
+def test_while_the_writer_confirms_itself_the_same_reason_leads_to_fewer_refreshes():
+    found = refreshes(SteadyPace(2, 60.0), 600)
     gaps = [after - before for before, after in itertools.pairwise(found)]
-    assert len(found) <= 14
-    assert gaps[1:4] == [10, 20, 40]
-    assert set(gaps[4:]) == {STUCK_LONGEST}
+    assert gaps[:5] == [1, 1, 10, 20, 40]
+    assert set(gaps[5:]) == {60}
 
 
-def test_a_writer_that_does_not_answer_is_refreshed_for_each_stuck_call():
-    assert refreshes(StuckPace(), 5, is_same=False) == [0, 1, 2, 3, 4]
+def test_while_no_writer_confirms_itself_no_reason_waits():
+    assert refreshes(SteadyPace(2, 60.0), 5, is_same=False) == [0, 1, 2, 3, 4]
+
+
+def test_a_contradiction_and_a_quiet_time_begin_anew():
+    known = SteadyPace(1, 60.0)
+    refreshes(known, 100)
+    known.reset()
+    assert known.next < 100
+    refreshes(known, 100)
+    assert refreshes(known, 1) == []
+    known.refreshed(1000.0, 10.0, is_same=True)
+    assert known.next == 1000.0

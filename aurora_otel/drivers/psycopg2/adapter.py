@@ -67,7 +67,8 @@ class Adapter(libpq.LibpqDriver):
             # A factory may return anything, and what it got from elsewhere is counted already.
             if not _is_connection(connection) or track_of(connection) is not None:
                 return connection
-            return hooks.opened(self, Opening(connection, Login(dsn), open_one, began))
+            login = hooks.guarded(_login, connection, dsn) or Login(dsn)
+            return hooks.opened(self, Opening(connection, login, open_one, began))
 
         patches.wrap(module, "_connect", connect)
 
