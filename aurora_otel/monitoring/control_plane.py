@@ -1,7 +1,7 @@
 """The RDS API as one cluster's source: when it is asked, and what is made of its answers.
 
-It is asked on a thread of its own, beside the looks and never instead of one: a look's budget is a
-call's time. What it says only names whom to ask; see `docs/design.md`, "The RDS API".
+It is asked on a thread of its own, beside the refreshes and never instead of one: a refresh's budget
+is a call's time. What it says only names which instance to ask; see `docs/design.md`, "The RDS API".
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from aurora_otel.tracking.cluster import Cluster
 _SIMULTANEOUS = 5.0
 
 
-# Where SQL usually tells the topology, it is given so long.
+# Where SQL usually gives the topology, it has so many seconds before the API is asked.
 _PATIENCE = 3.0
 
 
@@ -52,7 +52,7 @@ class ControlPlane:
     Args:
         cluster: the cluster.
         context: what it works with.
-        heard: called on our thread with each reading, successful or not: the trigger that led to
+        heard: called on its thread with each reading, successful or not: the trigger that led to
             it, the reading, and when it began, in seconds of the monotonic clock.
     """
 
@@ -91,7 +91,7 @@ class ControlPlane:
         """Ask the API, if that is allowed and due; wait for nothing.
 
         Args:
-            trigger: of the look that found no writer.
+            trigger: of the refresh that found no writer.
             endpoint: how the application last connected.
         """
         now = self._context.clock()
@@ -101,7 +101,7 @@ class ControlPlane:
             self.start(lambda: self._ask(endpoint, trigger))
 
     def compare(self, endpoint: Endpoint) -> None:
-        """Ask what the API says of a failover that the instances have told; wait for nothing."""
+        """Ask what the API says of a failover that SQL has confirmed; wait for nothing."""
         if self._context.config.settings.rds_api is RdsApiUse.ON:
             self.start(lambda: self._ask(endpoint))
 
@@ -115,7 +115,7 @@ class ControlPlane:
         """Return the API of the cluster's region, and the cluster's identifier; blocks.
 
         Raises:
-            ApiError: the API did not answer, or nothing tells which cluster it is.
+            ApiError: the API did not answer, or nothing says which cluster it is.
         """
         if self._found is None:
             members = list(self._cluster.members)
@@ -161,7 +161,7 @@ class ControlPlane:
             return None
 
     def start(self, task: Callable[[], None]) -> bool:
-        """Run `task` on a thread of ours, unless another one is running; return whether it does.
+        """Run `task` on a thread of the agent's, unless another one is running; return whether it does.
 
         An `ApiError` that it raises is reported.
         """
@@ -188,7 +188,7 @@ class ControlPlane:
             thread.join(LONGEST)
 
     def _patience(self) -> float:
-        """Return for how long looks are in vain before the API is asked, in seconds.
+        """Return for how long refreshes are in vain before the API is asked, in seconds.
 
         Where instances tell the topology, they do so again when there is a writer again, and
         sooner than the API; meanwhile, every process of every application would ask it. Those that
@@ -199,7 +199,7 @@ class ControlPlane:
             return self._random() * settings.refresh_interval
         return (1 + self._random()) * _PATIENCE * settings.refresh_interval
 
-    # On a thread of ours.
+    # On a thread of the agent's.
 
     def _run(self, task: Callable[[], None]) -> None:
         # The thread may have inherited the context of the request that it was started in.
@@ -218,7 +218,7 @@ class ControlPlane:
                 self._report(error)
 
     def _ask(self, endpoint: Endpoint, trigger: Trigger | None = None) -> None:
-        """Ask, for the look with `trigger`, if it was one that asked for it."""
+        """Ask, for the refresh with `trigger`, if a refresh asked for it."""
         began = self._context.clock()
         try:
             api, identifier = self.locate(endpoint)
@@ -287,6 +287,6 @@ class ControlPlane:
             self._context.config.report(ApiErrorReport(error))
 
     def _is_as_good_as_off(self, error: ApiError) -> bool:
-        """Whether nobody expects an answer: `auto`, and no credentials."""
+        """Whether no answer is expected: `auto`, and no credentials."""
         auto = self._context.config.settings.rds_api is RdsApiUse.AUTO
         return auto and error.trouble is Trouble.NO_CREDENTIALS
