@@ -1,7 +1,7 @@
 """The RDS API as one cluster's source: when it is asked, and what is made of its answers.
 
-It is asked on a thread of its own, beside the refreshes and never instead of one: a refresh's budget
-is a call's time. What it says only names which instance to ask; see `docs/design.md`, "The RDS API".
+It is asked on a thread of its own, beside the refreshes and never instead of one: a refresh has a
+call's time. What it says only names the instance to ask; see `docs/design.md`, "The RDS API".
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class ControlPlane:
             return None
 
     def start(self, task: Callable[[], None]) -> bool:
-        """Run `task` on a thread of the agent's, unless another one is running; return whether it does.
+        """Run `task` on a thread, unless another one is running; return whether it does.
 
         An `ApiError` that it raises is reported.
         """
