@@ -61,12 +61,12 @@ class Application:
         """Judge each shutdown at the moment that it happens."""
         patched.setattr(sockets, "shut_down", self._shut_down)
 
-    def _shut_down(self, sock: Any, *args: Any) -> Any:
+    def _shut_down(self, sock: Any, *args: Any, **how: Any) -> Any:
         with self.world.lock:
             for connection in self.held:
                 if identity(connection) == sock:
                     self._judge(connection)
-            return self._plain(sock, *args)
+            return self._plain(sock, *args, **how)
 
     def _judge(self, connection: Connection) -> None:
         self.shut += 1

@@ -54,6 +54,7 @@ class Driver:
 
     name = "psycopg"
     system = "postgresql"
+    postpones_answers = False
 
     def __init__(self, world: World, pass_time: Callable[[float], None]) -> None:
         self.world = world
@@ -120,8 +121,8 @@ class Driver:
             self.monitored += 1
             return Monitor(self, self.open(*(address or login.parameters), timeout))
 
-    def login_refused(self, error: Exception) -> bool:
-        return False
+    def login_failure(self, error: Exception) -> None:
+        return None
 
     def password(self, login: Login) -> str | None:
         return None
