@@ -325,7 +325,8 @@ class Plan:
         verdict = None
         if writer is not None:
             renamed = self._before.writer if writer == self._renamed_to else None
-            verdict = Verdict(writer, instances, self._before.began, renamed)
+            denied = self._known is Known.DENIED
+            verdict = Verdict(writer, instances, self._before.began, renamed, denied)
         return Reading(
             Source.SQL,
             self._before.began,

@@ -115,12 +115,14 @@ class Verdict:
         began: when its reading began, in seconds of the monotonic clock: it judges only
             connections opened before.
         renamed: what the writer was called before: it is the same server by another name.
+        denied: whether the writer that was known before answered that it is none any more.
     """
 
     writer: str
     instances: tuple[str, ...]
     began: float
     renamed: str | None = None
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

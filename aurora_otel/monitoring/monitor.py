@@ -364,7 +364,15 @@ class ClusterMonitor:
         return address
 
     def _is_of_another_cluster(self, reading: Reading) -> bool:
-        """Whether the host, or a name, that was asked leads to another cluster than before."""
+        """Whether the host, or a name, that was asked leads to another cluster than before.
+
+        A cluster endpoint of RDS may lead to the instances that took the place of all others, as
+        after a blue/green switchover: once the former writer has answered that it is none.
+        """
+        if (verdict := reading.verdict) is not None:
+            by_endpoint = self.access is not None and self.access.endpoint.cluster is not None
+            if verdict.renamed or (verdict.denied and by_endpoint):
+                return False
         claim = Claim.of_reading(reading, has_view=self._cluster.view)
         return relation(self._cluster, claim, self._context.clock()) is Relation.OTHER
 

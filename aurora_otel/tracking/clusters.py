@@ -84,6 +84,8 @@ class Clusters:
             view: whether its view of the others may be read.
             is_fresh: whether the connection was just opened: else it says nothing of its host.
         """
+        if answer is not None and not is_fresh and (left := self._left_behind(endpoint, answer)):
+            return left
         if answer is None:
             cluster = self._by_name(endpoint, system, now)
             listed: Iterable[str] = (endpoint.instance,) if endpoint.instance else ()
@@ -178,6 +180,18 @@ class Clusters:
         else:
             self.bindings.bind_host(host, found, now)
         return found
+
+    def _left_behind(self, endpoint: Endpoint, answer: Answer) -> Cluster | None:
+        """Return the cluster that a cluster endpoint of RDS leads to, for what is left behind.
+
+        After a blue/green switchover the endpoint leads to other instances. A connection of before
+        to one that answers that it is no writer belongs where the endpoint leads.
+        """
+        if endpoint.cluster is None or answer.is_writer:
+            return None
+        cluster = self.bindings.of_host(endpoint.cluster)
+        known = cluster.detector.writer if cluster else None
+        return cluster if known not in (None, answer.instance) else None
 
     def _by_answer(
         self, endpoint: Endpoint, system: str, answer: Answer, now: float, *, is_fresh: bool
