@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aurora_otel.discovery import SYSTEMS
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Rows
 from aurora_otel.model.endpoints import Address
@@ -81,7 +82,7 @@ class Driver:
             if session.is_cut:
                 raise LostError
             self._reach(server, timeout)
-            if statement == SOURCE.probe:
+            if statement == SYSTEMS[self.system].probe:
                 return [(session.number, "true", "true")]
             reader = "false" if server.says_writer else "true"
             me = (server.name, reader, session.number)
