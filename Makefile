@@ -17,7 +17,7 @@ SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-upstream test-pools test-all compat chaos histories soak lint format docs picture wheel extensions servers clean
+.PHONY: help demo lab bench audit test test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -58,6 +58,9 @@ soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without us and w
 
 test-all: $(VENV)/.dev ## run the tests on every CPython from 3.10 on that is installed
 	$(BIN)/nox $(ARGS)
+
+bounds: $(VENV)/.dev ## connect to 10,000 hosts, 2,000 tunnels and 100,000 names, and measure what is kept
+	$(BIN)/python -m tests.processes.bounds docs/reliability.md
 
 lint: $(VENV)/.dev ## check format, style, types and architecture
 	$(BIN)/ruff format --check

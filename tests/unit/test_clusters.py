@@ -370,3 +370,21 @@ def test_a_name_that_is_not_listed_any_more_makes_room_for_a_new_one(met):
     assert cluster.instance_label("p-2") == "p-2"
     assert cluster.instance_label("autoscaling-0") == UNKNOWN
     assert "autoscaling-0" in cluster.forgotten
+
+
+def test_what_a_switchover_left_behind_belongs_where_its_endpoint_leads(met):
+    host = f"x.cluster-{DOMAIN}"
+    blue = met.connect(host, "x-1", "x-2")
+    green = met.connect(host, "x-1-green-abc", "x-2-green-abc")
+    assert green is not blue
+    view = View(("x-1-old1", "x-2-old1"), "x-1-old1")
+
+    def identified_again(through, role):
+        answer = Answer("x-1-old1", role, "1", view)
+        return met.place(met.endpoint(through), SYSTEM, 1.0, answer, is_fresh=False)
+
+    # Read-only now, by its own answer; a writer has a cluster of its own.
+    assert identified_again(host, Role.UNKNOWN) is green
+    assert identified_again(host, Role.WRITER) not in (green, None)
+    assert identified_again(TUNNEL, Role.UNKNOWN) is not green
+    assert list(green.members) == ["x-1-green-abc", "x-2-green-abc"]

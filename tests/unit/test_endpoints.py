@@ -255,3 +255,26 @@ def test_a_template_without_a_port_takes_that_of_the_application():
 )
 def test_an_rds_domain_tells_the_region(domain, expected):
     assert region(domain) == expected
+
+
+def test_a_whole_name_in_the_settings_means_one_instance_alone():
+    there = Address("127.0.0.1", 6001)
+    known = EndpointMap({f"orders-1.{EU}": there})
+    assert known.address("orders-1", EU, 5432) == there
+    assert known.address("orders-1", CHINA, 5432) == Address(f"orders-1.{CHINA}", 5432)
+    # Where the host tells no region, it can only mean the one that is listed.
+    assert known.address("orders-1", None, 5432) == there
+    assert known.namespace("orders-1", None) == EU
+    endpoint = known.classify("127.0.0.1", 6001)
+    assert (endpoint.instance, endpoint.domain) == ("orders-1", EU)
+
+
+def test_a_name_that_is_listed_in_two_regions_tells_none():
+    both = EndpointMap({f"orders-1.{EU}": Address("a", 1), f"orders-1.{CHINA}": Address("b", 1)})
+    assert both.address("orders-1", None, 5432) is None
+    assert both.namespace("orders-1", None) is None
+
+
+def test_a_setting_does_not_tell_the_scope_where_the_hosts_own_name_does():
+    assert TUNNELS.namespace("orders-1", EU) == EU
+    assert TUNNELS.namespace("orders-1", None) == "settings"

@@ -34,6 +34,11 @@ VALID = [
     ("instance_endpoints", "lab-1=127.0.0.11:5432", {"lab-1": LAB_1}),
     (
         "instance_endpoints",
+        "Lab-1.c0ffee.eu-west-1.rds.amazonaws.com=127.0.0.11:5432",
+        {"lab-1.c0ffee.eu-west-1.rds.amazonaws.com": LAB_1},
+    ),
+    (
+        "instance_endpoints",
         " LAB-1 = 127.0.0.11:5432 , lab-2=[::1]:6000,",
         {"lab-1": LAB_1, "lab-2": Address("::1", 6000)},
     ),

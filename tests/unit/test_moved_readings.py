@@ -1,0 +1,86 @@
+"""What a refresh read of another cluster is no verdict about this one."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+
+from aurora_otel.agent import Agent
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
+from aurora_otel.drivers.protocol import Login
+from aurora_otel.model.topology import Answer, Reading, Role, Source, Verdict, View
+from aurora_otel.monitoring.access import Access
+from aurora_otel.monitoring.worker import Trigger
+from aurora_otel.settings import Settings
+from aurora_otel.telemetry.metrics import instruments
+from aurora_otel.telemetry.spans import Spans
+from tests.support.tracks import SYSTEM
+
+RDS = "x.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com"
+TUNNEL = "127.0.0.1"
+GREEN = ("green-1", "green-2")
+
+
+class Driver:
+    """Logs in as it is told; no connection is opened here."""
+
+    name = "psycopg"
+
+    def password(self, login):
+        """Return no password: there is none to tell a token by."""
+
+
+@pytest.fixture
+def agent():
+    settings = Settings.resolve({"rds_api": "off"}, {})
+    agent = Agent(settings, Spans(trace.NoOpTracer()), instruments(metrics.NoOpMeterProvider()))
+    yield agent
+    assert agent.shield.failures == {}
+    agent.stop()
+
+
+def blue(agent, host):
+    """A cluster whose writer listed itself and another, through `host`."""
+    endpoint = agent.clusters.endpoints.classify(host, 5432)
+    answer = Answer("blue-1", Role.WRITER, "1", View(("blue-1", "blue-2"), "blue-1"))
+    cluster = agent.clusters.place(
+        endpoint, SYSTEM, time.monotonic(), answer, source=AuroraPostgreSQL(), view=True
+    )
+    cluster.monitor.connected(Access(Driver(), Login(host), endpoint))
+    return cluster
+
+
+def act(cluster, writer, members, **what):
+    began = time.monotonic()
+    reading = Reading(Source.SQL, began, writer, members, Verdict(writer, members, began, **what))
+    return cluster.monitor._act(Trigger(Context()), reading, began)
+
+
+@pytest.mark.parametrize("host", [RDS, TUNNEL])
+def test_a_writer_of_other_instances_is_no_verdict(agent, host):
+    cluster = blue(agent, host)
+    outcome = act(cluster, "green-1", GREEN)
+    assert not outcome.confirmed
+    assert (cluster.detector.writer, list(cluster.members)) == ("blue-1", ["blue-1", "blue-2"])
+
+
+@pytest.mark.parametrize(("host", "expected"), [(RDS, "green-1"), (TUNNEL, "blue-1")])
+def test_it_is_one_for_an_endpoint_of_rds_once_the_known_writer_has_denied(agent, host, expected):
+    cluster = blue(agent, host)
+    act(cluster, "green-1", GREEN, denied=True)
+    assert cluster.detector.writer == expected
+
+
+def test_a_writer_that_was_renamed_with_all_others_is_the_same(agent):
+    cluster = blue(agent, RDS)
+    assert act(cluster, "new-1", ("new-1", "new-2"), renamed="blue-1").confirmed
+    assert cluster.detector.writer == "new-1"
+
+
+def test_a_failover_to_a_member_is_a_verdict_as_ever(agent):
+    cluster = blue(agent, TUNNEL)
+    assert act(cluster, "blue-2", ("blue-2",)).changed
+    assert cluster.detector.writer == "blue-2"
