@@ -112,6 +112,11 @@ class Track(weakref.ref[Any]):
         self.state = State.NEW
         self.counted_change = -1
 
+    def __repr__(self) -> str:
+        # That of `weakref.ref` reads the connection's `__name__`: where it is a proxy of wrapt 2,
+        # that leaves an exception behind, for which whatever runs next is blamed.
+        return f"<Track of {self.group.driver} on {self.group.instance}: {self.state.value}>"
+
     @property
     def is_tracked(self) -> bool:
         """Whether it is still the tracker's business."""
