@@ -156,10 +156,6 @@ SUITES = (
         "psycopg2-binary",
         _psycopg2,
         (*_PYTEST, "tests"),
-        reasons={
-            "tests/test_connection.py::ConnectionTests::test_cursor_factory_none": "compares the"
-            " exact type() of a cursor; C types leave no way to watch them but a subclass"
-        },
     ),
     Suite(
         "pg8000",
