@@ -22,6 +22,7 @@ from psycopg import conninfo, generators, pq, waiting
 
 from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import libpq
+from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import watch, watch_close
 from aurora_otel.drivers.protocol import (
@@ -39,6 +40,9 @@ from aurora_otel.runtime import sockets
 
 # How often a wait comes back to Python, for signals and for our deadline: seconds.
 _INTERVAL = 0.05
+# The first read brings 16 KiB at most, all of an Aurora's answer. A later one may go on for as long
+# as something comes.
+_WATCHED_READ = 2
 
 
 class Adapter(libpq.LibpqDriver):
@@ -109,7 +113,8 @@ class Adapter(libpq.LibpqDriver):
         """Run a statement below psycopg's own state: no BEGIN, no adapters, nothing prepared."""
         pgconn = connection.pgconn
         pgconn.send_query(statement.encode())
-        execution = _limited(generators.execute(pgconn), time.monotonic() + timeout)
+        sock = sockets.identify(self.fileno(connection))
+        execution = _limited(generators.execute(pgconn), time.monotonic() + timeout, sock)
         try:
             results: Any = waiting.wait(execution, pgconn.socket, interval=_INTERVAL)
         except _UnfinishedError:
@@ -185,26 +190,40 @@ def _login(connection: Any, parameters: str) -> Login:
     return Login(parameters if found == given else conninfo.make_conninfo(**found))
 
 
-def _limited(generator: Generator[Any, Any, Any], deadline: float) -> Generator[Any, Any, Any]:
-    """Drive a generator of psycopg's for as long as there is time.
+def _limited(
+    generator: Generator[Any, Any, Any], until: float, sock: sockets.SocketId | None = None
+) -> Generator[Any, Any, Any]:
+    """Drive a generator of psycopg's within limits.
+
+    Args:
+        generator: the generator.
+        until: when it must have ended, in seconds of the monotonic clock.
+        sock: the socket of an answer that is to have an end.
 
     Raises:
-        TimeoutError: `deadline`, in seconds of the monotonic clock, has passed.
-        _UnfinishedError: it has, and part of an answer came.
+        TimeoutError: it has come to `until`.
+        _UnfinishedError: it has, or `sock` has received too many bytes; part of an answer came.
     """
-    with contextlib.closing(generator):
-        came = False
-        try:
-            state = next(generator)
-            while True:
-                ready = yield state
-                came = came or bool(ready & waiting.Ready.R)
-                # Also while something comes: an answer may have no end.
-                if time.monotonic() >= deadline:
-                    raise _UnfinishedError if came else TimeoutError
-                state = generator.send(ready)
-        except StopIteration as end:
-            return end.value
+    reads = 0
+    try:
+        with contextlib.closing(generator), contextlib.ExitStack() as watched:
+            try:
+                state = next(generator)
+                while True:
+                    ready = yield state
+                    reads += bool(ready & waiting.Ready.R)
+                    # Also while something comes: an answer may have no end.
+                    if (left := until - time.monotonic()) <= 0:
+                        raise TimeoutError
+                    if sock is not None and reads == _WATCHED_READ:
+                        watched.enter_context(deadline(sock, left, psycopg.Error))
+                    state = generator.send(ready)
+            except StopIteration as end:
+                return end.value
+    except TimeoutError as error:
+        if reads:
+            raise _UnfinishedError from error
+        raise
 
 
 def _postpone_answer(connection: Any) -> None:

@@ -1,19 +1,70 @@
-"""A deadline for a call that has none of its own: its socket is shut down."""
+"""Limits for a question whose driver has none: its socket is shut down.
+
+Seconds, and bytes: an answer that has no end would cost the application's memory until the seconds
+are over. Bytes are counted where the system does (`traffic`); elsewhere seconds alone are a limit.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
-from aurora_otel.runtime import sockets
+from aurora_otel.runtime import sockets, traffic
+from aurora_otel.runtime.gate import Gate
+
+# Sixteen instances answer with 4 KiB. A connection's first receive window has 64 KiB, of which a
+# server may fill half: so a flood shows even while nothing is read.
+MOST_BYTES = 24 * 1024
+# How often the bytes are looked at, by how long nothing has come in: both in seconds.
+_PACE = ((0.002, 0.0001), (0.02, 0.001), (float("inf"), 0.005))
+# What a flood needs to show: seconds.
+_MOMENT = 0.001
+
+
+class AnswerTooLongError(TimeoutError):
+    """An answer has more bytes than any that was asked for: waiting for its end is no use."""
+
+
+class Meter:
+    """Counts what a socket receives from now on.
+
+    Args:
+        sock: the socket.
+    """
+
+    def __init__(self, sock: sockets.SocketId | None) -> None:
+        self._sock = sock
+        self._before = traffic.received(sock)
+
+    @property
+    def count(self) -> int:
+        """The bytes, as far as they are counted."""
+        return max(0, traffic.received(self._sock) - self._before)
+
+    def check(self) -> None:
+        """Raise `AnswerTooLongError` if it was more than an answer may have."""
+        if self.count > MOST_BYTES:
+            raise AnswerTooLongError
+
+    def check_before_reading_on(self) -> None:
+        """Check before a read that nothing ends while more comes in: a flood shows meanwhile.
+
+        For a second read and later ones: the answer of an Aurora comes in one piece.
+
+        Raises:
+            AnswerTooLongError: as `check`.
+        """
+        time.sleep(_MOMENT)
+        self.check()
 
 
 @contextlib.contextmanager
 def deadline(
     sock: sockets.SocketId | None, timeout: float, errors: type[Exception]
 ) -> Iterator[None]:
-    """Shut `sock` down after `timeout` seconds, unless the block has ended.
+    """Shut `sock` down after `timeout` seconds or `MOST_BYTES`, unless the block has ended.
 
     Args:
         sock: the socket that the block waits for.
@@ -21,27 +72,61 @@ def deadline(
         errors: what the driver raises when its socket is gone.
 
     Raises:
-        TimeoutError: it has come to that.
+        AnswerTooLongError: too many bytes came in.
+        TimeoutError: the seconds are over.
     """
-    # Whoever takes it first, the end of the block or the timer, decides what came of it.
-    decided = threading.Lock()
-
-    def expire() -> None:
-        if decided.acquire(blocking=False):
-            sockets.shut_down(sock)
-
-    timer = threading.Timer(timeout, expire)
-    timer.daemon = True
-    timer.start()
+    watcher = _Watcher(sock, timeout)
+    threading.Thread(target=watcher.run, name="aurora-otel-deadline", daemon=True).start()
     try:
         yield
     except errors:
-        if not decided.acquire(blocking=False):
-            raise TimeoutError from None
+        if (over := watcher.end()) is not None:
+            raise over from None
         raise
     else:
-        if not decided.acquire(blocking=False):
+        if (over := watcher.end()) is not None:
             # It came in time, and the socket is gone all the same.
-            raise TimeoutError
+            raise over
     finally:
-        timer.cancel()
+        watcher.end()
+
+
+class _Watcher:
+    """Shuts a socket down once a limit is reached."""
+
+    def __init__(self, sock: sockets.SocketId | None, timeout: float) -> None:
+        self._sock = sock
+        self._until = time.monotonic() + timeout
+        self._meter = Meter(sock)
+        self._ended = Gate()
+        # What takes it first, the end of the block or a limit, decides what came of it.
+        self._undecided = threading.Lock()
+        self._over: TimeoutError | None = None
+
+    def end(self) -> TimeoutError | None:
+        """Watch no more; return the limit that was reached, if one was."""
+        is_first = self._undecided.acquire(blocking=False)
+        self._ended.open()
+        return None if is_first else self._over
+
+    def run(self) -> None:
+        """Watch until a limit is reached, or `end` is called."""
+        seen, since = 0, time.monotonic()
+        while True:
+            now, count = time.monotonic(), self._meter.count
+            if count != seen:
+                seen, since = count, now
+            if now >= self._until or count > MOST_BYTES:
+                break
+            pause = next(pause for silence, pause in _PACE if now - since < silence)
+            if self._ended.wait(min(pause, self._until - now)):
+                return
+        self._over = TimeoutError() if count <= MOST_BYTES else AnswerTooLongError()
+        if self._undecided.acquire(blocking=False):
+            sockets.shut_down(self._sock)
+            # The driver would read on: what is there already, and what a fast server goes on to
+            # send.
+            while True:
+                traffic.discard(self._sock)
+                if self._ended.wait(_MOMENT):
+                    return

@@ -13,7 +13,6 @@ more to another thread that does the same, and an object of `socket` would close
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
 import stat
@@ -22,7 +21,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from aurora_otel.runtime.sockets import SocketId, identify
+from aurora_otel.runtime import traffic
+from aurora_otel.runtime.sockets import SocketId
+from aurora_otel.runtime.traffic import received
 
 _DESCRIPTORS = "/proc/self/fd"
 # To stay in the running, a stranger would have to receive something during each round trip, and
@@ -35,11 +36,6 @@ _SPARE = 64
 _FAMILY = struct.Struct("=H")
 _PORT = struct.Struct("!2xH")
 _IP = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}
-# Of Linux's `struct tcp_info`: tcpi_bytes_received.
-_BYTES_RECEIVED = struct.Struct("=128xQ")
-_LONGEST = 256
-
-_libc = ctypes.CDLL(None)
 
 
 class Peer(NamedTuple):
@@ -98,10 +94,10 @@ class HiddenSockets:
         self, candidates: list[SocketId], began: float, round_trip: Callable[[], bool]
     ) -> list[SocketId]:
         for number in range(_ROUND_TRIPS):
-            before = [_received(sock) for sock in candidates]
+            before = [received(sock) for sock in candidates]
             if not round_trip():
                 return []
-            after = [_received(sock) for sock in candidates]
+            after = [received(sock) for sock in candidates]
             candidates = [
                 sock
                 for sock, then, now in zip(candidates, before, after, strict=True)
@@ -110,12 +106,12 @@ class HiddenSockets:
             if len(candidates) <= 1:
                 return candidates
             # A server says nothing unasked, but to end a session: the next round trip shows that.
-            before = [_received(sock) for sock in candidates]
+            before = [received(sock) for sock in candidates]
             time.sleep(_REST * (number + 1))
             candidates = [
                 sock
                 for sock, then in zip(candidates, before, strict=True)
-                if _received(sock) == then
+                if received(sock) == then
             ]
         return []
 
@@ -147,24 +143,10 @@ class HiddenSockets:
 
 
 def _peer(sock: SocketId) -> Peer:
-    address = _read(sock, _libc.getpeername)
+    address = traffic.read(sock, traffic.libc.getpeername)
     if len(address) < _FAMILY.size:
         return Peer(0)
     (family,) = _FAMILY.unpack_from(address)
     if family in _IP:
         return Peer(family, address[_IP[family]], _PORT.unpack_from(address)[0])
     return Peer(family, address[_FAMILY.size :])
-
-
-def _received(sock: SocketId) -> int:
-    """Return how many bytes a TCP connection has received in all; -1 if it is none."""
-    info = _read(sock, _libc.getsockopt, socket.IPPROTO_TCP, socket.TCP_INFO)
-    return _BYTES_RECEIVED.unpack_from(info)[0] if len(info) >= _BYTES_RECEIVED.size else -1
-
-
-def _read(sock: SocketId, call: Callable[..., int], *arguments: int) -> bytes:
-    """Return what the system tells of `sock`; nothing if that fails, or it was closed meanwhile."""
-    buffer = ctypes.create_string_buffer(_LONGEST)
-    length = ctypes.c_uint(_LONGEST)
-    failed = call(sock.fd, *arguments, buffer, ctypes.byref(length))
-    return b"" if failed or identify(sock.fd) != sock else buffer.raw[: length.value]

@@ -17,9 +17,9 @@ from mariadb.constants import STATUS
 from mariadb.cursors import Cursor
 
 from aurora_otel.drivers.common import mysql_family
-from aurora_otel.drivers.common.deadline import deadline
+from aurora_otel.drivers.common.deadline import Meter, deadline
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
-from aurora_otel.runtime import sockets
+from aurora_otel.runtime import sockets, traffic
 
 # On a connection: the session that it has.
 _SOCKET = f"{ATTRIBUTE}_socket"
@@ -30,7 +30,7 @@ POSITIONAL = ("dsn", "host", "user", "password", "database", "port", "unix_socke
 # Taken before they are patched.
 _autocommit = Connection.autocommit
 _execute = Cursor.execute
-_fetchall = Cursor.fetchall
+_fetchone = Cursor.fetchone
 _reconnect = Connection.reconnect
 close = mariadb._mariadb.connection.close
 
@@ -80,9 +80,9 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     connection._converter = None
     try:
         with deadline(socket_of(connection), timeout, mariadb.Error):
-            cursor = Cursor(connection)
+            cursor = Cursor(connection, buffered=False)
             _execute(cursor, statement)
-            rows = _fetchall(cursor)
+            rows = _read(connection, cursor)
             if is_in_transaction(connection):
                 # Without autocommit, a read may begin one, and the application would go on to see
                 # the state of now.
@@ -90,6 +90,24 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     finally:
         connection._converter, connection._last_executed_statement = kept
     return [[_text(value) for value in row] for row in rows]
+
+
+def _read(connection: Any, cursor: Any) -> list[Any]:
+    """Return a result's rows, read one by one.
+
+    The C library reads with the interpreter's lock held: no other thread could end that.
+    """
+    meter, rows = Meter(socket_of(connection)), []
+    try:
+        while (row := _fetchone(cursor)) is not None:
+            rows.append(row)
+            meter.check()
+    except BaseException:
+        # Else the cursor would read the rest, when it is closed.
+        sockets.shut_down(socket_of(connection))
+        traffic.discard(socket_of(connection))
+        raise
+    return rows
 
 
 def is_in_transaction(connection: Any) -> bool:

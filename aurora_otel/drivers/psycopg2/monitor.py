@@ -12,6 +12,7 @@ from psycopg2 import extensions
 
 from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import libpq
+from aurora_otel.drivers.common.deadline import Meter
 from aurora_otel.drivers.protocol import Monitor, Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
@@ -40,9 +41,10 @@ def connect(dsn: str, address: Address | None, timeout: float) -> Monitor:
 
 
 def _ask(connection: Any, statement: str, timeout: float) -> Rows:
+    meter = Meter(sockets.identify(connection.fileno()))
     cursor = connection.cursor()
     cursor.execute(statement)
-    _wait(connection, time.monotonic() + timeout)
+    _wait(connection, time.monotonic() + timeout, meter)
     return cursor.fetchall()  # type: ignore[no-any-return]
 
 
@@ -51,11 +53,17 @@ def _close(connection: Any) -> None:
         connection.close()
 
 
-def _wait(connection: Any, until: float) -> None:
+def _wait(connection: Any, until: float, meter: Meter | None = None) -> None:
     events = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+    reads = 0
     while (state := connection.poll()) != extensions.POLL_OK:
         left = until - time.monotonic()
         poll = select.poll()
         poll.register(connection.fileno(), events[state])
         if left <= 0 or not poll.poll(left * 1000):
             raise TimeoutError
+        if meter is not None and state == extensions.POLL_READ:
+            # One read of libpq's has no end for as long as more comes in.
+            if reads:
+                meter.check_before_reading_on()
+            reads += 1

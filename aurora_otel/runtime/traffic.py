@@ -1,0 +1,66 @@
+"""How much has come in on a socket, which the system counts below every driver and TLS.
+
+A socket is read by its descriptor's number: no duplicate is made, and no object of `socket` that
+would close what belongs to the application.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from collections.abc import Callable
+
+from aurora_otel.runtime.sockets import SocketId, identify
+
+# Of Linux's `struct tcp_info`: tcpi_bytes_received. Other systems have no such count.
+_BYTES_RECEIVED = struct.Struct("=128xQ")
+_TCP_INFO = getattr(socket, "TCP_INFO", None)
+_LONGEST = 256
+# More than any receive queue holds; and Linux's flags.
+_ALL = 1 << 30
+_DISCARD = getattr(socket, "MSG_TRUNC", 0) | socket.MSG_DONTWAIT
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def received(sock: SocketId | None) -> int:
+    """Return how many bytes a TCP connection has received in all; -1 where that is not counted."""
+    if sock is None or _TCP_INFO is None:
+        return -1
+    info = read(sock, libc.getsockopt, socket.IPPROTO_TCP, _TCP_INFO)
+    return int(_BYTES_RECEIVED.unpack_from(info)[0]) if len(info) >= _BYTES_RECEIVED.size else -1
+
+
+def read(sock: SocketId, call: Callable[..., int], *arguments: int) -> bytes:
+    """Return what the system tells of `sock`; nothing if that fails, or it was closed meanwhile.
+
+    Args:
+        sock: the socket.
+        call: a function of `libc` that fills a buffer.
+        arguments: of it, between the descriptor and the buffer.
+    """
+    buffer = ctypes.create_string_buffer(_LONGEST)
+    length = ctypes.c_uint(_LONGEST)
+    failed = call(sock.fd, *arguments, buffer, ctypes.byref(length))
+    return b"" if failed or identify(sock.fd) != sock else buffer.raw[: length.value]
+
+
+def discard(sock: SocketId | None) -> None:
+    """Drop what a TCP connection has received and its owner has not read: on Linux, uncopied.
+
+    After `sockets.shut_down`, whose owner would go on to read that first.
+    """
+    if sock is None or not _DISCARD & ~socket.MSG_DONTWAIT:
+        return
+    try:
+        duplicate = os.dup(sock.fd)
+    except OSError:
+        return
+    try:
+        # Compared on the duplicate, as in `sockets.shut_down`.
+        if os.fstat(duplicate).st_ino == sock.inode:
+            libc.recv(duplicate, None, _ALL, _DISCARD)
+    finally:
+        os.close(duplicate)
