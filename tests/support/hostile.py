@@ -63,7 +63,11 @@ def _postgresql(client: _Client) -> None:
             break
         client.send(b"N")
     told = {b"server_version": b"16.6", b"client_encoding": b"UTF8", b"DateStyle": b"ISO, MDY"}
-    told |= {b"standard_conforming_strings": b"on", b"integer_datetimes": b"on", b"TimeZone": b"UTC"}
+    told |= {
+        b"standard_conforming_strings": b"on",
+        b"integer_datetimes": b"on",
+        b"TimeZone": b"UTC",
+    }
     parameters = (_message(b"S", name + b"\0" + value + b"\0") for name, value in told.items())
     ready = _message(b"Z", b"I")
     client.send(
@@ -176,7 +180,8 @@ def _serve(protocol: str, sock: socket.socket) -> None:
 def main(protocol: str) -> None:
     """Serve until the standard input ends; write the port first."""
     listener = socket.create_server(("127.0.0.1", 0))
-    print(listener.getsockname()[1], flush=True)
+    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
 
     def accept() -> None:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from pathlib import Path
 from typing import Any
 
 import mariadb
@@ -25,6 +26,12 @@ _LEFT_OUT = (
 )
 
 
+# An option file limits a row, which the driver reads with the interpreter's lock held; an
+# application's own may have its login.
+_OPTION_FILES = {"default_file", "default_group"}
+_OPTIONS = str(Path(__file__).with_name("options.cnf"))
+
+
 def connect(values: dict[str, Any], address: Address | None, timeout: float) -> Monitor:
     """Open a connection of our own, below every patch.
 
@@ -38,6 +45,8 @@ def connect(values: dict[str, Any], address: Address | None, timeout: float) -> 
         mariadb.Error: the driver's own.
     """
     arguments = libmariadb.monitor_arguments(values, _LEFT_OUT, address, timeout)
+    if not arguments.keys() & _OPTION_FILES:
+        arguments["default_file"] = _OPTIONS
     with libmariadb.timing_out(timeout, mariadb.Error):
         connection = session.Unpatched(**arguments)
     session.note_session(connection)

@@ -81,8 +81,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     try:
         with deadline(socket_of(connection), timeout, mariadb.Error):
             cursor = Cursor(connection, buffered=False)
-            _execute(cursor, statement)
-            rows = _read(connection, cursor)
+            rows = _rows(connection, cursor, statement)
             if is_in_transaction(connection):
                 # Without autocommit, a read may begin one, and the application would go on to see
                 # the state of now.
@@ -92,13 +91,14 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     return [[_text(value) for value in row] for row in rows]
 
 
-def _read(connection: Any, cursor: Any) -> list[Any]:
-    """Return a result's rows, read one by one.
+def _rows(connection: Any, cursor: Any, statement: str) -> list[Any]:
+    """Run a statement; return its rows, read one by one.
 
-    The C library reads with the interpreter's lock held: no other thread could end that.
+    The driver reads rows with the interpreter's lock held: no other thread could end that.
     """
     meter, rows = Meter(socket_of(connection)), []
     try:
+        _execute(cursor, statement)
         while (row := _fetchone(cursor)) is not None:
             rows.append(row)
             meter.check()

@@ -23,6 +23,7 @@ from mysql.connector.errors import Error
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.common.hidden_sockets import HiddenSockets, Peer
+from aurora_otel.drivers.mysql_connector.announcements import believed_within_limits
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
 from aurora_otel.runtime import sockets
 
@@ -116,7 +117,8 @@ class Pure:
         """Run it through the connection, which notes some of it."""
         broker = getattr(connection._socket, "_netbroker", connection)
         notes, packets = _kept(connection, _NOTES), _kept(broker, _PACKETS)
-        with notes, packets, deadline(self.socket(connection), timeout, Error):
+        watched = deadline(self.socket(connection), timeout, Error)
+        with notes, packets, watched, believed_within_limits(connection._protocol, broker):
             _pure_query(connection, statement)
             rows = _pure_rows(connection, raw=True)[0]
             if connection.in_transaction:

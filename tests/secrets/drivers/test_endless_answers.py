@@ -57,8 +57,6 @@ FILTERS = {"postgresql": EndlessPostgreSQL, "mysql": EndlessMySQL}
 @pytest.fixture
 def filters(cluster, driver):
     """Those of the links that were opened meanwhile."""
-    if driver.name == "mariadb":
-        pytest.skip("reads with the interpreter's lock held: no thread, and no gateway, runs then")
     made = []
 
     def make():
