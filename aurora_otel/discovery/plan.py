@@ -34,6 +34,23 @@ class Target(NamedTuple):
     address: Address | None
 
 
+def targets(
+    names: Iterable[str], locate: Callable[[str], Address | None], *, own_host_at: int = 1
+) -> list[Target]:
+    """Return where to ask: instances that can be located, and the application's own host.
+
+    Args:
+        names: of instances, the most promising first.
+        locate: returns where an instance is reached, if that is known.
+        own_host_at: how many instances come before the application's own host: instances may not
+            be reachable by name at all.
+    """
+    located = [(name, locate(name)) for name in names]
+    found = [Target(name, where) for name, where in located if where]
+    found.insert(own_host_at, Target(None, None))
+    return found
+
+
 class Known(Enum):
     """What a refresh has found out about the known writer."""
 

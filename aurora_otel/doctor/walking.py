@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import time
 from collections.abc import Iterable
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import rds_endpoint
-from aurora_otel.discovery.plan import Target
+from aurora_otel.discovery.plan import Target, targets
 from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.discovery.rds.api import Apis
 from aurora_otel.discovery.rds.iam import Token
@@ -16,9 +18,11 @@ from aurora_otel.discovery.walk import Walk
 from aurora_otel.doctor.api import words
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
 from aurora_otel.doctor.instance import Visit
-from aurora_otel.drivers.protocol import Login, Monitor
+from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.pace import LoginPace
 from aurora_otel.model.topology import Reading
+from aurora_otel.monitoring.access import Access, ClusterAccess
 from aurora_otel.settings import RdsApiUse, Settings
 
 CHECK = "topology"
@@ -36,11 +40,10 @@ class Way:
     """
 
     def __init__(self, visited: Visit, settings: Settings, domain: str | None = None) -> None:
-        self._driver = visited.driver
-        self._login = visited.opening.login
-        self._apis = Apis()
-        self.token = Token.parse(self._driver.password(self._login))
         self._endpoint = visited.identity.endpoint
+        self._login = Access(visited.driver, visited.opening.login, self._endpoint)
+        self._access = self._new_access()
+        self._apis = Apis()
         self._settings = settings
         self._view = visited.identity.view
         answer = visited.identity.answer
@@ -53,7 +56,7 @@ class Way:
             lambda: visited.identity.source,
             self._connect,
             self.locate,
-            lambda error: self._driver.login_failure(error) is not None,
+            self._is_rejected,
             time.monotonic,
         )
 
@@ -65,11 +68,11 @@ class Way:
     @property
     def targets(self) -> list[Target]:
         """Every instance that can be reached by itself, and the application's own host."""
-        located = [(name, self.locate(name)) for name in self.members]
-        return [*(Target(name, where) for name, where in located if where), Target(None, None)]
+        return targets(self.members, self.locate)
 
     def read(self, targets: Iterable[Target]) -> Reading:
         """Ask `targets` in turn, and whoever they name, until a writer confirms."""
+        self._access = self._new_access()
         with suppress_instrumentation():
             return self._walk.read(targets, self._settings.refresh_timeout, view=self._view)
 
@@ -77,8 +80,10 @@ class Way:
         """Close the connection of ours."""
         self._walk.close()
 
-    def _connect(self, target: Target, timeout: float) -> Monitor:
-        return self._driver.monitor(self._login_at(target), target.address, timeout)
+    @property
+    def token(self) -> Token | None:
+        """What the login's password is, if that is an IAM token."""
+        return self._login.token
 
     @property
     def may_sign(self) -> bool:
@@ -93,16 +98,24 @@ class Way:
         """
         return self._apis.of(token.region).token(*signing_target, token.user)
 
-    def _login_at(self, target: Target) -> Login:
-        """Return the application's login, with a token for the target where IAM tokens are used."""
-        token = self.token
-        signing_target = token.signing_target(target.instance, target.address) if token else None
-        if token is None or signing_target is None or not self.may_sign:
-            return self._login
-        try:
-            return self._driver.with_password(self._login, self.sign(token, signing_target))
-        except ApiError:
-            return self._login
+    def _connect(self, target: Target, timeout: float) -> Monitor:
+        return self._access.connect(target, timeout)
+
+    def _is_rejected(self, error: Exception) -> bool:
+        return self._access.is_rejected(error)
+
+    def _new_access(self) -> ClusterAccess:
+        """Return the agent's way to log in, which knows nothing of an earlier reading."""
+        access = ClusterAccess(self._sign_if_allowed, time.monotonic, LoginPace(random.random))
+        access.note(self._login)
+        return access
+
+    def _sign_if_allowed(self, token: Token, signing_target: Address) -> str | None:
+        if not self.may_sign:
+            return None
+        with contextlib.suppress(ApiError):
+            return self.sign(token, signing_target)
+        return None
 
 
 def findings(visited: Visit, settings: Settings, domain: str | None) -> Findings:

@@ -11,7 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import DomainLookup
-from aurora_otel.discovery.plan import Beforehand, Target
+from aurora_otel.discovery.plan import Beforehand, Target, targets
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
@@ -345,10 +345,7 @@ class ClusterMonitor:
         in_turn = [name for name in dict.fromkeys(names_first) if name != trigger.suspect]
         if trigger.suspect:
             in_turn.append(trigger.suspect)
-        located = [(name, self._locate(name)) for name in in_turn]
-        targets = [Target(name, where) for name, where in located if where]
-        targets.insert(2 if trigger.hint else 1, Target(None, None))
-        return targets
+        return targets(in_turn, self._locate, own_host_at=2 if trigger.hint else 1)
 
     def _sign(self, token: Token, signing_target: Address) -> str | None:
         return self._api.sign(token, signing_target) if self._api.is_allowed else None
