@@ -5,8 +5,9 @@ one. So a number is reserved: `dup2` makes it stand for the socket, in one step 
 without another number, and afterwards for what it stood for before. A few more are given up when
 one of the agent's own connections cannot be opened for want of them.
 
-The number could be taken from us: a program that becomes a daemon closes every descriptor, and may
-open others under the same numbers. So what it stands for is checked before it is used or closed.
+The numbers may become the application's: a program that becomes a daemon closes every descriptor,
+and may open others under the same numbers. So what they stand for is checked before they are used
+or closed.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class _Reserve:
 class Spare:
     """The process's reserve.
 
-    No lock: whoever takes it out of the deque has it.
+    No lock: the thread that takes it out of the deque has it.
     """
 
     def __init__(self) -> None:

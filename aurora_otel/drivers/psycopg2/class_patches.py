@@ -1,8 +1,8 @@
 """Methods that are set on classes of the application's, and taken back.
 
 Nothing of the application runs for it: no `__init_subclass__`, as a subclass would bring about, and
-no `__setattr__` of its metaclass. A class that is patched later by anybody has that patch on top;
-what it inherits is looked up at each call. It is held weakly: some are made for one connection.
+no `__setattr__` of its metaclass. A later patch of the class lies on top; what it inherits is
+looked up at each call. It is held weakly: some are made for one connection.
 """
 
 from __future__ import annotations
