@@ -371,7 +371,7 @@ class ClusterMonitor:
             if verdict.renamed or (verdict.denied and by_endpoint):
                 return False
         claim = Claim.of_reading(reading, has_view=self._cluster.view)
-        return relation(self._cluster, claim, self._context.clock()) is Relation.OTHER
+        return relation(self._cluster, claim) is Relation.OTHER
 
     def _rest(self) -> None:
         """Close our own connection, unless a symptom is not explained yet.

@@ -39,7 +39,6 @@ class Cluster:
         forgotten: names that made room for others: their figures move to `other`.
         members: the instances that its writer listed last, and those that were met since.
         named: the writer that a view named last: what there is to go by until one is known.
-        listed_at: when its writer last listed them itself, in monotonic seconds.
         source: the kind of cluster that it is, once one of its instances has said who it is.
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
         is_lumped: whether its figures are reported under `other`, its instances with them.
@@ -78,7 +77,6 @@ class Cluster:
         self.forgotten: deque[str] = deque()
         self.members: dict[str, None] = {}
         self.named: str | None = None
-        self.listed_at = float("-inf")
         self.source: TopologySource | None = None
         self.view = False
         self.known_at = float("-inf")
@@ -106,8 +104,6 @@ class Cluster:
         for instance in found:
             self._name(instance)
         self.known_at = now
-        if by_writer:
-            self.listed_at = now
 
     def _name(self, instance: str) -> None:
         """Give `instance` a name in telemetry; the oldest that is not listed goes."""

@@ -216,7 +216,7 @@ class Clusters:
     ) -> Cluster:
         """Return `bound` unless the answer says that its host leads to another cluster now."""
         claim = Claim.of_answer(answer)
-        how = relation(bound, claim, now)
+        how = relation(bound, claim)
         related = self._related(endpoint, answer, claim, now, apart_from=bound)
         is_empty = not bound.members
         if how is Relation.SAME or (how is Relation.UNDECIDED and (related is None or is_empty)):
@@ -245,7 +245,7 @@ class Clusters:
             found = self.bindings.of_name(self._name(instance, endpoint), now)
             if found is None or found is apart_from:
                 continue
-            if relation(found, claim, now, is_bound=False) is Relation.SAME:
+            if relation(found, claim, is_bound=False) is Relation.SAME:
                 return found
         return None
 
@@ -259,7 +259,7 @@ class Clusters:
             if owner is None or owner is cluster:
                 self.bindings.bind_name(name, cluster, now)
                 continue
-            if relation(owner, claim, now, is_bound=False) is Relation.SAME:
+            if relation(owner, claim, is_bound=False) is Relation.SAME:
                 self.duplicates.append((owner, cluster))
             if claim.is_own or instance == answer.instance:
                 self.bindings.bind_name(name, cluster, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from aurora_otel.model.topology import GONE_AFTER, Answer, Reading
+from aurora_otel.model.topology import Answer, Reading
 from aurora_otel.tracking.cluster import Cluster
 
 
@@ -61,13 +61,12 @@ class Claim:
         return Claim("", frozenset(reading.instances), writer, is_own, has_view)
 
 
-def relation(cluster: Cluster, claim: Claim, now: float, *, is_bound: bool = True) -> Relation:
+def relation(cluster: Cluster, claim: Claim, *, is_bound: bool = True) -> Relation:
     """Return how `claim` and what is known of `cluster` go together.
 
     Args:
         cluster: the cluster.
         claim: what was answered.
-        now: seconds of the monotonic clock.
         is_bound: whether the host that was connected to led to the cluster before. Then an instance
             that one side lists is enough; else an instance may have moved from one to the other,
             and both have to agree on the writer, or to list each other's.
@@ -86,9 +85,9 @@ def relation(cluster: Cluster, claim: Claim, now: float, *, is_bound: bool = Tru
         return Relation.SAME if overlap else _without_overlap(cluster)
     if not overlap:
         return Relation.OTHER
-    # Both list an instance that only one of them can have: the other's list is out of date.
-    is_recent = now - cluster.listed_at < GONE_AFTER
-    return Relation.OTHER if claim.is_own and is_recent else Relation.UNDECIDED
+    # Either both list an instance that only one of them can have, and the other's list is out of
+    # date; or the writer was renamed. A connection to the former one is best left alone.
+    return Relation.OTHER if claim.is_own else Relation.UNDECIDED
 
 
 def may_be_one(first: Cluster, second: Cluster) -> bool:
