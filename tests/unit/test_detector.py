@@ -335,3 +335,38 @@ def test_a_new_window_begins_with_short_steps():
     known.symptom(Symptom.READ_ONLY, 500.0)
     known.refreshed(500.0, confirmed=False)
     assert known.retry_at == pytest.approx(500 + FIRST_STEP)
+
+
+# A writer by another name.
+
+
+@pytest.mark.parametrize("kind", list(EndpointType))
+def test_connections_to_a_renamed_writer_are_not_stale(kind):
+    known = detector("a")
+    ruling = known.judge(Verdict("x", ("x", "y"), 20.0, renamed="a"))
+    assert (ruling.old_writer, known.writer, known.changes) == (None, "x", 0)
+    assert known.staleness(Connection(kind, "a", WRITER, 10.0)) is None
+    assert known.staleness(Connection(kind, "x", WRITER, 30.0)) is None
+
+
+def test_what_has_the_former_name_of_the_writer_afterwards_is_another_server():
+    known = detector("a")
+    known.judge(Verdict("x", ("x", "a"), 20.0, renamed="a"))
+    assert known.staleness(Connection(instance="a", role=READER, opened_at=30.0)) is Cause.MISROUTED
+
+
+def test_after_the_next_change_connections_under_the_former_name_are_stale_too():
+    known = detector("a")
+    known.judge(Verdict("x", ("x", "y"), 20.0, renamed="a"))
+    known.judge(Verdict("y", ("x", "y"), 40.0))
+    for kind in (EndpointType.WRITER, EndpointType.INSTANCE, EndpointType.OTHER):
+        for name in ("a", "x"):
+            connection = Connection(kind, name, WRITER, 10.0)
+            assert known.staleness(connection) is Cause.WRITER_CHANGED
+
+
+def test_no_more_former_writers_are_remembered_than_a_cluster_has_instances():
+    known = detector("a0")
+    for number in range(1, 200):
+        known.judge(verdict(f"a{number}", float(number)))
+    assert len(known._known_until) <= 64
