@@ -83,6 +83,11 @@ class Asking:
         """Whether its thread has not ended."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it has had its time."""
+        return self._clock() >= self.until
+
     def cancel(self) -> None:
         """Make it end soon; from any thread."""
         self._is_cancelled = True

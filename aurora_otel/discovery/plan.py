@@ -82,6 +82,7 @@ class Beforehand:
         suspect: the instance that showed a symptom: it is asked last.
         silent: the instances that did not answer in time lately; an empty name stands for where
             the application itself connects.
+        awaited: those that an earlier refresh still waits for: not asked again, whatever comes.
         heard: what an instance said on the application's own new connection.
         hear_all: whether all that can be reached are heard before a claim is believed.
     """
@@ -92,6 +93,7 @@ class Beforehand:
     kept: str | None = None
     suspect: str | None = None
     silent: frozenset[str] = frozenset()
+    awaited: frozenset[str] = frozenset()
     heard: Answer | None = None
     hear_all: bool = False
 
@@ -163,6 +165,12 @@ class Plan:
             return None
         while self._waiting:
             target = self._waiting.popleft()
+            name = target.instance or ""
+            if name in self._before.awaited:
+                was_silent = name in self._before.silent
+                why = Failed.SILENT if was_silent else Failed.UNHEARD
+                self._failed(target, why, TimeoutError.__qualname__)
+                continue
             if self.awaits_known_writer and target.instance == known:
                 return target
             if self._is_closing:

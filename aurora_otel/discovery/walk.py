@@ -135,6 +135,7 @@ class Walk:
             began=min(began, beforehand.began) if beforehand else began,
             kept=self._idle[-1][0] if self._idle else None,
             silent=self._silent_now(began),
+            awaited=self._awaited_still(),
             hear_all=source.confirmation is Confirmation.ALL_REACHABLE,
         )
         plan = Plan(targets, self._locate, beforehand)
@@ -306,9 +307,13 @@ class Walk:
 
     def _silent_now(self, now: float) -> frozenset[str]:
         self._silent = {name: until for name, until in self._silent.items() if until > now}
-        # What is still waited for, a name server perhaps, would not answer now either.
         self._abandoned = [each for each in self._abandoned if each.is_alive]
-        return frozenset(self._silent) | {each.target.instance or "" for each in self._abandoned}
+        late = (each for each in self._abandoned if each.is_late)
+        return frozenset([*self._silent, *(each.target.instance or "" for each in late)])
+
+    def _awaited_still(self) -> frozenset[str]:
+        """Return the targets that are still waited for; a name server perhaps."""
+        return frozenset(each.target.instance or "" for each in self._abandoned if each.is_alive)
 
     def _abandon(self, those: list[Asking]) -> None:
         for each in those:

@@ -80,6 +80,7 @@ class FakeCluster:
         self.most_open = 0
         self.path = []
         self.now = 100.0
+        self.budget = 1.0
         self.walk = Walk(
             AuroraPostgreSQL,
             self.connect,
@@ -110,7 +111,7 @@ class FakeCluster:
         targets = [Target(name, self.locate(name)) for name in names if self.known]
         targets += [Target(None, None)] * default
         beforehand = Beforehand(self.now, suspect=suspect, **known)
-        reading = self.walk.read(targets, 1.0, view=view, beforehand=beforehand)
+        reading = self.walk.read(targets, self.budget, view=view, beforehand=beforehand)
         assert self.most_open <= 2
         assert len(self.open) <= 1
         assert self.walk.is_connected is bool(self.open)

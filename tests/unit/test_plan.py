@@ -214,6 +214,15 @@ def test_a_known_writer_that_was_silent_lately_is_asked_once_more_when_a_claim_s
     assert course(made, {"c": writer("c"), "a": writer("a")}) == ["c", "a"]
 
 
+@pytest.mark.parametrize(
+    ("silent", "writer_is"), [(frozenset(), None), (frozenset({"a"}), "c")], ids=["in time", "late"]
+)
+def test_a_known_writer_that_is_still_waited_for_is_not_asked_again(silent, writer_is):
+    made = plan("c", "a", silent=silent, awaited=frozenset({"a"}))
+    assert course(made, {"c": writer("c")}) == ["c"]
+    assert verdict(made) == writer_is
+
+
 def test_at_the_end_of_the_budget_the_known_writer_alone_is_still_asked():
     made = plan("b", "c")
     made.answered(made.next(), writer("b"))

@@ -230,13 +230,14 @@ class Slow(FakeCluster):
         self.released = threading.Event()
         self.waiting = []  # whom a connect waits for
         self.ended = []
+        self.budget = 20.0
         self.walk = Walk(
             AuroraPostgreSQL,
             self.connect,
             self.locate,
             lambda error: isinstance(error, RefusedError),
             time.monotonic,
-            stagger=0.01,
+            stagger=0.001,
         )
 
     def connect(self, target, timeout):
@@ -293,16 +294,19 @@ def test_names_that_do_not_resolve_hold_up_no_refresh_and_their_connections_are_
 
 
 def test_one_that_is_still_waited_for_is_not_asked_once_more(slow):
-    slow["b"].hangs = True
-    slow.read("b", "c")
-    slow.walk.close()
-    assert slow.read("b", "c").verdict.writer == "a"
-    assert slow.waiting == ["b"]
+    for name in ALL:
+        slow[name].hangs = True
+    slow.budget = 0.2
+    for _ in range(3):
+        assert slow.read("b", "c", "a", default=False).verdict is None
+    assert sorted(slow.waiting) == list(ALL)
+    assert len(slow.threads()) == len(ALL)
 
 
 def test_a_known_writer_that_is_silent_leaves_the_claim_standing_within_the_budget(slow):
     slow["a"].hangs = True
     slow.writer = "c"
+    slow.budget = 2.0
     assert slow.read("b", "c", writer="a", members=frozenset(ALL)).verdict.writer == "c"
     assert slow.waiting == ["a"]
 
