@@ -158,6 +158,9 @@ class Identification:
             else:
                 self._servers.back_off(address, self._clock())
             return Identity(endpoint, answer, learnt.source, learnt.view)
+        finally:
+            # Else it would be closed as garbage some time, where a signal's exception is swallowed.
+            talk.close()
 
     def _unanswered(
         self, driver: Driver, connection: Any, endpoint: Endpoint, error: Exception

@@ -91,6 +91,13 @@ class Shield:
         steps = self.run(where, action, *args, **kwargs)
         if steps is None:
             return None
+        try:
+            return (yield from self._each(where, steps))
+        finally:
+            # Else they would be closed as garbage some time, where what a signal raises is lost.
+            steps.close()
+
+    def _each(self, where: str, steps: Steps[_T]) -> Steps[_T | None]:
         resume: Callable[[Any], Effect] = steps.send
         outcome: Any = None
         while True:
