@@ -31,7 +31,7 @@ from aurora_otel.drivers.protocol import (
     Traced,
 )
 from aurora_otel.drivers.psycopg2 import monitor, session
-from aurora_otel.drivers.psycopg2.classes import WatchedClasses, track_of
+from aurora_otel.drivers.psycopg2.classes import WatchedClasses, track_by_reference
 from aurora_otel.model.endpoints import Address
 from aurora_otel.tracking.track import Track
 
@@ -65,7 +65,7 @@ class Adapter(libpq.LibpqDriver):
 
             connection = open_one()
             # A factory may return anything, and what it got from elsewhere is counted already.
-            if not _is_connection(connection) or track_of(connection) is not None:
+            if not _is_connection(connection) or track_by_reference(connection) is not None:
                 return connection
             login = hooks.guarded(_login, connection, dsn) or Login(dsn)
             return hooks.opened(self, Opening(connection, login, open_one, began))

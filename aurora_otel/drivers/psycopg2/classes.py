@@ -96,7 +96,9 @@ class WatchedClasses:
             return
         # One that is not tracked asks no `__getattr__` of the application for it.
         has_attributes = cls.__dictoffset__ != 0
-        self._patches.define(cls, ATTRIBUTE, None if has_attributes else property(track_of))
+        self._patches.define(
+            cls, ATTRIBUTE, None if has_attributes else property(track_by_reference)
+        )
         for name, watched in self._connection_calls(cls).items():
             self._patches.set(cls, name, watched)
 
@@ -254,8 +256,8 @@ def _makes_plain_cursors(owner: Any, connection: Any) -> bool:
     return owner is None or isinstance(super(owner, connection).cursor, BuiltinMethodType)
 
 
-def track_of(connection: Any) -> Track | None:
-    """Return the track of a connection that may take no attribute: it is a weak reference to it."""
+def track_by_reference(connection: Any) -> Track | None:
+    """Return the track of a connection without asking its class, which may be the application's."""
     found = (each for each in weakref.getweakrefs(connection) if isinstance(each, Track))
     return next(found, None)
 
