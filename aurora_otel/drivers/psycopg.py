@@ -234,11 +234,21 @@ def _postpone_answer(connection: Any) -> None:
         connection: Any = there()
         original = functools.partial(type(connection).wait, connection)
         if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
-            original(generators.execute(connection.pgconn))
+            original(_late_answer(connection))
         vars(connection).pop("wait", None)
         return original(generator, *args, **kwargs)
 
     vars(connection)["wait"] = wait
+
+
+def _late_answer(connection: Any) -> Generator[Any, Any, Any]:
+    """Read what is left of an answer of ours: for as long as it takes, but within its bytes."""
+    sock = sockets.identify(int(connection.pgconn.socket))
+    try:
+        yield from _limited(generators.execute(connection.pgconn), float("inf"), sock)
+    except TimeoutError:
+        connection.pgconn.finish()
+        raise psycopg.OperationalError("the connection is lost") from None
 
 
 class _UnfinishedError(TimeoutError):
