@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from aurora_otel.model.rows import Rows as Rows  # noqa: PLC0414 - sources know this file alone
 from aurora_otel.model.topology import Answer
-
-Rows = Sequence[Sequence[str | None]]
 
 # What RDS allows as an identifier; anything else in an answer is no instance's name.
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,62}")

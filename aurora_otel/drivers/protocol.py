@@ -11,19 +11,18 @@ is an end and a beginning: the file reports `closed` for the track before, takes
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.rows import Rows as Rows  # noqa: PLC0414 - drivers know this file alone
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.tracking.track import Track
 
 T = TypeVar("T")
-# What a statement of ours returns: every value as text, or None for NULL.
-Rows = Sequence[Sequence[str | None]]
 
 # The attribute of a connection object that holds its track.
 ATTRIBUTE = "_aurora_otel"
