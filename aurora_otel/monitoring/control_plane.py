@@ -196,7 +196,7 @@ class ControlPlane:
         """
         settings = self._context.config.settings
         if not self._cluster.view or settings.rds_api is RdsApiUse.ON:
-            return self._random() * settings.refresh_interval
+            return 0.0
         return (1 + self._random()) * _PATIENCE * settings.refresh_interval
 
     # On a thread of the agent's.
