@@ -89,7 +89,7 @@ class _Switch:
             if self._instruments is not None:
                 self._instruments.source = None
             self._instruments = instruments(meter_provider)
-            anew = False
+            repatch = False
             if self.agent is None:
                 self.agent = Agent(settings, spans, self._instruments)
                 self._undo_upstream = upstream.install()
@@ -97,7 +97,7 @@ class _Switch:
                 before = self.agent.settings
                 self.agent.configure(settings, spans, self._instruments)
                 # What decides which drivers are patched, and how.
-                anew = (before.drivers, before.query_spans) != (
+                repatch = (before.drivers, before.query_spans) != (
                     settings.drivers,
                     settings.query_spans,
                 )
@@ -106,12 +106,12 @@ class _Switch:
                 tracer = QueryTracer(settings.query_spans, tracer_provider, self.agent.shield)
                 traced = tracer.traced
             self._instruments.source = self.agent.observations
-            self.libraries.report_to(self.agent, traced, anew=anew)
+            self.libraries.report_to(self.agent, traced, repatch=repatch)
         self.libraries.patch_all()
 
     def off(self) -> None:
         with self._lock:
-            self.libraries.report_to(None, None, anew=True)
+            self.libraries.report_to(None, None, repatch=True)
             self._undo_upstream()
             if self._instruments is not None:
                 self._instruments.source = None

@@ -52,17 +52,17 @@ class Libraries:
         """The names of the drivers and pools that are patched now."""
         return frozenset(self._undo)
 
-    def report_to(self, agent: Agent | None, traced: Traced | None, *, anew: bool) -> None:
+    def report_to(self, agent: Agent | None, traced: Traced | None, *, repatch: bool) -> None:
         """Have what is patched from now on report to `agent`; `None`: patch nothing any more.
 
         Args:
             agent: the one in force.
             traced: makes query spans, if they are wanted.
-            anew: whether what is patched already has to be patched again.
+            repatch: whether what is patched already has to be patched again.
         """
         with self._lock:
             self._agent, self._traced = agent, traced
-            if anew:
+            if repatch:
                 self._generation += 1
                 while self._undo:
                     _, undo = self._undo.popitem()

@@ -41,10 +41,10 @@ class Subject(contextlib.AbstractContextManager["Subject"]):
 
     def ask(self, name: str, *args: Any) -> Any:
         """Have it do something; return what came of it."""
-        self.tell(name, *args)
+        self.request(name, *args)
         return self.answer()
 
-    def tell(self, name: str, *args: Any) -> None:
+    def request(self, name: str, *args: Any) -> None:
         """Have it do something; its answer is fetched later."""
         self._pipe.send((name, args))
 

@@ -44,7 +44,7 @@ _TROUBLES = {
 }
 
 
-def look(endpoint: Endpoint, members: Sequence[str]) -> tuple[RdsApi, ClusterDescription]:
+def describe(endpoint: Endpoint, members: Sequence[str]) -> tuple[RdsApi, ClusterDescription]:
     """Return the API that knows a cluster, and what it says.
 
     Args:
@@ -102,8 +102,8 @@ def _action(what: str, ask: Callable[[], object]) -> Finding:
     try:
         ask()
     except ApiError as error:
-        told, remedy = words(error)
-        return warning("rds_api.action", f"{what} cannot be read: {told}", remedy)
+        text, remedy = words(error)
+        return warning("rds_api.action", f"{what} cannot be read: {text}", remedy)
     return ok("rds_api.action", f"{what} can be read")
 
 
@@ -115,20 +115,20 @@ def trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
         use: whether the API may be asked.
         sql: whether the topology can be read by SQL; `None` where nobody logged in.
     """
-    told, remedy = words(error)
+    text, remedy = words(error)
     if use is RdsApiUse.ON:
         return failure(
-            CHECK, f"AURORA_OTEL_RDS_API=on, but the RDS API gives no answer: {told}", remedy
+            CHECK, f"AURORA_OTEL_RDS_API=on, but the RDS API gives no answer: {text}", remedy
         )
     if sql is False:
         return warning(
-            CHECK, f"SQL tells no topology, and neither does the RDS API: {told}", remedy
+            CHECK, f"SQL tells no topology, and neither does the RDS API: {text}", remedy
         )
-    return ok(CHECK, f"the RDS API gives no answer ({told}); where SQL does, it is not needed")
+    return ok(CHECK, f"the RDS API gives no answer ({text}); where SQL does, it is not needed")
 
 
 def words(error: ApiError) -> tuple[str, str]:
     """Return what the trouble is, without its details, and what to do."""
-    told, remedy = _TROUBLES[error.trouble]
+    text, remedy = _TROUBLES[error.trouble]
     named = {"action": error.action, "kind": error.kind}
-    return told.format(**named), remedy.format(**named)
+    return text.format(**named), remedy.format(**named)

@@ -104,8 +104,8 @@ def _database(
             yield missing
         return
     yield login.timeout(name, target, environ)
-    opened, told = login.log_in(name, target)
-    yield told
+    opened, finding = login.log_in(name, target)
+    yield finding
     if opened is None:
         return
     learnt.visited = visited = instance.visit(*opened, settings)
@@ -127,7 +127,7 @@ def _api(endpoint: Endpoint, settings: Settings, learnt: _Learnt) -> Findings:
     if use is RdsApiUse.AUTO and not known:
         return
     try:
-        found, cluster = api.look(endpoint, members)
+        found, cluster = api.describe(endpoint, members)
     except ApiError as error:
         sql = learnt.visited.identity.view if learnt.visited else None
         yield api.trouble(error, use, sql=sql)

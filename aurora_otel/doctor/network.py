@@ -80,8 +80,8 @@ def _names(host: str) -> Names:
 def names(target: Target) -> tuple[list[Finding], Names | None]:
     """Tell what the target's name leads to, and return it, if it leads anywhere."""
     if target.address:
-        told = f"the connection string gives the address {target.address} for {target.host}"
-        return [ok("endpoint.name", told)], Names((), (target.address,))
+        text = f"the connection string gives the address {target.address} for {target.host}"
+        return [ok("endpoint.name", text)], Names((), (target.address,))
     try:
         found = resolve(target.host)
     except TimeoutError:
@@ -158,8 +158,8 @@ def findings(target: Target, endpoint: Endpoint) -> Findings:
         )
     if target.is_local:
         return
-    told, found = names(target)
-    yield from told
+    findings, found = names(target)
+    yield from findings
     if found is None:
         return
     if private := meaning(endpoint, found):

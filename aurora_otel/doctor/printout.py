@@ -49,8 +49,8 @@ class Text:
         counts = Counter(finding.level for finding in findings)
         yield ""
         failures, warnings = counts[Level.FAILURE], counts[Level.WARNING]
-        told = f"{_count(failures, 'failure')}, {_count(warnings, 'warning')}"
-        yield self._styled(told, _COLOURS[worst(counts)])
+        text = f"{_count(failures, 'failure')}, {_count(warnings, 'warning')}"
+        yield self._styled(text, _COLOURS[worst(counts)])
 
     def _wrapped(self, text: str) -> list[str]:
         blank = " " * _INDENT

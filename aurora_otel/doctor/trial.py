@@ -60,7 +60,7 @@ def main() -> None:
         initialize(swallow_exceptions=False)
     except Exception as failure:  # noqa: BLE001 - an instrumentation raises what it likes
         error = type(failure).__qualname__
-    told = {
+    report = {
         "environ": environ,
         "active": running_agent() is not None,
         "failed": failures.names,
@@ -68,7 +68,7 @@ def main() -> None:
         "drivers": [_driver(each) for each in drivers.REGISTRY],
         "pools": [_imported(each.name, each.module)[1] for each in pools.REGISTRY],
     }
-    sys.stdout.write(f"\n{MARK}{json.dumps(told)}\n")
+    sys.stdout.write(f"\n{MARK}{json.dumps(report)}\n")
     sys.stdout.flush()
     # What was loaded may have started threads, or have something to say at exit.
     os._exit(0)
@@ -85,11 +85,11 @@ def _configure_distro() -> None:
 
 def _driver(driver: drivers.Registration) -> dict[str, Any]:
     """Import a driver as the application does; tell what it is like then."""
-    module, told = _imported(driver.name, driver.module)
+    module, report = _imported(driver.name, driver.module)
     if module is None:
-        return told
+        return report
     wrappers = list(_wrappers(module.connect, driver.module))
-    return {**told, "system": driver.load().system, "wrappers": wrappers}
+    return {**report, "system": driver.load().system, "wrappers": wrappers}
 
 
 def _imported(name: str, module: str) -> tuple[Any, dict[str, Any]]:

@@ -84,16 +84,16 @@ def attempt(environ: Mapping[str, str]) -> Trial | None:
     lines = [line for line in done.stdout.splitlines() if line.startswith(trial.MARK)]
     if not lines:
         return None
-    told = json.loads(lines[-1].removeprefix(trial.MARK))
+    report = json.loads(lines[-1].removeprefix(trial.MARK))
     return Trial(
-        environ=told["environ"],
-        active=told["active"],
-        failed=tuple(told["failed"]),
-        error=told["error"],
-        drivers=tuple(map(_library, told["drivers"])),
-        pools=tuple(map(_library, told["pools"])),
+        environ=report["environ"],
+        active=report["active"],
+        failed=tuple(report["failed"]),
+        error=report["error"],
+        drivers=tuple(map(_library, report["drivers"])),
+        pools=tuple(map(_library, report["pools"])),
     )
 
 
-def _library(told: dict[str, Any]) -> Library:
-    return Library(**{**told, "wrappers": tuple(told.get("wrappers", ()))})
+def _library(report: dict[str, Any]) -> Library:
+    return Library(**{**report, "wrappers": tuple(report.get("wrappers", ()))})

@@ -71,7 +71,7 @@ def measure(bench: Bench) -> Answer:
     times = rounds.times(AWS_TRACKER, OURS, beyond=PLAIN)
     name = "AWS's tracker adds this many times more"
     figures.append(Figure(name, times, "times", 20.0, at_least=True))
-    return Answer(tuple(figures), Bars("µs per SELECT 1", _everybody(bench, place)), NOTES)
+    return Answer(tuple(figures), Bars("µs per SELECT 1", _all_clients(bench, place)), NOTES)
 
 
 def _select(
@@ -96,7 +96,7 @@ def _select(
 USUAL = {"null method": 0.7, "null psycopg wait": 0.6, "null psycopg2 execute": 0.7}
 
 
-def _everybody(bench: Bench, place: Place) -> dict[str, Any]:
+def _all_clients(bench: Bench, place: Place) -> dict[str, Any]:
     with subjects(place, *CONTENDERS) as running:
         blocks = {name: subject.block("select", "lab-1") for name, subject in running.items()}
         rounds = bench.keep("SELECT 1 of all", in_turn(blocks, bench.effort(200, 0.02)))

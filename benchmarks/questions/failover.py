@@ -78,7 +78,7 @@ def _switch_over(bench: Bench, delay: float | None) -> dict[str, float]:
         time.sleep(0.3)
         visible = _switch(bench, delay)
         for subject in running.values():
-            subject.tell("clean", visible)
+            subject.request("clean", visible)
         return {name: subject.answer() for name, subject in running.items()}
 
 

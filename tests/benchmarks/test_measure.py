@@ -6,7 +6,7 @@ from benchmarks.figures import Spread
 from benchmarks.measure import Effort, Rounds, in_turn
 
 
-def test_contenders_alternate_and_nobody_always_comes_second():
+def test_contenders_alternate_and_none_always_comes_second():
     turns = []
 
     def block(name):

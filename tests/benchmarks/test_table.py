@@ -7,11 +7,11 @@ from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
 
 MET = Figure("added to a call", Spread(0.25, 0.2612, 0.3), "µs", 0.5)
 MISSED = Figure("AWS adds more", Spread(10, 12, 14), "times", 20.0, at_least=True)
-TOLD = Figure("round trips", Spread(1, 1, 1), "")
+REPORTED = Figure("round trips", Spread(1, 1, 1), "")
 
 
 def test_a_row_has_target_figure_spread_and_verdict():
-    assert table.rows([MET, MISSED, TOLD], quick=False) == [
+    assert table.rows([MET, MISSED, REPORTED], quick=False) == [
         ("added to a call", "≤ 0.5 µs", "0.261 µs", "0.25 … 0.3", "met"),
         ("AWS adds more", "≥ 20 times", "12 times", "10 … 14", "MISSED"),
         ("round trips", "-", "1", "1 … 1", "-"),
@@ -38,6 +38,6 @@ def test_a_quick_run_says_what_it_goes_by():
 
 
 def test_markdown_is_a_table():
-    lines = table.markdown([MET, TOLD]).splitlines()
+    lines = table.markdown([MET, REPORTED]).splitlines()
     assert len(lines) == 4
     assert {line.count("|") for line in lines} == {6}

@@ -115,7 +115,7 @@ def test_points_carry_the_number_of_their_export(collected):
         assert {point.export for point in export} <= {number}
 
 
-def test_a_metric_that_nobody_exported_has_no_points(collected):
+def test_a_metric_that_was_not_exported_has_no_points(collected):
     assert collected.latest("no.such.metric") == []
 
 

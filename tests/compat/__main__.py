@@ -116,9 +116,9 @@ def _run(stage: Stage, only: Collection[str], *, with_us: bool) -> Run:
     began = time.monotonic()
     run = stage.run(only, with_us=with_us)
     counted = Counter(outcome.partition(":")[0] for outcome in run.outcomes.values())
-    told = ", ".join(f"{times:,} {outcome}" for outcome, times in counted.most_common())
+    counts = ", ".join(f"{times:,} {outcome}" for outcome, times in counted.most_common())
     took = time.monotonic() - began
-    _say(f"{what}: {told or 'no test'} in {took:.0f} s")
+    _say(f"{what}: {counts or 'no test'} in {took:.0f} s")
     return run
 
 

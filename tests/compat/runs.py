@@ -143,9 +143,11 @@ def _lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _added_up(told: list[dict[str, Any]]) -> Agent:
+def _added_up(reports: list[dict[str, Any]]) -> Agent:
     """Add up what each interpreter told of the agent at its end."""
-    failures = sum((Counter(each["failures"]) for each in told), Counter[str]())
+    failures = sum((Counter(each["failures"]) for each in reports), Counter[str]())
     return Agent(
-        sum(each["opened"] for each in told), sum(each["identified"] for each in told), failures
+        sum(each["opened"] for each in reports),
+        sum(each["identified"] for each in reports),
+        failures,
     )

@@ -21,9 +21,9 @@ def report(**with_us):
     return Report("make compat", ["Python 3", "PostgreSQL 15"], [compared])
 
 
-def shown(told):
+def shown(compared):
     text = io.StringIO()
-    told.show(Console(file=text, width=120))
+    compared.show(Console(file=text, width=120))
     return text.getvalue()
 
 
@@ -55,9 +55,9 @@ def test_a_difference_that_nothing_explains_stands_out():
 
 
 def test_programs_get_all_of_it():
-    told = json.loads(json.dumps(report().plain()))
-    (suite,) = told["suites"]
-    assert told["products"] == ["Python 3", "PostgreSQL 15"]
+    plain = json.loads(json.dumps(report().plain()))
+    (suite,) = plain["suites"]
+    assert plain["products"] == ["Python 3", "PostgreSQL 15"]
     assert (suite["tests"], suite["passed_without"], suite["passed_with"]) == (4, 2, 1)
     assert [each["test"] for each in suite["differences"]] == ["test_of_types"]
     assert suite["failing_without"] == {"test_fails": "failed: OSError"}

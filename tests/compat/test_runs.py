@@ -150,7 +150,7 @@ def test_some_of_the_tests_can_be_run_again(tmp_path, source, command, passes, f
     assert not [test for test in outcomes if "skipped" in test]
 
 
-def test_a_suite_that_hangs_is_ended_and_tells_where(tmp_path):
+def test_a_suite_that_hangs_is_ended_and_reports_where(tmp_path):
     made_up = stage(tmp_path, HANGS, *PYTEST[:-1], "test_it.py")
     assert made_up.run(with_us=False, patience=20).outcomes == {
         "test_it.py::test_passes": "passed",

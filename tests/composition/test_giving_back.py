@@ -12,11 +12,11 @@ from aurora_otel.lab import Failover
 from tests.support.waiting import eventually
 
 
-def threads_of_ours():
+def own_threads():
     return [t.name for t in threading.enumerate() if t.name.startswith("aurora-otel")]
 
 
-def connections_of_ours(cluster):
+def own_connections(cluster):
     return sum(
         cluster.sessions(instance, application_name="aurora-otel")
         for instance in (cluster.writer, *cluster.readers)
@@ -54,16 +54,16 @@ def test_the_driver_modules_and_classes_have_the_very_objects_that_they_had(
 def test_no_thread_and_no_connection_is_left_from_an_open_refresh_window(agent, cluster, connect):
     connection = connect(cluster.dsn("writer"))
     read_only_error(connection)
-    assert connections_of_ours(cluster) == 1
-    assert threads_of_ours()
+    assert own_connections(cluster) == 1
+    assert own_threads()
     AuroraInstrumentor().uninstrument()
-    assert threads_of_ours() == []
-    eventually(lambda: connections_of_ours(cluster) == 0)
+    assert own_threads() == []
+    eventually(lambda: own_connections(cluster) == 0)
     use(connection)
     connection.close()
 
 
-def test_nothing_is_left_of_a_look_that_is_running(start, cluster, connect):
+def test_nothing_is_left_of_a_refresh_that_is_running(start, cluster, connect):
     start(refresh_timeout=3)
     reader = connect(cluster.dsn(cluster.readers[-1]))
     connect(cluster.dsn("writer")).close()
@@ -80,13 +80,13 @@ def test_nothing_is_left_of_a_look_that_is_running(start, cluster, connect):
 
     caller = threading.Thread(target=call)
     caller.start()
-    eventually(lambda: "aurora-otel-look" in threads_of_ours())
+    eventually(lambda: "aurora-otel-look" in own_threads())
     AuroraInstrumentor().uninstrument()
-    assert threads_of_ours() == []
+    assert own_threads() == []
     caller.join(20)
     assert "read-only" in str(outcome[0])
     cluster.recover(switch.old_writer)
-    eventually(lambda: connections_of_ours(cluster) == 0)
+    eventually(lambda: own_connections(cluster) == 0)
     reader.close()
 
 

@@ -75,7 +75,7 @@ print(driver.__loader__ is driver.__spec__.loader, type(driver.__loader__).__nam
     assert loader == "True SourceFileLoader"
 
 
-def test_a_driver_that_is_removed_and_imported_anew_is_patched_anew():
+def test_a_driver_that_is_removed_and_imported_again_is_patched_again():
     program = """
 AuroraInstrumentor().instrument()
 import psycopg2

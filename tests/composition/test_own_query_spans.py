@@ -42,7 +42,7 @@ def test_the_text_is_the_statement_without_its_parameters(cluster, start, connec
     assert insert.attributes["db.statement"] == "INSERT INTO writes (x) VALUES (%s)"
 
 
-def test_they_tell_instance_and_role(cluster, start, connect):
+def test_they_have_instance_and_role(cluster, start, connect):
     agent = start(query_spans="summary")
     run_some(connect, cluster)
     for span in query_spans(agent):
@@ -112,7 +112,7 @@ class Statement(str):
         raise AssertionError
 
 
-def test_a_statement_that_cannot_be_told_is_run_all_the_same(cluster, start, connect):
+def test_a_statement_that_cannot_be_described_is_run_all_the_same(cluster, start, connect):
     agent = start(query_spans="text")
     connection = connect(cluster.dsn("writer"))
     cursor = connection.cursor()

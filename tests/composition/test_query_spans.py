@@ -24,7 +24,7 @@ def test_every_call_has_the_query_spans_that_it_has_without_us(without_us, pair,
 
 
 @pytest.mark.parametrize(("target", "role"), [("writer", "writer"), ("reader", "reader")])
-def test_each_query_span_tells_instance_and_role_of_its_connection(
+def test_each_query_span_has_instance_and_role_of_its_connection(
     pair, cluster, connect, target, role
 ):
     with connect(cluster.dsn(target)) as first, connect(cluster.dsn(target)) as second:
@@ -38,7 +38,7 @@ def test_each_query_span_tells_instance_and_role_of_its_connection(
     second.close()
 
 
-def test_each_query_span_of_every_kind_of_call_tells_instance_and_role(pair, cluster, driver):
+def test_each_query_span_of_every_kind_of_call_has_instance_and_role(pair, cluster, driver):
     CALLS[driver](cluster.dsn("writer"))
     for span in pair.queries.take():
         assert [span.attributes.get(key) for key in OURS] == [cluster.writer, "writer"], span.name

@@ -50,9 +50,9 @@ def resource(job, instance):
     return series("target_info", job, instance, telemetry_sdk_language="python")
 
 
-LOOKS = "aurora_topology_refresh_duration_seconds_count"
-FAILED = series(LOOKS, topology_source="sql", error_type="OperationalError")
-ANSWERED = series(LOOKS, topology_source="sql")
+REFRESHES = "aurora_topology_refresh_duration_seconds_count"
+FAILED = series(REFRESHES, topology_source="sql", error_type="OperationalError")
+ANSWERED = series(REFRESHES, topology_source="sql")
 LEAKED, HUNG_UP = prunes("garbage_collected"), prunes("hung_up")
 MISROUTES = series("aurora_connection_misroutes_total", instance_id="orders-1")
 

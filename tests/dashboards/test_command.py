@@ -74,7 +74,7 @@ def test_it_needs_nothing_of_what_builds_the_dashboards(tmp_path):
     assert (tmp_path / "grafana" / "dashboards" / "aurora-failover.json").exists()
 
 
-def test_grafana_is_told_where_the_dashboards_are():
+def test_grafana_is_configured_with_the_folder_of_the_dashboards():
     provisioning = DIRECTORY / "grafana" / "provisioning"
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "aurora.yaml").read_text())[
         "providers"
@@ -91,7 +91,7 @@ def test_grafana_is_told_where_the_dashboards_are():
     assert not provider["allowUiUpdates"]
 
 
-def test_grafana_is_told_which_prometheus_to_ask():
+def test_grafana_is_configured_with_the_prometheus_to_ask():
     provisioning = DIRECTORY / "grafana" / "provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources" / "aurora.yaml").read_text())[
         "datasources"

@@ -63,8 +63,8 @@ def test_open_connections_of_what_is_chosen(run, figure):
 @pytest.mark.parametrize("dashboard", [FAILOVER, CONNECTIONS])
 def test_one_failover_is_one_however_many_processes_saw_it(run, figure, dashboard):
     assert figure(dashboard, "Failovers") == counted(run.counted["failovers"])
-    everybody = run.prometheus.number("sum(aurora_failovers_total)")
-    assert everybody > 2 * run.counted["failovers"]
+    whole = run.prometheus.number("sum(aurora_failovers_total)")
+    assert whole > 2 * run.counted["failovers"]
 
 
 def test_stale_connections_are_shown_where_they_stay(run, figure, shown):
@@ -118,7 +118,7 @@ def test_the_writer(run, shown):
         assert by("aurora_instance_id", shown(FAILOVER, "Writer", at)).keys() == {writer}
 
 
-def test_the_timeline_tells_the_writers_one_after_the_other(run, shown):
+def test_the_timeline_shows_the_writers_one_after_the_other(run, shown):
     title = "Writer by instance"
     assert by("aurora_instance_id", shown(FAILOVER, title)) == {run.instances[2]: 1}
     (expr,) = [one.text for one in committed.expressions() if one.title == title]
@@ -161,7 +161,7 @@ def test_every_failover_was_measured(run):
         assert measured == run.prometheus.number("sum(aurora_failovers_total)")
 
 
-def test_failing_looks_are_a_share(figure):
+def test_failing_refreshes_are_a_share(figure):
     assert 0 <= figure(FAILOVER, "Failing refreshes") < 1
 
 
@@ -174,7 +174,7 @@ def test_failovers_are_annotated_when_they_happen_and_not_before(run):
         assert labels == {"aurora_cluster_id": "lab"}
 
 
-def test_the_books_balance_on_prometheus(run):
+def test_opens_equal_open_plus_ended_on_prometheus(run):
     """As the documentation says that they do."""
     closed = 'sum(aurora_connection_invalidations_total{aurora_invalidation_outcome="closed"})'
     ended = "sum(aurora_connection_closes_total) + sum(aurora_connection_prunes_total)"

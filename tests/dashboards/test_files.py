@@ -75,7 +75,7 @@ def test_every_pool_metric_that_says_how_a_pool_fares_is_shown():
         assert any(prometheus.metric_name(metric) in one.text for one in expressions())
 
 
-def test_nothing_asks_for_a_metric_that_nobody_exports():
+def test_nothing_asks_for_a_metric_that_is_not_exported():
     metrics = {
         name
         for metric in (*names.METRICS, *pool_metrics.METRICS)

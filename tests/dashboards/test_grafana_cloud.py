@@ -76,9 +76,9 @@ def test_a_grafana_that_refuses_is_an_error(grafana):
 
 
 @pytest.mark.parametrize("missing", ["GRAFANA_URL", "GRAFANA_TOKEN"])
-def test_what_it_must_be_told_is_named(missing):
-    told = {"GRAFANA_URL": "http://127.0.0.1:9", "GRAFANA_TOKEN": "x"}
-    del told[missing]
-    found = run(**told)
+def test_a_variable_that_is_missing_is_named(missing):
+    variables = {"GRAFANA_URL": "http://127.0.0.1:9", "GRAFANA_TOKEN": "x"}
+    del variables[missing]
+    found = run(**variables)
     assert found.returncode != 0
     assert missing in found.stderr

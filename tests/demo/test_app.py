@@ -112,7 +112,7 @@ def test_an_application_that_ended_is_an_error_that_says_why(timeline):
         until(ended)
 
 
-def test_it_ends_when_whoever_started_it_is_gone(cluster):
+def test_it_ends_when_its_parent_is_gone(cluster):
     address, _ = cluster.address("writer")
     process = subprocess.Popen(
         [sys.executable, APP, cluster.dsn(host=address), "--writers=1", "--idle=0"],

@@ -48,7 +48,7 @@ def test_the_picture_is_drawn_into_a_file(recorded, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--json", "--picture", "--report"])
-def test_a_file_that_cannot_be_written_is_told_before_anything_runs(option, tmp_path, capsys):
+def test_a_file_that_cannot_be_written_is_reported_before_anything_runs(option, tmp_path, capsys):
     assert main(["demo", option, str(tmp_path / "nowhere" / "file")]) == 2
     assert "nowhere" in capsys.readouterr().out
 

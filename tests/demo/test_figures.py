@@ -142,14 +142,14 @@ def test_the_agents_figures_come_from_what_it_exported():
             ),
         ),
     )
-    told = agent_figures(run)
-    assert (told.invalidated, told.failovers, told.symptoms) == (20, 1, ("read_only",))
-    assert (told.detection_seconds, told.cleanup_seconds) == (0.25, 0.01)
-    assert told.verdict_seconds == pytest.approx(2.0)
+    figures = agent_figures(run)
+    assert (figures.invalidated, figures.failovers, figures.symptoms) == (20, 1, ("read_only",))
+    assert (figures.detection_seconds, figures.cleanup_seconds) == (0.25, 0.01)
+    assert figures.verdict_seconds == pytest.approx(2.0)
 
 
 def test_stuck_calls_are_those_in_flight_at_the_verdict_that_did_not_succeed():
-    told = agent_figures(
+    figures = agent_figures(
         recording(
             write("writer-1", 10.5, 12.3, Outcome.CLOSED, error="gone"),
             write("writer-2", 10.5, 12.2, Outcome.CLOSED, error="gone"),
@@ -159,19 +159,19 @@ def test_stuck_calls_are_those_in_flight_at_the_verdict_that_did_not_succeed():
             spans=failover_spans(verdict=12.0),
         )
     )
-    assert told.stuck_calls == 2
-    assert told.stuck_seconds_after_verdict == pytest.approx(0.3)
-    assert told.stuck_errors == ("gone",)
+    assert figures.stuck_calls == 2
+    assert figures.stuck_seconds_after_verdict == pytest.approx(0.3)
+    assert figures.stuck_errors == ("gone",)
 
 
 def test_a_call_that_stayed_stuck_counts_to_the_end():
-    told = agent_figures(
+    figures = agent_figures(
         recording(
             in_flight=(write("writer-1", 10.5, ENDED, Outcome.IN_FLIGHT),),
             spans=failover_spans(verdict=12.0),
         )
     )
-    assert told.stuck_seconds_after_verdict == pytest.approx(ENDED - 12)
+    assert figures.stuck_seconds_after_verdict == pytest.approx(ENDED - 12)
 
 
 def test_the_longest_time_without_an_accepted_write_includes_both_ends():

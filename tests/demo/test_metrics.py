@@ -28,7 +28,7 @@ def test_a_series_that_was_born_later_counts_from_zero():
     assert (change.before, change.after) == (0, 0.5)
 
 
-def test_a_series_is_told_from_another_by_its_attributes():
+def test_series_are_distinguished_by_their_attributes():
     exports = [
         [point("aurora.x", 1, at=1, on="lab-1"), point("aurora.x", 2, at=1, on="lab-2")],
         [point("aurora.x", 1, at=3, on="lab-1"), point("aurora.x", 3, at=3, on="lab-2")],

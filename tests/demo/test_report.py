@@ -76,12 +76,12 @@ def opened(browser, file):
     return browser
 
 
-def test_it_asks_nobody_and_complains_about_nothing(opened, file):
+def test_it_sends_no_request_and_complains_about_nothing(opened, file):
     assert [url for url in opened.requests if not url.startswith("data:")] == [file.as_uri()]
     assert opened.complaints == []
 
 
-def test_the_browser_would_tell_of_a_request_and_of_a_complaint(browser, tmp_path):
+def test_the_browser_would_report_a_request_and_a_complaint(browser, tmp_path):
     file = tmp_path / "bad.html"
     file.write_text(
         "<!DOCTYPE html><img src='nowhere.png'><script>console.error('no')</script>",

@@ -23,9 +23,9 @@ def write(connection):
     connection.commit()
 
 
-def tell(**others):
+def report(**others):
     found = aurora_otel.snapshot()
-    told = {
+    traits = {
         "agent": aurora_otel.__file__,
         "failures": dict(found.internal_failures),
         "failovers": sum(cluster.failovers for cluster in found.clusters),
@@ -37,7 +37,7 @@ def tell(**others):
         },
         **others,
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(traits) + "\n")
     sys.stdout.flush()
 
 
@@ -45,7 +45,7 @@ exec("".join(sys.argv[3:]))
 aurora_otel.AuroraInstrumentor().instrument(**settings)
 idle, used = connect(), connect()
 write(used)
-tell(is_plain=type(used) is pgdb.Connection)
+report(is_plain=type(used) is pgdb.Connection)
 sys.stdin.readline()
 try:
     write(used)
@@ -53,5 +53,5 @@ except pgdb.Error as error:
     sqlstate = error.sqlstate
 new = connect()
 write(new)
-tell(sqlstate=sqlstate)
+report(sqlstate=sqlstate)
 aurora_otel.AuroraInstrumentor().uninstrument()

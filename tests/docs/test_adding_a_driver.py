@@ -78,7 +78,7 @@ def run(cluster):
     return run
 
 
-def test_one_call_takes_a_driver_that_nobody_adds_through_a_failover(run):
+def test_one_call_takes_an_unknown_driver_through_a_failover(run):
     assert not run(ROOT, CALL)["is_plain"]
 
 

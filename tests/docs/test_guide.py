@@ -81,7 +81,7 @@ def test_prometheus_takes_its_configuration(kind, tmp_path):
     assert status == 0, output
 
 
-def test_prometheus_is_told_what_the_package_writes_out():
+def test_prometheus_is_configured_as_the_package_writes_out():
     (body,) = blocks("prometheus: scrape")
     assert yaml.safe_load(body) == yaml.safe_load(PACKAGED.read_text(encoding="utf-8"))
 

@@ -50,7 +50,7 @@ def test_a_private_name_of_the_writer_should_be_listed(doctor, cluster):
     assert doctor.examine("--dsn", dsn, **listed).worse() == set()
 
 
-def test_instances_that_nothing_locates_are_told(doctor, cluster):
+def test_instances_that_nothing_locates_are_reported(doctor, cluster):
     dsn = cluster.dsn("writer", host="127.0.0.8", connect_timeout=5)
     found = doctor.examine("--dsn", dsn, AURORA_OTEL_WRITER_ENDPOINTS="127.0.0.8")
     assert found.worse() == {"topology.addresses"}
@@ -68,7 +68,7 @@ def test_an_instance_that_cannot_be_reached_is_a_failure(doctor, cluster, dsn):
     assert found.of("topology.look", "ok")
 
 
-def test_a_missing_grant_is_told_as_the_statement_that_gives_it(doctor, cluster, dsn):
+def test_a_missing_grant_is_reported_as_the_statement_that_gives_it(doctor, cluster, dsn):
     cluster.execute(cluster.writer, f"REVOKE EXECUTE ON FUNCTION {STATUS} FROM PUBLIC")
     try:
         found = doctor.examine("--dsn", dsn, **cluster.environment())
@@ -83,7 +83,7 @@ def test_a_missing_grant_is_told_as_the_statement_that_gives_it(doctor, cluster,
         cluster.execute(cluster.writer, f"GRANT EXECUTE ON FUNCTION {STATUS} TO PUBLIC")
 
 
-def test_a_missing_time_limit_for_connecting_is_told(doctor, cluster):
+def test_a_missing_time_limit_for_connecting_is_reported(doctor, cluster):
     found = doctor.examine("--dsn", cluster.dsn("writer"), **cluster.environment())
     assert found.worse() == {"login.connect_timeout"}
 
@@ -134,7 +134,7 @@ def test_a_wrong_name_is_a_failure(doctor):
     assert found.status == 1
 
 
-def test_without_a_login_the_endpoint_is_told(doctor, cluster):
+def test_without_a_login_the_endpoint_is_reported(doctor, cluster):
     host, port = cluster.address("writer")
     found = doctor.examine("--host", f"{host}:{port}")
     assert found.of("endpoint.port", "ok")
@@ -168,7 +168,7 @@ def test_a_writer_that_is_read_only_by_its_own_setting_is_reported(doctor, clust
     assert "read-only" in role["what"]
 
 
-def test_no_exporter_is_told_for_each_signal(doctor):
+def test_no_exporter_is_reported_for_each_signal(doctor):
     none = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
     found = doctor.examine(**none)
     assert found.worse() == {"exporters.traces", "exporters.metrics", "exporters.logs"}
@@ -190,14 +190,14 @@ def test_the_prometheus_exporter_does_not_suit_servers_that_fork(doctor, tmp_pat
     assert "gunicorn" in metrics["what"]
 
 
-def test_a_collector_that_is_not_there_is_told_without_the_secrets_of_its_url(doctor):
+def test_a_collector_that_is_not_there_is_reported_without_the_secrets_of_its_url(doctor):
     url = f"http://user:{CANARY}@127.0.0.1:1/?token={CANARY}"
     found = doctor.examine(OTEL_EXPORTER_OTLP_ENDPOINT=url)
     assert found.worse() == {"exporters.traces", "exporters.metrics", "exporters.logs"}
     assert "127.0.0.1:1" in found.output
 
 
-def test_a_bad_setting_is_told_without_its_value(doctor):
+def test_a_bad_setting_is_reported_without_its_value(doctor):
     found = doctor.examine(
         AURORA_OTEL_REFRESH_TIMEOUT=f"postgresql://app:{CANARY}@db", AURORA_OTEL_MOD="observe"
     )
@@ -231,7 +231,7 @@ class Instrumentor(BaseInstrumentor):
 """
 
 
-def test_two_instrumentations_of_one_driver_are_told(doctor, tmp_path):
+def test_two_instrumentations_of_one_driver_are_reported(doctor, tmp_path):
     package(tmp_path, "other_apm", OTHER_APM, instrumentor="other_apm:Instrumentor")
     found = doctor.examine(PYTHONPATH=str(tmp_path))
     assert found.worse() == {"drivers.psycopg.others"}
@@ -244,12 +244,12 @@ def test_two_instrumentations_of_one_driver_are_told(doctor, tmp_path):
     assert alone.worse() == set()
 
 
-def test_query_spans_that_another_instrumentation_makes_too_are_told(doctor):
+def test_query_spans_that_another_instrumentation_makes_too_are_reported(doctor):
     found = doctor.examine(AURORA_OTEL_QUERY_SPANS="summary")
     assert "drivers.psycopg.others" in found.worse()
 
 
-def test_an_instrumentation_that_fails_is_told(doctor, tmp_path):
+def test_an_instrumentation_that_fails_is_reported(doctor, tmp_path):
     package(tmp_path, "broken_apm", f"raise LookupError('{CANARY}')", instrumentor="broken_apm:X")
     found = doctor.examine(PYTHONPATH=str(tmp_path))
     assert "instrumentations.failed" in found.worse()
@@ -257,7 +257,7 @@ def test_an_instrumentation_that_fails_is_told(doctor, tmp_path):
     assert found.status == 1
 
 
-def test_an_agent_that_is_switched_off_is_told(doctor):
+def test_an_agent_that_is_switched_off_is_reported(doctor):
     found = doctor.examine(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="aurora")
     assert "agent" in found.worse()
     assert found.status == 1

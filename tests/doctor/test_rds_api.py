@@ -37,7 +37,7 @@ def test_a_cluster_that_the_api_knows_has_nothing_to_complain_of(examine, cluste
     assert "secret-of-tests" not in found.output
 
 
-def test_without_a_login_the_api_tells_the_cluster(examine, cluster):
+def test_without_a_login_the_api_names_the_cluster(examine, cluster):
     found = examine("--host", f"{cluster.host('writer')}:{cluster.address('writer')[1]}")
     # The lab's names do not resolve.
     assert found.worse() == {"endpoint.name"}
@@ -61,7 +61,7 @@ def test_neither_sql_nor_api_is_a_warning(examine, muted):  # noqa: F811 - the f
     assert "credentials" in found.of("rds_api")[0]["what"]
 
 
-def test_the_api_tells_where_instances_are_whose_endpoint_does_not(examine, cluster):
+def test_the_api_locates_instances_whose_endpoint_does_not(examine, cluster):
     dsn = cluster.dsn("writer", host="127.0.0.8", connect_timeout=5)
     found = examine("--dsn", dsn, AURORA_OTEL_INSTANCE_ENDPOINTS="")
     assert found.of("topology.addresses") == []
@@ -70,14 +70,14 @@ def test_the_api_tells_where_instances_are_whose_endpoint_does_not(examine, clus
     assert any(cluster.host(cluster.readers[0]) in what for what in tried)
 
 
-def test_an_api_that_lags_behind_the_instances_is_told(examine, cluster, plane):  # noqa: F811 - the fixture
+def test_an_api_that_lags_behind_the_instances_is_reported(examine, cluster, plane):  # noqa: F811 - the fixture
     plane.fail_over(cluster, cluster.readers[0])
     found = examine()
     assert found.worse() == {"rds_api.writer"}
     assert found.status == 0
 
 
-def test_an_iam_token_opens_one_door_and_the_agent_signs_for_the_others(
+def test_an_iam_token_opens_one_endpoint_and_the_agent_signs_for_the_others(
     examine, cluster, monkeypatch
 ):
     with Doors(cluster, "secret-of-tests") as doors:

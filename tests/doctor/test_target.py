@@ -43,7 +43,7 @@ def test_passwords_are_unquoted_and_may_come_from_the_environment():
     assert of_dsn(r"password='it\'s'", ENVIRON).parameters["password"] == "it's"
 
 
-def test_several_hosts_are_told():
+def test_several_hosts_are_reported():
     assert of_dsn("host=one,two", {}).several
     assert of_dsn("postgresql://one,two/app", {}).several
     assert not of_dsn("host=one", {}).several

@@ -37,7 +37,7 @@ class Drill:
     def fail_over(self) -> None:
         self.switches.append(self.cluster.failover(Failover.SWITCHOVER, target=self.target))
 
-    def fail_over_and_tell(self) -> None:
+    def fail_over_and_notify(self) -> None:
         self.plane.tell(self.messages[0])
         self.fail_over()
         self.plane.tell(self.messages[1])

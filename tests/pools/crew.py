@@ -24,7 +24,7 @@ class Crew:
         self._unit = unit
         self._leave = leave
         self._units = 0
-        self._told = threading.Event()
+        self._wanted = threading.Event()
         self._ready = threading.Barrier(threads + 1)
         # What came of each unit, by thread: an exception, or nothing.
         self._outcomes: list[list[Exception | None]] = [[] for _ in range(threads)]
@@ -44,7 +44,7 @@ class Crew:
     def work(self, units: int) -> list[Exception]:
         """Do so many units together; return what failed. Nobody may wait for ever."""
         self._units = units // len(self._threads)
-        self._told.set()
+        self._wanted.set()
         for thread, outcomes in zip(self._threads, self._outcomes, strict=True):
             done = -1
             while thread.is_alive():
@@ -59,7 +59,7 @@ class Crew:
             self._unit()
         finally:
             self._ready.wait(PATIENCE)
-        self._told.wait()
+        self._wanted.wait()
         for _ in range(self._units):
             outcomes.append(attempt(self._unit))  # noqa: PERF401 - how far it is, is looked at
         self._leave()

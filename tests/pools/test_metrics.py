@@ -133,14 +133,14 @@ TIMES = ("create_time", "wait_time", "use_time")
 
 
 @pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
-def test_the_histograms_have_boundaries_that_tell_milliseconds_apart(figures, open_pool, case):
+def test_the_histograms_have_boundaries_that_separate_milliseconds(figures, open_pool, case):
     open_pool().write()
     for metric in TIMES:
         assert figures.histogram(metric)["orders"].explicit_bounds == DURATIONS
 
 
 @pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
-def test_two_pools_of_one_name_are_told_apart_and_a_disposed_one_keeps_its_name(
+def test_two_pools_of_one_name_are_distinguished_and_a_disposed_one_keeps_its_name(
     figures, open_pool, case
 ):
     first, second = open_pool(), open_pool()
@@ -161,7 +161,7 @@ NO_POOLS = ("Django", "PersistentDB")
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.kind.name not in NO_POOLS], ids=str
 )
-def test_every_pool_tells_what_it_can(figures, open_pool, case):
+def test_every_pool_reports_what_it_can(figures, open_pool, case):
     pool = open_pool()
     fill(pool, case.kind.idle)
     assert attempt(pool.write) is None

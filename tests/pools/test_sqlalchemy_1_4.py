@@ -29,14 +29,14 @@ def environment():
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(IS_1_4, reason="this is the run on 1.4 itself")
 def test_sqlalchemy_1_4_keeps_the_same_promises(environment):
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", "import sqlalchemy; print(sqlalchemy.__version__)"],
         env=environment,
         check=True,
         capture_output=True,
         text=True,
     )
-    assert told.stdout.startswith("1.4")
+    assert done.stdout.startswith("1.4")
     # The first pool in all failovers, the others in one of them.
     chosen = "psycopg2 and not one_thread and not DB and (switchover or QueuePool-psycopg2)"
     tests = [str(Path(__file__).with_name(name)) for name in TESTS]

@@ -96,15 +96,15 @@ def measure(question: str) -> dict[str, float]:
     settings = Settings.resolve({"rds_api": "off"}, {})
     provider = MeterProvider([reader])
     agent = Agent(settings, Spans(trace.NoOpTracer()), instruments(provider))
-    driver, began, told = Anywhere(), time.monotonic(), {}
+    driver, began, measured = Anywhere(), time.monotonic(), {}
 
     def note(when: str) -> None:
         agent._background.wake()
         time.sleep(5.0)
         agent._rounds.tick()
-        told[f"memory {when}"] = resident() / 2**20
-        told[f"series {when}"] = series(agent, reader)
-        told[f"clusters {when}"] = len(list(agent.clusters))
+        measured[f"memory {when}"] = resident() / 2**20
+        measured[f"series {when}"] = series(agent, reader)
+        measured[f"clusters {when}"] = len(list(agent.clusters))
 
     for number, (host, port, listed) in enumerate(globals()[question]()):
         driver.listed = listed
@@ -115,18 +115,18 @@ def measure(question: str) -> dict[str, float]:
         if number + 1 == WARM:
             note("before")
     note("after")
-    told["seconds"] = time.monotonic() - began
+    measured["seconds"] = time.monotonic() - began
     agent.stop()
-    return told
+    return measured
 
 
-def table(told: dict[str, dict[str, float]]) -> str:
+def table(measured: dict[str, dict[str, float]]) -> str:
     """Return the figures as Markdown."""
     rows = [
         f"| | resident memory, after {WARM} → after all | series | clusters known | duration |",
         "|---|---|---|---|---|",
     ]
-    for question, found in told.items():
+    for question, found in measured.items():
         memory = f"{found['memory before']:.1f} → {found['memory after']:.1f} MiB"
         counts = (
             f"{found[f'{what} before']:,.0f} → {found[f'{what} after']:,.0f}"

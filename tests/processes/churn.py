@@ -75,8 +75,8 @@ def main(instrumented, closed, leaked):
     seconds = time.monotonic() - began
     settle()
     failures = dict(aurora_otel.snapshot().internal_failures)
-    told = {"before": before, "after": state(process), "seconds": seconds, "failures": failures}
-    sys.stdout.write(json.dumps(told))
+    report = {"before": before, "after": state(process), "seconds": seconds, "failures": failures}
+    sys.stdout.write(json.dumps(report))
 
 
 main(sys.argv[1] == "instrumented", int(sys.argv[2]), int(sys.argv[3]))

@@ -25,7 +25,7 @@ def late():
     psycopg.connect(DSN).close()
 
 
-def look():
+def refresh():
     """Have a look at the topology running, in a cluster that does not answer."""
     psycopg.connect(DSN, application_name="looking")
     with contextlib.suppress(psycopg.Error):
@@ -34,7 +34,7 @@ def look():
 
 
 def from_a_thread():
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=refresh)
     thread.start()
 
 
@@ -48,16 +48,16 @@ def in_a_thread_that_goes_on():
     time.sleep(0.2)
 
 
-def in_the_middle_of_a_look():
+def in_the_middle_of_a_refresh():
     """`sys.exit` out of a signal handler, while the call waits for a look."""
     signal.signal(signal.SIGALRM, lambda *_: sys.exit(3))
     signal.setitimer(signal.ITIMER_REAL, 0.02)
-    look()
+    refresh()
     time.sleep(1)
 
 
 def at_once():
-    look()
+    refresh()
     os._exit(4)
 
 
@@ -72,10 +72,10 @@ def at_exit():
 WAYS = {
     each.__name__: each
     for each in (
-        look,
+        refresh,
         from_a_thread,
         in_a_thread_that_goes_on,
-        in_the_middle_of_a_look,
+        in_the_middle_of_a_refresh,
         at_once,
         with_an_error,
         at_exit,

@@ -42,7 +42,7 @@ def write(connection):
     connection.commit()
 
 
-def tell(**what):
+def report(**what):
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
@@ -98,28 +98,28 @@ def connections():
 
 
 def main():
-    orders = FileObject(sys.stdin)
+    signals = FileObject(sys.stdin)
     writing = [job.get() for job in [gevent.spawn(connect) for _ in range(GREENLETS)]]
     idle = [connect() for _ in range(4)]
     metronome = Metronome()
     gevent.sleep(2)
-    tell(tracked=connections(), greenlet=metronome.greenlet, thread=metronome.thread)
+    report(tracked=connections(), greenlet=metronome.greenlet, thread=metronome.thread)
 
-    orders.readline()
+    signals.readline()
     refused = []
     gevent.joinall([gevent.spawn(work, each, refused) for each in writing], raise_error=True)
     failovers = sum(cluster.failovers for cluster in aurora_otel.snapshot().clusters)
-    tell(refused=len(refused), idle=[outcome(each) for each in idle], failovers=failovers)
+    report(refused=len(refused), idle=[outcome(each) for each in idle], failovers=failovers)
 
     # Only the background loop can see that a server hung up on these.
     del writing, refused
     idle = [connect() for _ in range(4)]
-    tell(tracked=connections())
-    orders.readline()
+    report(tracked=connections())
+    signals.readline()
     while connections():
         gevent.sleep(0.05)
     prunes = running_agent().observations()["aurora.connection.prunes"]
-    tell(
+    report(
         hung_up=sum(n for key, n in prunes.items() if "hung_up" in key),
         failures=dict(aurora_otel.snapshot().internal_failures),
     )

@@ -39,12 +39,12 @@ def main(method):
     processes = [context.Process(target=child, args=(answers,)) for _ in range(3)]
     for process in processes:
         process.start()
-    told = [answers.get() for _ in processes]
+    answered = [answers.get() for _ in processes]
     for process in processes:
         process.join()
     works = held.execute("SELECT 1").fetchone() == (1,)
     parent = {"tracked": tracked(), "opens": opens(), "works": works}
-    sys.stdout.write(json.dumps({"children": told, "parent": parent}))
+    sys.stdout.write(json.dumps({"children": answered, "parent": parent}))
 
 
 if __name__ == "__main__":

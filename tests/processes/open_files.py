@@ -19,7 +19,7 @@ import aurora_otel
 STALE = 20
 
 
-def tell(what):
+def report(what):
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
@@ -35,7 +35,7 @@ def outcome(connection):
 def main():
     aurora_otel.AuroraInstrumentor().instrument()
     held = [psycopg.connect(os.environ["PROCESS_DSN"], autocommit=True) for _ in range(STALE)]
-    tell("ready")
+    report("ready")
     sys.stdin.readline()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -45,7 +45,7 @@ def main():
             taken.append(os.open(os.devnull, os.O_RDONLY))
     first = outcome(held[0])
     tracked = [cluster.connections for cluster in aurora_otel.snapshot().clusters]
-    tell({"first": first, "tracked": tracked, "others": [outcome(each) for each in held[1:]]})
+    report({"first": first, "tracked": tracked, "others": [outcome(each) for each in held[1:]]})
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def outcome(action):
     return "done"
 
 
-def tell(line):
+def report(line):
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -40,10 +40,10 @@ def write(connection):
 
 
 held = [module.connect(**login) for _ in range(2)]
-tell("ready")
+report("ready")
 sys.stdin.readline()
 seen = []
 for connection in (*held, *held):
     seen.append(outcome(functools.partial(write, connection)))
     outcome(connection.rollback)
-tell(json.dumps(seen))
+report(json.dumps(seen))

@@ -48,32 +48,32 @@ def churn(cluster, closed, leaked):
             each.wait()
 
 
-def table(told):
+def table(reported):
     """The figures of both runs, as Markdown."""
     rows = ["| | plain driver | with aurora-otel |", "|---|---|---|"]
     for name in ("descriptors", "threads", "tracked"):
-        cells = (f"{run['before'][name]} → {run['after'][name]}" for run in told.values())
+        cells = (f"{run['before'][name]} → {run['after'][name]}" for run in reported.values())
         rows.append(f"| {name}, before → after | {' | '.join(cells)} |")
     for name in ("before", "after"):
-        cells = (f"{run[name]['resident'] / 2**20:.1f} MiB" for run in told.values())
+        cells = (f"{run[name]['resident'] / 2**20:.1f} MiB" for run in reported.values())
         rows.append(f"| resident memory {name} | {' | '.join(cells)} |")
-    cells = (f"{run['seconds']:.0f} s" for run in told.values())
+    cells = (f"{run['seconds']:.0f} s" for run in reported.values())
     rows.append(f"| duration, both side by side | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def write(document, closed, leaked, told):
+def write(document, closed, leaked, reported):
     """Put the figures into a document, between the marks for them."""
     before, _, rest = document.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     command = f"`python -m tests.processes.soak {closed} {leaked}`, with mysqlclient:"
-    document.write_text(f"{before}{BEGIN}\n\n{command}\n\n{table(told)}\n\n{END}{after}")
+    document.write_text(f"{before}{BEGIN}\n\n{command}\n\n{table(reported)}\n\n{END}{after}")
 
 
 if __name__ == "__main__":
     closed, leaked = map(int, sys.argv[1:3])
     with Cluster("soak", engine="mysql") as cluster:
-        told = churn(cluster, closed, leaked)
-    sys.stdout.write(table(told) + "\n")
+        reported = churn(cluster, closed, leaked)
+    sys.stdout.write(table(reported) + "\n")
     for document in sys.argv[3:]:
-        write(Path(document), closed, leaked, told)
+        write(Path(document), closed, leaked, reported)

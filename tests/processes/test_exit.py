@@ -13,10 +13,10 @@ from tests.support.programs import INSTRUMENTED, PYTHON
 from tests.support.waiting import eventually
 
 WAYS = {
-    "look": 0,
+    "refresh": 0,
     "from_a_thread": 0,
     "in_a_thread_that_goes_on": 0,
-    "in_the_middle_of_a_look": 3,
+    "in_the_middle_of_a_refresh": 3,
     "at_once": 4,
     "with_an_error": 5,
     "at_exit": 0,

@@ -115,8 +115,8 @@ def test_the_monitoring_connection_of_the_parent_lives_on(start, cluster, connec
         aurora_otel.AuroraInstrumentor().uninstrument()
 
     Child(child).join()
-    looks = len(agent.told.spans("refresh topology"))
-    eventually(lambda: run(connection, "SELECT 1") and _worker(agent) > looks)
+    refreshes = len(agent.told.spans("refresh topology"))
+    eventually(lambda: run(connection, "SELECT 1") and _worker(agent) > refreshes)
     assert monitoring() == before
     connection.close()
 
@@ -168,6 +168,6 @@ def test_a_process_of_multiprocessing_tracks_its_own_alone(cluster, method):
     env = programs.environment(cluster)
     ended = programs.run(PYTHON, "-m", "tests.processes.multiprocess", method, env=env)
     assert (ended.returncode, ended.stderr) == (0, "")
-    told = json.loads(ended.stdout)
-    assert told["children"] == [{"before": 0, "after": 1, "opens": 1}] * 3
-    assert told["parent"] == {"tracked": 1, "opens": 1, "works": True}
+    reported = json.loads(ended.stdout)
+    assert reported["children"] == [{"before": 0, "after": 1, "opens": 1}] * 3
+    assert reported["parent"] == {"tracked": 1, "opens": 1, "works": True}

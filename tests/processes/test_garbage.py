@@ -48,9 +48,9 @@ class Resurrected(psycopg.Connection):
 
 
 def balance(agent):
-    told = agent.told.metric
-    ends = told("aurora.connection.closes") + told("aurora.connection.prunes")
-    return told("aurora.connection.opens"), ends + agent.tracked()
+    metric = agent.told.metric
+    ends = metric("aurora.connection.closes") + metric("aurora.connection.prunes")
+    return metric("aurora.connection.opens"), ends + agent.tracked()
 
 
 def test_connections_collected_while_others_are_opened_and_closed(

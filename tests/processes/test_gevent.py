@@ -51,7 +51,7 @@ class Program:
         self._process.kill()
         self._process.communicate()
 
-    def tells(self):
+    def report(self):
         line = self._process.stdout.readline()
         assert line, self._process.communicate()[1]
         return json.loads(line)
@@ -69,23 +69,23 @@ class Program:
 def test_greenlets_are_tracked_and_cleaned_up_and_never_held_up(driver, cluster, patched):
     old = cluster.writer
     with Program(driver, cluster, patched) as program:
-        told = program.tells()
-        assert told["tracked"] == GREENLETS + 4
+        reported = program.report()
+        assert reported["tracked"] == GREENLETS + 4
         # The hub goes on while the background loop waits.
-        assert told["greenlet"] > told["thread"] / 2
+        assert reported["greenlet"] > reported["thread"] / 2
 
         cluster.failover(Failover.SWITCHOVER)
         program.go_on()
-        told = program.tells()
-        assert told["refused"] <= GREENLETS
-        assert told["idle"] == ["lost"] * 4
-        assert told["failovers"] == 1
+        reported = program.report()
+        assert reported["refused"] <= GREENLETS
+        assert reported["idle"] == ["lost"] * 4
+        assert reported["failovers"] == 1
         assert cluster.sessions(old) == 0
 
-        assert program.tells()["tracked"] == 4
+        assert program.report()["tracked"] == 4
         _hang_up(cluster, driver)
         program.go_on()
-        assert program.tells() == {"hung_up": 4, "failures": {}}
+        assert program.report() == {"hung_up": 4, "failures": {}}
         assert program.end() == 0
 
 

@@ -47,9 +47,7 @@ def interrupted_while_waiting():
     sys.setprofile(None)
 
 
-def test_a_cleanup_that_nobody_waits_for_any_more_goes_on(
-    start, cluster, connect, rotated, request
-):
+def test_a_cleanup_goes_on_when_its_call_no_longer_waits(start, cluster, connect, rotated, request):
     agent = start()
     held = [connect(cluster.dsn("writer")) for _ in range(5)]
     rotated()

@@ -101,10 +101,10 @@ def is_at_work(agent, cluster, connect):
     """Whether it tracks, looks and prunes as ever."""
     connection = connect(cluster.dsn("writer"))
     assert agent.tracked() == 1
-    looks = len(agent.told.spans("refresh topology"))
+    refreshes = len(agent.told.spans("refresh topology"))
     run(connection, "SET TRANSACTION READ ONLY")
     assert sqlstate(refused_write(connection)) == READ_ONLY
-    eventually(lambda: len(agent.told.spans("refresh topology")) > looks)
+    eventually(lambda: len(agent.told.spans("refresh topology")) > refreshes)
     del connection
     gc.collect()
     eventually(lambda: agent.tracked() == 0)

@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 THREADS = 64
 
 
-def test_books_balance_and_nothing_hangs(start, cluster, connect, driver):
+def test_opens_equal_open_plus_ended_and_nothing_hangs(start, cluster, connect, driver):
     module = {"psycopg": psycopg, "psycopg2": psycopg2}[driver]
     agent = start(refresh_interval=0.2)
     # To readers, whatever happens to the writer: nobody may close these.
@@ -64,11 +64,11 @@ def test_books_balance_and_nothing_hangs(start, cluster, connect, driver):
         connection.close()
     gc.collect()
     eventually(lambda: agent.tracked() == 0)
-    told = agent.told.metric
-    assert told("aurora.connection.opens") == (
-        told("aurora.connection.closes")
-        + told("aurora.connection.prunes")
-        + told("aurora.connection.invalidations", invalidation_outcome="closed")
+    metric = agent.told.metric
+    assert metric("aurora.connection.opens") == (
+        metric("aurora.connection.closes")
+        + metric("aurora.connection.prunes")
+        + metric("aurora.connection.invalidations", invalidation_outcome="closed")
     )
-    assert told("aurora.connection.invalidations", invalidation_outcome="failed") == 0
-    assert told("aurora.failovers") == 2
+    assert metric("aurora.connection.invalidations", invalidation_outcome="failed") == 0
+    assert metric("aurora.failovers") == 2

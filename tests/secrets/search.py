@@ -36,19 +36,19 @@ def found(secrets: Iterable[str], sinks: Mapping[str, str]) -> set[str]:
     return {name for name, text in sinks.items() if any(each in text for each in wanted)}
 
 
-def sinks(told: Any, records: Iterable[logging.LogRecord]) -> dict[str, str]:
+def sinks(exported: Any, records: Iterable[logging.LogRecord]) -> dict[str, str]:
     """Return what was told so far, by where it was told.
 
     Args:
         told: the exporters' ends.
         records: what was logged, by whomever.
     """
-    told.flush()
-    metrics = told.reader.get_metrics_data()
+    exported.flush()
+    metrics = exported.reader.get_metrics_data()
     ours = [thing for thing in gc.get_objects() if _is_ours(thing)]
     state = aurora_otel.snapshot()
     return {
-        "spans": "\n".join(span.to_json() for span in told.spans()),
+        "spans": "\n".join(span.to_json() for span in exported.spans()),
         "metrics": metrics.to_json() if metrics else "",
         "log records": "\n".join(map(_record, records)),
         "reprs": "\n".join({shown for thing in ours for shown in _shown(thing)}),

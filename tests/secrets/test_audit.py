@@ -90,7 +90,7 @@ def test_a_service_that_knows_nothing_at_all_has_audited_nothing(audit, status):
     assert done.stdout == "WARNING: dependencies NOT audited: no answer from osv\n"
 
 
-def test_a_service_that_cannot_be_reached_is_told():
+def test_a_service_that_cannot_be_reached_is_reported():
     # Nothing listens there.
     environment = {**os.environ, "AUDIT_SERVICES": "osv", "AUDIT_OSV_URL": "http://127.0.0.1:1/"}
     done = subprocess.run(

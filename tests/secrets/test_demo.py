@@ -22,7 +22,7 @@ sys.exit(aurora_otel.cli.main())
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
-def test_the_demo_tells_no_password(engine, tmp_path):
+def test_the_demo_shows_no_password(engine, tmp_path):
     files = {name: tmp_path / name for name in ("json", "picture", "report")}
     written = [part for name, path in files.items() for part in (f"--{name}", str(path))]
     done = subprocess.run(
@@ -35,8 +35,8 @@ def test_the_demo_tells_no_password(engine, tmp_path):
         env=os.environ | {"COLUMNS": "250", "FORCE_COLOR": "1"},
         text=True,
     )
-    told = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    told |= {"terminal": done.stdout, "errors": done.stderr}
+    exported = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    exported |= {"terminal": done.stdout, "errors": done.stderr}
     assert done.returncode in (0, 1), done.stderr  # 1: a promise was not kept
-    assert all("lab-1" in text for name, text in told.items() if name != "errors")
-    assert found([CANARY], told) == set()
+    assert all("lab-1" in text for name, text in exported.items() if name != "errors")
+    assert found([CANARY], exported) == set()

@@ -38,7 +38,7 @@ def drivers(engine):
     return found_here
 
 
-def test_a_failover_with_every_driver_tells_no_secret(
+def test_a_failover_with_every_driver_exports_no_secret(
     start, cluster, drivers, rotate, every_record
 ):
     secrets = [cluster.password, ANOTHER, LITERAL]
@@ -54,9 +54,9 @@ def test_a_failover_with_every_driver_tells_no_secret(
     eventually(lambda: any(each.monitor.login_rejected for each in agent.internals.clusters))
     assert agent.tracked(switch.old_writer) >= len(held)
 
-    astray = drivers[0].connect(cluster)  # the names still lead to the old writer
+    misrouted = drivers[0].connect(cluster)  # the names still lead to the old writer
     eventually(lambda: agent.tracked(switch.old_writer) < len(drivers))
-    for connection in (*held, astray):
+    for connection in (*held, misrouted):
         assert attempt(lambda c=connection: run(c, WRITE)) is not None
         attempt(connection.close)
     assert agent.told.spans("failover")

@@ -29,7 +29,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_an_internal_failure_stays_inside_and_tells_no_secret(
+def test_an_internal_failure_stays_inside_and_exports_no_secret(
     agent, cluster, every_record, monkeypatch, place
 ):
     dsn = cluster.dsn("writer")
@@ -50,7 +50,7 @@ def test_an_internal_failure_stays_inside_and_tells_no_secret(
             with pytest.raises(ERRORS):
                 each.cursor().execute("INSERT INTO writes (x) VALUES ('x')")
         eventually(lambda: aurora_otel.snapshot().internal_failures)
-        told = sinks(agent.told, every_record)
-    assert "LookupError" in told["log records"]
-    assert found([CANARY, cluster.password], told) == set()
+        exported = sinks(agent.told, every_record)
+    assert "LookupError" in exported["log records"]
+    assert found([CANARY, cluster.password], exported) == set()
     agent.internals.shield.failures.clear()

@@ -42,9 +42,9 @@ def test_the_lab_shows_its_application_s_password_in_connection_strings_alone(en
     # Three endpoints and three instances.
     assert len(showing) == 6
     assert all(line.startswith(HOW_TO_CONNECT[engine]) for line in showing)
-    told = {"output": done.stdout, "errors": done.stderr}
-    assert "is the writer now" in told["output"]
-    assert found([OF_THE_ADMINISTRATOR], told) == set()
+    exported = {"output": done.stdout, "errors": done.stderr}
+    assert "is the writer now" in exported["output"]
+    assert found([OF_THE_ADMINISTRATOR], exported) == set()
     assert found([OF_THE_APPLICATION], {"errors": done.stderr}) == set()
 
 
@@ -56,7 +56,7 @@ def test_the_lab_shows_its_application_s_password_in_connection_strings_alone(en
     ],
     ids=["postgresql", "mysql"],
 )
-def test_the_servers_logs_tell_no_password(fixture, connect, request):
+def test_the_servers_logs_contain_no_password(fixture, connect, request):
     cluster = request.getfixturevalue(fixture)
     cluster.heal()
     wrong = "canary-of-a-login"

@@ -30,7 +30,7 @@ def ours_and_the_libraries(records):
 
 
 @pytest.mark.parametrize("case", LIBRARIES.values(), ids=str)
-def test_a_pool_through_a_failover_and_refused_logins_tells_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
+def test_a_pool_through_a_failover_and_refused_logins_exports_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
     start, cluster, open_pool, case, rotate, every_record, monkeypatch
 ):
     monkeypatch.setattr("tests.support.pools.WRITE", f"INSERT INTO writes (x) VALUES ('{LITERAL}')")
@@ -54,6 +54,6 @@ def test_a_pool_through_a_failover_and_refused_logins_tells_no_secret(  # noqa: 
     eventually(is_without_a_connection)
     assert attempt(pool.write) is not None
 
-    told = sinks(agent.told, ours_and_the_libraries(every_record))
-    assert found(secrets, told) == set()
-    assert all(switch.new_writer in told[name] for name in ("spans", "metrics", "log records"))
+    exported = sinks(agent.told, ours_and_the_libraries(every_record))
+    assert found(secrets, exported) == set()
+    assert all(switch.new_writer in exported[name] for name in ("spans", "metrics", "log records"))

@@ -67,7 +67,7 @@ PLANTS = {
 
 
 @pytest.mark.parametrize(("sink", "plant"), PLANTS.values(), ids=PLANTS)
-def test_a_planted_secret_is_found_where_it_is_told(start, every_record, sink, plant):
+def test_a_planted_secret_is_found_where_it_is_exported(start, every_record, sink, plant):
     agent = start()
     assert found([CANARY], sinks(agent.told, every_record)) == set()
     plant(agent)
@@ -78,12 +78,12 @@ def test_a_planted_secret_is_found_in_a_metric(start, cluster, every_record):
     canary = "canary-among-settings"
     agent = start(cluster_id=canary)
     psycopg.connect(cluster.dsn()).close()
-    told = found([canary], sinks(agent.told, every_record))
+    exported = found([canary], sinks(agent.told, every_record))
     # What an application calls its cluster stands on everything that is told about it.
-    assert told == {"spans", "metrics", "log records", "reprs", "snapshot"}
+    assert exported == {"spans", "metrics", "log records", "reprs", "snapshot"}
 
 
-def test_a_planted_secret_is_found_in_what_an_object_of_ours_shows(start, every_record):
+def test_a_planted_secret_is_found_in_what_an_object_of_the_agent_shows(start, every_record):
     agent = start()
     shown = Access(None, Login({"password": "is kept"}), CANARY)
     assert found([CANARY], sinks(agent.told, every_record)) == {"reprs"}

@@ -18,6 +18,6 @@ def observed(lab):
 
 
 @pytest.fixture(params=["cleaned_up", "observed"])
-def told(request):
+def exported(request):
     """Each of the two stories."""
     return request.getfixturevalue(request.param)

@@ -8,10 +8,10 @@ OF_THE_API = {names.DISAGREEMENT_LOG, names.API_TROUBLE_LOG, names.API_EVENT_LOG
 COMMON = {"aurora.cluster.id": "lab", "db.system.name": "postgresql"}
 
 
-def records(told, severity, start=""):
+def records(exported, severity, start=""):
     return [
         record
-        for record in told.collector.logs
+        for record in exported.collector.logs
         if record.logger.startswith("aurora_otel")
         and record.severity == severity
         and record.body.startswith(start)
@@ -35,9 +35,9 @@ def test_every_kind_of_record_arrives_with_its_attributes(cleaned_up):
             assert set(each.attributes) == set(record.attributes)
 
 
-def outcomes_below(told, failover):
+def outcomes_below(exported, failover):
     """What came of a failover's connections, as its spans tell it."""
-    below = [s for s in told.spans("invalidate connections") if s.parent_id == failover.span_id]
+    below = [s for s in exported.spans("invalidate connections") if s.parent_id == failover.span_id]
     counts = {
         each.value: sum(span.attributes[f"aurora.invalidations.{each.value}"] for span in below)
         for each in Outcome
@@ -45,11 +45,11 @@ def outcomes_below(told, failover):
     return {outcome: number for outcome, number in counts.items() if number}
 
 
-def test_a_failover_is_told_as_a_warning_with_the_attributes_of_its_span(told):
-    warnings = records(told, "WARN", "failover: ")
-    spans = told.spans("failover")
-    assert len(warnings) == len(spans) == len(told.switches)
-    for record, span, switch in zip(warnings, spans, told.switches, strict=True):
+def test_a_failover_is_logged_as_a_warning_with_the_attributes_of_its_span(exported):
+    warnings = records(exported, "WARN", "failover: ")
+    spans = exported.spans("failover")
+    assert len(warnings) == len(spans) == len(exported.switches)
+    for record, span, switch in zip(warnings, spans, exported.switches, strict=True):
         assert record.attributes == span.attributes
         assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
         assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
@@ -58,10 +58,12 @@ def test_a_failover_is_told_as_a_warning_with_the_attributes_of_its_span(told):
         old, new = switch.old_writer, switch.new_writer
         assert head == f"failover: the writer changed from {old} to {new}"
         counts = [part.split() for part in outcomes.split(", ") if part != "none"]
-        assert {outcome: int(number) for number, outcome in counts} == outcomes_below(told, span)
+        assert {outcome: int(number) for number, outcome in counts} == outcomes_below(
+            exported, span
+        )
 
 
-def test_strays_are_told_as_a_warning(cleaned_up):
+def test_misrouted_connections_are_logged_as_a_warning(cleaned_up):
     found = records(cleaned_up, "WARN", "stale connections: 1 closed")
     assert [record.attributes["aurora.failover.new_writer"] for record in found] == [
         cleaned_up.switches[0].old_writer,
@@ -69,7 +71,7 @@ def test_strays_are_told_as_a_warning(cleaned_up):
     ]
 
 
-def test_tracked_and_pruned_connections_are_told_at_debug(cleaned_up):
+def test_tracked_and_pruned_connections_are_logged_at_debug(cleaned_up):
     tracked = records(cleaned_up, "DEBUG", "tracked a connection")
     opened = sum(p.value for p in cleaned_up.collector.latest(names.OPENS.name))
     # The last one was opened when the agent had been broken.

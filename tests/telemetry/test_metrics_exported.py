@@ -19,9 +19,12 @@ KINDS = {
 INSTANCES = {"lab-1", "lab-2", "lab-3"}
 
 
-def points(told, metric):
+def points(exported, metric):
     return [
-        point for export in told.collector.exports for point in export if point.name == metric.name
+        point
+        for export in exported.collector.exports
+        for point in export
+        if point.name == metric.name
     ]
 
 
@@ -33,9 +36,9 @@ def series(point):
     return (point.name, frozenset(point.attributes.items()))
 
 
-def test_every_metric_arrives_with_its_kind_unit_and_attributes(told):
+def test_every_metric_arrives_with_its_kind_unit_and_attributes(exported):
     for metric in names.METRICS:
-        found = points(told, metric)
+        found = points(exported, metric)
         assert found, metric.name
         optional = {"error.type"} & set(metric.attributes)
         for point in found:
@@ -47,20 +50,20 @@ def test_every_metric_arrives_with_its_kind_unit_and_attributes(told):
             assert point.scope.name == "aurora_otel"
 
 
-def test_no_metric_arrives_that_is_not_defined(told):
-    assert told.collector.problems == []
+def test_no_metric_arrives_that_is_not_defined(exported):
+    assert exported.collector.problems == []
     defined = {metric.name for metric in names.METRICS}
-    assert {p.name for export in told.collector.exports for p in ours(export)} == defined
+    assert {p.name for export in exported.collector.exports for p in ours(export)} == defined
 
 
-def test_histograms_have_the_boundaries_of_their_definition(told):
+def test_histograms_have_the_boundaries_of_their_definition(exported):
     for metric in names.METRICS:
         if metric.kind is Kind.HISTOGRAM:
-            assert {p.histogram.bounds for p in points(told, metric)} == {metric.boundaries}
+            assert {p.histogram.bounds for p in points(exported, metric)} == {metric.boundaries}
 
 
-def test_the_books_balance_at_every_export(told):
-    exports = [found for export in told.collector.exports if (found := ours(export))]
+def test_opens_equal_open_plus_ended_at_every_export(exported):
+    exports = [found for export in exported.collector.exports if (found := ours(export))]
     assert exports
     for export in exports:
         opened, ended = Counter(), Counter()
@@ -105,19 +108,19 @@ def expected_series(mode, driver, instance):
             yield names.INVALIDATIONS.name, frozenset({**here, **more}.items())
 
 
-def test_every_known_instance_has_explicit_zeros(told):
+def test_every_known_instance_has_explicit_zeros(exported):
     # Everything that the newest export shows of the instances was there in the first that names
     # both drivers, when nothing had happened yet.
     export = next(
         found
-        for export in told.collector.exports
+        for export in exported.collector.exports
         if {"psycopg", "psycopg2"} <= {p.attributes.get("aurora.driver") for p in ours(export)}
         and (found := ours(export))
     )
     there = {series(point) for point in export}
     for instance in INSTANCES:
         for driver in ("psycopg", "psycopg2"):
-            missing = set(expected_series(told.mode, driver, instance)) - there
+            missing = set(expected_series(exported.mode, driver, instance)) - there
             assert not missing
         for metric in (names.COUNT, names.OPENS):
             assert any(
@@ -132,9 +135,9 @@ def points_in(export, metric):
     return [point for point in export if point.name == metric.name]
 
 
-def test_a_series_that_was_shown_is_shown_for_ever(told):
+def test_a_series_that_was_shown_is_shown_for_ever(exported):
     seen = set()
-    for export in told.collector.exports:
+    for export in exported.collector.exports:
         if not (found := ours(export)):
             continue
         now = {series(point) for point in found if point.name != names.WRITER.name}
@@ -142,17 +145,19 @@ def test_a_series_that_was_shown_is_shown_for_ever(told):
         seen = now
 
 
-def test_counters_never_go_down(told):
+def test_counters_never_go_down(exported):
     last = {}
-    for export in told.collector.exports:
+    for export in exported.collector.exports:
         for point in ours(export):
             if point.monotonic:
                 assert point.value >= last.get(series(point), 0)
                 last[series(point)] = point.value
 
 
-def test_the_writer_gauge_names_one_writer_and_is_silent_when_it_knows_nothing_new(told):
-    shown = [points_in(export, names.WRITER) for export in told.collector.exports if ours(export)]
+def test_the_writer_gauge_names_one_writer_and_is_silent_when_it_knows_nothing_new(exported):
+    shown = [
+        points_in(export, names.WRITER) for export in exported.collector.exports if ours(export)
+    ]
     # A refresh window of 2 s was set, and nothing was learnt for longer than that.
     assert [] in shown
     for export in filter(None, shown):
@@ -160,30 +165,32 @@ def test_the_writer_gauge_names_one_writer_and_is_silent_when_it_knows_nothing_n
         assert {point.value for point in export} <= {0, 1}
     first = next(export for export in shown if len(export) == len(INSTANCES))
     values = {point.attributes["aurora.instance.id"]: point.value for point in first}
-    assert values == {name: int(name == told.switches[0].old_writer) for name in INSTANCES}
+    assert values == {name: int(name == exported.switches[0].old_writer) for name in INSTANCES}
 
 
 def test_what_happened_is_counted(cleaned_up):
-    told = cleaned_up
+    exported = cleaned_up
     for reason in ("garbage_collected", "closed"):
-        assert told.total(names.PRUNES, prune_reason=reason) == 1
-    assert told.total(names.PRUNES, prune_reason="hung_up") >= 1
-    assert told.total(names.MISROUTES) == 1
-    old = told.switches[0].old_writer
+        assert exported.total(names.PRUNES, prune_reason=reason) == 1
+    assert exported.total(names.PRUNES, prune_reason="hung_up") >= 1
+    assert exported.total(names.MISROUTES) == 1
+    old = exported.switches[0].old_writer
     first = {"instance_id": old, "invalidation_cause": "writer_changed"}
-    assert told.total(names.INVALIDATIONS, **first, invalidation_outcome="failed") == 1
+    assert exported.total(names.INVALIDATIONS, **first, invalidation_outcome="failed") == 1
     for cause in ("write_refused", "misrouted"):
-        assert told.total(names.INVALIDATIONS, invalidation_cause=cause) == 1
+        assert exported.total(names.INVALIDATIONS, invalidation_cause=cause) == 1
     for symptom in ("read_only", "hung_up", "stuck", "topology", "misrouted"):
         for metric in (names.FAILOVERS, names.DETECTION):
-            assert told.total(metric, failover_symptom=symptom) == 1
-    assert told.total(names.FAILOVERS, failover_symptom="connection_lost") == 0
-    assert told.total(names.CLEANUP) == len(told.switches)
+            assert exported.total(metric, failover_symptom=symptom) == 1
+    assert exported.total(names.FAILOVERS, failover_symptom="connection_lost") == 0
+    assert exported.total(names.CLEANUP) == len(exported.switches)
     # What had been invalidated is no close: five were closed that had not been.
-    assert told.total(names.LIFETIME) == told.total(names.OPENS) - told.total(names.COUNT)
+    assert exported.total(names.LIFETIME) == exported.total(names.OPENS) - exported.total(
+        names.COUNT
+    )
 
 
-def test_opens_tell_endpoint_driver_and_role(cleaned_up):
+def test_opens_have_endpoint_driver_and_role(cleaned_up):
     first, second, third = "lab-1", "lab-2", "lab-3"
     opened = {
         (
@@ -206,22 +213,25 @@ def test_opens_tell_endpoint_driver_and_role(cleaned_up):
 
 
 def test_observe_counts_each_stale_connection_once_and_closes_nothing(observed):
-    told = observed
+    exported = observed
     outcomes = {
         p.attributes["aurora.invalidation.outcome"]: p.value
-        for p in told.collector.latest(names.INVALIDATIONS.name)
+        for p in exported.collector.latest(names.INVALIDATIONS.name)
     }
     assert set(outcomes) == {"observed"}
     # Four after the crash, two after the switchover, though each was met twice.
-    assert told.total(names.INVALIDATIONS, invalidation_outcome="observed") == 6
-    assert told.total(names.CLOSES, instance_id=told.switches[1].old_writer) >= 2
-    assert max(sum(p.value for p in points_in(e, names.STALE)) for e in told.collector.exports) >= 2
-    assert told.calls["refused"].error == told.calls["refused again"].error
-    assert told.total(names.FAILOVERS, failover_symptom="connection_lost") == 1
-    assert told.total(names.FAILOVERS, failover_symptom="read_only") == 1
+    assert exported.total(names.INVALIDATIONS, invalidation_outcome="observed") == 6
+    assert exported.total(names.CLOSES, instance_id=exported.switches[1].old_writer) >= 2
+    assert (
+        max(sum(p.value for p in points_in(e, names.STALE)) for e in exported.collector.exports)
+        >= 2
+    )
+    assert exported.calls["refused"].error == exported.calls["refused again"].error
+    assert exported.total(names.FAILOVERS, failover_symptom="connection_lost") == 1
+    assert exported.total(names.FAILOVERS, failover_symptom="read_only") == 1
 
 
-def test_a_look_in_vain_is_measured_with_its_error(observed):
+def test_a_refresh_in_vain_is_measured_with_its_error(observed):
     failed = [
         p
         for p in observed.collector.latest(names.REFRESH.name)

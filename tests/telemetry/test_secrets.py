@@ -7,8 +7,8 @@ import pytest
 import aurora_otel
 
 
-def test_another_process_tells_no_password(lab, told):
-    collector = told.collector
+def test_another_process_exports_no_password(lab, exported):
+    collector = exported.collector
     text = "\n".join(map(str, (collector.spans, collector.logs, collector.exports)))
     ours = [span for span in collector.spans if span.scope.name == "aurora_otel"]
     assert ours

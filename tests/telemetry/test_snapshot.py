@@ -32,7 +32,7 @@ def test_before_the_first_connection_there_is_no_cluster(agent):
     assert str(aurora_otel.snapshot()) == "aurora-otel is active, mode cleanup"
 
 
-def test_it_tells_every_instance_by_role_and_driver(agent, cluster):
+def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
     held = [
         psycopg.connect(cluster.dsn("writer")),
         psycopg2.connect(cluster.dsn("writer")),

@@ -10,45 +10,45 @@ OURS = {span.name for span in names.SPANS}
 INVALIDATION_COUNTS = {f"aurora.invalidations.{o}" for o in ("closed", "failed", "observed")}
 
 
-def by_id(told):
-    return {span.span_id: span for span in told.collector.spans}
+def by_id(exported):
+    return {span.span_id: span for span in exported.collector.spans}
 
 
-def path(told, span):
+def path(exported, span):
     """The names of the spans from the root down to `span`."""
-    found, spans = [], by_id(told)
+    found, spans = [], by_id(exported)
     while span is not None:
         found.append(span.name)
         span = spans.get(span.parent_id)
     return found[::-1]
 
 
-def is_below(told, span, ancestor):
+def is_below(exported, span, ancestor):
     while span is not None and span.span_id != ancestor:
-        span = by_id(told).get(span.parent_id)
+        span = by_id(exported).get(span.parent_id)
     return span is not None
 
 
-def failover(told, symptom):
+def failover(exported, symptom):
     (found,) = [
         span
-        for span in told.spans("failover")
+        for span in exported.spans("failover")
         if span.attributes["aurora.failover.symptom"] == symptom
     ]
     return found
 
 
-def children(told, span, name):
-    return [found for found in told.spans(name) if found.parent_id == span.span_id]
+def children(exported, span, name):
+    return [found for found in exported.spans(name) if found.parent_id == span.span_id]
 
 
-def test_every_span_arrives_with_its_kind_and_attributes(told):
+def test_every_span_arrives_with_its_kind_and_attributes(exported):
     expected = {span.name: set(span.attributes) for span in names.SPANS}
     expected["invalidate connections"] -= {"aurora.invalidations.<outcome>"}
     expected["invalidate connections"] |= INVALIDATION_COUNTS
     expected["refresh topology"] -= {"error.type", "aurora.topology.writer_id"}
     seen = set()
-    for span in told.collector.spans:
+    for span in exported.collector.spans:
         if span.scope.name != "aurora_otel":
             assert span.name not in OURS
             continue
@@ -80,11 +80,11 @@ def test_a_connect_is_a_child_of_the_callers_span(cleaned_up):
     assert {path(cleaned_up, s)[0] for s in cleaned_up.spans("track connection")} == {"connect"}
 
 
-def test_our_own_statements_have_no_spans(told):
+def test_our_own_statements_have_no_spans(exported):
     # The application's own, and its threads', each below one of its orders.
-    for span in told.collector.spans:
+    for span in exported.collector.spans:
         if span.scope.name.startswith("opentelemetry.instrumentation."):
-            assert path(told, span)[0] in (
+            assert path(exported, span)[0] in (
                 "write",
                 "write_in_a_read_only_transaction",
                 "get_stuck",
@@ -139,21 +139,21 @@ def test_symptoms_without_a_change_of_the_writer_make_no_failover(cleaned_up):
         ("read only", ["write_in_a_read_only_transaction"]),
     ],
 )
-def test_a_look_is_a_child_of_the_call_that_looks(cleaned_up, call, where):
-    looks = [
+def test_a_refresh_is_a_child_of_the_call_that_starts_it(cleaned_up, call, where):
+    refreshes = [
         span
         for span in cleaned_up.spans("refresh topology")
         if path(cleaned_up, span) == [*where, "refresh topology"]
         and is_below(cleaned_up, span, cleaned_up.calls[call].span)
     ]
-    assert looks
-    for look in looks:
-        assert look.attributes["aurora.topology.source"] == "sql"
-    assert looks[-1].attributes["aurora.topology.confirmed"] is True
-    assert set(looks[-1].attributes["aurora.topology.instances"]) <= {"lab-1", "lab-2", "lab-3"}
+    assert refreshes
+    for refresh in refreshes:
+        assert refresh.attributes["aurora.topology.source"] == "sql"
+    assert refreshes[-1].attributes["aurora.topology.confirmed"] is True
+    assert set(refreshes[-1].attributes["aurora.topology.instances"]) <= {"lab-1", "lab-2", "lab-3"}
 
 
-def test_a_look_in_vain_is_an_error(observed):
+def test_a_refresh_in_vain_is_an_error(observed):
     vain = [
         span
         for span in observed.spans("refresh topology")
@@ -177,7 +177,7 @@ def test_a_failover_belongs_to_the_call_that_saw_the_symptom(cleaned_up):
         assert failover(cleaned_up, symptom).parent_id == cleaned_up.calls[call].span
 
 
-def test_a_failover_starts_with_its_first_symptom_not_with_the_look_that_decides(observed):
+def test_a_failover_starts_with_its_first_symptom_not_with_the_refresh_that_decides(observed):
     found = failover(observed, "connection_lost")
     query = by_id(observed)[found.parent_id]
     assert query.parent_id == observed.calls["lost"].span
@@ -187,19 +187,19 @@ def test_a_failover_starts_with_its_first_symptom_not_with_the_look_that_decides
     assert found.start_ns < query.end_ns < deciding.end_ns
 
 
-def test_a_failover_links_to_the_look_that_decided(told):
-    for span in told.spans("failover"):
+def test_a_failover_links_to_the_refresh_that_decided(exported):
+    for span in exported.spans("failover"):
         (link,) = span.links
-        deciding = by_id(told)[link.span_id]
+        deciding = by_id(exported)[link.span_id]
         assert (deciding.name, deciding.trace_id) == ("refresh topology", link.trace_id)
         assert deciding.attributes["aurora.topology.confirmed"] is True
         writer = deciding.attributes["aurora.topology.writer_id"]
         assert writer == span.attributes["aurora.failover.new_writer"]
 
 
-def test_invalidations_stand_below_their_failover_and_add_up(told):
-    for span in told.spans("failover"):
-        below = children(told, span, "invalidate connections")
+def test_invalidations_stand_below_their_failover_and_add_up(exported):
+    for span in exported.spans("failover"):
+        below = children(exported, span, "invalidate connections")
         total = sum(s.attributes[count] for s in below for count in INVALIDATION_COUNTS)
         assert total == span.attributes["aurora.failover.invalidated"]
         for child in below:
@@ -225,7 +225,7 @@ def test_a_connection_that_cannot_be_shut_down_is_an_event(cleaned_up):
     ]
 
 
-def test_strays_that_a_later_verdict_finds_have_a_root_of_their_own(cleaned_up):
+def test_stale_connections_that_a_later_verdict_finds_have_a_root_of_their_own(cleaned_up):
     roots = {
         span.attributes["aurora.invalidation.cause"]: span
         for span in cleaned_up.spans("invalidate connections")

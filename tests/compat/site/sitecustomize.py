@@ -23,10 +23,10 @@ def _switch_on() -> None:
     metrics.set_meter_provider(MeterProvider([InMemoryMetricReader()]))
     trace.set_tracer_provider(TracerProvider())
     AuroraInstrumentor().instrument()
-    atexit.register(_tell)
+    atexit.register(_report)
 
 
-def _tell() -> None:
+def _report() -> None:
     from aurora_otel import snapshot
     from aurora_otel.instrumentor import running_agent
 
@@ -35,9 +35,9 @@ def _tell() -> None:
         books = agent.tracker.books.items()
         opened = sum(book.opens for _, book in books)
         known = sum(book.opens for group, book in books if group.instance != "unknown")
-    told = {"opened": opened, "identified": known, "failures": snapshot().internal_failures}
+    report = {"opened": opened, "identified": known, "failures": snapshot().internal_failures}
     with Path(os.environ["COMPAT_AGENT"]).open("a") as file:
-        print(json.dumps(told), file=file)
+        print(json.dumps(report), file=file)
 
 
 if os.environ.get("COMPAT_WITH") == "1":

@@ -56,7 +56,7 @@ def say_what_is_refused(driver, connection):
         attempt(connection.rollback)
 
 
-def test_failed_logins_and_refused_statements_tell_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
+def test_failed_logins_and_refused_statements_export_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
     start_for, driver, cluster, connect, secrets, every_record
 ):
     for query_spans in ("off", "summary", "text"):
@@ -64,33 +64,33 @@ def test_failed_logins_and_refused_statements_tell_no_secret(  # noqa: PLR0913, 
         log_in_in_vain(driver, cluster)
         connection = connect()
         say_what_is_refused(driver, connection)
-        told = sinks(agent.told, every_record)
+        exported = sinks(agent.told, every_record)
         if query_spans == "text":
-            assert found([LITERAL], told) == {"spans"}  # as was asked for
+            assert found([LITERAL], exported) == {"spans"}  # as was asked for
             secrets.remove(LITERAL)
-        assert found(secrets, told) == set()
-        assert cluster.writer in told["spans"]
-        assert "<Login>" in told["reprs"]
+        assert found(secrets, exported) == set()
+        assert cluster.writer in exported["spans"]
+        assert "<Login>" in exported["reprs"]
         connection.close()
 
 
-def test_what_lives_only_while_a_connection_is_opened_tells_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
+def test_what_lives_only_while_a_connection_is_opened_exports_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
     start_for, driver, cluster, connect, secrets, every_record, monkeypatch
 ):
     agent = start_for()
     connect().close()
     adapter = type(agent.internals._openings.drivers[driver.name])
     mark = adapter.mark
-    told = []
+    exported = []
 
     def search_and_mark(*args):
-        told.append(sinks(agent.told, every_record))
+        exported.append(sinks(agent.told, every_record))
         mark(*args)
 
     monkeypatch.setattr(adapter, "mark", search_and_mark)
     connect().close()
-    assert ["<Opening>" in each["reprs"] for each in told] == [True]
-    assert found(secrets, told[0]) == set()
+    assert ["<Opening>" in each["reprs"] for each in exported] == [True]
+    assert found(secrets, exported[0]) == set()
 
 
 def broken(*_args, **_kwargs):
@@ -108,7 +108,7 @@ def methods_of(adapter):
     }
 
 
-def test_a_failure_in_a_driver_s_methods_stays_inside_and_tells_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
+def test_a_failure_in_a_driver_s_methods_stays_inside_and_exports_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
     start_for, driver, cluster, connect, secrets, every_record, monkeypatch
 ):
     agent = start_for(query_spans="summary")
