@@ -69,7 +69,7 @@ lint: $(VENV)/.dev ## check format, style, types and architecture
 	$(BIN)/mypy --python-version 3.11 aurora_otel/dashboards/*.py
 	$(BIN)/lint-imports
 
-audit: $(VENV)/.dev ## look for known vulnerabilities in what is installed
+audit: $(VENV)/.dev ## search for known vulnerabilities in what is installed
 	$(BIN)/python .ci/audit $(ARGS)
 
 format: $(VENV)/.dev ## put the code into its format

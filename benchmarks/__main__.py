@@ -17,7 +17,7 @@ VALUES = Path(__file__).parent.parent / ".bench" / "values.json"
 
 
 def main() -> int:
-    """Measure, print the table, and tell by the exit status whether every target is met."""
+    """Measure, print the table, and say by the exit status whether every target is met."""
     arguments = _arguments()
     chosen = arguments.questions or list(QUESTIONS)
     answers: dict[str, tuple[str, Answer]] = {}

@@ -20,5 +20,5 @@ def apart(function: Callable[..., T], *args: Any) -> T:
 
 
 def hush() -> None:
-    """Have log records made, and printed by nobody."""
+    """Have log records made, but not printed."""
     logging.getLogger().addHandler(logging.NullHandler())

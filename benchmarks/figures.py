@@ -64,7 +64,7 @@ class Figure:
         name: what was measured.
         spread: the figure.
         unit: its unit.
-        limit: the target; `None` for what is only told.
+        limit: the target; `None` for what is only reported.
         at_least: whether the target is a lower bound.
         guard: what a quick run goes by; `None`: by the target.
     """

@@ -72,7 +72,7 @@ def in_turn(contenders: Mapping[str, Block], effort: Effort) -> Rounds:
     order = list(contenders)
     gc.collect()
     for number in range(effort.rounds):
-        # Nobody always comes after the same one.
+        # None always comes after the same one.
         turn = order if number % 2 == 0 else order[::-1]
         for name in turn:
             seconds[name].append(contenders[name](loops[name]) / loops[name])

@@ -80,7 +80,7 @@ def track(agent: Agent, connection: Connection) -> Connection:
 
 
 def judge(connection: Connection, writer: str, instances: tuple[str, ...]) -> None:
-    """Tell the agent, with a confirmed reading, who is the writer of `connection`'s cluster."""
+    """Give the agent a confirmed reading of the writer of `connection`'s cluster."""
     cluster = getattr(connection, ATTRIBUTE).cluster
     now = time.monotonic()
     verdict = Verdict(writer, instances, now)

@@ -1,4 +1,4 @@
-"""A contender in a process of its own, that does what it is told when it is its turn."""
+"""A contender in a process of its own, that does what is requested when it is its turn."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Subject(contextlib.AbstractContextManager["Subject"]):
         self._pipe.send((name, args))
 
     def answer(self) -> Any:
-        """Return what came of what it was told."""
+        """Return what came of the request."""
         failed, answer = self._pipe.recv()
         if failed:
             raise RuntimeError(answer)
@@ -96,6 +96,6 @@ def _serve(make: Callable[[], object], pipe: Pipe) -> None:
         name, args = pipe.recv()
         try:
             answer = (False, getattr(served, name)(*args))
-        except Exception as error:  # noqa: BLE001 - told to the one who asked
+        except Exception as error:  # noqa: BLE001 - goes to the one who asked
             answer = (True, repr(error))
         pipe.send(answer)

@@ -30,16 +30,16 @@ YARDSTICK = "empty wrapper"
 
 NOTES = """\
 What is added to `SELECT 1` is measured with client and server kept on one processor, where the
-noise is least, and told as a share of a `SELECT 1` with each on a processor of its own, as server
+noise is least, and given as a share of a `SELECT 1` with each on a processor of its own, as server
 and client usually are. The context switches of a round trip leave cold caches behind: what a null
 call shows takes several times as long there, for any wrapper written in Python: the last row for
 each driver has what an empty one takes (`def call(self, *args, **kwargs): return original(self,
 *args, **kwargs)`). Ours takes less than that one: it is written with the wrapped method's own
 parameters, because most of a wrapper's cost is packing and unpacking them. Of what is left on a
-null call the clock takes about a third, the Python frame another, and finding the track, looking at
+null call the clock takes about a third, the Python frame another, and finding the track, checking
 its cluster and setting the two marks the rest.
 
-The plot shows everybody with client and server on one processor, each in a process of its own."""
+The plot shows each contender with client and server on one processor, each in a process of its own."""
 
 
 def measure(bench: Bench) -> Answer:

@@ -52,9 +52,9 @@ def measure(bench: Bench) -> Answer:
         " seen a symptom (the begin of the first write that fails), until the last of the"
         " connections to the old writer is shut down or closed. Both processes meet the same"
         " failovers at the same time, and compete for the machine then.\n\n"
-        "Where the topology is late, ours looks again each time after a tenth of the time since the"
+        "Where the topology is late, ours refreshes again after a tenth of the time since the"
         " symptom, at least after 50 ms, so that thousands of processes that lost the same writer"
-        " do not storm those who are asked for as long as an outage lasts. The last of these pauses"
+        " do not storm the instances that they ask for as long as an outage lasts. The last of these pauses"
         " goes into the figure; AWS's wrapper asks every 100 ms, each process for itself."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
@@ -128,7 +128,7 @@ class _Application:
 
 
 class _Ends:
-    """When each of some connections ended, as its socket tells, whoever ended it and from where."""
+    """When each of some connections ended, as its socket shows, however it was ended."""
 
     def __init__(self) -> None:
         self._ended = threading.Event()

@@ -1,4 +1,4 @@
-"""What the comparisons are told as: on the terminal, as JSON, and in a document."""
+"""How the comparisons are reported: on the terminal, as JSON, and in a document."""
 
 from __future__ import annotations
 

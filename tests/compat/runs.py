@@ -63,7 +63,7 @@ class Stage(NamedTuple):
 
     Attributes:
         suite: the suite.
-        directory: where its files are; `output-….txt` tells there what a run has printed.
+        directory: where its files are; `output-….txt` there has what a run has printed.
         settings: environment variables for it.
     """
 
@@ -87,7 +87,7 @@ class Stage(NamedTuple):
             patience: seconds in which a test must begin or end.
 
         Raises:
-            StoppedError: somebody has called `stop()`.
+            StoppedError: `stop()` was called.
         """
         name = ("with" if with_us else "without") + ("-again" if only else "")
         results, agent = self.directory / f"results-{name}", self.directory / f"agent-{name}"
@@ -144,7 +144,7 @@ def _lines(path: Path) -> list[Any]:
 
 
 def _added_up(reports: list[dict[str, Any]]) -> Agent:
-    """Add up what each interpreter told of the agent at its end."""
+    """Add up what each interpreter reported of the agent at its end."""
     failures = sum((Counter(each["failures"]) for each in reports), Counter[str]())
     return Agent(
         sum(each["opened"] for each in reports),

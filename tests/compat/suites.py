@@ -200,7 +200,7 @@ SUITES = (
         ("-m", "compat_mysql_connector", "--use-external-server", "--skip-install"),
         reasons={
             "tests.test_bugs.BugOra13435186.test_connection": "counts the objects of the whole"
-            " process; the background loop works off what it was told of closed connections, a few"
+            " process; the background loop works off the queue of closed connections, a few"
             " dozen at a time"
         },
     ),

@@ -44,7 +44,7 @@ def pair(queries, start, order):
 
 @pytest.fixture
 def originals():
-    """Tells whether the drivers and upstream's common part have again what they have now."""
+    """Return whether the drivers and upstream's common part have again what they have now."""
     owners = (psycopg, psycopg.Connection, psycopg2, DatabaseApiIntegration)
     before = [dict(vars(owner)) for owner in owners]
     return lambda: all(

@@ -67,7 +67,7 @@ def test_nothing_is_left_of_a_refresh_that_is_running(start, cluster, connect):
     start(refresh_timeout=3)
     reader = connect(cluster.dsn(cluster.readers[-1]))
     connect(cluster.dsn("writer")).close()
-    # Everybody goes on naming a writer that does not answer.
+    # All instances go on naming a writer that does not answer.
     target = cluster.readers[0]
     switch = cluster.failover(Failover.HANG, target=target, publish=False)
     outcome = []

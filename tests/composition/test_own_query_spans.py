@@ -80,7 +80,7 @@ def test_an_error_is_on_its_span_and_reaches_the_application(cluster, start, con
     [
         ("VALUES('secret')", "VALUES"),
         ("(SELECT 'secret')", "SELECT"),
-        ("-- secret\nSELECT 1", "app"),  # the database: where no operation can be told
+        ("-- secret\nSELECT 1", "app"),  # the database: where no operation is known
     ],
 )
 def test_a_summary_never_takes_a_literal_for_the_operation(

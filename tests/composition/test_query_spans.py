@@ -53,7 +53,7 @@ def test_no_other_span_is_touched(pair, cluster, driver):
 
 
 def test_what_we_ask_ourselves_has_no_query_span(pair, cluster, connect):
-    # Identification through the writer endpoint, and a look after a symptom.
+    # Identification through the writer endpoint, and a refresh after a symptom.
     connection = connect(cluster.dsn("writer"))
     assert pair.queries.take() == ()
     cursor = connection.cursor()

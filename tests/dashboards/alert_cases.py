@@ -1,4 +1,4 @@
-"""For each alert: what makes it fire, and what is like it but must leave everybody asleep.
+"""For each alert: what makes it fire, and what is like it but must not fire it.
 
 Series are in promtool's notation, a value a minute: `0x5` is six zeros, `_` none, `stale` the end.
 """
@@ -134,7 +134,7 @@ CASES = [
         ("10m", "15m", "20m"),
     ),
     Quiet(
-        "a failover that everybody noticed",
+        "a failover that every process noticed",
         "AuroraFailoverWithoutCleanup",
         failover("a", "b", "c"),
         ("5m", "20m", "60m"),
@@ -153,7 +153,7 @@ CASES = [
         ("20m", "60m"),
     ),
     Fires(
-        "looks that all fail, from the first one on",
+        "refreshes that all fail, from the first one on",
         "AuroraTopologyRefreshFailing",
         {FAILED: "_ _ 4x30"},
         "9m",
@@ -161,7 +161,7 @@ CASES = [
         "shop can no longer read the topology of orders: a failover now would not be cleaned up.",
     ),
     Fires(
-        "looks that begin to fail after days of answers",
+        "refreshes that begin to fail after days of answers",
         "AuroraTopologyRefreshFailing",
         {ANSWERED: "70x60", FAILED: "3x29 4+1x30"},
         "50m",
@@ -169,13 +169,13 @@ CASES = [
         "shop can no longer read the topology of orders: a failover now would not be cleaned up.",
     ),
     Quiet(
-        "the failed looks of a failover that was cleaned up, both counts as young as that",
+        "the failed refreshes of a failover that was cleaned up, both counts as young as that",
         "AuroraTopologyRefreshFailing",
         {FAILED: "_ _ 4x30", ANSWERED: "_ _ 1x30"},
         ("3m", "9m", "20m"),
     ),
     Quiet(
-        "two failed looks",
+        "two failed refreshes",
         "AuroraTopologyRefreshFailing",
         {FAILED: "_ _ 2x30"},
         ("9m", "20m"),

@@ -137,8 +137,8 @@ def _be_misrouted(run, cluster, services):
     cluster.dns_lag = 60.0
     cluster.failover(Failover.SWITCHOVER)
     run.instances.append(cluster.writer)
-    assert shop.connect(names=["astray"], dsn=cluster.dsn("writer")).error is None
-    assert shop.write(name="astray").error == "ReadOnlySqlTransaction"
+    assert shop.connect(names=["misrouted"], dsn=cluster.dsn("writer")).error is None
+    assert shop.write(name="misrouted").error == "ReadOnlySqlTransaction"
     for process in (sibling, reports):
         assert process.write(name="n0").error == "ReadOnlySqlTransaction"
     run.counted["misrouted"] = 1

@@ -127,7 +127,7 @@ def target_rate_interval_rule(dashboard):
             if calls and calls[-1] not in {"rate", "irate"}:
                 allowed.add("[$__range]")
             if window and window not in allowed:
-                yield f"'{title}' looks at {name} over {window}, not over $__rate_interval"
+                yield f"'{title}' reads {name} over {window}, not over $__rate_interval"
 
 
 def target_job_rule(dashboard):

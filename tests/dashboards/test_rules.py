@@ -1,4 +1,4 @@
-"""The rules: what promtool says of them, when each alert fires, and what it tells."""
+"""The rules: what promtool says of them, when each alert fires, and what it says."""
 
 import re
 import subprocess

@@ -72,7 +72,7 @@ class Doctor:
         )
 
     def examine(self, *arguments: str, **environment: str) -> Examination:
-        """Examine; what holds for every examination is looked at here."""
+        """Examine; what holds for every examination is checked here."""
         done = self.run(*arguments, "--json", environment=environment)
         assert done.stderr == ""
         document = json.loads(done.stdout)

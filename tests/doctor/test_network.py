@@ -1,4 +1,4 @@
-"""What names tell, where no name server of ours does."""
+"""What the name itself says, where a name server of the lab does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor tells of the RDS API: a real client, and moto's server."""
+"""What the doctor reports of the RDS API: a real client, and moto's server."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Drill:
         return [name for name in names if name.startswith("aurora_otel_drill")]
 
     def start(self, *arguments: str, dsn: str | None = None, **environment: str):
-        """Start it; nobody is there to answer."""
+        """Start it without a terminal, so that no question is answered."""
         given = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         dsn = dsn or self.cluster.dsn("writer", host=self.cluster.address("writer")[0])
         command = [sys.executable, COMMAND, "drill", "--cluster", self.cluster.name, "--dsn", dsn]
@@ -67,7 +67,7 @@ class Drill:
         return self.end(self.start(*arguments, **more))
 
     def end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-        """Wait for its end; what it must never do is looked at here."""
+        """Wait for its end; what it must never do is checked here."""
         output, errors = process.communicate()
         assert self.cluster.password not in output + errors
         assert "Traceback" not in errors

@@ -41,7 +41,7 @@ def test_a_drill_fails_the_cluster_over_and_reports_what_the_lab_did(drill, mode
     assert figures["failovers"] == 1
     assert figures["sessions_on_old_writer"] == 0
 
-    # Seen from outside, by looks: never earlier than it was, and not much later.
+    # Seen from outside, by polling: never earlier than it was, and not much later.
     published = switch.published - switch.began
     assert published <= figures["seconds_to_published"] < published + 10
     assert figures["seconds_to_first_clean_write"] >= figures["seconds_to_published"]

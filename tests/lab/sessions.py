@@ -1,6 +1,6 @@
 """The application's sessions on either engine, so that each behaviour of a lab is tested once.
 
-What a session does not tell apart is in `connection`, the driver's own.
+What sessions of both kinds do differently is in `connection`, the driver's own.
 """
 
 from __future__ import annotations
@@ -157,11 +157,11 @@ def named_writer(session):
 
 
 def exists(session, table):
-    """Tells whether there is such a table."""
+    """Return whether there is such a table."""
     statement = "SELECT 1 FROM information_schema.tables WHERE table_name = %s"
     return bool(session.run(statement, table))
 
 
 def is_silent(session, seconds=0.3):
-    """Tells that no answer comes to what was sent."""
+    """Return whether no answer comes to what was sent."""
     return not select.select([session], [], [], seconds)[0]

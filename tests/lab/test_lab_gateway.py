@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 
 def _silent(connection, seconds=0.3, query="SELECT 1"):
-    """Sends a query and tells that no answer came; the connection is of no use afterwards."""
+    """Send a query; return whether no answer came; the connection is of no use afterwards."""
     connection.send(query)
     return is_silent(connection, seconds)
 
@@ -83,7 +83,9 @@ def test_a_hung_endpoint_passes_nothing_and_goes_on_afterwards(cluster, connect,
     assert _silent(held)
     assert "time" in str(failure(lambda: connect("writer", connect_timeout=2)))
     leaving.close()
-    assert cluster.sessions(cluster.writer) == 2  # nobody hears the farewell either
+    assert (
+        cluster.sessions(cluster.writer) == 2
+    )  # the server does not receive the end of the session either
     cluster.gateway.restore()
     assert held.answer() == "1"
     eventually(lambda: cluster.sessions(cluster.writer) == 1)

@@ -20,7 +20,7 @@ from aurora_otel import lab
 from aurora_otel.lab import Failover
 Cluster = functools.partial(lab.Cluster, engine="{engine}")
 
-def tell(cluster):
+def report(cluster):
     # A server's own children come and go.
     owners = {}
     for child in psutil.Process().children(recursive=True):
@@ -37,13 +37,13 @@ def tell(cluster):
 ADDRESSES = (*range(8, 14), *range(31, 34))
 
 ENDINGS = {
-    "normal": "with Cluster() as cluster: tell(cluster)",
-    "exception": "with Cluster() as cluster:\n tell(cluster)\n raise RuntimeError",
-    "forgotten": "cluster = Cluster()\ncluster.start()\ntell(cluster)",
-    "exit": "cluster = Cluster()\ncluster.start()\ntell(cluster)\nos._exit(3)",
-    "waiting": "with Cluster() as cluster:\n tell(cluster)\n time.sleep(600)",
+    "normal": "with Cluster() as cluster: report(cluster)",
+    "exception": "with Cluster() as cluster:\n report(cluster)\n raise RuntimeError",
+    "forgotten": "cluster = Cluster()\ncluster.start()\nreport(cluster)",
+    "exit": "cluster = Cluster()\ncluster.start()\nreport(cluster)\nos._exit(3)",
+    "waiting": "with Cluster() as cluster:\n report(cluster)\n time.sleep(600)",
     "crashed and hung": (
-        "with Cluster() as cluster:\n tell(cluster)\n cluster.failover(Failover.CRASH)\n"
+        "with Cluster() as cluster:\n report(cluster)\n cluster.failover(Failover.CRASH)\n"
         " cluster.failover(Failover.HANG)"
     ),
 }
@@ -133,7 +133,7 @@ with Cluster() as cluster:
         time.sleep(60)
         os._exit(0)
     print(lasting, flush=True)
-    tell(cluster)
+    report(cluster)
     os.kill(os.getpid(), 9)
 """
     with _start(body) as process:

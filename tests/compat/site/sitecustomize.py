@@ -1,7 +1,7 @@
 # ruff: noqa: INP001, PLC0415 - on the path alone, and imported by every interpreter of a suite
 """Imported by every interpreter that a suite starts: switches the agent on, or leaves it out.
 
-Spans and metrics are recorded, though nobody is told of them. At its end an interpreter tells what
+Spans and metrics are recorded, though they are not exported. At its end an interpreter reports what
 the agent did, a line each: a run that tracked nothing, or in which the agent failed inside, says
 nothing of its harmlessness.
 """
