@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "dashboards": "write Grafana dashboards and Prometheus rules to a directory",
     "demo": "fail over a local cluster under a sample application, without and with the agent",
-    "doctor": "look whether the agent will work here, and say what to do if not",
+    "doctor": "check whether the agent will work here, and say what to do if not",
     "drill": "fail a real cluster over, and see what it does to an application",
     "lab": "start a local cluster to connect to and to fail over",
 }

@@ -35,7 +35,7 @@ from aurora_otel.telemetry.query_spans import QueryTracer
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.version import __version__
 
-# Arguments of OpenTelemetry's own, not settings of ours.
+# Arguments of OpenTelemetry's own, not the agent's settings.
 _UPSTREAM = ("skip_dep_check", "raise_exception_on_conflict")
 
 
@@ -151,7 +151,7 @@ def instrument_dbapi(  # noqa: PLR0913 - all that PEP 249 leaves open
             exceptions, if it has one; by default it is `sqlstate` or `pgcode`, or the first
             argument.
         backend_id: returns the server's number for the session as the login handed it out, which
-            tells whether a pooler stands in between. Without it, no pooler is noticed.
+            shows whether a pooler stands in between. Without it, no pooler is noticed.
         host: the name of connect's argument for the host.
         port: the name of connect's argument for the port.
         connect_timeout: the name of connect's argument for a time-out in seconds, if it has one.

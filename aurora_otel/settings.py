@@ -21,7 +21,7 @@ from aurora_otel.model.endpoints import Address, EndpointMap, HostTemplate, norm
 PREFIX = "AURORA_OTEL_"
 # The lab's own variables, which an application that is started beside it inherits.
 _OF_THE_LAB = PREFIX + "LAB_"
-# Nobody means to wait for more than a year; locks and queues refuse to wait for ever longer.
+# More than a year is never meant; locks and queues refuse time-outs that are too long.
 _LONGEST = 366 * 86400
 _logger = logging.getLogger(__name__)
 
@@ -239,17 +239,17 @@ class Settings:
     refresh_window: float = _setting(
         180.0,
         _number(above_zero=True),
-        "seconds after a symptom in which calls may read the topology first: a *look*",
+        "seconds after a symptom in which calls may refresh the topology first",
         "180",
     )
     refresh_interval: float = _setting(
         1.0,
         _number(above_zero=True),
-        "seconds between two looks at a cluster in that window; they become rarer",
+        "seconds between two refreshes of a cluster in that window; they become rarer",
         "1",
     )
     refresh_timeout: float = _setting(
-        1.0, _number(above_zero=True), "seconds that a call may wait for a look", "1"
+        1.0, _number(above_zero=True), "seconds that a call may wait for a refresh", "1"
     )
     instance_host_template: HostTemplate | None = _setting(
         None, _host_template, "how a custom domain names instances: `?.db.example.com:5432`", "none"
@@ -276,7 +276,7 @@ class Settings:
     stuck_after: float = _setting(
         10.0,
         _number(above_zero=False),
-        "seconds after which a call in flight makes the background loop look; 0: never",
+        "seconds after which a call in flight makes the background loop refresh; 0: never",
         "10",
     )
     writer_endpoints: frozenset[Address] = _setting(

@@ -60,7 +60,7 @@ def aws(place: Place, plugins: str) -> Connect:
 
     The lab's names are Aurora's, but no DNS server knows them: the target function adds the
     address, as DNS would. The dialect is named because the lab's servers lack `rds.extensions`,
-    by which the wrapper distinguishes Aurora from PostgreSQL.
+    by which the wrapper recognises Aurora PostgreSQL.
     """
     from aws_advanced_python_wrapper import AwsWrapperConnection  # noqa: PLC0415 - heavy
 

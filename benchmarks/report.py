@@ -33,7 +33,7 @@ a median, with its quartiles. {verdict}
 The server is PostgreSQL as `aurora_otel.lab` runs it, over loopback. *Upstream* is OpenTelemetry's
 own instrumentation of psycopg with recording spans. *AWS* is `aws-advanced-python-wrapper`; on the
 lab it needs two things: `wrapper_dialect="aurora-pg"`, because the lab lacks the setting
-`rds.extensions` by which it distinguishes Aurora from PostgreSQL, and a target function that adds the
+`rds.extensions` by which it recognises Aurora PostgreSQL, and a target function that adds the
 loopback address to the lab's host names, which no DNS server knows. Its plugins are
 `aurora_connection_tracker`, `failover_v2` and `host_monitoring_v2`, with their defaults.
 

@@ -15,7 +15,7 @@ class Registration(NamedTuple):
     """Where a pool's code is.
 
     Attributes:
-        name: what it is called in messages of ours.
+        name: what it is called in the agent's messages.
         module: the module whose import by the application brings the pool in.
         file: our module with a class `Adapter` for it.
     """

@@ -1,6 +1,6 @@
 """DBUtils: `PooledDB` and `PersistentDB`, both of which hand out steady connections.
 
-`_ping_check` is where a steady connection is looked after when it is fetched. Many drivers have
+`_ping_check` is where a steady connection is checked when it is fetched. Many drivers have
 nothing that it could ping them with; and a ping passes on a stale one.
 """
 
@@ -61,10 +61,10 @@ def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Cal
     @functools.wraps(original)
     def connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         pool = meter(self)
-        # Whoever waits here waits for ever.
+        # A thread that waits here has no time limit.
         with pool.waiting(()):
             found = original(self, *args, **kwargs)
-        pool.lent(found._con)  # noqa: SLF001 - what `cache` will be told
+        pool.lent(found._con)  # noqa: SLF001 - what `cache` will be given
         return found
 
     return connection

@@ -1,6 +1,6 @@
 """Django's persistent connections: one for each thread and database.
 
-Django looks after them at the beginning and the end of a request, and before each cursor where
+Django checks them at the beginning and the end of a request, and before each cursor where
 health checks are on. A thread without requests has only the second, so both places ask. Inside a
 transaction nothing is replaced: it fails, as it has to. Its pool is psycopg_pool's.
 """

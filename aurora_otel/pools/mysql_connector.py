@@ -1,7 +1,7 @@
 """mysql-connector's pool.
 
 It pings what it is about to hand out, and connects again what does not answer. A stale connection
-does answer; so one that is not usable is disconnected before the pool looks at it.
+does answer; so one that is not usable is disconnected before the pool pings it.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Cal
     @functools.wraps(original)
     def get_connection(self: Any) -> Any:
         pool = meter(self)
-        # An exhausted pool lets nobody wait.
+        # An exhausted pool raises at once.
         with pool.waiting(()):
             found = original(self)
-        pool.lent(found._cnx)  # noqa: SLF001 - what `add_connection` will be told
+        pool.lent(found._cnx)  # noqa: SLF001 - what `add_connection` will be given
         return found
 
     return get_connection

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Gauges(NamedTuple):
-    """What a pool tells of itself; `None` where it cannot: then `used` is what was handed out.
+    """What a pool reports about itself; `None` where it cannot: then `used` is what was handed out.
 
     Attributes:
         idle: connections that wait to be handed out.
@@ -36,7 +36,7 @@ class Description(NamedTuple):
     Attributes:
         name: its name in telemetry; a number is added where another pool has that one.
         owner: what keeps the name when it replaces its pool; the pool itself, where nothing does.
-        read: asks a pool of this kind what it tells of itself; waits for nothing.
+        read: asks a pool of this kind for its figures; waits for nothing.
     """
 
     name: str
@@ -75,13 +75,13 @@ class Hooks(Protocol):
     def is_usable(self, connection: Any) -> bool:
         """Whether a pool may hand an idle connection out.
 
-        Asked inside the checkout. Looks at the topology first, if a look is due, and notices
+        Asked inside the checkout. Refreshes the topology first, if that is due, and notices
         without a round trip when the server has hung up. Connections that are not ours to judge
         are usable.
         """
 
     def is_invalidated(self, connection: Any) -> bool:
-        """Whether we have taken a connection out of use; looks at nothing."""
+        """Whether the agent has invalidated a connection; checks nothing."""
 
     def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
         """Return what measures `pool`.

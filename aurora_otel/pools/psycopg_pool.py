@@ -1,7 +1,7 @@
 """psycopg_pool's pools (sync).
 
-`_getconn_unchecked` is what every checkout passes, also one that has waited for somebody else's
-return. The public callback `check` comes after it, but a pool waits longer and longer between two
+`_getconn_unchecked` is what every checkout passes, also one that has waited for the return of
+another. The public callback `check` comes after it, but a pool waits longer and longer between two
 connections that fail it: one failover would take a pool of twenty minutes.
 """
 
@@ -46,7 +46,7 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
                 if hooks.is_usable(connection):
                     return connection
             except BaseException:
-                # A signal's: nobody will ever return this one.
+                # A signal's: the application will never return this one.
                 self._putconn(connection, from_getconn=True)
                 raise
             # Else `close()` could be a return to the pool.
@@ -92,7 +92,7 @@ def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> C
 
 def _gauges(pool: Any) -> Gauges:
     stats = pool.get_stats()
-    # What is neither idle nor used is being opened: the pool does not tell these two apart.
+    # What is neither idle nor used is being opened: the pool does not distinguish these two.
     return Gauges(
         idle=stats["pool_available"],
         max=stats["pool_max"] or None,

@@ -111,7 +111,7 @@ def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Cal
         pool = meter(self)
         with pool.waiting(exc.TimeoutError):
             fairy = original(self)
-        pool.lent(fairy._connection_record)  # noqa: SLF001 - what `checkin` will be told
+        pool.lent(fairy._connection_record)  # noqa: SLF001 - what `checkin` will be given
         return fairy
 
     return connect

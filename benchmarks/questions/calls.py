@@ -39,7 +39,7 @@ parameters, because most of a wrapper's cost is packing and unpacking them. Of w
 null call the clock takes about a third, the Python frame another, and finding the track, checking
 its cluster and setting the two marks the rest.
 
-The plot shows each contender with client and server on one processor, each in a process of its own."""
+The plot shows all contenders with client and server on one processor, each in its own process."""
 
 
 def measure(bench: Bench) -> Answer:

@@ -22,8 +22,8 @@ TITLE = "Added to a checkout"
 NOTES = """\
 A connection is taken out of the pool and put back; nothing is done with it, and the server is asked
 nothing. What the pools themselves offer against lost connections is a round trip over loopback at
-each checkout, which a stale connection passes. It is the measure for the agent's: at most a tenth of it,
-with metrics a third. Most of that is to ask the kernel whether the server has hung up. With
+each checkout, which a stale connection passes. The agent may add a tenth of that at most, with
+metrics a third. Most of what it adds is to ask the kernel whether the server has hung up. With
 metrics, OpenTelemetry's SDK records two histograms, the time to wait and the time in use, which is
 most of the difference."""
 

@@ -54,8 +54,8 @@ def measure(bench: Bench) -> Answer:
         " failovers at the same time, and compete for the machine then.\n\n"
         "Where the topology is late, ours refreshes again after a tenth of the time since the"
         " symptom, at least after 50 ms, so that thousands of processes that lost the same writer"
-        " do not storm the instances that they ask for as long as an outage lasts. The last of these pauses"
-        " goes into the figure; AWS's wrapper asks every 100 ms, each process for itself."
+        " do not storm the instances that they ask while an outage lasts. The last of these"
+        " pauses goes into the figure; AWS's wrapper asks every 100 ms, each process for itself."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
 

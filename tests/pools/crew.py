@@ -12,7 +12,7 @@ PATIENCE = 45.0
 
 
 class Crew:
-    """Threads that have done one unit of work each, and do more when they are told to.
+    """Threads that have done one unit of work each, and do more when that is requested.
 
     Args:
         threads: how many.
@@ -42,7 +42,7 @@ class Crew:
         return [[each for each in outcomes if each] for outcomes in self._outcomes]
 
     def work(self, units: int) -> list[Exception]:
-        """Do so many units together; return what failed. Nobody may wait for ever."""
+        """Do so many units together; return what failed. No thread may wait for ever."""
         self._units = units // len(self._threads)
         self._wanted.set()
         for thread, outcomes in zip(self._threads, self._outcomes, strict=True):
@@ -61,5 +61,5 @@ class Crew:
             self._ready.wait(PATIENCE)
         self._wanted.wait()
         for _ in range(self._units):
-            outcomes.append(attempt(self._unit))  # noqa: PERF401 - how far it is, is looked at
+            outcomes.append(attempt(self._unit))  # noqa: PERF401 - how far it is, is read meanwhile
         self._leave()

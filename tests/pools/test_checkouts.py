@@ -1,4 +1,4 @@
-"""What a checkout looks at, one thing at a time."""
+"""What a checkout checks, one thing at a time."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_signal_in_the_midst_of_a_checkout_costs_the_pool_no_connection(
     fill(pool, case.kind.idle)
 
     def interrupt(_):
-        # As what a handler of the application raises while the checkout waits for a look.
+        # As what a handler of the application raises while the checkout waits for a refresh.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

@@ -12,7 +12,7 @@ CHOSEN = [case for case in CASES if EVERYTHING or case.driver.name == case.kind.
 
 
 def statistics(pool, case):
-    """Return what a pool tells of itself after some work."""
+    """Return what a pool reports after some work."""
     crew = Crew(4, pool.write, pool.leave)
     fill(pool, case.kind.idle)
     assert crew.work(100) == []
@@ -26,7 +26,7 @@ def test_no_connection_is_evicted_and_the_statistics_are_those_of_a_plain_run(
     plain = statistics(open_pool(), case)
     agent = start(**case.driver.settings(cluster))
     assert statistics(open_pool(), case) == plain
-    # Nor in a refresh window, in which every checkout looks when a look is due.
+    # Nor in a refresh window, in which every checkout refreshes when that is due.
     other = case.driver.connect(cluster)
     for statement in (*case.driver.engine.read_only_transaction, "INSERT INTO writes VALUES (1)"):
         attempt(lambda statement=statement: run(other, statement))

@@ -44,7 +44,7 @@ def tracked():
 
 
 def state(process):
-    # What the allocator keeps for later is in nobody's use.
+    # What the allocator keeps for later is not in use.
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     return {
@@ -59,7 +59,7 @@ def settle():
     deadline = time.monotonic() + 30
     while tracked() and time.monotonic() < deadline:
         time.sleep(0.05)
-    # A round of the background loop tells what it pruned.
+    # A round of the background loop reports what it pruned.
     time.sleep(1.5)
     gc.collect()
 

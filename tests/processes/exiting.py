@@ -26,8 +26,8 @@ def late():
 
 
 def refresh():
-    """Have a look at the topology running, in a cluster that does not answer."""
-    psycopg.connect(DSN, application_name="looking")
+    """Have a refresh of the topology running, in a cluster that does not answer."""
+    psycopg.connect(DSN, application_name="refreshing")
     with contextlib.suppress(psycopg.Error):
         held[1].execute("SET default_transaction_read_only = on")
         held[1].execute("INSERT INTO writes (x) VALUES ('exit')")
@@ -49,7 +49,7 @@ def in_a_thread_that_goes_on():
 
 
 def in_the_middle_of_a_refresh():
-    """`sys.exit` out of a signal handler, while the call waits for a look."""
+    """`sys.exit` out of a signal handler, while the call waits for a refresh."""
     signal.signal(signal.SIGALRM, lambda *_: sys.exit(3))
     signal.setitimer(signal.ITIMER_REAL, 0.02)
     refresh()

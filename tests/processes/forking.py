@@ -1,6 +1,6 @@
 """A program with a monitoring connection open whose child ends as a program does.
 
-Tells the sessions of that connection, as the server shows them, before and after.
+Reports the sessions of that connection, as the server shows them, before and after.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def sessions(connection):
 
 
 def main():
-    # Long looks apart: the monitoring connection is kept, and not used meanwhile.
+    # Long between two refreshes: the monitoring connection is kept, and not used meanwhile.
     aurora_otel.AuroraInstrumentor().instrument(refresh_interval=30)
     connection = MySQLdb.connect(**LOGIN)
     connection.cursor().execute("START TRANSACTION READ ONLY")

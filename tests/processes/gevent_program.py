@@ -1,7 +1,7 @@
 """A program under gevent: greenlets that write through a switchover, and one that keeps time.
 
 Loads the agent before or after gevent patches what it patches; `opentelemetry-instrument` does so
-before. Told on standard input when to go on, tells what it saw on standard output.
+before. Waits for standard input to go on; reports what it saw on standard output.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A program that reaches its limit of open files while its connections are stale.
 
 After a line on standard input it takes every descriptor that is left, writes on one of its
-connections, and tells what it saw.
+connections, and reports what it saw.
 """
 
 from __future__ import annotations

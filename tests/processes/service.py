@@ -1,7 +1,7 @@
-"""A WSGI service that opens a connection before its server forks, and does as it is told.
+"""A WSGI service that opens a connection before its server forks, and does what is requested.
 
 `/connect` opens a connection of the worker's own, `/write` writes on it, `/lost` says whether the
-inherited one still works for the worker's agent, `/state` tells what the agent knows.
+inherited one still works for the worker's agent, `/state` shows what the agent knows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def write():
 
 
 def state():
-    """Nothing more than what is told of it anyway."""
+    """Nothing more than what is exported about it anyway."""
 
 
 ORDERS = {each.__name__: each for each in (connect, write, state)}

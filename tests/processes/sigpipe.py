@@ -1,7 +1,7 @@
 """A program that set SIGPIPE back to its default, as many for the command line do.
 
 It opens two connections, and after a line on standard input writes on each: an error on the way is
-told, as is that of the rollback after it. It must live on.
+reported, as is that of the rollback after it. It must live on.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- soak: written by the command itself -->", "<!-- /soak -->"
 
 
 def churn(cluster, closed, leaked):
-    """Open that many connections in two processes, side by side; return what each tells.
+    """Open that many connections in two processes, side by side; return what each reports.
 
     Straight at the servers, past the gateway: it is the process that is to be kept busy.
     """

@@ -21,7 +21,7 @@ WAYS = {
     "with_an_error": 5,
     "at_exit": 0,
 }
-# The ends of everybody else's connections that psycopg notices: without us, too.
+# The ends of connections of other processes that psycopg notices: without us, too.
 LEAKED = "ResourceWarning"
 
 

@@ -131,7 +131,7 @@ def test_the_loop_runs_in_a_child_that_connects(agent, cluster, connect):
     def child() -> None:
         connect(cluster.dsn("writer"))
         eventually(lambda: agent.told.metric("aurora.connection.prunes") == 1)
-        # Zeroed: nothing of what the parent counted is told twice.
+        # Zeroed: nothing of what the parent counted is exported twice.
         assert agent.told.metric("aurora.connection.opens") == 1
 
     Child(child).join()

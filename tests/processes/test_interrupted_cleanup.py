@@ -1,7 +1,7 @@
 """A signal handler raises while the application's own new connection waits for a clean-up.
 
-No login of the agent's works there, so that this connection is the one that tells of the new
-writer. The clean-up runs on a thread of ours, where no signal strikes, and goes on to its end.
+No login of the agent's works there, so that this connection is the one that reveals the new
+writer. The clean-up runs on a thread of the agent's, where no signal strikes, to its end.
 """
 
 from __future__ import annotations

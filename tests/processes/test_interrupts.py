@@ -1,7 +1,7 @@
 """A signal handler raises anywhere within our code: nothing is lost, and nothing stays taken.
 
-The signals come wherever Python lets them in: as a function of ours begins, and as a call of ours
-into C returns.
+The signals come wherever Python allows them: as a function of the agent's begins, and as a call
+of its own into C returns.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def error(request):
 def everywhere(action, error):
     """Do `action` again and again, with a signal at each place; return how many places there are.
 
-    Each signal's exception reaches whoever called, and leaves the thread as it was.
+    Each signal's exception reaches the caller, and leaves the thread as it was.
     """
     number = 0
     while True:
@@ -98,7 +98,7 @@ def books(agent):
 
 
 def is_at_work(agent, cluster, connect):
-    """Whether it tracks, looks and prunes as ever."""
+    """Whether it tracks, refreshes and prunes as ever."""
     connection = connect(cluster.dsn("writer"))
     assert agent.tracked() == 1
     refreshes = len(agent.told.spans("refresh topology"))
@@ -137,7 +137,7 @@ def test_a_signal_while_a_symptom_is_responded_to(start, cluster, error):
         raise AssertionError
 
     assert everywhere(fail, error) > 20
-    # In the window, healthy calls look first.
+    # In the window, healthy calls refresh first.
     assert everywhere(lambda: run(connection, "SELECT 1"), error) >= 0
     assert agent.tracked() == 1
     connection.close()

@@ -19,7 +19,7 @@ THREADS = 64
 def test_opens_equal_open_plus_ended_and_nothing_hangs(start, cluster, connect, driver):
     module = {"psycopg": psycopg, "psycopg2": psycopg2}[driver]
     agent = start(refresh_interval=0.2)
-    # To readers, whatever happens to the writer: nobody may close these.
+    # To readers, whatever happens to the writer: these must not be closed.
     reader = max(cluster.readers)
     healthy = [connect(cluster.dsn(reader)) for _ in range(4)]
     stopped = threading.Event()

@@ -20,7 +20,7 @@ UWSGI += ("--need-app", "--die-on-term", "--disable-logging", "--pythonpath", ".
 FORKING = {
     "gunicorn": (*INSTRUMENTED, *GUNICORN, "--preload"),
     "uwsgi": UWSGI,
-    "uwsgi-told": (*UWSGI, "--py-call-osafterfork"),
+    "uwsgi-with-hooks": (*UWSGI, "--py-call-osafterfork"),
 }
 OF_THE_PARENT = "SELECT pid FROM pg_stat_activity WHERE application_name = 'parent'"
 

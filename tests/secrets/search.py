@@ -1,4 +1,4 @@
-"""Everything that the agent tells or shows, and the search for a secret in it."""
+"""Everything that the agent exports or shows, and the search for a secret in it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def found(secrets: Iterable[str], sinks: Mapping[str, str]) -> set[str]:
 
 
 def sinks(exported: Any, records: Iterable[logging.LogRecord]) -> dict[str, str]:
-    """Return what was told so far, by where it was told.
+    """Return what was exported so far, by where it was exported.
 
     Args:
-        told: the exporters' ends.
+        exported: the exporters' ends.
         records: what was logged, by whomever.
     """
     exported.flush()

@@ -1,4 +1,4 @@
-"""The look for vulnerable dependencies finds them, and never passes for nothing."""
+"""The search for vulnerable dependencies finds them, and never passes for nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret in what is told of a failover, with all drivers of an engine in it."""
+"""No secret in what is exported of a failover, with all drivers of an engine in it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_failover_with_every_driver_exports_no_secret(
     switch = cluster.failover(Failover.SWITCHOVER)
     for connection in held[::2]:
         assert attempt(lambda c=connection: run(c, WRITE)) is not None
-    # No login of ours works, so that nobody tells of the new writer.
+    # No login of the agent's works, so that it does not learn of the new writer.
     eventually(lambda: any(each.monitor.login_rejected for each in agent.internals.clusters))
     assert agent.tracked(switch.old_writer) >= len(held)
 

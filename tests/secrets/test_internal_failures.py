@@ -1,4 +1,4 @@
-"""An internal failure, whose exception quotes everything, tells no secret and stays inside."""
+"""An internal failure, whose exception quotes everything, exports no secret and stays inside."""
 
 from __future__ import annotations
 

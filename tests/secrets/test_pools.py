@@ -1,4 +1,4 @@
-"""No secret in what is told of a pool, through a failover and refused logins."""
+"""No secret in what is exported of a pool, through a failover and refused logins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ END = {
 
 
 def ours_and_the_libraries(records):
-    """All records but SQLAlchemy's, whose own log shows statements to whoever asks for them."""
+    """All records but SQLAlchemy's, whose own log shows statements where they are asked for."""
     return [record for record in records if not record.name.startswith("sqlalchemy")]
 
 

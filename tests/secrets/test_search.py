@@ -79,7 +79,7 @@ def test_a_planted_secret_is_found_in_a_metric(start, cluster, every_record):
     agent = start(cluster_id=canary)
     psycopg.connect(cluster.dsn()).close()
     exported = found([canary], sinks(agent.told, every_record))
-    # What an application calls its cluster stands on everything that is told about it.
+    # What an application calls its cluster stands on everything that is exported about it.
     assert exported == {"spans", "metrics", "log records", "reprs", "snapshot"}
 
 

@@ -19,7 +19,7 @@ class Story:
         collector: has received everything.
         mode: of the agent.
         switches: the failovers, oldest first.
-        calls: the answers of the application to what is looked at later, by name.
+        calls: the answers of the application to what is checked later, by name.
     """
 
     collector: Collector
@@ -69,7 +69,7 @@ def cleaned_up(cluster):
             suffer_a_hang(cluster, app, story)
             find_another_writer(cluster, app, story)
             be_misrouted(cluster, app, story)
-            app.break_the_agent(secret="nobody-may-read-this")
+            app.break_the_agent(secret="never-to-be-read")
             story.calls["broken"] = app.connect(names=["last"], dsn=cluster.dsn("writer"))
     return story
 
@@ -77,12 +77,12 @@ def cleaned_up(cluster):
 def observed(cluster):
     with Collector() as collector:
         story = Story(collector, "observe")
-        # RefreshWorker are due so often that one comes soon after the calls that look in vain.
+        # Refreshes are due so often that one comes soon after the calls that refresh in vain.
         pace = {"refresh_window": 2, "refresh_interval": 0.2}
         with Application(collector, cluster, mode="observe", prune_interval=60, **pace) as app:
             app.connect(names=["a", "b", "c"], dsn=cluster.dsn("writer"))
             app.connect(names=["d"], dsn=cluster.dsn("writer"), driver="psycopg2")
-            # The topology is published too late for the first call, which looks in vain.
+            # The topology is published too late for the first call, which refreshes in vain.
             story.switches.append(cluster.failover(Failover.CRASH, publish=False))
             story.calls["lost"] = app.write(name="a")
             story.calls["lost too"] = app.write(name="b")
@@ -121,7 +121,7 @@ def lose_some(cluster, app, story):
         eventually(lambda reason=reason: story.total(names.PRUNES, prune_reason=reason) == 1)
     settle(app)
     story.calls["read only"] = app.write_in_a_read_only_transaction(name="two")
-    # Opened through a name that tells nothing, on a reader: a refused write is what gives it away.
+    # Opened through a name that says nothing, on a reader: a refused write is what gives it away.
     story.calls["write refused"] = app.write(name="other")
     go_quiet(app, story)
     story.calls["calm"] = list(story.collector.spans)

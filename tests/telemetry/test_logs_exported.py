@@ -3,7 +3,7 @@
 from aurora_otel.model.groups import Outcome
 from aurora_otel.telemetry import names
 
-# What the RDS API tells is shown in tests/rds_api: this application has no credentials.
+# What the RDS API says is shown in tests/rds_api: this application has no credentials.
 OF_THE_API = {names.DISAGREEMENT_LOG, names.API_TROUBLE_LOG, names.API_EVENT_LOG}
 COMMON = {"aurora.cluster.id": "lab", "db.system.name": "postgresql"}
 
@@ -36,7 +36,7 @@ def test_every_kind_of_record_arrives_with_its_attributes(cleaned_up):
 
 
 def outcomes_below(exported, failover):
-    """What came of a failover's connections, as its spans tell it."""
+    """What came of a failover's connections, as its spans say."""
     below = [s for s in exported.spans("invalidate connections") if s.parent_id == failover.span_id]
     counts = {
         each.value: sum(span.attributes[f"aurora.invalidations.{each.value}"] for span in below)
@@ -89,4 +89,4 @@ def test_an_internal_failure_is_one_error_with_our_own_frames_alone(cleaned_up):
     assert record.body.startswith("internal failure in track a connection: LookupError at ")
     assert "opening.py" in record.body
     assert "application.py" not in record.body
-    assert "nobody-may-read-this" not in str(record)
+    assert "never-to-be-read" not in str(record)

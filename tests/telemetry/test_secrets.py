@@ -1,4 +1,4 @@
-"""No password in what another process receives; what an internal failure is told like."""
+"""No password in what another process receives; how an internal failure is exported."""
 
 import logging
 

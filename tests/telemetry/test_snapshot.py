@@ -85,7 +85,7 @@ def test_right_after_a_failover_the_roles_are_new_and_nothing_is_stale(agent, cl
     held = [connect(cluster.dsn("writer")) for _ in range(3)]
     before = by_id(aurora_otel.snapshot())
     switch = cluster.failover(Failover.SWITCHOVER)
-    # Nobody has noticed yet.
+    # No process has noticed yet.
     assert by_id(aurora_otel.snapshot()) == before
     refused_write(held[0])
     (after,) = aurora_otel.snapshot().clusters

@@ -182,7 +182,7 @@ def test_a_failover_starts_with_its_first_symptom_not_with_the_refresh_that_deci
     query = by_id(observed)[found.parent_id]
     assert query.parent_id == observed.calls["lost"].span
     assert query.start_ns < found.start_ns < query.end_ns
-    # The topology was published only after two calls had looked in vain.
+    # The topology was published only after two calls had refreshed in vain.
     deciding = by_id(observed)[found.links[0].span_id]
     assert found.start_ns < query.end_ns < deciding.end_ns
 

@@ -1,4 +1,4 @@
-"""A server that never comes to the end of its answer holds up nobody for longer than is allowed."""
+"""A server whose answer never ends holds no call up for longer than is allowed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aurora_otel.lab.filters import Action
 from tests.support.sql import run
 
 OURS = b"aurora"
-# Rows that a server goes on sending for as long as somebody reads them.
+# Rows that a server goes on sending for as long as they are read.
 POSTGRESQL = b"SELECT generate_series(1, 1000000000000), repeat('x', 1000)"
 MYSQL = b"SELECT REPEAT('x', 1000), seq FROM seq_1_to_1000000000"
 

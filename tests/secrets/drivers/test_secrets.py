@@ -1,4 +1,4 @@
-"""No secret in anything that is told, whatever befalls a connection: with every driver."""
+"""No secret in anything that is exported, whatever happens to a connection: with every driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.drivers.engines import WRITE
 from tests.support.sql import attempt, run
 
 WRONG, LITERAL, BOUND = "canary-of-a-login", "canary-of-a-literal", "canary-of-a-value"
-# As an application that signs its own is given it; its form is what tells a token.
+# As an application that signs its own is given it; a token is recognised by its form.
 TOKEN = (
     "lab.cluster-c0ffee123456.eu-west-1.rds.amazonaws.com:5432/?Action=connect&DBUser=app"
     "&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=CANARYKEY%2F20260101%2Feu-west-1%2Frds-db"
