@@ -21,17 +21,17 @@ _TROUBLES = {
     ),
     Trouble.BAD_CREDENTIALS: (
         "the AWS credentials are not, or no longer, valid",
-        "Renew them; look at AWS_PROFILE and the variables AWS_….",
+        "Renew them; check AWS_PROFILE and the variables AWS_….",
     ),
-    Trouble.NO_REGION: ("nothing tells the AWS region", "Set AWS_REGION."),
+    Trouble.NO_REGION: ("no AWS region is set", "Set AWS_REGION."),
     Trouble.DENIED: ("{action} is not allowed", "Allow {action} in the role's IAM policy."),
     Trouble.THROTTLED: (
         "the account's API calls are throttled",
-        "Look who calls it so often; the agent asks it less and less often then.",
+        "Find out what calls it so often; the agent asks it less and less often then.",
     ),
     Trouble.NOT_FOUND: (
         "it does not know the cluster",
-        "Look whether account and region of the credentials are those of the cluster.",
+        "Check whether account and region of the credentials are those of the cluster.",
     ),
     Trouble.UNREACHABLE: (
         "it cannot be reached",
@@ -59,7 +59,7 @@ def describe(endpoint: Endpoint, members: Sequence[str]) -> tuple[RdsApi, Cluste
 
 
 def findings(api: RdsApi, cluster: ClusterDescription, writer: str | None) -> Findings:
-    """Tell what the API says, and ask everything else that the agent may ask.
+    """Report what the API says, and ask it everything else that the agent may ask.
 
     Args:
         api: of the cluster's region.
@@ -108,12 +108,12 @@ def _action(what: str, ask: Callable[[], object]) -> Finding:
 
 
 def trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
-    """Tell of a trouble: it only matters where SQL does not do, or where the API is wanted.
+    """Report a trouble: it only matters where SQL does not do, or where the API is wanted.
 
     Args:
         error: what came instead of an answer.
         use: whether the API may be asked.
-        sql: whether the topology can be read by SQL; `None` where nobody logged in.
+        sql: whether the topology can be read by SQL; `None` where no login worked.
     """
     text, remedy = words(error)
     if use is RdsApiUse.ON:
@@ -122,7 +122,7 @@ def trouble(error: ApiError, use: RdsApiUse, *, sql: bool | None) -> Finding:
         )
     if sql is False:
         return warning(
-            CHECK, f"SQL tells no topology, and neither does the RDS API: {text}", remedy
+            CHECK, f"SQL gives no topology, and neither does the RDS API: {text}", remedy
         )
     return ok(CHECK, f"the RDS API gives no answer ({text}); where SQL does, it is not needed")
 

@@ -9,7 +9,7 @@ from aurora_otel.settings import PREFIX, BadVariable, refused_variables
 
 
 def findings(environ: Mapping[str, str]) -> Findings:
-    """Look at every variable `AURORA_OTEL_…`."""
+    """Check every variable `AURORA_OTEL_…`."""
     refused = {variable.name: variable for variable in refused_variables(environ)}
     given = [name for name, value in environ.items() if name.startswith(PREFIX) and value.strip()]
     if not given:

@@ -47,7 +47,7 @@ DIALLING = {
 
 
 class NotHookedError(Exception):
-    """The driver connected, and its hook did not tell."""
+    """The driver connected, and its hook did not report it."""
 
 
 class _Listener:
@@ -72,7 +72,7 @@ class _Listener:
         """Nothing is tracked."""
 
     def guarded(self, question: Callable[..., T], *args: Any) -> T:
-        """Ask it: what goes wrong is for the doctor to tell."""
+        """Ask it: what goes wrong is for the doctor to report."""
         return question(*args)
 
 
@@ -82,10 +82,10 @@ def registration(name: str) -> Registration:
 
 
 def connect(name: str, target: Target) -> tuple[Driver, Opening]:
-    """Connect with the driver `name`; return it, and what its hook told.
+    """Connect with the driver `name`; return it, and what its hook reported.
 
     Raises:
-        NotHookedError: the hook told nothing.
+        NotHookedError: the hook reported nothing.
         Exception: the driver's own, whose message may quote a secret.
     """
     known = registration(name)

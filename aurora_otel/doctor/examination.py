@@ -79,7 +79,7 @@ class _Learnt:
 
     Attributes:
         visited: the instance behind the endpoint, if the login worked.
-        domain: the RDS domain of the instances, if the RDS API told it.
+        domain: the RDS domain of the instances, if the RDS API gave it.
     """
 
     visited: instance.Visit | None = None
@@ -116,7 +116,7 @@ def _database(
 
 
 def _api(endpoint: Endpoint, settings: Settings, learnt: _Learnt) -> Findings:
-    """Ask the RDS API, unless nothing tells that it knows the server."""
+    """Ask the RDS API, unless nothing indicates that it knows the server."""
     answer, use = learnt.answer, settings.rds_api
     view = answer.view if answer else None
     members = view.instances if view else (answer.instance,) if answer else ()

@@ -36,7 +36,7 @@ _REACH_SECONDS = 2.0
 
 
 def findings(environ: Mapping[str, str]) -> Findings:
-    """Look at where traces, metrics and logs go.
+    """Check where traces, metrics and logs go.
 
     Args:
         environ: the variables `OTEL_…`, the distro's defaults among them.
@@ -58,7 +58,7 @@ def findings(environ: Mapping[str, str]) -> Findings:
             "exporters",
             f"{OTEL_CONFIG_FILE} is set: that file says what is exported where, and the doctor does"
             " not read it",
-            "Look into it; what the variables OTEL_… say does not count.",
+            "Read that file; what the variables OTEL_… say does not count.",
         )
         return
     yield _service(environ)
@@ -150,7 +150,7 @@ def _otlp(
     if not reached[address]:
         return warning(
             check,
-            f"{where}; nobody listens there",
+            f"{where}; nothing listens there",
             f"Start a Collector there, or set {OTEL_EXPORTER_OTLP_ENDPOINT} (docs/guide.md).",
         )
     return ok(check, where)

@@ -14,7 +14,7 @@ _DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-instrumentation")
 
 
 def findings() -> Findings:
-    """Look at this interpreter and this host."""
+    """Check this interpreter and this host."""
     yield _python()
     yield _operating_system()
     versions = ", ".join(f"{name} {_version(name)}" for name in _DISTRIBUTIONS)

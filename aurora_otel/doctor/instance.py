@@ -69,7 +69,7 @@ def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
 
 
 def findings(visited: Visit, settings: Settings) -> Findings:
-    """Tell what came of a visit."""
+    """Report what came of a visit."""
     answer, endpoint = visited.identity.answer, visited.identity.endpoint
     if answer is not None:
         yield ok("instance", f"instance {answer.instance} answers; {_ROLES[answer.role]}")
@@ -79,7 +79,7 @@ def findings(visited: Visit, settings: Settings) -> Findings:
             "instance",
             f"the server does not say within {settings.identify_timeout:g} s who it is; the"
             " application's connections belong to no instance then, and are never closed",
-            "Look why it is slow; if it always is, raise AURORA_OTEL_IDENTIFY_TIMEOUT.",
+            "Find out why it is slow; if it always is, raise AURORA_OTEL_IDENTIFY_TIMEOUT.",
         )
         return
     elif visited.server is not None and visited.server.kind is Kind.POOLER:
@@ -102,7 +102,7 @@ def _role(identity: Identity) -> Findings:
         yield warning(
             "instance.role",
             "the writer endpoint leads to a reader: name servers lag behind a failover",
-            "Run the doctor again in a minute; if that stays, look at the DNS caches in between.",
+            "Run the doctor again in a minute; if that stays, check the DNS caches in between.",
         )
     elif answer and answer.role is Role.UNKNOWN:
         yield warning(
@@ -141,7 +141,7 @@ def _privileges(visited: Visit) -> Findings:
     elif not found.missing and visited.identity.answer is None:
         yield failure(
             check,
-            f"{found.role} may ask which instance answers, and is told nothing of use: nothing is"
+            f"{found.role} may ask which instance answers, but the answer is of no use: nothing is"
             " ever closed",
             "Take another user, or another version of the driver; if that does not help, please"
             " report it.",
@@ -174,13 +174,13 @@ def _clock(visited: Visit) -> Findings:
         rows = visited.driver.ask(visited.opening.connection, statement, SECONDS)
     took = time.monotonic() - before
     ahead = float(rows[0][0] or "nan") - (began + took / 2)
-    told = f"this host's clock and the server's differ by {abs(ahead):.3f} s (±{took / 2:.3f} s)"
+    text = f"this host's clock and the server's differ by {abs(ahead):.3f} s (±{took / 2:.3f} s)"
     if abs(ahead) <= _CLOCK_SECONDS + took / 2:
-        yield ok("instance.clock", told)
+        yield ok("instance.clock", text)
         return
     yield warning(
         "instance.clock",
-        f"{told}: events of the database and spans of the application do not fit each other",
+        f"{text}: events of the database and spans of the application do not fit each other",
         "Have this host's clock set by NTP (169.254.169.123 on AWS).",
     )
 

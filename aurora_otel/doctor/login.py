@@ -47,7 +47,7 @@ _WORDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("does not exist", "Unknown database"),
         "there is no such database or role",
-        "Look for a slip in the database's and the user's name.",
+        "Check the spelling of the database's and the user's name.",
     ),
 )
 
@@ -82,7 +82,7 @@ def _spellings(name: str) -> set[str]:
 
 
 def timeout(name: str, target: Target, environ: Mapping[str, str]) -> Finding:
-    """Tell whether connecting is limited in time."""
+    """Report whether connecting is limited in time."""
     check = "login.connect_timeout"
     parameter, seconds = connect_timeout(name, target, environ)
     if seconds is None:
@@ -123,7 +123,7 @@ def _quietly(name: str, target: Target) -> tuple[Driver, Opening]:
 
 
 def refused(name: str, error: Exception) -> Finding:
-    """Tell why a driver could not log in, in words of our own."""
+    """Report why a driver could not log in, in the doctor's own words."""
     message = str(error)
     for words, what, remedy in _WORDS:
         if any(word in message for word in words):
@@ -139,7 +139,7 @@ def refused(name: str, error: Exception) -> Finding:
         return failure(
             CHECK,
             f"{name} cannot log in: no answer in time",
-            "Look whether the server is overloaded, or hangs.",
+            "Check whether the server is overloaded, or hangs.",
         )
     return failure(
         CHECK,

@@ -35,7 +35,7 @@ class Names(NamedTuple):
 
 
 def describe(endpoint: Endpoint) -> Finding:
-    """Tell what the endpoint's name, or a setting, says of it."""
+    """Report what the endpoint's name, or a setting, says about it."""
     check, host = "endpoint", endpoint.address.host
     if endpoint.type is EndpointType.PROXY:
         return warning(
@@ -68,7 +68,7 @@ def _names(host: str) -> Names:
     )
     names = {row[3] for row in rows if row[3]}
     try:
-        # The names between: getaddrinfo tells the last one alone, and this IPv4's alone.
+        # The names between: getaddrinfo returns the last one alone, and this IPv4's alone.
         canonical, between, _ = socket.gethostbyname_ex(host)
         names |= {canonical, *between}
     except OSError:
@@ -78,7 +78,7 @@ def _names(host: str) -> Names:
 
 
 def names(target: Target) -> tuple[list[Finding], Names | None]:
-    """Tell what the target's name leads to, and return it, if it leads anywhere."""
+    """Report what the target's name leads to, and return it, if it leads anywhere."""
     if target.address:
         text = f"the connection string gives the address {target.address} for {target.host}"
         return [ok("endpoint.name", text)], Names((), (target.address,))
@@ -89,7 +89,7 @@ def names(target: Target) -> tuple[list[Finding], Names | None]:
             failure(
                 "endpoint.name",
                 f"this host's name server does not say within {SECONDS:g} s where {target.host} is",
-                "Look at /etc/resolv.conf, and at the way to the name servers that it lists.",
+                "Check /etc/resolv.conf, and the route to the name servers that it lists.",
             )
         ], None
     except OSError:
@@ -97,7 +97,7 @@ def names(target: Target) -> tuple[list[Finding], Names | None]:
             failure(
                 "endpoint.name",
                 f"this host's name server does not know {target.host}",
-                "Look for a slip in the name; inside a VPC, look for its private DNS.",
+                "Check the spelling of the name; inside a VPC, check its private DNS.",
             )
         ], None
     if target.host in found.addresses:
@@ -108,7 +108,7 @@ def names(target: Target) -> tuple[list[Finding], Names | None]:
 
 
 def meaning(endpoint: Endpoint, found: Names) -> Finding | None:
-    """Tell what a private name stands for, if the names on the way show it."""
+    """Report what a private name stands for, if the names on the way show it."""
     if endpoint.type is not EndpointType.OTHER:
         return None
     known = [parse(alias, endpoint.address.port) for alias in found.aliases]
@@ -123,7 +123,7 @@ def meaning(endpoint: Endpoint, found: Names) -> Finding | None:
 
 
 def port(target: Target, found: Names) -> Finding:
-    """Tell whether somebody listens."""
+    """Report whether the port accepts connections."""
     where = Address(target.host, target.port)
     error: OSError | None = None
     for address in found.addresses:
@@ -137,8 +137,8 @@ def port(target: Target, found: Names) -> Finding:
     if isinstance(error, ConnectionRefusedError):
         return failure(
             "endpoint.port",
-            f"nobody listens at {where}",
-            "Look for a slip in the port; if it is right, the server is not running.",
+            f"nothing listens at {where}",
+            "Check the port; if it is right, the server is not running.",
         )
     return failure(
         "endpoint.port",
@@ -148,12 +148,12 @@ def port(target: Target, found: Names) -> Finding:
 
 
 def findings(target: Target, endpoint: Endpoint) -> Findings:
-    """Look at all of it; ends with a failure where going on makes no sense."""
+    """Check all of it; end with a failure where going on makes no sense."""
     yield describe(endpoint)
     if target.several:
         yield warning(
             "endpoint.several",
-            "the connection string has several hosts; the doctor looks at the first one alone",
+            "the connection string has several hosts; the doctor checks the first one alone",
             "Run it again for each of them, with --host.",
         )
     if target.is_local:

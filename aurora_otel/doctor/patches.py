@@ -23,7 +23,7 @@ _QUERY_SPANS = f"{PREFIX}QUERY_SPANS"
 
 
 def findings(trial: Trial, environ: Mapping[str, str]) -> Findings:
-    """Look at what became of each driver in an instrumented process."""
+    """Check what became of each driver in an instrumented process."""
     yield from _loading(trial, environ)
     installed = [driver for driver in trial.drivers if driver.installed]
     if not installed:
@@ -114,7 +114,7 @@ def _unpatched(check: str, library: Library, trial: Trial) -> Finding:
 
 
 def _others(driver: Library, environ: Mapping[str, str]) -> Findings:
-    """Tell of other instrumentations that wrap the driver's `connect`."""
+    """Report other instrumentations that wrap the driver's `connect`."""
     check = f"drivers.{driver.name}.others"
     if not driver.wrappers:
         return

@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 def within(seconds: float, task: Callable[[], _Result]) -> _Result:
     """Return what `task` returns, or raise what it raises.
 
-    It runs on a thread that nobody waits for any longer once the time is over.
+    It runs on a thread that is no longer waited for once the time is over.
 
     Raises:
         TimeoutError: it took longer than `seconds`.

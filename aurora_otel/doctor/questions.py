@@ -64,7 +64,7 @@ class PostgreSQLQuestions:
 
 
 class MySQLQuestions:
-    """Of MySQL, where any user may ask all that Aurora tells."""
+    """Of MySQL, where any user may read all that Aurora shows."""
 
     clock = "SELECT UNIX_TIMESTAMP(NOW(6))"
     privileges = "SHOW VARIABLES LIKE 'aurora_server_id'"

@@ -27,7 +27,7 @@ class TargetError(ValueError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
-    """Where to look.
+    """What to examine.
 
     Attributes:
         host: the host as it was written; the first one if there are several, and `""` where libpq

@@ -1,10 +1,10 @@
-"""A process that is instrumented as the application would be, and tells what came of it.
+"""A process that is instrumented as the application would be, and reports what came of it.
 
     python -m aurora_otel.doctor.trial
 
 Which instrumentations load, what they wrap, and whether one of them ends the loading of the others,
-is only known by doing it. It exports nothing: what would be exported where is told, and then left
-out.
+is only known by doing it. It exports nothing: what would be exported where is reported, and then
+left out.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _configure_distro() -> None:
 
 
 def _driver(driver: drivers.Registration) -> dict[str, Any]:
-    """Import a driver as the application does; tell what it is like then."""
+    """Import a driver as the application does; return what it is like then."""
     module, report = _imported(driver.name, driver.module)
     if module is None:
         return report

@@ -1,4 +1,4 @@
-"""Runs the trial, and hands out what it told."""
+"""Runs the trial, and returns what it reported."""
 
 from __future__ import annotations
 

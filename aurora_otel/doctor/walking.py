@@ -27,16 +27,16 @@ from aurora_otel.settings import RdsApiUse, Settings
 
 CHECK = "topology"
 _SLOW = 0.5
-"""The part of `REFRESH_TIMEOUT` from which on a look is called slow."""
+"""The part of `REFRESH_TIMEOUT` from which on a refresh is called slow."""
 
 
 class Way:
-    """The way to the writer of one cluster. A connection of ours stays open until `close()`.
+    """The way to the writer of one cluster. One own connection stays open until `close()`.
 
     Args:
         visited: an instance of it that answered.
         settings: in force.
-        domain: the RDS domain of its instances, if the RDS API told it.
+        domain: the RDS domain of its instances, if the RDS API gave it.
     """
 
     def __init__(self, visited: Visit, settings: Settings, domain: str | None = None) -> None:
@@ -71,13 +71,13 @@ class Way:
         return targets(self.members, self.locate)
 
     def read(self, targets: Iterable[Target]) -> Reading:
-        """Ask `targets` in turn, and whoever they name, until a writer confirms."""
+        """Ask `targets` in turn, and the instances that they name, until a writer confirms."""
         self._access = self._new_access()
         with suppress_instrumentation():
             return self._walk.read(targets, self._settings.refresh_timeout, view=self._view)
 
     def close(self) -> None:
-        """Close the connection of ours."""
+        """Close the doctor's own connection."""
         self._walk.close()
 
     @property
@@ -132,7 +132,7 @@ def findings(visited: Visit, settings: Settings, domain: str | None) -> Findings
         if target.instance and target.address:
             yield _instance(target.instance, target.address, way)
     reading, seconds = _timed(way, way.targets)
-    yield _look(reading, seconds, settings)
+    yield _refresh(reading, seconds, settings)
 
 
 def _timed(way: Way, targets: Iterable[Target]) -> tuple[Reading, float]:
@@ -146,8 +146,8 @@ def _timed(way: Way, targets: Iterable[Target]) -> tuple[Reading, float]:
 
 
 def _token(way: Way, token: Token) -> Finding:
-    check, told = "topology.token", f"the password is an IAM token for {token.signed_for}"
-    cannot = f"{told}, and the agent does not sign its own for the instances"
+    check, text = "topology.token", f"the password is an IAM token for {token.signed_for}"
+    cannot = f"{text}, and the agent does not sign its own for the instances"
     if not way.may_sign:
         return warning(check, cannot, "Set AURORA_OTEL_RDS_API=auto.")
     try:
@@ -155,7 +155,7 @@ def _token(way: Way, token: Token) -> Finding:
     except ApiError as error:
         why, remedy = words(error)
         return warning(check, f"{cannot}: {why}", remedy)
-    return ok(check, f"{told}; the agent signs its own for the instances")
+    return ok(check, f"{text}; the agent signs its own for the instances")
 
 
 def _unlocated(names: list[str]) -> Finding:
@@ -187,8 +187,8 @@ def _instance(name: str, where: Address, way: Way) -> Finding:
     )
 
 
-def _look(reading: Reading, seconds: float, settings: Settings) -> Finding:
-    check = "topology.look"
+def _refresh(reading: Reading, seconds: float, settings: Settings) -> Finding:
+    check = "topology.refresh"
     took = f"{seconds * 1000:.1f} ms"
     budget = settings.refresh_timeout
     if reading.verdict is None:
@@ -197,11 +197,11 @@ def _look(reading: Reading, seconds: float, settings: Settings) -> Finding:
             f"no instance confirms that it is the writer ({took})",
             "Do what the lines above say; while a failover is under way, run the doctor again.",
         )
-    told = f"one look at the topology takes {took}; {reading.verdict.writer} is the writer"
+    text = f"one refresh of the topology takes {took}; {reading.verdict.writer} is the writer"
     if seconds <= budget * _SLOW:
-        return ok(check, told)
+        return ok(check, text)
     return warning(
         check,
-        f"{told}. A call waits {budget:g} s for a look at most",
-        "Look why connecting is slow; if it always is, raise AURORA_OTEL_REFRESH_TIMEOUT.",
+        f"{text}. A call waits {budget:g} s for a refresh at most",
+        "Find out why connecting is slow; if it always is, raise AURORA_OTEL_REFRESH_TIMEOUT.",
     )

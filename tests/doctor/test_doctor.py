@@ -25,8 +25,8 @@ def test_a_healthy_cluster_has_nothing_to_complain_of(doctor, cluster, dsn):
     assert cluster.writer in instance["what"]
     assert "writer" in instance["what"]
     assert len(found.of("topology.instance")) == 3
-    (look,) = found.of("topology.look")
-    assert f"{cluster.writer} is the writer" in look["what"]
+    (refresh,) = found.of("topology.refresh")
+    assert f"{cluster.writer} is the writer" in refresh["what"]
     assert found.of("instance.clock", "ok")
     assert cluster.password not in found.output
 
@@ -65,7 +65,7 @@ def test_an_instance_that_cannot_be_reached_is_a_failure(doctor, cluster, dsn):
     assert found.status == 1
     (unreachable,) = found.of("topology.instance", "failure")
     assert reader in unreachable["what"]
-    assert found.of("topology.look", "ok")
+    assert found.of("topology.refresh", "ok")
 
 
 def test_a_missing_grant_is_reported_as_the_statement_that_gives_it(doctor, cluster, dsn):
@@ -163,7 +163,7 @@ def test_a_plain_postgresql_is_called_one(doctor, plain):
 def test_a_writer_that_is_read_only_by_its_own_setting_is_reported(doctor, cluster, dsn):
     cluster.set_read_only(cluster.writer, on=True)
     found = doctor.examine("--dsn", dsn, **cluster.environment())
-    assert found.worse() == {"instance.role", "topology.look"}
+    assert found.worse() == {"instance.role", "topology.refresh"}
     (role,) = found.of("instance.role")
     assert "read-only" in role["what"]
 
@@ -289,7 +289,7 @@ def test_for_a_person_there_are_lines_with_what_to_do(doctor):
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     (at,) = [number for number, line in enumerate(lines) if "FAILURE" in line]
-    assert "nobody listens at 127.0.0.8:1" in lines[at]
+    assert "nothing listens at 127.0.0.8:1" in lines[at]
     assert lines[at + 1].strip().startswith("→ ")
     assert lines[-1] == "1 failure, no warnings"
     assert "\x1b" not in done.stdout

@@ -24,7 +24,7 @@ def test_a_healthy_cluster_has_nothing_to_complain_of(doctor, mysql, driver):
     listed = {"AURORA_OTEL_WRITER_ENDPOINTS": mysql.address("writer")[0], **mysql.environment()}
     found = doctor.examine("--dsn", dsn(mysql, driver=driver, connect_timeout=5), **listed)
     assert found.worse() == set()
-    assert f"{mysql.writer} is the writer" in found.of("topology.look")[0]["what"]
+    assert f"{mysql.writer} is the writer" in found.of("topology.refresh")[0]["what"]
     assert mysql.password not in found.output
 
 
