@@ -16,7 +16,7 @@ class DriverBase:
     postpones_answers: bool = False
 
     def mark(self, connection: Any, track: Track) -> None:
-        """Set the attribute that the hooks look for."""
+        """Set the attribute that the hooks read."""
         setattr(connection, ATTRIBUTE, track)
 
 

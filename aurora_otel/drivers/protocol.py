@@ -78,8 +78,8 @@ class Failure(NamedTuple):
     Attributes:
         symptom: what it is a symptom of, if it is one.
         lost: whether the driver takes the connection for gone.
-        may_wait: whether the thread that met it may wait for a look. Not in a rollback: pools run
-            it from weakref callbacks, inside anything.
+        may_wait: whether the thread that met it may wait for a refresh. Not in a rollback: pools
+            run it from weakref callbacks, inside anything.
     """
 
     symptom: Symptom | None
@@ -116,7 +116,7 @@ class Hooks(Protocol):
         """Identify and track a new connection; return the one to hand to the application."""
 
     def before_call(self, track: Track) -> None:
-        """Look at the topology, if one is due: `track.cluster.alert` is set."""
+        """Refresh the topology, if that is due: `track.cluster.alert` is set."""
 
     def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
         """Take note of an error; act on it if it is a symptom.
@@ -172,7 +172,7 @@ class Traced(Protocol):
 
 
 class Monitor(Protocol):
-    """A connection of ours, never tracked, never seen by other instrumentations."""
+    """A connection of the agent's own, never tracked, never seen by other instrumentations."""
 
     def ask(self, statement: str, timeout: float) -> Rows:
         """Run one statement outside any transaction.
@@ -224,7 +224,7 @@ class Driver(Protocol):
         """Return the descriptor of its socket; below 0 if it has none or shows none."""
 
     def askable(self, connection: Any, login: Login) -> bool:
-        """Whether a statement of ours would disturb nothing on it now."""
+        """Whether a statement of the agent's would disturb nothing on it now."""
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run one statement on an application's fresh connection; as `Monitor.ask`.
@@ -252,7 +252,7 @@ class Driver(Protocol):
         """Make the hooks find `track` on `connection`."""
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
-        """Open a connection of ours with the application's login and TLS settings.
+        """Open a connection of the agent's with the application's login and TLS settings.
 
         Args:
             login: the application's.

@@ -227,7 +227,7 @@ def _limited(
 
 
 def _postpone_answer(connection: Any) -> None:
-    """Have the connection's next `wait`, which all calls pass, begin with what is left of ours."""
+    """Have the connection's next `wait`, which all calls pass, first read the agent's answer."""
     there = weakref.ref(connection)
 
     def wait(generator: Any, *args: Any, **kwargs: Any) -> Any:
@@ -242,7 +242,7 @@ def _postpone_answer(connection: Any) -> None:
 
 
 def _late_answer(connection: Any) -> Generator[Any, Any, Any]:
-    """Read what is left of an answer of ours: for as long as it takes, but within its bytes."""
+    """Read what is left of the agent's answer: for as long as it takes, but within its bytes."""
     sock = sockets.identify(int(connection.pgconn.socket))
     try:
         yield from _limited(generators.execute(connection.pgconn), float("inf"), sock)

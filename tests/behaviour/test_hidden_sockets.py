@@ -171,7 +171,7 @@ def test_a_socket_without_a_peer_may_be_the_one():
     hidden = hidden_sockets.HiddenSockets()
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
-        hidden.look_around()
+        hidden.note_existing()
         began = hidden_sockets.time.monotonic()
         with socket.socket(), socket.create_connection(address):
             # Which of the two it is does not show, so the other one is not taken for it.
@@ -183,7 +183,7 @@ def test_what_was_there_before_is_not_the_one():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address):
-            hidden.look_around()
+            hidden.note_existing()
             began = hidden_sockets.time.monotonic()
             with socket.create_connection(address) as sock:
                 found = hidden.find(began, lambda peer: peer.port == address[1], lambda: True)

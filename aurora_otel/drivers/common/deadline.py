@@ -17,7 +17,7 @@ from aurora_otel.runtime.gate import Gate
 # Sixteen instances answer with 4 KiB. A connection's first receive window has 64 KiB, of which a
 # server may fill half: so a flood shows even while nothing is read.
 MOST_BYTES = 24 * 1024
-# How often the bytes are looked at, by how long nothing has come in: both in seconds.
+# How often the bytes are counted, by how long nothing has come in: both in seconds.
 _PACE = ((0.002, 0.0001), (0.02, 0.001), (float("inf"), 0.005))
 # What a flood needs to show: seconds.
 _MOMENT = 0.001

@@ -1,14 +1,15 @@
-"""The socket of a connection whose driver shows none: told for certain, or not at all.
+"""The socket of a connection whose driver shows none: found for certain, or not at all.
 
-Every open socket of the process is looked at after the connect. One that was there before it began,
+Every open socket of the process is examined after the connect. One that was there before it began,
 or is known to be another connection's, is not the one; nor is one that leads elsewhere. Where
 others that connect at the same moment are left beside it, the new connection makes round trips, and
 rests in between: a socket that received nothing during the one, or something during the other, is
 not the one either. Each step only rules out what cannot be the one, so that what is left alone is
 certain.
 
-Descriptors are read by their number, and never duplicated: a duplicate would look like one socket
-more to another thread that does the same, and an object of `socket` would close what is not ours.
+Descriptors are read by their number, and never duplicated: a duplicate would be one socket
+more to another thread that does the same, and an object of `socket` would close a descriptor that
+is not the agent's.
 """
 
 from __future__ import annotations
@@ -53,21 +54,21 @@ class Peer(NamedTuple):
 
 
 class HiddenSockets:
-    """Tells the sockets of connections that show none."""
+    """Finds the sockets of connections that show none."""
 
     def __init__(self) -> None:
         # By inode, when a socket was seen: it is none that was opened later. In seconds of the
         # monotonic clock.
         self._seen: dict[int, float] = {}
 
-    def look_around(self) -> None:
-        """See every socket that is there: none of them is one that is opened from now on."""
+    def note_existing(self) -> None:
+        """Note every socket that is there: none of them is one that is opened from now on."""
         self._strangers(time.monotonic())
 
     def find(
         self, began: float, leads_there: Callable[[Peer], bool], round_trip: Callable[[], bool]
     ) -> SocketId | None:
-        """Return the socket of a connection that was opened since `began`, if it can be told.
+        """Return the socket of a connection that was opened since `began`, if it is certain.
 
         Args:
             began: when its connect began, in seconds of the monotonic clock.
@@ -75,7 +76,7 @@ class HiddenSockets:
             round_trip: makes the connection ask its server something; whether the answer came.
 
         Raises:
-            OSError: the process's sockets cannot be looked at.
+            OSError: the process's sockets cannot be read.
         """
         strange = self._strangers(began)
         # What has no peer may be the one: its server may have hung up already.
@@ -132,7 +133,7 @@ class HiddenSockets:
                 there.add(status.st_ino)
                 if self._seen.get(status.st_ino, began) >= began:
                     strange.append(SocketId(int(name), status.st_ino))
-        # The time of afterwards: one may have been opened while the others were looked at.
+        # The time of afterwards: one may have been opened while the others were read.
         now = time.monotonic()
         for sock in strange:
             self._seen.setdefault(sock.inode, now)

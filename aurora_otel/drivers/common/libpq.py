@@ -14,7 +14,7 @@ from aurora_otel.model.endpoints import Address
 
 DEFAULT_PORT = 5432
 APPLICATION_NAME = "aurora-otel"
-# Where connections show what query spans tell of them.
+# Where connections show what query spans say about them.
 SHOWN = {
     "database": "info.dbname",
     "host": "info.host",

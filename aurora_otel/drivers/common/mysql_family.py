@@ -57,7 +57,7 @@ def loss() -> Failure:
 
 
 def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
-    """Report the end of the session that an object had before it connected anew, if it had one.
+    """Report the end of the session that an object had before it connected again, if it had one.
 
     Args:
         hooks: where to report.

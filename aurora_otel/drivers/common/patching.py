@@ -17,8 +17,8 @@ def wrap_innermost(owner: Any, name: str, wrapper: Callable[..., Any]) -> Callab
     """Wrap `owner.name` below all that others have wrapped around it with wrapt.
 
     Returns:
-        what takes the wrapper out again, wherever it is by then: whoever takes theirs off may have
-        brought it to the top.
+        what takes the wrapper out again, wherever it is by then: when others take their wrappers
+        off, it may have come to the top.
     """
     outer, plain = None, getattr(owner, name)
     while isinstance(plain, wrapt.FunctionWrapper):
@@ -45,9 +45,9 @@ def _put(owner: Any, name: str, above: Any, function: Any) -> None:
 
 
 def _show_parameters(function: FunctionType, original: Any) -> None:
-    """Have `function` show the parameters of the `original`, also where nobody looks below it."""
+    """Have `function` show the parameters of `original` without following `__wrapped__`."""
     if hasattr(original, "__wrapped__"):
-        return  # it shows those of a decorator there, and its own to who looks
+        return  # it shows those of a decorator there, and its own to those who follow it
     with contextlib.suppress(TypeError, ValueError):  # what is written in C may have none to show
         function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
 
@@ -75,8 +75,8 @@ class Patches:
     def undo(self) -> None:
         """Put back the very objects that were there before.
 
-        Where somebody else has wrapped ours meanwhile, ours stays below theirs and passes through:
-        putting back what we found would take theirs off.
+        Where another library has wrapped the agent's wrapper meanwhile, that stays below and passes
+        through: putting back the original would take the other wrapper off.
         """
         while self._done:
             owner, name, before, ours = self._done.pop()

@@ -82,7 +82,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         original: the method.
         errors: the driver's base class of errors.
         failure_of: what an error on `self` means, given the call's arguments.
-        may_wait: whether the call may wait for a look, given its arguments: in the order of the
+        may_wait: whether the call may wait for a refresh, given its arguments: in the order of the
             method's parameters, keyword-only ones apart.
         path: the attributes that lead from `self` to the track, with dots between them; where
             one is missing, the call is not watched.
@@ -112,7 +112,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
 
 
 def never(_: tuple[Any, ...]) -> bool:
-    """Have no call of a method wait for a look: a rollback, or what is within an exchange."""
+    """Have no call of a method wait for a refresh: a rollback, or what is within an exchange."""
     return False
 
 
@@ -123,9 +123,9 @@ def watch_close(
     *,
     unmarks: bool = False,
 ) -> Callable[..., Any]:
-    """Return `original`, a connection's method, as one that tells if it has closed the connection.
+    """Return `original`, a connection's method, as one that reports that the connection is closed.
 
-    Meanwhile it is a call in flight, which no round of pruning takes for a connection of nobody's.
+    Meanwhile it is a call in flight, which no round of pruning takes for an abandoned connection.
 
     Args:
         hooks: where to report.
@@ -139,7 +139,7 @@ def watch_close(
         track = getattr(self, ATTRIBUTE, None)
         if track is None:
             return original(self, *args, **kwargs)
-        # Once it has said farewell, it looks like one that the server has hung up.
+        # Once the driver has ended the session, the connection looks hung up by the server.
         track.in_flight_since = monotonic()
         try:
             return original(self, *args, **kwargs)
@@ -178,7 +178,7 @@ def _parameters(function: Callable[..., Any], taken: set[str]) -> _Parameters:
 
 @functools.lru_cache(maxsize=256)
 def _compiled(source: str, place: str) -> CodeType:
-    """Return the code of a wrapper: some classes are made anew for each connection."""
+    """Return the code of a wrapper: some classes are made again for each connection."""
     return compile(source, place, "exec")
 
 

@@ -126,12 +126,12 @@ class Adapter:
         """Return what the driver's user finds.
 
         Raises:
-            Exception: it is no descriptor; on an open connection, that is a mistake to be told.
+            Exception: it is no descriptor; on an open connection, that is a mistake to be reported.
         """
         return session.descriptor(connection.__wrapped__, self.traits)
 
     def askable(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - the protocol's
-        """Whether it is fresh: nothing in PEP 249 tells whether a transaction is open."""
+        """Whether it is fresh: nothing in PEP 249 says whether a transaction is open."""
         # Without its socket there is no deadline: a mistake in `fileno` ends it here.
         reachable = session.socket_of(connection.__wrapped__, self.traits) is not None
         return reachable and bool(connection._self_is_fresh)  # noqa: SLF001 - our own proxy

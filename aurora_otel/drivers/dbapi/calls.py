@@ -66,7 +66,7 @@ class ConnectionProxy(_Proxy):
 
     Args:
         connection: the driver's own.
-        shown: what its arguments say, which query spans tell.
+        shown: what its arguments say, which query spans say.
         cursor_proxy: makes the proxy of a cursor of it.
     """
 
@@ -227,10 +227,10 @@ def _forwarding(original: type, name: str) -> Callable[..., Any]:
 
 
 def has_left(connection: ConnectionProxy) -> bool:
-    """Whether a connection has let go of the socket under which it is tracked."""
+    """Whether a connection has closed the socket under which it is tracked."""
     return is_gone(connection._self_track.socket)  # noqa: SLF001 - our own
 
 
 def is_gone(sock: sockets.SocketId | None) -> bool:
-    """Whether a socket was closed, as far as that can be told."""
+    """Whether a socket was closed, as far as that is known."""
     return sock is not None and sockets.identify(sock.fd) != sock

@@ -15,7 +15,7 @@ def descriptor(connection: Any, traits: Traits) -> int:
     """Return what the driver's user finds.
 
     Raises:
-        Exception: it is no descriptor; on an open connection, that is a mistake to be told.
+        Exception: it is no descriptor; on an open connection, that is a mistake to be reported.
     """
     found = traits.fileno(connection)
     return int(found if isinstance(found, int) else found.fileno())

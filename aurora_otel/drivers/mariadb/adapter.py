@@ -96,7 +96,7 @@ class Adapter(libmariadb.LibmariadbDriver):
         )
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
-        """Run a statement with a cursor of ours."""
+        """Run a statement with a cursor of the agent's."""
         return session.ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:

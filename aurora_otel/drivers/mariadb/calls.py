@@ -83,8 +83,8 @@ def _watch_cursor(patches: Patches, hooks: Hooks, opened: libmariadb.Opened) -> 
         patches.replace(Cursor, name, followed)
     for name in _FETCHES:
         fetch = getattr(Cursor, name)
-        # Within an exchange there is nothing to look for first.
-        streamed = _told_if_lost(hooks, watched(fetch, may_wait=never))
+        # Within an exchange, no refresh comes first.
+        streamed = _reports_loss(hooks, watched(fetch, may_wait=never))
         patches.replace(Cursor, name, _if_unbuffered(streamed, fetch))
     close = watched(Cursor.close, failure_of=_quiet_cursor_failure, may_wait=never)
     patches.replace(Cursor, "close", close)
@@ -108,7 +108,7 @@ def _followed(
             try:
                 connection, in_use = connection_of(receiver)
                 is_another = session.is_another_session(connection)
-            except Exception as error:  # noqa: BLE001 - only told of
+            except Exception as error:  # noqa: BLE001 - only reported
                 hooks.guarded(_raise, error)
             else:
                 if is_another:
@@ -151,8 +151,8 @@ def _has_hung_up(connection: Any) -> bool:
     return sock is None or bool(sockets.hung_up([(sock, sock)]))
 
 
-def _told_if_lost(hooks: Hooks, fetch: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `fetch` as one that tells of a loss: the driver takes it for the result's end."""
+def _reports_loss(hooks: Hooks, fetch: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `fetch` as one that reports a loss: the driver takes it for the result's end."""
 
     @functools.wraps(fetch)
     def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:

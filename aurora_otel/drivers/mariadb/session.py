@@ -1,6 +1,6 @@
-"""mariadb's sessions below every patch: asked, opened anew, known by their sockets.
+"""mariadb's sessions below every patch: asked, opened again, known by their sockets.
 
-Closing a connection while another thread uses it ends the process, and so may any look into its C
+Closing a connection while another thread uses it ends the process, and so may any access to its C
 part while its owner closes it. Any other thread goes by what is noted here: the
 connection's socket.
 """

@@ -79,7 +79,7 @@ class Adapter(DriverBase):
         return patches.undo
 
     def address(self, connection: Any) -> Address:
-        """Return what it was told to connect to; for a Unix socket, its path."""
+        """Return what it was configured to connect to; for a Unix socket, its path."""
         host = connection.unix_socket or connection.server_host
         return Address(host, int(connection.server_port))
 
@@ -88,7 +88,7 @@ class Adapter(DriverBase):
         return str(connection.connection_id)
 
     def fileno(self, connection: Any) -> int:
-        """Return the socket's descriptor; below 0 if it is closed, or cannot be told."""
+        """Return the socket's descriptor; below 0 if it is closed, or is not known."""
         sock = session.of(connection).socket(connection)
         return -1 if sock is None else sock.fd
 
@@ -104,7 +104,7 @@ class Adapter(DriverBase):
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement below the cursors.
 
-        On a C connection whose socket could not be told, there is nothing to keep the time with.
+        On a C connection whose socket is not known, there is nothing to keep the time with.
         """
         return session.of(connection).ask(connection, statement, timeout)
 

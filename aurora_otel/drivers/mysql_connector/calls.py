@@ -97,25 +97,25 @@ def _watch_pure(patches: Patches, hooks: Hooks) -> None:
 
 def _watch_c(patches: Patches, hooks: Hooks) -> None:
     watched = functools.partial(watch, hooks, errors=ERRORS)
-    told = functools.partial(_told_if_lost, hooks)
+    reports_loss = functools.partial(_reports_loss, hooks)
     for name in _C_CALLS:
         method = watched(getattr(CMySQLConnection, name), failure_of=_failure, may_wait=_may_wait)
         patches.replace(CMySQLConnection, name, method)
     reset = watched(CMySQLConnection.cmd_reset_connection, failure_of=_failure)
-    patches.replace(CMySQLConnection, "cmd_reset_connection", told(reset, _is_gone))
+    patches.replace(CMySQLConnection, "cmd_reset_connection", reports_loss(reset, _is_gone))
     for name in _C_READS:
         method = watched(getattr(CMySQLConnection, name), **_READING)
         patches.replace(CMySQLConnection, name, method)
     for name in _C_SETTERS:
         attribute = vars(CMySQLConnection)[name]
-        setter = told(watched(attribute.fset, failure_of=_failure), _is_gone)
+        setter = reports_loss(watched(attribute.fset, failure_of=_failure), _is_gone)
         patches.replace(CMySQLConnection, name, attribute.setter(setter))
     rollback = watched(CMySQLConnection.rollback, failure_of=_quiet_failure, may_wait=never)
     patches.replace(CMySQLConnection, "rollback", rollback)
     ping = watched(CMySQLConnection.ping, failure_of=_ping_failure)
     patches.replace(CMySQLConnection, "ping", ping)
     is_connected = watched(CMySQLConnection.is_connected, failure_of=_failure)
-    patches.replace(CMySQLConnection, "is_connected", told(is_connected, _has_no_answer))
+    patches.replace(CMySQLConnection, "is_connected", reports_loss(is_connected, _has_no_answer))
     for name in ("close", "disconnect"):
         close = watch_close(hooks, getattr(CMySQLConnection, name), _is_closed, unmarks=True)
         patches.replace(CMySQLConnection, name, close)
@@ -134,7 +134,7 @@ def _failure(
 
 
 _quiet_failure = functools.partial(_failure, may_wait=False)
-# The driver keeps to itself why nobody answers.
+# The driver hides why the server does not respond.
 _ping_failure = functools.partial(_failure, lost=True)
 
 
@@ -142,7 +142,7 @@ def _may_wait(args: tuple[Any, ...]) -> bool:
     return not args or args[0] not in ("ROLLBACK", b"ROLLBACK")
 
 
-# Within an exchange there is nothing to look for first.
+# Within an exchange, no refresh comes first.
 _READING: dict[str, Any] = {"failure_of": _failure, "may_wait": never, "path": _IDLE}
 
 
@@ -153,10 +153,10 @@ def _idle(connection: Any) -> Track:
     return track
 
 
-def _told_if_lost(
+def _reports_loss(
     hooks: Hooks, method: Callable[..., Any], is_lost: Callable[[Any, Any], bool]
 ) -> Callable[..., Any]:
-    """Return `method` as one that tells of a loss that the driver keeps to itself.
+    """Return `method` as one that reports a loss that the driver hides.
 
     Args:
         hooks: where to report.

@@ -1,6 +1,6 @@
 """Our own connections by mysql-connector-python, always of its class that shows its socket."""
 
-# ruff: noqa: SLF001 - how a connection was told to log in is in its private attributes
+# ruff: noqa: SLF001 - how a connection logs in is in its private attributes
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Session(Protocol):
         """Run `connect`, and note what has to be known about it."""
 
     def socket(self, connection: Any) -> sockets.SocketId | None:
-        """Return its socket, if that is open and can be told."""
+        """Return its socket, if that is open and known."""
 
     def is_closed(self, connection: Any) -> bool:
         """Whether the driver has given it up; from any thread."""
@@ -141,12 +141,12 @@ class C:
     parts: tuple[str, ...] = ("_cmysql",)
 
     def connect(self, connection: Any, unix_socket: Any, connect: Callable[[], None]) -> None:
-        """Run `connect`; from its beginning the socket can be told."""
+        """Run `connect`; from its beginning the socket can be found."""
         vars(connection).pop(_SOCKET, None)
         if unix_socket:
-            # Of Unix sockets that lead to the same server nothing else can be told.
+            # Of Unix sockets that lead to the same server nothing else is known.
             with contextlib.suppress(OSError):
-                _hidden.look_around()
+                _hidden.note_existing()
         setattr(connection, _BEGAN, time.monotonic())
         connect()
 

@@ -1,7 +1,7 @@
 """mysqlclient (`MySQLdb`).
 
 The hook sits in the initialiser of its Python class over a C one, below the module's `connect`,
-which other instrumentations wrap. An object that was closed can be initialised anew: that is how
+which other instrumentations wrap. An object that was closed can be initialised again: that is how
 a connection is replaced under the same object.
 """
 
@@ -74,15 +74,15 @@ class Adapter(libmariadb.LibmariadbDriver):
         report_opened(hooks, self, opening, connection, session.connect_again, began)
 
     def address(self, connection: Any) -> Address:
-        """Return what libmariadb connected to; an option file may have told it."""
-        told = getattr(connection, libmariadb.LOGIN).parameters.values
+        """Return what libmariadb connected to; an option file may have named it."""
+        given = getattr(connection, libmariadb.LOGIN).parameters.values
         host: str = connection.get_host_info()
         if not host.endswith(_TCP):
-            return Address(told.get("unix_socket") or "localhost", mysql_family.DEFAULT_PORT)
+            return Address(given.get("unix_socket") or "localhost", mysql_family.DEFAULT_PORT)
         host = host[: -len(_TCP)]
         # libmariadb shows 64 characters at most, and RDS has longer names.
-        if (told.get("host") or "").startswith(host):
-            host = told["host"]
+        if (given.get("host") or "").startswith(host):
+            host = given["host"]
         return Address(host, connection.port or mysql_family.DEFAULT_PORT)
 
     def backend_id(self, connection: Any) -> str | None:

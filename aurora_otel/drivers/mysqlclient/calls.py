@@ -99,7 +99,7 @@ def _no_arguments(_connection: Any) -> None:
 
 _quiet_failure = functools.partial(_failure, may_wait=False)
 _ON_CONNECTION: dict[str, Any] = {"failure_of": _failure}
-# Within an exchange there is nothing to look for first.
+# Within an exchange, no refresh comes first.
 _WITHIN: dict[str, Any] = {"failure_of": _failure, "may_wait": never}
 _QUIET: dict[str, Any] = {"failure_of": _quiet_failure, "may_wait": never}
 # The methods of a connection that go to the network, and how they are watched.

@@ -1,4 +1,4 @@
-"""mysqlclient's sessions below its cursors and every patch: asked, closed, opened anew."""
+"""mysqlclient's sessions below its cursors and every patch: asked, closed, opened again."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def fileno(connection: Any) -> int:
 
 
 def current(connection: Any) -> object:
-    """Return what tells a connection's session from another one of the same object.
+    """Return what distinguishes a connection's session from another one of the same object.
 
     The server's number alone does not: each server numbers its own sessions. `None`: it is closed.
     """
@@ -79,7 +79,7 @@ def is_closed(connection: Any) -> bool:
     try:
         connection.fileno()
     except ProgrammingError:
-        # A call of another thread is in flight on it: mysqlclient lets nobody else near.
+        # A call of another thread is in flight on it: mysqlclient allows no other.
         return False
     except Error:
         return True

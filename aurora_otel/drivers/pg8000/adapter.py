@@ -83,7 +83,7 @@ class Adapter(DriverBase):
         return patches.undo
 
     def address(self, connection: Any) -> Address:
-        """Return what pg8000 was told to connect to, or what the given socket leads to."""
+        """Return what pg8000 was configured to connect to, or what the given socket leads to."""
         place = getattr(connection, _PLACE)
         if place.unix_sock is None:
             return Address(place.host, int(place.port))
@@ -114,7 +114,7 @@ class Adapter(DriverBase):
         return session.ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether pg8000 has let go of its socket."""
+        """Whether pg8000 has closed its socket."""
         return session.is_closed(connection)
 
     def discard(self, connection: Any) -> None:

@@ -59,7 +59,7 @@ def trace(patches: Patches, traced: Callable[..., Any]) -> None:
 
 
 def forget_farewell(connection: Any) -> None:
-    """Forget how the session ended that an object had before it connected anew."""
+    """Forget how the session ended that an object had before it connected again."""
     vars(connection).pop(_FAREWELL, None)
 
 

@@ -1,4 +1,4 @@
-"""pg8000's sessions below its public classes: asked within a deadline, dropped, opened anew."""
+"""pg8000's sessions below its public classes: asked within a deadline, dropped, opened again."""
 
 # ruff: noqa: SLF001 - nothing public shows a session
 
@@ -100,7 +100,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
 
 
 def is_closed(connection: Any) -> bool:
-    """Whether pg8000 has let go of its socket."""
+    """Whether pg8000 has closed its socket."""
     return connection._usock is None
 
 
@@ -112,7 +112,7 @@ def drop(connection: Any) -> None:
 
 @contextlib.contextmanager
 def second_attempt(connection: Any) -> Iterator[None]:
-    """Connect anew under the same object; without success it stays as it was."""
+    """Connect again under the same object; without success it stays as it was."""
     before = vars(connection).copy()
     try:
         yield

@@ -70,7 +70,7 @@ class Adapter(DriverBase):
         return patches.undo
 
     def address(self, connection: Any) -> Address:
-        """Return what it was told to connect to; for a Unix socket, its path."""
+        """Return what it was configured to connect to; for a Unix socket, its path."""
         return Address(connection.unix_socket or connection.host, connection.port)
 
     def backend_id(self, connection: Any) -> str | None:

@@ -59,7 +59,7 @@ _WATCHED = (
         _ON_CONNECTION,
     ),
     (Connection, ("rollback",), _QUIET),
-    # Within an exchange there is nothing to look for first.
+    # Within an exchange, no refresh comes first.
     (Connection, ("next_result",), _ON_CONNECTION | {"may_wait": never}),
     (MySQLResult, ("_read_rowdata_packet_unbuffered",), _ON_RESULT | {"may_wait": never}),
     # Also runs when a result or a cursor is garbage collected, inside anything.

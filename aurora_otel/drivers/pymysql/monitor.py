@@ -1,6 +1,6 @@
 """Our own connections by PyMySQL: objects with the settings of an application's."""
 
-# ruff: noqa: SLF001 - how a connection is told to connect is in its private attributes
+# ruff: noqa: SLF001 - how a connection connects is in its private attributes
 
 from __future__ import annotations
 

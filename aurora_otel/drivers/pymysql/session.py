@@ -1,4 +1,4 @@
-"""PyMySQL's sessions below all that it keeps of a statement: asked, dropped, opened anew."""
+"""PyMySQL's sessions below all that it keeps of a statement: asked, dropped, opened again."""
 # ruff: noqa: SLF001 - the protocol itself is what is needed here, and nothing public shows it
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets
 
-# How a connection was told to connect. Not all of its attributes: an application's own could lead
-# back to the connection, and keep it for ever.
+# How a connection was configured to connect. Not all of its attributes: an application's own could
+# lead back to the connection, and keep it for ever.
 _SETTINGS = (
     "_auth_plugin_map",
     "_connect_attrs",
@@ -39,7 +39,7 @@ _QUIT = b"\x01\x00\x00\x00" + bytes([COMMAND.COM_QUIT])
 
 
 class Settings(NamedTuple):  # noqa: PLW1641 - there is a dict in it
-    """How a connection was told to connect.
+    """How a connection was configured to connect.
 
     Attributes:
         attributes: the attributes of its object.
@@ -60,7 +60,7 @@ class Settings(NamedTuple):  # noqa: PLW1641 - there is a dict in it
 
 
 def settings_of(connection: Any) -> dict[str, Any]:
-    """Return the attributes that tell how a connection was told to connect."""
+    """Return the attributes that say how a connection was configured to connect."""
     attributes = vars(connection)
     return {name: attributes[name] for name in _SETTINGS if name in attributes}
 
