@@ -53,7 +53,7 @@ class Libraries:
         return frozenset(self._undo)
 
     def report_to(self, agent: Agent | None, traced: Traced | None, *, repatch: bool) -> None:
-        """Have what is patched from now on report to `agent`; `None`: patch nothing any more.
+        """Have what is patched from now on report to `agent`; `None`: patch nothing.
 
         Args:
             agent: the one in force.

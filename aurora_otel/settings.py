@@ -1,7 +1,7 @@
 """Settings: what can be set, by argument of `instrument()` or by environment variable.
 
 Every setting is an argument (lower case) and a variable `AURORA_OTEL_<NAME>`; the argument wins.
-A bad argument raises. A bad variable is logged and its default counts: raising under
+A bad argument raises. A bad variable is logged and its default is used: raising under
 `opentelemetry-instrument` would leave the application without every later instrumentation.
 """
 
@@ -209,7 +209,7 @@ class BadVariable:
             return f"unknown environment variable {self.name} is ignored{hint}"
         return (
             f"environment variable {self.name}={self.value!r} is not valid: "
-            f"allowed is {self.allowed}; the default counts: {self.default}"
+            f"allowed is {self.allowed}; the default is used: {self.default}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Who is compared: how each is switched on, and how a connection is opened through it."""
+"""What is compared: how each is switched on, and how a connection is opened through it."""
 
 from __future__ import annotations
 

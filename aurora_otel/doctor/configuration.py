@@ -22,7 +22,7 @@ def findings(environ: Mapping[str, str]) -> Findings:
 
 
 def _refused(bad: BadVariable) -> Finding:
-    # The value stays out: who mistakes the variable may have put a whole DSN into it.
+    # The value stays out: by mistake, a whole DSN may have been put into it.
     if bad.allowed is None:
         remedy = (
             f"Rename it to {bad.near}." if bad.near else "Take it out: no setting is called so."
@@ -30,6 +30,6 @@ def _refused(bad: BadVariable) -> Finding:
         return failure("settings", f"{bad.name} is no setting, and is ignored", remedy)
     return failure(
         "settings",
-        f"{bad.name} has a value that is not allowed; the default counts: {bad.default}",
+        f"{bad.name} has a value that is not allowed; the default is used: {bad.default}",
         f"Set it to {bad.allowed}.",
     )

@@ -1,4 +1,4 @@
-"""Who answers: the instance, its role, what it lets itself be asked, and its clock."""
+"""The instance that answers: its role, which questions the login may ask, its clock."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def findings(visited: Visit, settings: Settings) -> Findings:
     elif visited.identity.postponed or visited.identity.dropped:
         yield failure(
             "instance",
-            f"the server does not say within {settings.identify_timeout:g} s who it is; the"
-            " application's connections belong to no instance then, and are never closed",
+            f"the server does not say within {settings.identify_timeout:g} s which instance it is;"
+            " the application's connections belong to no instance then, and are never closed",
             "Find out why it is slow; if it always is, raise AURORA_OTEL_IDENTIFY_TIMEOUT.",
         )
         return

@@ -1,4 +1,4 @@
-"""Drivers and pools: which are installed, and who patches them under `opentelemetry-instrument`."""
+"""Which drivers and pools are installed, and what patches them under `opentelemetry-instrument`."""
 
 from __future__ import annotations
 

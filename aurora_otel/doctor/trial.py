@@ -115,9 +115,9 @@ def _version(module: str) -> str:
 
 
 def _wrappers(function: Callable[..., Any], driver: str) -> Iterator[str]:
-    """Yield the modules of those who wrapped `function`, the outermost first."""
+    """Yield the modules that wrapped `function`, the outermost first."""
     while (inner := getattr(function, "__wrapped__", None)) is not None:
-        # wrapt keeps who wraps; functools.wraps copies all but the globals.
+        # wrapt keeps the wrapper; functools.wraps copies all but the globals.
         wrapper = getattr(function, "_self_wrapper", function)
         module = str(getattr(wrapper, "__globals__", {}).get("__name__", "unknown"))
         if not module.startswith((f"{driver}.", "aurora_otel.")):

@@ -1,4 +1,4 @@
-"""Runs the trial, and returns what it reported."""
+"""Run the trial, and return what it reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Library:
         version: its version, as it says itself.
         patched: whether the agent has patched it.
         system: a driver's `db.system.name`.
-        wrappers: the modules of others who wrapped a driver's `connect`, the outermost first.
+        wrappers: the modules of others that wrapped a driver's `connect`, the outermost first.
     """
 
     name: str

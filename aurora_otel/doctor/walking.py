@@ -1,4 +1,4 @@
-"""The way to the writer, as the agent goes it after a symptom: whom it asks, how long it takes."""
+"""The way to the writer that the agent takes after a symptom: the instances, and the time."""
 
 from __future__ import annotations
 

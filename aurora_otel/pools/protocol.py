@@ -100,7 +100,7 @@ class Pool(Protocol):
 
         Args:
             module: the library's.
-            hooks: whom to ask, and where to report.
+            hooks: what to ask, and where to report.
 
         Returns:
             what undoes it.

@@ -101,7 +101,7 @@ def _bare(sockets: list[socket.socket]) -> float:
 
 
 def _fill(sock: socket.socket) -> None:
-    """Send until the peer, who reads nothing, takes no more."""
+    """Send until the peer, which reads nothing, takes no more."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     sock.settimeout(0)
     with contextlib.suppress(BlockingIOError):

@@ -36,7 +36,7 @@ def test_a_wrong_variable_is_one_error_and_later_instrumentations_live(  # noqa:
         app.connect(names=["a"], dsn=cluster.dsn("writer"), driver=driver)
         assert app.write(name="a").error is None
         snapshot = app.snapshot().result
-    # The default counts.
+    # The default is used.
     assert snapshot.startswith("aurora-otel is active, mode cleanup")
     assert f"1 {driver}" in snapshot
     assert app.errors.count(wrong) == 1

@@ -140,7 +140,7 @@ CASES = [
         ("5m", "20m", "60m"),
     ),
     Quiet(
-        "a release after a failover: all who saw it are gone, the new ones know the new writer",
+        "a release after a failover: only new processes run, and they know the new writer",
         "AuroraFailoverWithoutCleanup",
         {series: values.replace("x80", "x6 stale") for series, values in failover("a", "b").items()}
         | {writers("shop", "n", "orders-2"): "_x8 5x60", failovers("shop", "n"): "_x8 0x60"},
@@ -239,7 +239,7 @@ CASES = [
         ("12m", "20m", "40m"),
     ),
     Quiet(
-        "a process that cannot be scraped: that is another alert's business",
+        "a process that cannot be scraped: another alert is for that",
         "AuroraAgentSilent",
         {writers("shop", "a", "orders-1"): "5x10 stale", up("shop", "a"): "1x10 0x60"},
         ("12m", "20m", "40m"),

@@ -38,7 +38,7 @@ def with_file(tmp_path) -> Path:
 
 @pytest.fixture
 def run(cluster):
-    """Runs the application through a switch-over; returns what it reported before and after it."""
+    """Run the application through a switch-over; return what it reported before and after it."""
 
     def run(path: Path, *statements: str):
         host, port = cluster.address("writer")

@@ -35,7 +35,7 @@ def cluster(clusters, engine):
 
 @pytest.fixture
 def connect(cluster):
-    """Opens sessions that are closed after the test; `connect("writer", connect_timeout=3)`."""
+    """Open sessions that are closed after the test; `connect("writer", connect_timeout=3)`."""
     opened = []
 
     def connect(target="writer", of=cluster, **params):
@@ -50,7 +50,7 @@ def connect(cluster):
 
 @pytest.fixture
 def failure(engine):
-    """Returns the error of an action that has to fail with the driver's operational one."""
+    """Return the error of an action that has to fail with the driver's operational one."""
 
     def failure(action):
         with pytest.raises(SESSIONS[engine].error) as error:

@@ -45,7 +45,7 @@ class PostgresSession:
         self.connection.pgconn.flush()
 
     def answer(self):
-        """Returns the first value of the answer to what was sent.
+        """Return the first value of the answer to what was sent.
 
         libpq's own waiting keeps Python's global lock: the gateway's thread would never run.
         """
@@ -112,7 +112,7 @@ class MySQLSession:
         self.connection._execute_command(COMMAND.COM_QUERY, statement)
 
     def answer(self):
-        """Returns the first value of the answer to what was sent."""
+        """Return the first value of the answer to what was sent."""
         self.connection._read_query_result()
         return str(self.connection._result.rows[0][0])
 
@@ -137,22 +137,22 @@ SESSIONS = {kind.engine: kind for kind in (PostgresSession, MySQLSession)}
 
 
 def instance(session):
-    """Returns the instance that a session landed on."""
+    """Return the instance that a session landed on."""
     return session.run(session.identity)[0][0]
 
 
 def role(session):
-    """Returns what an instance says about itself."""
+    """Return what an instance says about itself."""
     return "reader" if session.run(session.reader)[0][0] else "writer"
 
 
 def view(session):
-    """Returns the rows of an instance's view of the topology: name, session, age, lag."""
+    """Return the rows of an instance's view of the topology: name, session, age, lag."""
     return session.run(session.status)
 
 
 def named_writer(session):
-    """Returns whom an instance's view names as the writer."""
+    """Return the writer, as an instance's view names it."""
     return [name for name, session_id, *_ in view(session) if session_id == "MASTER_SESSION_ID"]
 
 

@@ -23,7 +23,7 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 
 @pytest.fixture
 def open_pool(case: Case, cluster: Cluster) -> Iterator[Callable[[], PoolUnderTest]]:
-    """Opens a pool that is closed after the test."""
+    """Return what opens a pool that is closed after the test."""
     with contextlib.ExitStack() as stack:
 
         def open_pool() -> PoolUnderTest:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.support.sql import attempt
 
-# As long as one unit of work may take: how long all of them take is the machine's business.
+# As long as one unit of work may take: how long all of them take depends on the machine.
 PATIENCE = 45.0
 
 

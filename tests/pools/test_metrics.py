@@ -49,7 +49,7 @@ PSYCOPG = Case(
 
 @pytest.fixture
 def figures(start):
-    """Starts the agent; returns what the metrics of the pool `orders` say now."""
+    """Start the agent; return what the metrics of the pool `orders` say now."""
     agent = start()
 
     def figures(name="orders"):

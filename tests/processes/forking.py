@@ -36,7 +36,7 @@ def main():
     before = sessions(connection)
     child = os.fork()
     if child == 0:
-        # The application's own connection is its own business.
+        # The application's own connection is left out.
         os.dup2(os.open(os.devnull, os.O_RDWR), MySQLdb.connections.Connection.fileno(connection))
         sys.exit(0)
     os.waitpid(child, 0)

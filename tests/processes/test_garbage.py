@@ -19,7 +19,7 @@ OURS = str(Path(aurora_otel.__file__).parent)
 
 @pytest.fixture
 def everywhere():
-    """Collects garbage as each function of the agent's begins, on every thread of Python's."""
+    """Collect garbage as each function of the agent's begins, on every thread of Python's."""
 
     def strike(frame, event, _):
         if event == "call" and frame.f_code.co_filename.startswith(OURS):

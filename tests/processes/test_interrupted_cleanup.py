@@ -21,7 +21,7 @@ ANOTHER = "another password"
 
 @pytest.fixture
 def rotated(cluster):
-    """Changes the password: what was used before opens no connection of the agent's."""
+    """Change the password: what was used before opens no connection of the agent's."""
     before = cluster.password
 
     def change(password):

@@ -49,7 +49,7 @@ def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, 
         eventually(lambda: cluster.sessions(old, application_name="worker") == 0)
         assert cluster.execute(old, OF_THE_PARENT) == before
 
-        # Who ends takes nothing of the parent's along.
+        # A worker that ends leaves the parent's connections alone.
         for pid in fresh:
             os.kill(pid, signal.SIGTERM)
         eventually(lambda: server.ask("state")["pid"] not in fresh)

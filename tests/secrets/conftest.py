@@ -38,7 +38,7 @@ def every_record():
 
 @pytest.fixture
 def rotate(cluster, monkeypatch):
-    """Changes the password: what was used before opens no connection of the agent's."""
+    """Change the password: what was used before opens no connection of the agent's."""
     before = cluster.password
 
     def change(password):
