@@ -147,7 +147,7 @@ def test_a_custom_endpoint_that_nobody_can_ask_is_known_to_be_the_cluster_s(
     reader = connect(cluster.dsn("reader"))  # finds no writer: the API is asked
     eventually(lambda: plane.calls["DescribeDBClusterEndpoints"])
     (monitor,) = (each.monitor for each in agent.internals.clusters)
-    eventually(lambda: monitor._api._thread is None)
+    eventually(lambda: monitor._refresh.api._thread is None)
     cluster.gateway.silence_after_login("custom")
     custom = connect(cluster.dsn("custom"))
     (known,) = aurora_otel.snapshot().clusters

@@ -119,7 +119,7 @@ def cluster_behind_a_name(muted):
 def is_over(agent):
     """Whether the API was asked, and the question is over."""
     (monitor,) = (each.monitor for each in agent.internals.clusters)
-    return monitor._api._pace.next > float("-inf") and monitor._api._thread is None
+    return monitor._refresh.api._pace.next > float("-inf") and monitor._api._thread is None
 
 
 @pytest.mark.parametrize("name", TROUBLES)

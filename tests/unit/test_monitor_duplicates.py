@@ -90,7 +90,7 @@ def test_what_a_failover_made_stale_is_cleaned_up_by_whoever_finds_the_writer(ag
 
     began = time.monotonic()
     reading = Reading(Source.SQL, began, NEW, MEMBERS, Verdict(NEW, MEMBERS, began))
-    outcome = monitor._act(Trigger(Context()), reading, began)
+    outcome = monitor._refresh.act(Trigger(Context()), reading, began)
     assert outcome.changed
     assert stale.state is State.INVALIDATED
     assert pair[1].recv(1) == b""

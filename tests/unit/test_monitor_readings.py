@@ -56,7 +56,7 @@ def blue(agent, host):
 def act(cluster, writer, members, **what):
     began = time.monotonic()
     reading = Reading(Source.SQL, began, writer, members, Verdict(writer, members, began, **what))
-    return cluster.monitor._act(Trigger(Context()), reading, began)
+    return cluster.monitor._refresh.act(Trigger(Context()), reading, began)
 
 
 @pytest.mark.parametrize("host", [RDS, TUNNEL])

@@ -1,0 +1,73 @@
+"""How often one cluster's topology is refreshed, by the reason for it."""
+
+from __future__ import annotations
+
+import random
+
+from aurora_otel.model.pace import LoginPace, SteadyPace
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.worker import RefreshOutcome, Trigger
+from aurora_otel.runtime import sockets
+from aurora_otel.tracking.cluster import Cluster
+
+_LOSSES = (Symptom.CONNECTION_LOST, Symptom.HUNG_UP)
+# So many connections that a server has ended at once are no accident of one of them.
+_MASS = 3
+# While the writer confirms itself, so many errors are answered at once; then the pauses grow, from
+# the first to the longest, in seconds. Calls that do not return are long statements then.
+_ERRORS_FREE = 4
+_ERRORS_FIRST = 0.5
+_ERRORS_LONGEST = 2.0
+_STUCK_LONGEST = 60.0
+
+
+class Paces:
+    """The paces of one cluster's refreshes.
+
+    Attributes:
+        logins: when the agent may log in.
+        stuck: of the refreshes for calls that do not return.
+        errors: of the refreshes for errors.
+
+    Args:
+        cluster: the cluster.
+        context: what it works with.
+    """
+
+    def __init__(self, cluster: Cluster, context: AgentContext) -> None:
+        self.logins = LoginPace(random.random)
+        self.stuck = SteadyPace(1, _STUCK_LONGEST)
+        self.errors = SteadyPace(_ERRORS_FREE, _ERRORS_LONGEST)
+        self._cluster = cluster
+        self._context = context
+
+    @property
+    def earliest(self) -> float:
+        """When a refresh that a symptom asks for may begin, in seconds of the monotonic clock."""
+        return max(self._cluster.detector.retry_at, self.errors.next)
+
+    def refreshing(self, trigger: Trigger, now: float) -> None:
+        """Have logins keep to the pace of a doubt, if a refresh begins because of one."""
+        first = self._cluster.detector.first_symptom
+        if first is not None and not self.logins.is_in_doubt:
+            is_mass = first.kind in _LOSSES and self._is_mass_loss(trigger.suspect)
+            self.logins.doubt(now, is_mass=is_mass)
+
+    def refreshed(self, trigger: Trigger, outcome: RefreshOutcome, now: float) -> None:
+        """Have the next refreshes for the same kind of reason keep to the pace of that."""
+        self._cluster.detector.refreshed(now, confirmed=outcome.confirmed)
+        if outcome.confirmed:
+            self.logins.settled()
+        is_same = outcome.confirmed and not outcome.changed
+        if trigger.stuck:
+            stuck_after = self._context.config.settings.stuck_after
+            self.stuck.refreshed(now, stuck_after, is_same=is_same)
+        elif trigger.suspect is not None:
+            self.errors.refreshed(now, _ERRORS_FIRST, is_same=is_same)
+
+    def _is_mass_loss(self, instance: str | None) -> bool:
+        """Whether a server has ended several connections at once: those of every process."""
+        tracks = self._context.tracker.tracks(self._cluster)
+        there = ((t, t.socket) for t in tracks if t.socket and t.instance == instance)
+        return len(sockets.hung_up(there)) >= _MASS

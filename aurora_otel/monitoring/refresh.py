@@ -1,0 +1,260 @@
+"""One refresh of a cluster's topology: whom it asks, over which connection, and what follows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from aurora_otel.discovery.dns import DomainLookup
+from aurora_otel.discovery.plan import Beforehand, Target, targets
+from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.walk import Walk
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Reading, Source
+from aurora_otel.model.window import FirstSymptom
+from aurora_otel.monitoring.access import Access, ClusterAccess
+from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.control_plane import ControlPlane
+from aurora_otel.monitoring.events import FailoverEvents
+from aurora_otel.monitoring.failover import FailoverHandler
+from aurora_otel.monitoring.paces import Paces
+from aurora_otel.monitoring.worker import RefreshOutcome, Trigger
+from aurora_otel.telemetry.reports import FailoverReport
+from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.evidence import Claim, Relation, relation
+
+# The share of a refresh's time that may be spent on finding out where instances are.
+_LOOKUP_SHARE = 0.25
+
+
+class TopologyRefresh:
+    """Refreshes one cluster's topology, and acts on what was read; on the worker's thread.
+
+    Attributes:
+        access: how the agent's own connections log in.
+        login_rejected: whether no login of the agent's own worked the last time: the topology is
+            then read on the next connection that the application opens itself.
+        merged_into: that of the cluster which this one turned out to be.
+        api: the RDS API as the cluster's source.
+        events: its events of the last failover.
+
+    Args:
+        cluster: the cluster.
+        context: what it works with.
+        paces: how often the agent may log in.
+        hinted: called with a trigger when the RDS API names another writer.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        context: AgentContext,
+        paces: Paces,
+        hinted: Callable[[Trigger], None],
+    ) -> None:
+        self.login_rejected = False
+        self.merged_into: TopologyRefresh | None = None
+        self.access = ClusterAccess(self._sign, context.clock, paces.logins)
+        self._cluster = cluster
+        self._context = context
+        self._paces = paces
+        self._hinted = hinted
+        self._failover = FailoverHandler(cluster, context)
+        self._lookup = DomainLookup()
+        self._walk = Walk(
+            lambda: cluster.source,
+            self.access.connect,
+            self._locate,
+            self.access.is_rejected,
+            context.clock,
+        )
+        self.api = ControlPlane(cluster, context, self._hear)
+        self.events = FailoverEvents(cluster, context, self.api)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection of the agent's own is open."""
+        return self._walk.is_connected
+
+    def connected(self, access: Access) -> None:
+        """Take note of how the application last connected."""
+        first = self.access.newest is None
+        self.access.note(access)
+        if self._cluster.has_topology and not (access.endpoint.domain or self._cluster.domain):
+            self._lookup.begin(access.endpoint.address)
+        if first and not self._cluster.is_overflow:
+            self.api.introduce(access.endpoint, access.token)
+
+    def stop(self) -> None:
+        """Have a refresh under way end soon; begin no other."""
+        self._walk.stop()
+        self.api.stop()
+
+    def close(self) -> None:
+        """Close the agent's own connection, if one is open; wait for the RDS API's last answer."""
+        self._walk.close()
+        self.api.join()
+
+    def run(self, trigger: Trigger) -> RefreshOutcome:
+        """Refresh once; return what came of it."""
+        began = self._context.clock()
+        self._paces.refreshing(trigger, began)
+        outcome = RefreshOutcome(began, confirmed=False, changed=False)
+        # The thread may have inherited the context of the request that it was started in.
+        token = otel_context.attach(Context())
+        try:
+            shield = self._context.config.shield
+            outcome = shield.run("refresh the topology", self._read, trigger, began) or outcome
+        finally:
+            otel_context.detach(token)
+            self._paces.refreshed(trigger, outcome, self._context.clock())
+        return outcome
+
+    def rest(self) -> None:
+        """Close our own connection, unless a symptom is not explained yet.
+
+        It sits in the application's database, and takes a connection of its role.
+        """
+        detector = self._cluster.detector
+        is_in_doubt = detector.first_symptom is not None and detector.window_open(
+            self._context.clock()
+        )
+        if not (is_in_doubt and self.access.may_keep):
+            self._walk.close()
+
+    def act(self, trigger: Trigger, reading: Reading, began: float) -> RefreshOutcome:
+        """Act on a reading, also on one that came on another thread; return what came of it.
+
+        Args:
+            trigger: what the refresh was started with.
+            reading: what was read.
+            began: when the refresh began, in seconds of the monotonic clock.
+        """
+        if self.merged_into is not None:
+            return self.merged_into.act(trigger, reading, began)
+        self._context.tracker.part_all(self._context.clusters.parted)
+        if self._is_of_another_cluster(reading):
+            return RefreshOutcome(reading.began, confirmed=False, changed=False)
+        if reading.instances and self.access.newest:
+            confirmed = reading.verdict is not None and self._cluster.view
+            self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
+            self._context.clusters.bind_instances(
+                self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
+            )
+        if reading.verdict is not None:
+            self.api.judged(reading.verdict)
+        looked_for = Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY
+        report = self._failover.apply(reading, FirstSymptom(looked_for, began, trigger.context))
+        self._context.config.report(report)
+        changed = isinstance(report, FailoverReport)
+        if isinstance(report, FailoverReport) and self.access.newest:
+            self.events.follow(report.reference, self.access.newest.endpoint)
+            self.api.compare(self.access.newest.endpoint)
+        confirmed = reading.verdict is not None
+        return RefreshOutcome(max(began, reading.began), confirmed=confirmed, changed=changed)
+
+    def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
+        budget = self._context.config.settings.refresh_timeout
+        self._lookup.wait(budget * _LOOKUP_SHARE)
+        # Before a claim is believed, the known writer is asked.
+        self.access.urgent = self._cluster.detector.writer if trigger.heard else None
+        with suppress_instrumentation():
+            reading = self._walk.read(
+                self._targets(trigger),
+                budget,
+                view=self._cluster.view,
+                beforehand=Beforehand(
+                    trigger.heard.at if trigger.heard else self._context.clock(),
+                    writer=self._cluster.detector.writer,
+                    members=frozenset(self._cluster.members),
+                    suspect=trigger.suspect,
+                    heard=trigger.heard.answer if trigger.heard else None,
+                ),
+            )
+            if reading.verdict is not None:
+                # Before anything is released: the application may need its slot.
+                self._walk.close()
+            self._paces.logins.named(reading.named, self._context.clock())
+            self.login_rejected = reading.login_refused
+            if trigger.source is Source.RDS_API and _confirms(reading, trigger.hint):
+                reading = replace(reading, source=Source.RDS_API)
+            outcome = self.act(trigger, reading, began)
+            if reading.contested:
+                self._keep_asking()
+            if reading.verdict is None and self.access.newest is not None:
+                self.api.consult(trigger, self.access.newest.endpoint)
+            return outcome
+
+    def _keep_asking(self) -> None:
+        """Have the topology refreshed again, less and less often: two instances claim the writer.
+
+        One that has just thawed notices soon that it is no longer the writer.
+        """
+        now = self._context.clock()
+        if not self._cluster.detector.window_open(now):
+            self._cluster.detector.symptom(Symptom.TOPOLOGY, now)
+            self._cluster.alert = True
+
+    def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:
+        """Act on what the RDS API said: look whether the writer that it names is one."""
+        self.act(trigger, reading, began)
+        if self._cluster.has_topology and reading.named not in (
+            None,
+            self._cluster.detector.writer,
+        ):
+            hinted = replace(trigger, hint=reading.named, source=Source.RDS_API)
+            self._hinted(hinted)
+
+    def _targets(self, trigger: Trigger) -> list[Target]:
+        """Return whom to ask, the most promising first.
+
+        Third parties before the known writer: it may hang. The suspect last. The application's own
+        host after the first of them: instances may not be reachable by name at all.
+        """
+        writer = self._cluster.detector.writer
+        others = [name for name in list(self._cluster.members) if name != writer]
+        # So that many processes do not all ask the same instance first.
+        random.shuffle(others)
+        names_first = [name for name in (trigger.hint, *others, writer) if name]
+        in_turn = [name for name in dict.fromkeys(names_first) if name != trigger.suspect]
+        if trigger.suspect:
+            in_turn.append(trigger.suspect)
+        return targets(in_turn, self._locate, own_host_at=2 if trigger.hint else 1)
+
+    def _sign(self, token: Token, signing_target: Address) -> str | None:
+        return self.api.sign(token, signing_target) if self.api.is_allowed else None
+
+    def _locate(self, instance: str) -> Address | None:
+        if self.access.newest is None:
+            return None
+        endpoint = self.access.newest.endpoint.address
+        cluster, clusters = self._cluster, self._context.clusters
+        domain = cluster.domain or self._lookup.domain
+        if (address := clusters.locate(cluster, instance, domain, endpoint.port)) is None:
+            self._lookup.begin(endpoint)
+        return address
+
+    def _is_of_another_cluster(self, reading: Reading) -> bool:
+        """Whether the host, or a name, that was asked leads to another cluster than before.
+
+        A cluster endpoint of RDS may lead to the instances that took the place of all others, as
+        after a blue/green switchover: once the former writer has answered that it is none.
+        """
+        if (verdict := reading.verdict) is not None:
+            by_endpoint = (
+                self.access.newest is not None and self.access.newest.endpoint.cluster is not None
+            )
+            if verdict.renamed or (verdict.denied and by_endpoint):
+                return False
+        claim = Claim.of_reading(reading, has_view=self._cluster.view)
+        return relation(self._cluster, claim) is Relation.OTHER
+
+
+def _confirms(reading: Reading, hint: str | None) -> bool:
+    return reading.verdict is not None and reading.verdict.writer == hint
