@@ -18,7 +18,7 @@ import aurora_otel
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Cluster
 from tests.support import upstream
-from tests.support.agent import Agent, Told
+from tests.support.agent import Agent, Exported
 from tests.support.labs import as_new
 from tests.support.upstream import UPSTREAM
 
@@ -59,11 +59,11 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
     started = []
 
     def start(*processors: SpanProcessor, **settings: Any) -> Agent:
-        told = Told()
+        exported = Exported()
         tracers = TracerProvider()
-        for processor in (SimpleSpanProcessor(told.exporter), *processors):
+        for processor in (SimpleSpanProcessor(exported.exporter), *processors):
             tracers.add_span_processor(processor)
-        meters = MeterProvider([told.reader])
+        meters = MeterProvider([exported.reader])
         endpoints = cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
         # A busy machine may take its time to identify a connection.
         patient = {"identify_timeout": 20, "prune_interval": 0.2}
@@ -73,8 +73,8 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
         AuroraInstrumentor().instrument(tracer_provider=tracers, meter_provider=meters, **arguments)
         if UPSTREAM == "after":
             upstream.load(TracerProvider())
-        started.append(told)
-        return Agent(told)
+        started.append(exported)
+        return Agent(exported)
 
     yield start
     failures = aurora_otel.snapshot().internal_failures

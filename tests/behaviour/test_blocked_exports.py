@@ -114,7 +114,7 @@ def test_a_failover_is_cleaned_up_and_so_is_the_next(blocked, blockage, cluster,
     write(fresh)
     assert blockage.is_under_way
     blockage.end()
-    assert len(blocked.told.spans("failover")) == 2
+    assert len(blocked.exported.spans("failover")) == 2
     fresh.close()
 
 

@@ -25,7 +25,7 @@ def test_one_refused_write_cleans_up_before_its_exception_reaches_the_applicatio
     error = attempt(lambda: write(held[0]))
     assert type(error) is module.errors.ReadOnlySqlTransaction
     assert agent.tracked(switch.old_writer) == 0
-    counted = agent.told.metric(
+    counted = agent.exported.metric(
         INVALIDATIONS,
         instance_id=switch.old_writer,
         invalidation_cause="writer_changed",
@@ -36,7 +36,7 @@ def test_one_refused_write_cleans_up_before_its_exception_reaches_the_applicatio
     for connection in held:
         assert sqlstate(refused_write(connection)) != READ_ONLY
         connection.close()
-    assert agent.told.metric("aurora.connection.closes") == 0
+    assert agent.exported.metric("aurora.connection.closes") == 0
 
 
 def test_whatever_knew_its_instance_as_the_writer_is_stale(agent, cluster, connect):
@@ -64,7 +64,7 @@ def test_the_next_connect_shows_a_failover_that_nobody_has_felt(agent, cluster, 
     switch = cluster.failover(Failover.SWITCHOVER)
     fresh = connect(cluster.dsn("writer"))
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
-    assert agent.told.metric("aurora.failovers", failover_symptom="topology") == 1
+    assert agent.exported.metric("aurora.failovers", failover_symptom="topology") == 1
     write(fresh)
     for connection in (*held, fresh):
         connection.close()

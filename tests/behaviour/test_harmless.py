@@ -34,9 +34,9 @@ def held(cluster, connect, agent):
         connection.rollback()
     yield ours
     assert [run(each, "SELECT pg_backend_pid()") for each in ours] == pids
-    assert agent.told.metric(INVALIDATIONS) == 0
-    assert agent.told.metric("aurora.failovers") == 0
-    assert agent.told.spans("failover") == []
+    assert agent.exported.metric(INVALIDATIONS) == 0
+    assert agent.exported.metric("aurora.failovers") == 0
+    assert agent.exported.spans("failover") == []
     for connection in ours:
         connection.close()
 
@@ -52,8 +52,8 @@ def test_a_read_only_transaction_of_the_application_closes_nothing(
     assert sqlstate(error) == READ_ONLY
     connection.rollback()
     # It was a symptom, and looked into before the application got its exception.
-    assert agent.told.spans(LOOKS)
-    assert agent.told.spans(LOOKS)[-1].attributes["aurora.topology.confirmed"] is True
+    assert agent.exported.spans(LOOKS)
+    assert agent.exported.spans(LOOKS)[-1].attributes["aurora.topology.confirmed"] is True
     assert run(connection, "SELECT 1") == [(1,)]
     connection.close()
 
@@ -79,7 +79,7 @@ def test_a_cancelled_statement_is_no_symptom(agent, cluster, held):
     assert sqlstate(call.outcome()) == "57014"
     held[0].rollback()
     assert not aurora_otel.snapshot().clusters[0].window_open
-    assert agent.told.spans(LOOKS) == []
+    assert agent.exported.spans(LOOKS) == []
 
 
 def test_a_terminated_backend_costs_nobody_else_his_connection(
@@ -91,8 +91,8 @@ def test_a_terminated_backend_costs_nobody_else_his_connection(
     assert isinstance(error, module.OperationalError)
     assert victim.closed
     # Seen by the call or by a round of pruning, whichever was first.
-    eventually(lambda: agent.told.spans(LOOKS))
-    assert agent.told.metric("aurora.connection.stale") == 0
+    eventually(lambda: agent.exported.spans(LOOKS))
+    assert agent.exported.metric("aurora.connection.stale") == 0
     victim.close()
 
 
@@ -102,7 +102,7 @@ def test_the_symptom_of_one_connection_is_looked_into_without_touching_the_other
     for connection in held:
         run(connection, "SET TRANSACTION READ ONLY")
         refused_write(connection)
-    assert agent.told.metric("aurora.connection.stale") == 0
+    assert agent.exported.metric("aurora.connection.stale") == 0
 
 
 def test_a_readers_lagging_view_decides_nothing(agent, cluster, connect):
@@ -119,8 +119,8 @@ def test_a_readers_lagging_view_decides_nothing(agent, cluster, connect):
         run(connection, "SET TRANSACTION READ ONLY")
         refused_write(connection)
         refused_write(beside)
-    assert agent.told.metric("aurora.failovers") == 1
-    assert agent.told.metric(INVALIDATIONS) == 1
+    assert agent.exported.metric("aurora.failovers") == 1
+    assert agent.exported.metric(INVALIDATIONS) == 1
     for connection in held:
         write(connection)
         connection.close()
@@ -143,7 +143,7 @@ def test_connections_through_the_reader_endpoint_are_never_closed(agent, cluster
     cluster.failover(Failover.SWITCHOVER, target=third)
     assert sqlstate(refused_write(second)) == READ_ONLY
 
-    assert agent.told.metric(INVALIDATIONS) == 2
+    assert agent.exported.metric(INVALIDATIONS) == 2
     for connection in held:
         assert run(connection, "SELECT 1") == [(1,)]
         connection.close()

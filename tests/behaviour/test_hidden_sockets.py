@@ -84,7 +84,7 @@ def test_a_failover_closes_all_of_many_and_nothing_else(start, cluster):
     assert attempt(lambda: write(made[0])).errno == 1290
     assert [is_alive(each) for each in made] == [each not in told for each in made]
     assert all(map(is_alive, (reader, *readers)))
-    closed = agent.told.metric("aurora.connection.invalidations", invalidation_outcome="closed")
+    closed = agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="closed")
     assert closed == len(told) > 0
     for connection in (*made, *readers, reader):
         connection.close()
@@ -142,7 +142,8 @@ def test_one_whose_socket_cannot_be_told_is_not_closed_and_neither_is_another(st
         cluster.failover("switchover")
         assert attempt(lambda: write(hidden)).errno == 1290
         assert (
-            agent.told.metric("aurora.connection.invalidations", invalidation_outcome="failed") == 1
+            agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="failed")
+            == 1
         )
         assert is_alive(hidden)
         assert not is_alive(known)

@@ -45,11 +45,13 @@ def test_a_connection_opened_while_the_topology_was_being_read_is_not_judged(
     fresh = opening.result
     assert serving(fresh) == switch.new_writer
     write(fresh)
-    assert agent.told.metric("aurora.connection.invalidations", instance_id=switch.new_writer) == 0
+    assert (
+        agent.exported.metric("aurora.connection.invalidations", instance_id=switch.new_writer) == 0
+    )
     for connection in (holder, symptomatic, fresh):
         connection.close()
 
 
 def _confirmed(agent):
-    looks = agent.told.spans("refresh topology")
+    looks = agent.exported.spans("refresh topology")
     return [span for span in looks if span.attributes["aurora.topology.confirmed"]]

@@ -36,8 +36,10 @@ def test_connections_to_routers_are_tracked_under_no_instance(start, cluster, co
     held = [connect(cluster.dsn(target)) for target in ("writer", "reader", "custom")]
     (known,) = {each.writer for each in aurora_otel.snapshot().clusters}
     assert known is None
-    assert agent.told.metric("aurora.connection.opens", instance_id="unknown", driver=driver) == 3
-    assert agent.told.points("aurora.topology.writer") == []
+    assert (
+        agent.exported.metric("aurora.connection.opens", instance_id="unknown", driver=driver) == 3
+    )
+    assert agent.exported.points("aurora.topology.writer") == []
     assert errors(cluster) == before
     for connection in held:
         connection.close()
@@ -51,8 +53,8 @@ def test_a_refused_write_on_a_router_closes_nothing_and_starts_no_refresh(start,
     fresh = connect(cluster.dsn("writer"))
     assert {serving(connection) for connection in held} == {old}
     write(fresh)
-    assert agent.told.spans("refresh topology") == []
-    assert agent.told.metric("aurora.connection.invalidations") == 0
+    assert agent.exported.spans("refresh topology") == []
+    assert agent.exported.metric("aurora.connection.invalidations") == 0
     for connection in (*held, fresh):
         connection.close()
     eventually(lambda: agent.tracked() == 0)

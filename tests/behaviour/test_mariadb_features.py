@@ -131,8 +131,8 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster):
     assert executed(connection, "SELECT @@aurora_server_id")[-1] == [(cluster.writer,)]
     assert first.closed
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
-    assert agent.told.metric("aurora.connection.opens") == 2
-    eventually(lambda: agent.told.metric("aurora.failovers") == 1)  # a symptom was seen
+    assert agent.exported.metric("aurora.connection.opens") == 2
+    eventually(lambda: agent.exported.metric("aurora.failovers") == 1)  # a symptom was seen
     connection.close()
     assert agent.tracked() == 0
 
@@ -186,13 +186,15 @@ def test_the_drivers_own_pool_goes_on_with_the_new_writer(start, cluster):
     assert agent.tracked(cluster.writer) == 3
     pool.get_connection().close()
     assert agent.tracked(cluster.writer) == 3
-    assert agent.told.metric("aurora.connection.closes") == 0
+    assert agent.exported.metric("aurora.connection.closes") == 0
 
     cluster.failover("switchover")
     assert attempt(lambda: write(pool)).errno == 1290
     for _ in range(4):
         write(pool)
-    assert agent.told.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 3
+    assert (
+        agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 3
+    )
     assert agent.tracked(cluster.writer) == agent.tracked() > 0
     pool.close()
     assert agent.tracked() == 0

@@ -87,8 +87,8 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, connect
     assert first.closed
     assert connection._aurora_otel is not first
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
-    assert agent.told.metric("aurora.connection.opens") == 2
-    eventually(lambda: agent.told.metric("aurora.failovers") == 1)  # a symptom was seen
+    assert agent.exported.metric("aurora.connection.opens") == 2
+    eventually(lambda: agent.exported.metric("aurora.failovers") == 1)  # a symptom was seen
     connection.close()
     assert agent.tracked() == 0
 
@@ -115,7 +115,7 @@ def test_a_misrouted_connection_that_cannot_be_replaced_is_handed_over(
     assert logins.count(bare(connection)) == 2
     assert executed(connection, "SELECT @@aurora_server_id")[-1] == [(old,)]
     # Known to be stale.
-    assert agent.told.metric("aurora.connection.opens", instance_id=old) == 2
+    assert agent.exported.metric("aurora.connection.opens", instance_id=old) == 2
     for each in (held, connection):
         each.close()
 
@@ -131,7 +131,7 @@ def test_the_drivers_own_pool_goes_on_with_the_new_writer(start, cluster, use_pu
     executed(taken, "SELECT 1")
     taken.close()
     assert agent.tracked(cluster.writer) == 3
-    assert agent.told.metric("aurora.connection.closes") == 0
+    assert agent.exported.metric("aurora.connection.closes") == 0
 
     cluster.failover("switchover")
     refused = attempt(lambda: write(pool))
@@ -140,7 +140,9 @@ def test_the_drivers_own_pool_goes_on_with_the_new_writer(start, cluster, use_pu
     for _ in range(4):
         write(pool)
     assert agent.tracked(cluster.writer) == agent.tracked()
-    assert agent.told.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 3
+    assert (
+        agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 3
+    )
     pool._remove_connections()
     assert agent.tracked() == 0
 

@@ -91,7 +91,7 @@ def test_every_feature_shows_a_lost_connection(start, cluster, driver, name):
     error = attempt(lambda: driver.on_the_network[name](connection))
     assert isinstance(error, (driver.module.Error, *driver.lost)) or name in driver.silent
     eventually(lambda: aurora_otel.snapshot().clusters[0].window_open)
-    eventually(lambda: agent.told.spans("refresh topology"))
+    eventually(lambda: agent.exported.spans("refresh topology"))
     connection.close()
 
 
@@ -122,7 +122,7 @@ def test_a_misrouted_connection_is_replaced_under_its_object(start, cluster, dri
     told = driver.rows(connection, "SELECT @@aurora_server_id, @@autocommit")
     assert told == [(cluster.writer, 0)]
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
-    assert agent.told.metric("aurora.connection.misroutes", instance_id=old) >= 1
+    assert agent.exported.metric("aurora.connection.misroutes", instance_id=old) >= 1
     # Our own connections may go there, too.
     eventually(lambda: cluster.sessions(old) == 0)
     for each in (held, connection):
@@ -151,7 +151,7 @@ def test_our_own_connection_opens_whatever_the_applications_autocommit_is(
     connection = driver.connect(cluster, autocommit=autocommit)
     driver.end(cluster, connection)
     assert attempt(lambda: driver.executed(connection, "SELECT 1")) is not None
-    looked = eventually(lambda: agent.told.spans("refresh topology"))[-1]
+    looked = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
     assert looked.attributes["aurora.topology.confirmed"]
     connection.close()
 
@@ -205,7 +205,7 @@ def test_a_connection_that_the_application_forgot_is_pruned(start, cluster, driv
     gc.collect()
     eventually(lambda: agent.tracked() == 0)
     reason = "garbage_collected"
-    assert agent.told.metric("aurora.connection.prunes", prune_reason=reason) == 1
+    assert agent.exported.metric("aurora.connection.prunes", prune_reason=reason) == 1
 
 
 def test_query_spans_are_one_a_call(start, cluster, driver):
@@ -217,7 +217,7 @@ def test_query_spans_are_one_a_call(start, cluster, driver):
     for feature, made in driver.spanned.items():
         driver.features[feature](connection)
         names += made
-    spans = [span for span in agent.told.spans() if span.name not in OURS]
+    spans = [span for span in agent.exported.spans() if span.name not in OURS]
     assert [span.name for span in spans] == names
     if driver is MYSQLCLIENT:
         # It shows no user, and older ones no database either.

@@ -61,7 +61,7 @@ def test_behind_a_pooler_nothing_is_attributed_and_nothing_is_closed(start, clus
         connection.rollback()
         assert executed(connection, "SELECT @@aurora_server_id")[-1] == ((old,),)
     assert agent.tracked("unknown") == 2
-    assert agent.told.metric("aurora.connection.invalidations") == 0
+    assert agent.exported.metric("aurora.connection.invalidations") == 0
     assert aurora_otel.snapshot().clusters[0].writer is None
     for connection in held:
         connection.close()

@@ -74,8 +74,8 @@ def test_a_connection_that_libmariadb_makes_anew_is_another_one(start, cluster, 
     assert agent.tracked() == 1
     # Inside a result nothing can be asked.
     assert agent.tracked(cluster.writer if again == "ping" else "unknown") == 1
-    assert agent.told.metric("aurora.connection.opens") == 2
-    eventually(lambda: agent.told.spans("refresh topology"))  # a symptom was seen
+    assert agent.exported.metric("aurora.connection.opens") == 2
+    eventually(lambda: agent.exported.spans("refresh topology"))  # a symptom was seen
     connection.close()
     assert agent.tracked() == 0
     assert isinstance(attempt(lambda: connection.query("SELECT 1")), MySQLdb.OperationalError)
@@ -103,8 +103,8 @@ def test_a_connection_that_is_inside_a_call_is_not_taken_for_closed(start, clust
         assert agent.tracked() == 1
     assert call.outcome() is None
     connection.close()
-    assert agent.told.metric("aurora.connection.prunes") == 0
-    assert agent.told.metric("aurora.connection.closes") == 1
+    assert agent.exported.metric("aurora.connection.prunes") == 0
+    assert agent.exported.metric("aurora.connection.closes") == 1
 
 
 def test_a_misrouted_connection_that_cannot_be_replaced_is_handed_over(start, cluster):
@@ -117,7 +117,7 @@ def test_a_misrouted_connection_that_cannot_be_replaced_is_handed_over(start, cl
     connection = connect(cluster, connect_timeout=1)
     assert len(made) >= 2
     assert executed(connection, "SELECT @@aurora_server_id")[-1] == ((old,),)
-    assert agent.told.metric("aurora.connection.opens", instance_id=old) == 2
+    assert agent.exported.metric("aurora.connection.opens", instance_id=old) == 2
     for each in (held, connection):
         each.close()
 
@@ -155,7 +155,7 @@ def test_an_option_file_tells_where_a_connection_goes(agent, cluster, tmp_path):
     end(cluster, connection)
     assert attempt(lambda: connection.query("SELECT 1")) is not None
     # Our own connection reads the file, too.
-    (looked,) = agent.told.spans("refresh topology")
+    (looked,) = agent.exported.spans("refresh topology")
     assert looked.attributes["aurora.topology.confirmed"]
     connection.close()
 

@@ -75,8 +75,8 @@ def test_nonsense_changes_nothing_for_the_application(nonsense, start, cluster, 
     write(held[1])
 
     assert [run(connection, "SELECT pg_backend_pid()") for connection in held] == pids
-    assert agent.told.metric("aurora.connection.invalidations") == 0
-    assert agent.told.spans("failover") == []
+    assert agent.exported.metric("aurora.connection.invalidations") == 0
+    assert agent.exported.spans("failover") == []
     assert agent.tracked() == len(held)
     for connection in held:
         connection.close()

@@ -15,7 +15,7 @@ def test_observing_counts_each_connection_once_for_each_writer_change(
 
     def counted(outcome: str) -> float:
         name = "aurora.connection.invalidations"
-        return agent.told.metric(name, invalidation_outcome=outcome)
+        return agent.exported.metric(name, invalidation_outcome=outcome)
 
     held = [connect(cluster.dsn("writer")) for _ in range(3)]
     away = cluster.failover(Failover.SWITCHOVER)
@@ -23,8 +23,8 @@ def test_observing_counts_each_connection_once_for_each_writer_change(
         for connection in held:
             assert sqlstate(refused_write(connection)) == READ_ONLY
     assert counted("observed") == 3
-    assert agent.told.metric("aurora.connection.stale", instance_id=away.old_writer) == 3
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.connection.stale", instance_id=away.old_writer) == 3
+    assert agent.exported.metric("aurora.failovers") == 1
     assert caplog.messages[0].endswith("; stale connections: 3 observed")
     # What is counted again in the window of these symptoms was counted already.
     assert aurora_otel.snapshot().clusters[0].writer == away.new_writer
@@ -32,7 +32,7 @@ def test_observing_counts_each_connection_once_for_each_writer_change(
     third = next(each for each in cluster.readers if each != away.old_writer)
     cluster.failover(Failover.SWITCHOVER, target=third)
     fresh = connect(cluster.dsn("writer"))
-    eventually(lambda: agent.told.metric("aurora.failovers") == 2)
+    eventually(lambda: agent.exported.metric("aurora.failovers") == 2)
     assert counted("observed") == 6
     assert counted("closed") == counted("failed") == 0
     assert agent.tracked(away.old_writer) == 3
@@ -56,6 +56,6 @@ def test_the_window_closes_in_observe_mode_as_in_the_other(start, cluster, conne
     connection = connect(cluster.dsn("writer"))
     cluster.failover(Failover.SWITCHOVER)
     assert sqlstate(refused_write(connection)) == READ_ONLY
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.failovers") == 1
     assert not aurora_otel.snapshot().clusters[0].window_open
     connection.close()

@@ -18,7 +18,7 @@ def zombie(agent, cluster, connect):
     write(connection)
     switch = cluster.failover(Failover.HANG)
     attempt(lambda: write(connect(cluster.dsn("writer"))))
-    eventually(lambda: agent.told.metric("aurora.failovers") == 1)
+    eventually(lambda: agent.exported.metric("aurora.failovers") == 1)
     thaw_as_the_writer(cluster, switch.old_writer)
     yield switch.old_writer
     cluster.set_view(switch.old_writer, None)
@@ -27,7 +27,7 @@ def zombie(agent, cluster, connect):
 
 def confirmed(agent):
     """Whom each refresh has confirmed so far."""
-    spans = agent.told.spans("refresh topology")
+    spans = agent.exported.spans("refresh topology")
     return [
         each.attributes["aurora.topology.writer_id"]
         for each in spans
@@ -48,7 +48,7 @@ def test_an_old_writer_that_wakes_up_costs_the_true_writer_no_connection(
         write(connection)
         assert serving(connection) == cluster.writer
     assert set(confirmed(agent)[before:]) == {cluster.writer}
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.failovers") == 1
     for connection in (*held, reader):
         connection.close()
 
@@ -62,7 +62,7 @@ def test_nor_does_a_connection_of_the_application_that_lands_on_it(agent, cluste
     for connection in held:
         write(connection)
     assert set(confirmed(agent)) <= {cluster.writer}
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.failovers") == 1
     for connection in (*held, astray):
         connection.close()
 
@@ -90,7 +90,7 @@ def test_a_writer_that_is_renamed_keeps_its_connections(agent, cluster, connect)
         for connection in (*held, late):
             write(connection)
             assert serving(connection) == writer
-        assert agent.told.metric("aurora.connection.invalidations") == 0
+        assert agent.exported.metric("aurora.connection.invalidations") == 0
         late.close()
     for connection in held:
         connection.close()

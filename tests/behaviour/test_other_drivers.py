@@ -125,7 +125,7 @@ def test_saying_it_twice_does_no_harm(agent, cluster):
         tell(name="pgdb")
     connection = connect(cluster)
     assert type(connection.__wrapped__) is pgdb.Connection
-    assert agent.tracked() == agent.told.metric("aurora.connection.opens") == 1
+    assert agent.tracked() == agent.exported.metric("aurora.connection.opens") == 1
     connection.close()
 
 
@@ -174,7 +174,7 @@ def test_what_the_arguments_hide_is_read_off_the_socket(agent, cluster, way):
     else:
         words = (f"host={host} port={port} dbname={cluster.database}", cluster.user)
         connection = pgdb.connect(f"::{words[1]}:{cluster.password}", database=words[0])
-    (span,) = agent.told.spans("track connection")
+    (span,) = agent.exported.spans("track connection")
     assert (span.attributes["server.address"], span.attributes["server.port"]) == (host, port)
     assert agent.tracked(cluster.writer) == 1
     connection.close()
@@ -185,11 +185,11 @@ def test_positional_arguments_are_understood(agent, cluster):
     connection = pgdb.connect(
         None, cluster.user, cluster.password, host, cluster.database, port=port
     )
-    (span,) = agent.told.spans("track connection")
+    (span,) = agent.exported.spans("track connection")
     assert (span.attributes["server.address"], span.attributes["server.port"]) == (host, port)
     end(cluster, connection)
     assert attempt(lambda: executed(connection, "SELECT 1")) is not None
-    looked = agent.told.spans("refresh topology")[-1]
+    looked = agent.exported.spans("refresh topology")[-1]
     assert looked.attributes["aurora.topology.confirmed"]
     attempt(connection.close)
 
@@ -333,13 +333,13 @@ def test_a_cursor_keeps_its_connection(agent, cluster):
     assert cursor.execute("SELECT 1").fetchone() == (1,)
     assert agent.tracked() == 1
     cursor.connection.close()
-    assert agent.tracked() == agent.told.metric("aurora.connection.prunes") == 0
-    assert agent.told.metric("aurora.connection.closes") == 1
+    assert agent.tracked() == agent.exported.metric("aurora.connection.prunes") == 0
+    assert agent.exported.metric("aurora.connection.closes") == 1
 
 
 def test_a_leaked_connection_is_pruned(agent, cluster):
     connect(cluster)
-    eventually(lambda: agent.told.metric("aurora.connection.prunes") == 1)
+    eventually(lambda: agent.exported.metric("aurora.connection.prunes") == 1)
 
 
 @pytest.mark.parametrize("name", ["execute", "executemany", "callproc", "blocks", "commit"])
@@ -359,7 +359,7 @@ def test_query_spans_are_one_a_call(start, cluster):
     connection = connect(cluster)
     executed(connection, "CREATE TEMPORARY TABLE items (x text)")
     executemany(connection)
-    spans = [span for span in agent.told.spans() if span.name not in OURS]
+    spans = [span for span in agent.exported.spans() if span.name not in OURS]
     assert [span.name for span in spans] == ["CREATE", "INSERT", "SELECT"]
     assert {span.attributes["aurora.instance.id"] for span in spans} == {cluster.writer}
     assert {span.attributes["db.name"] for span in spans} == {"app"}

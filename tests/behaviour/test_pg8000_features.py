@@ -195,7 +195,7 @@ def test_every_feature_shows_a_lost_connection(start, cluster, api, name):
     error = attempt(lambda: FEATURES[api][name](connection))
     assert isinstance(error, pg8000.native.InterfaceError)
     assert aurora_otel.snapshot().clusters[0].window_open
-    eventually(lambda: agent.told.spans("refresh topology"))
+    eventually(lambda: agent.exported.spans("refresh topology"))
     attempt(connection.close)
 
 
@@ -309,7 +309,7 @@ def test_our_own_connection_uses_the_applications_tls(start, cluster, tmp_path):
         assert agent.tracked(cluster.writer) == 1
         end(cluster, connection)
         assert attempt(lambda: executed(connection, "SELECT 1")) is not None
-        looked = agent.told.spans("refresh topology")[-1]
+        looked = agent.exported.spans("refresh topology")[-1]
         assert looked.attributes["aurora.topology.confirmed"]
         assert proxy.handshakes == 2
         attempt(connection.close)
@@ -344,7 +344,7 @@ def test_a_rollback_in_a_weakref_callback_waits_for_nothing(start, cluster, engi
     connection = engine.connect()
     connection.execute(sqlalchemy.text("SELECT 1"))
     end(cluster, connection.connection.dbapi_connection)
-    before = len(agent.told.spans("refresh topology"))
+    before = len(agent.exported.spans("refresh topology"))
     request = TracerProvider().get_tracer("application").start_as_current_span("request")
     gc.disable()
     try:
@@ -354,8 +354,8 @@ def test_a_rollback_in_a_weakref_callback_waits_for_nothing(start, cluster, engi
     finally:
         gc.enable()
     # It is the loop that looks, and no part of the request.
-    eventually(lambda: len(agent.told.spans("refresh topology")) > before)
-    assert agent.told.spans("refresh topology")[before].parent is None
+    eventually(lambda: len(agent.exported.spans("refresh topology")) > before)
+    assert agent.exported.spans("refresh topology")[before].parent is None
 
 
 def test_query_spans_are_one_a_call(start, cluster, recwarn):
@@ -365,7 +365,7 @@ def test_query_spans_are_one_a_call(start, cluster, recwarn):
     connection.commit()
     native = connect(cluster, "native")
     native.run("SELECT 1")
-    spans = [span for span in agent.told.spans() if span.name not in OURS]
+    spans = [span for span in agent.exported.spans() if span.name not in OURS]
     assert [span.name for span in spans] == ["INSERT", "SELECT"]
     assert {span.attributes["db.name"] for span in spans} == {"app"}
     assert {span.attributes["db.user"] for span in spans} == {"app"}

@@ -71,7 +71,7 @@ def test_a_plain_server_is_probed_once_and_tracked_as_unknown(
     (known,) = aurora_otel.snapshot().clusters
     assert [(each.id, each.connections) for each in known.instances] == [("unknown", {driver: 4})]
     assert known.writer is None
-    assert agent.told.metric("aurora.connection.opens", instance_role="unknown") == 4
+    assert agent.exported.metric("aurora.connection.opens", instance_role="unknown") == 4
     for connection in held:
         connection.close()
     assert warnings() == before
@@ -87,8 +87,8 @@ def test_symptoms_on_a_plain_server_ask_nobody_anything(start, connect, cluster,
     assert attempt(lambda: run(held[1], "SELECT 1")) is not None
     write(held[0])
     assert len(asked()) == 1
-    assert agent.told.spans("refresh topology") == []
-    assert agent.told.points("aurora.failovers") == []
+    assert agent.exported.spans("refresh topology") == []
+    assert agent.exported.points("aurora.failovers") == []
     assert not aurora_otel.snapshot().clusters[0].window_open
     for connection in held:
         connection.close()
@@ -99,5 +99,5 @@ def test_a_long_statement_on_a_plain_server_is_nobodys_business(start, connect):
     agent = start(instance_endpoints="", stuck_after=0.1)
     connection = connect()
     assert Call(lambda: run(connection, "SELECT SLEEP(0.5)")).outcome() is None
-    assert agent.told.spans("refresh topology") == []
+    assert agent.exported.spans("refresh topology") == []
     connection.close()

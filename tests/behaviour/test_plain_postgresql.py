@@ -61,7 +61,7 @@ def test_a_plain_server_is_probed_once_and_tracked_as_unknown(quiet_agent, plain
     (known,) = aurora_otel.snapshot().clusters
     assert [(each.id, each.connections) for each in known.instances] == [("unknown", {driver: 4})]
     assert known.writer is None
-    assert quiet_agent.told.metric("aurora.connection.opens", instance_role="unknown") == 4
+    assert quiet_agent.exported.metric("aurora.connection.opens", instance_role="unknown") == 4
     for connection in held:
         connection.close()
 
@@ -78,8 +78,8 @@ def test_symptoms_on_a_plain_server_ask_nobody_anything(quiet_agent, plain, conn
     write(held[0])
     assert plain.logged("aurora_") + plain.logged(PROBE) == asked
     assert plain.logged("ERROR:") == errors + 1  # the refused write itself
-    assert quiet_agent.told.spans("refresh topology") == []
-    assert quiet_agent.told.points("aurora.failovers") == []
+    assert quiet_agent.exported.spans("refresh topology") == []
+    assert quiet_agent.exported.points("aurora.failovers") == []
     assert not aurora_otel.snapshot().clusters[0].window_open
     for connection in held:
         connection.close()
@@ -89,5 +89,5 @@ def test_a_long_statement_on_a_plain_server_is_nobodys_business(start, plain, co
     agent = start(instance_endpoints="", stuck_after=0.1)
     connection = connect(plain.dsn())
     assert Call(lambda: run(connection, "SELECT pg_sleep(0.5)")).outcome() is None
-    assert agent.told.spans("refresh topology") == []
+    assert agent.exported.spans("refresh topology") == []
     connection.close()

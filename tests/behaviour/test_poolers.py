@@ -22,7 +22,7 @@ def test_nothing_behind_a_pooler_is_attributed_to_an_instance(agent, pooler, con
     (known,) = aurora_otel.snapshot().clusters
     connections = {each.id: each.connections for each in known.instances if each.connections}
     assert connections == {"unknown": {driver: 3}}
-    assert agent.told.metric("aurora.connection.opens", endpoint_type="other") == 3
+    assert agent.exported.metric("aurora.connection.opens", endpoint_type="other") == 3
     for connection in held:
         write(connection)
         connection.close()
@@ -40,8 +40,8 @@ def test_a_failover_behind_a_pooler_closes_nothing(agent, cluster, pooler, conne
     assert sqlstate(refused_write(beside)) == READ_ONLY
     assert agent.tracked(switch.old_writer) == 0
     assert agent.tracked("unknown") == 3
-    assert agent.told.metric("aurora.connection.invalidations") == 1
-    assert agent.told.metric("aurora.connection.invalidations", instance_id="unknown") == 0
+    assert agent.exported.metric("aurora.connection.invalidations") == 1
+    assert agent.exported.metric("aurora.connection.invalidations", instance_id="unknown") == 0
     for connection in held:
         run(connection, "SELECT 1")
         connection.close()
@@ -81,7 +81,7 @@ def test_a_busy_pool_costs_the_time_limit_once_and_no_connection(start, cluster,
         holder.rollback()
         write(first)
         write(second)
-        assert agent.told.metric("aurora.connection.opens") == 2
+        assert agent.exported.metric("aurora.connection.opens") == 2
         for connection in (holder, first, second):
             connection.close()
         eventually(lambda: agent.tracked() == 0)

@@ -77,7 +77,7 @@ def test_a_man_in_the_middle_is_refused_by_us_and_the_application_is_not_harmed(
 
         run(connection, "SET TRANSACTION READ ONLY")
         assert attempt(lambda: run(connection, WRITE)) is not None
-        look = eventually(lambda: agent.told.spans("refresh topology"))[-1]
+        look = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
 
         # It went on to whom it can trust, and showed the application's certificate there.
         assert look.attributes[names.TOPOLOGY_CONFIRMED]

@@ -21,7 +21,7 @@ LOOP = "aurora-otel-background"
 
 
 def pruned(agent, reason: str) -> float:
-    return agent.told.metric("aurora.connection.prunes", prune_reason=reason)
+    return agent.exported.metric("aurora.connection.prunes", prune_reason=reason)
 
 
 def close_behind_our_back(driver: str, connection) -> None:
@@ -41,7 +41,7 @@ def test_a_connection_closed_behind_our_back_is_counted_as_closed(agent, cluster
     eventually(lambda: pruned(agent, "closed") == 1)
     assert agent.tracked() == 0
     connection.close()
-    assert agent.told.metric("aurora.connection.closes") == 0
+    assert agent.exported.metric("aurora.connection.closes") == 0
 
 
 def test_a_close_that_is_under_way_is_no_close_behind_our_back(
@@ -95,7 +95,7 @@ def test_a_connection_that_its_owner_is_closing_is_not_one_that_the_server_hung_
     closing.close()
     assert pruned(agent, "hung_up") == 1
     assert pruned(agent, "closed") == 0
-    assert agent.told.metric("aurora.connection.closes") == 1
+    assert agent.exported.metric("aurora.connection.closes") == 1
     other._force_close()
 
 
@@ -123,8 +123,8 @@ def test_a_round_without_anything_to_drop_is_silent(start, cluster, connect):
     for leaks in (1, 2):
         connect(cluster.dsn("writer"))
         gc.collect()
-        eventually(lambda leaks=leaks: len(agent.told.spans("prune connections")) >= leaks)
+        eventually(lambda leaks=leaks: len(agent.exported.spans("prune connections")) >= leaks)
         # Each span is of a round that dropped something; many rounds have passed without.
-        spans = agent.told.spans("prune connections")
+        spans = agent.exported.spans("prune connections")
         assert [span.attributes["aurora.prunes.garbage_collected"] for span in spans] == [1] * leaks
     held.close()

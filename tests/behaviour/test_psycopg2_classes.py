@@ -264,8 +264,8 @@ def test_a_factory_that_connects_by_itself_makes_one_connection(agent, cluster):
     connection = psycopg2.connect("dbname=app", connection_factory=factory)
     assert agent.tracked() == agent.tracked(cluster.writer) == 1
     connection.close()
-    assert agent.told.metric("aurora.connection.opens") == 1
-    assert agent.told.metric("aurora.connection.closes") == 1
+    assert agent.exported.metric("aurora.connection.opens") == 1
+    assert agent.exported.metric("aurora.connection.closes") == 1
 
 
 def test_a_factory_that_hands_out_a_kept_connection_makes_one_connection(agent, cluster):
@@ -281,8 +281,8 @@ def test_a_factory_that_hands_out_a_kept_connection_makes_one_connection(agent, 
         assert connection is kept[0]
         run(connection, "SELECT 1")
     connection.close()
-    assert agent.told.metric("aurora.connection.opens") == 1
-    assert agent.told.metric("aurora.connection.closes") == 1
+    assert agent.exported.metric("aurora.connection.opens") == 1
+    assert agent.exported.metric("aurora.connection.closes") == 1
 
 
 @pytest.mark.parametrize("made", [None, "a string", object()])

@@ -172,7 +172,7 @@ def test_every_feature_shows_a_lost_connection(start, cluster, name):
     cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int)", pid(connection))
     assert isinstance(attempt(lambda: FEATURES[name](connection)), psycopg2.Error)
     assert aurora_otel.snapshot().clusters[0].window_open
-    eventually(lambda: agent.told.spans("refresh topology"))
+    eventually(lambda: agent.exported.spans("refresh topology"))
     connection.close()
 
 
@@ -298,7 +298,7 @@ def test_a_replication_connection_is_asked_nothing(agent, cluster):
     finally:
         cluster.execute(cluster.writer, "ALTER ROLE app NOREPLICATION")
     assert agent.tracked() == 0
-    assert agent.told.metric("aurora.connection.opens") == 2
+    assert agent.exported.metric("aurora.connection.opens") == 2
 
 
 def test_a_wait_callback_of_the_application_is_used(agent, cluster):

@@ -138,7 +138,7 @@ def test_every_feature_shows_a_lost_connection(start, cluster, name):
     cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int)", pid(connection))
     assert isinstance(attempt(lambda: FEATURES[name](connection)), psycopg.OperationalError)
     assert aurora_otel.snapshot().clusters[0].window_open
-    eventually(lambda: agent.told.spans("refresh topology"))
+    eventually(lambda: agent.exported.spans("refresh topology"))
     connection.close()
 
 

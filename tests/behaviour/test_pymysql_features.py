@@ -69,8 +69,8 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, again):
     assert first.closed
     assert connection._aurora_otel is not first
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
-    assert agent.told.metric("aurora.connection.opens") == 2
-    assert agent.told.metric("aurora.failovers") == 1  # a symptom was seen
+    assert agent.exported.metric("aurora.connection.opens") == 2
+    assert agent.exported.metric("aurora.failovers") == 1  # a symptom was seen
     connection.close()
     assert agent.tracked() == 0
 
@@ -85,7 +85,7 @@ def test_query_spans_tell_the_instance_that_a_connection_is_on_by_now(start, clu
     attempt(lambda: connection.ping(reconnect=False))
     eventually(lambda: attempt(connection.connect) is None)
     executed(connection, "SELECT 1")
-    spans = agent.told.spans("SELECT")
+    spans = agent.exported.spans("SELECT")
     told = [span.attributes["aurora.instance.id"] for span in spans]
     assert told == [before, cluster.writer]
     connection.close()
@@ -113,7 +113,7 @@ def test_a_misrouted_connection_that_cannot_be_replaced_is_handed_over(start, cl
     assert len(connection.logins) == 2
     assert executed(connection, "SELECT @@aurora_server_id")[-1] == ((old,),)
     # Known to be stale.
-    assert agent.told.metric("aurora.connection.opens", instance_id=old) == 2
+    assert agent.exported.metric("aurora.connection.opens", instance_id=old) == 2
     for each in (held, connection):
         each.close()
 
@@ -127,7 +127,7 @@ def test_an_instance_whose_view_may_not_be_read_is_known_by_its_own_word(start, 
         assert agent.tracked(cluster.writer) == 2
         end(cluster, held[0])
         assert attempt(lambda: executed(held[0], "SELECT 1")) is not None
-        (looked,) = agent.told.spans("refresh topology")
+        (looked,) = agent.exported.spans("refresh topology")
         assert looked.attributes["aurora.topology.confirmed"]
         for connection in held:
             connection.close()

@@ -46,7 +46,7 @@ def old(agent, cluster, connect):
 def test_an_old_writer_that_is_read_only_takes_nothing_from_the_true_one(
     agent, cluster, connect, old
 ):
-    before = agent.told.metric("aurora.connection.invalidations")
+    before = agent.exported.metric("aurora.connection.invalidations")
     held = [connect(cluster.dsn("writer")) for _ in range(3)]
     on_old = connect(cluster.dsn(old, host=cluster.address(old)[0]))
     # It shows a symptom, and is asked.
@@ -55,7 +55,7 @@ def test_an_old_writer_that_is_read_only_takes_nothing_from_the_true_one(
     for connection in held:
         write(connection)
         assert serving(connection) == cluster.writer
-    assert agent.told.metric("aurora.connection.invalidations") == before
+    assert agent.exported.metric("aurora.connection.invalidations") == before
     for connection in (*held, on_old):
         connection.close()
 
@@ -63,12 +63,12 @@ def test_an_old_writer_that_is_read_only_takes_nothing_from_the_true_one(
 def test_names_that_lead_to_an_old_read_only_writer_count_as_neither_reader_nor_writer(
     agent, cluster, connect, old
 ):
-    misroutes = agent.told.metric("aurora.connection.misroutes")
+    misroutes = agent.exported.metric("aurora.connection.misroutes")
     cluster.dns_lag = 60.0
     on_old = connect(cluster.dsn(old))
     with psycopg.connect(cluster.dsn(old), autocommit=True) as connection:
         assert role(connection) is Role.UNKNOWN
-    assert agent.told.metric("aurora.connection.misroutes") == misroutes
+    assert agent.exported.metric("aurora.connection.misroutes") == misroutes
     on_old.close()
 
 

@@ -32,7 +32,7 @@ def test_two_failovers_in_a_row_are_both_cleaned_up(agent, cluster, connect):
         switches.append(cluster.failover(Failover.SWITCHOVER))
         assert sqlstate(refused_write(held[0])) == READ_ONLY
         assert agent.tracked(switches[-1].old_writer) == 0
-        assert agent.told.metric("aurora.failovers") == number
+        assert agent.exported.metric("aurora.failovers") == number
         for connection in held:
             connection.close()
     fresh = connect(cluster.dsn("writer"))
@@ -43,7 +43,7 @@ def test_two_failovers_in_a_row_are_both_cleaned_up(agent, cluster, connect):
             span.attributes["aurora.failover.old_writer"],
             span.attributes["aurora.failover.new_writer"],
         )
-        for span in agent.told.spans("failover")
+        for span in agent.exported.spans("failover")
     ]
     assert writers == [(each.old_writer, each.new_writer) for each in switches]
     fresh.close()
@@ -63,7 +63,7 @@ def test_a_failover_back_is_cleaned_up_and_spares_who_is_right_again(agent, clus
         assert attempt(lambda connection=connection: write(connection)) is not None
         connection.close()
     write(fresh)
-    assert agent.told.metric("aurora.failovers") == 2
+    assert agent.exported.metric("aurora.failovers") == 2
     first.close()
     fresh.close()
 
@@ -76,6 +76,6 @@ def test_a_connection_meant_for_the_former_writer_is_left_alone(agent, cluster, 
     meant = connect(cluster.dsn(switch.old_writer))
     assert sqlstate(refused_write(meant)) == READ_ONLY
     assert serving(meant) == switch.old_writer
-    assert agent.told.metric("aurora.connection.stale") == 0
+    assert agent.exported.metric("aurora.connection.stale") == 0
     first.close()
     meant.close()

@@ -39,7 +39,7 @@ def test_a_slow_answer_costs_none_of_the_connections_that_a_role_may_have(
         held = list(threads.map(lambda _: connect(cluster.dsn("writer")), range(LIMIT)))
     for connection in held:
         write(connection)
-    assert agent.told.metric("aurora.connection.opens") == agent.tracked() == LIMIT
+    assert agent.exported.metric("aurora.connection.opens") == agent.tracked() == LIMIT
     for connection in held:
         connection.close()
 
@@ -68,10 +68,10 @@ def test_a_connection_whose_question_is_not_answered_at_all_is_given_up(
     assert len(made) == 2
     write(connection)
     assert agent.tracked("unknown") == agent.tracked() == 1
-    assert agent.told.metric("aurora.connection.opens") == 1
+    assert agent.exported.metric("aurora.connection.opens") == 1
     # The one that was dropped is gone, and nobody leaked it.
     eventually(lambda: cluster.gateway.links("writer") == 1)
-    assert agent.told.metric("aurora.connection.prunes") == 0
+    assert agent.exported.metric("aurora.connection.prunes") == 0
 
     # That server is not asked again for a moment.
     other = connect(cluster.dsn("writer"))
@@ -121,13 +121,13 @@ def test_connections_that_were_opened_meanwhile_are_identified_by_their_next_cal
     for connection in held:
         write(connection)
     assert agent.tracked(cluster.writer) == 3
-    assert agent.told.metric("aurora.connection.opens") == 4
+    assert agent.exported.metric("aurora.connection.opens") == 4
 
     # So the next failover finds them.
     cluster.failover(Failover.SWITCHOVER)
     with pytest.raises(Exception, match="read-only"):
         run(held[0], "INSERT INTO writes (x) VALUES ('x')")
-    assert agent.told.metric("aurora.connection.invalidations") == 3
+    assert agent.exported.metric("aurora.connection.invalidations") == 3
     for connection in (silent, *held):
         connection.close()
     eventually(lambda: agent.tracked() == 0)

@@ -84,7 +84,7 @@ def test_connections_reclaimed_anywhere_deadlock_nothing_while_the_loop_runs(sta
         for _ in range(15):
             leak_in_a_cycle(pool)
             leak_in_a_cycle(closing)
-            agent.told.metric("aurora.connection.count")
+            agent.exported.metric("aurora.connection.count")
 
     gc.set_threshold(10, 1, 1)
     try:

@@ -24,7 +24,7 @@ def test_calls_that_hang_on_a_dead_host_are_freed_by_the_loop_alone(
         assert isinstance(error, module.OperationalError)
         assert sqlstate(error) != READ_ONLY
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
-    assert agent.told.metric("aurora.failovers", failover_symptom="stuck") == 1
+    assert agent.exported.metric("aurora.failovers", failover_symptom="stuck") == 1
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
     for connection in (*held, idle):
         connection.close()
@@ -34,13 +34,13 @@ def test_a_long_statement_is_looked_at_and_left_alone(start, cluster, connect):
     agent = start(stuck_after=0.1)
     connection = connect(cluster.dsn("writer"))
     call = Call(lambda: run(connection, "SELECT 'done', pg_sleep(1.5)"))
-    eventually(lambda: agent.told.spans("refresh topology"))
+    eventually(lambda: agent.exported.spans("refresh topology"))
     assert call.outcome() is None
     assert call.result[0][0] == "done"
     connection.commit()
     # Less and less often for the same call, and no window: at 0.1, 0.2, 0.4, 0.8 s and so on.
-    assert len(agent.told.spans("refresh topology")) <= 5
-    assert agent.told.spans("failover") == []
+    assert len(agent.exported.spans("refresh topology")) <= 5
+    assert agent.exported.spans("failover") == []
     connection.close()
 
 
@@ -48,5 +48,5 @@ def test_stuck_calls_are_ignored_where_that_is_set(start, cluster, connect):
     agent = start(stuck_after=0)
     connection = connect(cluster.dsn("writer"))
     assert Call(lambda: run(connection, "SELECT pg_sleep(1.2)")).outcome() is None
-    assert agent.told.spans("refresh topology") == []
+    assert agent.exported.spans("refresh topology") == []
     connection.close()

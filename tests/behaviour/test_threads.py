@@ -81,4 +81,4 @@ def test_each_thread_sees_one_refused_write_at_most(start, cluster, connect, mod
         assert sqlstate(error) != READ_ONLY
         connection.close()
     assert agent.tracked() == 0
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.failovers") == 1

@@ -44,7 +44,7 @@ def test_an_instance_endpoint_names_the_instance_and_is_asked_nothing(
         assert last_statement(cluster, by_name) == ""
         assert last_statement(cluster, by_address) == ""
         assert serving(by_name) == serving(by_address) == instance
-        counted = agent.told.metric(OPENS, instance_id=instance, endpoint_type="instance")
+        counted = agent.exported.metric(OPENS, instance_id=instance, endpoint_type="instance")
         assert counted == 2
         assert agent.tracked(instance) == 2 + (instance == cluster.writer)
         by_name.close()
@@ -103,7 +103,7 @@ def test_a_with_block_ends_a_connection_as_its_driver_says(agent, cluster):
             assert agent.tracked() == 1
         assert agent.tracked() == 1  # psycopg2's own block only ends the transaction
     assert agent.tracked() == 0
-    assert agent.told.metric("aurora.connection.closes") == 2
+    assert agent.exported.metric("aurora.connection.closes") == 2
 
 
 def test_a_connect_that_fails_is_the_drivers_own_failure(agent, cluster, connect, module):
@@ -116,7 +116,7 @@ def test_a_connect_that_fails_is_the_drivers_own_failure(agent, cluster, connect
 
 def test_the_books_balance(agent, cluster, connect):
     def total(name: str, **attributes: str) -> float:
-        return agent.told.metric(f"aurora.connection.{name}", **attributes)
+        return agent.exported.metric(f"aurora.connection.{name}", **attributes)
 
     held = [connect(cluster.dsn(target)) for target in ("writer", "reader", "custom") * 4]
     for connection in held[:5]:

@@ -36,7 +36,7 @@ def test_a_call_in_the_window_looks_first(start, cluster, connect):
         with tracer.start_as_current_span("request") as span:
             run(connections[1], "SELECT 1")
         context = span.get_span_context()
-        parents = [each.parent for each in agent.told.spans(LOOKS)]
+        parents = [each.parent for each in agent.exported.spans(LOOKS)]
         # By its trace: beside upstream's instrumentation its query span stands in between.
         return any(parent and parent.trace_id == context.trace_id for parent in parents)
 
@@ -56,10 +56,10 @@ def test_the_window_closes_by_itself(start, cluster, connect):
     # No connection of ours stays open without it.
     ours = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'aurora-otel'"
     eventually(lambda: not any(cluster.execute(each, ours) for each in cluster.instances))
-    looks = len(agent.told.spans(LOOKS))
+    looks = len(agent.exported.spans(LOOKS))
     for _ in range(20):
         run(connection, "SELECT 1")
-    assert len(agent.told.spans(LOOKS)) == looks
+    assert len(agent.exported.spans(LOOKS)) == looks
     connection.close()
 
 
@@ -69,7 +69,7 @@ def test_a_verdict_of_another_writer_closes_the_window(agent, cluster, connect):
     assert is_open()
     cluster.failover(Failover.SWITCHOVER)
     refused_write(connections[1])
-    eventually(lambda: agent.told.metric("aurora.failovers") == 1)
+    eventually(lambda: agent.exported.metric("aurora.failovers") == 1)
     assert not is_open()
     for connection in connections:
         connection.close()

@@ -97,7 +97,7 @@ def test_the_mode_of_a_running_agent_can_be_changed(start, cluster, connect):
     switch = cluster.failover(Failover.SWITCHOVER)
     with pytest.raises((psycopg.Error, psycopg2.Error), match="read-only"):
         held[0].cursor().execute("INSERT INTO writes (x) VALUES ('x')")
-    eventually(lambda: agent.told.metric("aurora.failovers") == 1)
+    eventually(lambda: agent.exported.metric("aurora.failovers") == 1)
     assert agent.tracked(switch.old_writer) == 2
     held[1].cursor().execute("SELECT 1")
     # And back: what is stale is cleaned up by the next verdict.
@@ -157,7 +157,7 @@ def test_a_wrong_argument_raises_and_leaves_a_running_agent_as_it_was(
     assert agent.internals is running
     assert running.settings is settings
     assert agent.tracked(cluster.writer) == 1
-    assert agent.told.metric(OPENS) == 1
+    assert agent.exported.metric(OPENS) == 1
     connection.close()
 
 

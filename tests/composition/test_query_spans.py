@@ -5,7 +5,7 @@ from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
 from opentelemetry.instrumentation.psycopg2 import Psycopg2Instrumentor
 
 from tests.composition.calls import CALLS
-from tests.support.query_spans import OURS, told
+from tests.support.query_spans import OURS, described
 
 
 @pytest.fixture
@@ -14,13 +14,13 @@ def without_us(queries, cluster, driver):
     queries.load()
     CALLS[driver](cluster.dsn("writer"))
     queries.unload()
-    return [told(span) for span in queries.take()]
+    return [described(span) for span in queries.take()]
 
 
 def test_every_call_has_the_query_spans_that_it_has_without_us(without_us, pair, cluster, driver):
     assert len(without_us) > 10
     CALLS[driver](cluster.dsn("writer"))
-    assert [told(span) for span in pair.queries.take()] == without_us
+    assert [described(span) for span in pair.queries.take()] == without_us
 
 
 @pytest.mark.parametrize(("target", "role"), [("writer", "writer"), ("reader", "reader")])
@@ -62,7 +62,7 @@ def test_what_we_ask_ourselves_has_no_query_span(pair, cluster, connect):
     with pytest.raises(Exception, match="read-only"):
         connection.cursor().execute("INSERT INTO writes (x) VALUES ('x')")
     assert [span.name for span in pair.queries.take()] == ["SET", "INSERT"]
-    assert pair.agent.told.spans("refresh topology")
+    assert pair.agent.exported.spans("refresh topology")
     connection.close()
 
 

@@ -31,9 +31,9 @@ def fail_over(cluster, agent, held):
     for connection in held[1:]:
         with pytest.raises((psycopg.OperationalError, psycopg2.OperationalError)):
             connection.cursor().execute("SELECT 1")
-    assert agent.told.metric("aurora.connection.invalidations", invalidation_outcome="closed") == (
-        len(held)
-    )
+    assert agent.exported.metric(
+        "aurora.connection.invalidations", invalidation_outcome="closed"
+    ) == (len(held))
     for connection in held:
         connection.close()
 

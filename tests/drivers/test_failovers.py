@@ -44,11 +44,11 @@ def test_no_stale_session_is_left_whatever_its_owner_is_doing(
     assert driver.serving(fresh) == switch.new_writer
     write(fresh)
     assert [driver.session(connection) for connection in readers] == untouched
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.failovers") == 1
     if kind is Failover.HANG:
-        assert agent.told.metric("aurora.failovers", failover_symptom="stuck") == 1
-    invalidated = agent.told.metric("aurora.connection.invalidations", driver=driver.name)
-    assert invalidated == agent.told.metric(
+        assert agent.exported.metric("aurora.failovers", failover_symptom="stuck") == 1
+    invalidated = agent.exported.metric("aurora.connection.invalidations", driver=driver.name)
+    assert invalidated == agent.exported.metric(
         "aurora.connection.invalidations", invalidation_outcome="closed"
     )
     for connection in (*stale, fresh, *readers):

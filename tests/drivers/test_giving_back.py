@@ -80,7 +80,7 @@ def test_instrumenting_again_tracks_again(start, cluster, connect, driver):
         assert list(*run(connection, "SELECT 1")) == [1]
         connection.close()
     assert agent.tracked() == 0
-    assert agent.told.metric("aurora.connection.opens") == 1
+    assert agent.exported.metric("aurora.connection.opens") == 1
 
 
 @pytest.mark.skipif(bool(UPSTREAM), reason="some of upstream's connections are proxies")

@@ -15,9 +15,9 @@ def held(agent, cluster, connect, driver):
     sessions = [driver.session(connection) for connection in ours]
     yield ours
     assert [driver.session(connection) for connection in ours] == sessions
-    assert agent.told.metric("aurora.connection.invalidations") == 0
-    assert agent.told.metric("aurora.connection.stale") == 0
-    assert agent.told.metric("aurora.failovers") == 0
+    assert agent.exported.metric("aurora.connection.invalidations") == 0
+    assert agent.exported.metric("aurora.connection.stale") == 0
+    assert agent.exported.metric("aurora.failovers") == 0
     for connection in ours:
         connection.close()
 

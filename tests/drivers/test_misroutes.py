@@ -16,12 +16,12 @@ def test_a_misrouted_connect_is_repeated_and_counted(start, cluster, connect, dr
         second = connect()
     assert driver.serving(second) == switch.new_writer
     write(second)
-    misroutes = agent.told.metric("aurora.connection.misroutes", driver=driver.name)
-    assert misroutes == agent.told.metric("aurora.connection.misroutes") == 1
+    misroutes = agent.exported.metric("aurora.connection.misroutes", driver=driver.name)
+    assert misroutes == agent.exported.metric("aurora.connection.misroutes") == 1
     # What was dropped on the way was never the application's: it is in no book.
-    assert agent.told.metric("aurora.connection.opens") == 2
+    assert agent.exported.metric("aurora.connection.opens") == 2
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
-    first_is_gone = agent.told.metric("aurora.connection.invalidations", driver=driver.name)
+    first_is_gone = agent.exported.metric("aurora.connection.invalidations", driver=driver.name)
     assert first_is_gone == 1
     second.close()
     del first

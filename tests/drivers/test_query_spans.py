@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from tests.support.query_spans import OURS, Queries, told
+from tests.support.query_spans import OURS, Queries, described
 from tests.support.sql import attempt, run, write
 from tests.support.upstream import UPSTREAM
 
@@ -41,7 +41,7 @@ def test_query_spans_are_what_they_are_without_us_and_tell_the_instance(
     queries.load()
     use(driver.connect(cluster))
     queries.unload()
-    without_us = [told(span) for span in queries.take()]
+    without_us = [described(span) for span in queries.take()]
     assert len(without_us) == 4
 
     if order == "upstream before ours":
@@ -50,6 +50,6 @@ def test_query_spans_are_what_they_are_without_us_and_tell_the_instance(
     queries.load()
     use(driver.connect(cluster))
     spans = queries.take()
-    assert [told(span) for span in spans] == without_us
+    assert [described(span) for span in spans] == without_us
     for span in spans:
         assert [span.attributes.get(key) for key in OURS] == [cluster.writer, "writer"]

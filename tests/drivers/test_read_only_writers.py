@@ -21,8 +21,8 @@ def test_a_writer_that_is_read_only_by_its_own_setting_is_never_confirmed(
     (known,) = aurora_otel.snapshot().clusters
     assert known.writer is None
     assert known.window_open
-    assert agent.told.metric("aurora.connection.misroutes") == 0
-    assert agent.told.metric("aurora.connection.invalidations") == 0
+    assert agent.exported.metric("aurora.connection.misroutes") == 0
+    assert agent.exported.metric("aurora.connection.invalidations") == 0
     assert [driver.session(connection) for connection in held] == sessions
 
     cluster.set_read_only(cluster.writer, on=False)

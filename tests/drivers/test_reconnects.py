@@ -19,7 +19,7 @@ NAMES = ("closes", "prunes", "invalidations")
 def ended(agent, driver) -> float:
     """Count what came to an end, however it did."""
     metrics = (f"aurora.connection.{name}" for name in NAMES)
-    return sum(agent.told.metric(name, driver=driver.name) for name in metrics)
+    return sum(agent.exported.metric(name, driver=driver.name) for name in metrics)
 
 
 def test_a_reconnect_lands_on_the_new_writer(agent, cluster, connect, driver, reconnect):
@@ -33,7 +33,7 @@ def test_a_reconnect_lands_on_the_new_writer(agent, cluster, connect, driver, re
     write(connection)
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
     assert agent.tracked(switch.new_writer) == 1
-    assert agent.told.metric("aurora.connection.opens", driver=driver.name) == 2
+    assert agent.exported.metric("aurora.connection.opens", driver=driver.name) == 2
     assert ended(agent, driver) == 1
     # What comes next is found under the new instance, and shut down there.
     again = cluster.failover(Failover.SWITCHOVER)
@@ -54,6 +54,6 @@ def test_a_reconnect_to_the_same_instance_counts_once(agent, cluster, connect, d
         connection.commit()
         eventually(functools.partial(lambda o: ended(agent, driver) == o - 1, opened))
         assert agent.tracked() == agent.tracked(cluster.writer) == 1
-        assert agent.told.metric("aurora.connection.opens", driver=driver.name) == opened
+        assert agent.exported.metric("aurora.connection.opens", driver=driver.name) == opened
     connection.close()
     assert agent.tracked() == 0

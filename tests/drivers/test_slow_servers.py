@@ -59,6 +59,6 @@ def test_all_connections_that_a_role_may_have_are_the_applications(
         held = list(threads.map(lambda _: connect(), range(LIMIT)))
     for connection in held:
         write(connection)
-    assert agent.tracked() == agent.told.metric("aurora.connection.opens") == LIMIT
+    assert agent.tracked() == agent.exported.metric("aurora.connection.opens") == LIMIT
     for connection in held:
         connection.close()

@@ -27,7 +27,7 @@ def test_a_connection_is_tracked_under_the_instance_that_it_landed_on(
     assert agent.tracked(instance) == agent.tracked() == 1
     told = {"instance_id": instance, "endpoint_type": way.type, "driver": driver.name}
     role = "writer" if instance == cluster.writer else "reader"
-    assert agent.told.metric(OPENS, **told, instance_role=role) == 1
+    assert agent.exported.metric(OPENS, **told, instance_role=role) == 1
     connection.close()
 
 
@@ -39,8 +39,8 @@ def test_a_closed_connection_is_no_longer_tracked(agent, connect):
     for connection in held:
         connection.close()
     assert agent.tracked() == 0
-    assert agent.told.metric("aurora.connection.closes") == 3
-    assert agent.told.metric(PRUNES) == 0
+    assert agent.exported.metric("aurora.connection.closes") == 3
+    assert agent.exported.metric(PRUNES) == 0
 
 
 def test_a_leaked_connection_is_pruned(agent, connect):
@@ -49,11 +49,11 @@ def test_a_leaked_connection_is_pruned(agent, connect):
     def is_pruned() -> bool:
         # Each time: a round of the loop may hold it for a moment.
         gc.collect()
-        return agent.told.metric(PRUNES, prune_reason="garbage_collected") == 1
+        return agent.exported.metric(PRUNES, prune_reason="garbage_collected") == 1
 
     eventually(is_pruned)
     assert agent.tracked() == 0
-    (span,) = eventually(lambda: agent.told.spans("prune connections"))
+    (span,) = eventually(lambda: agent.exported.spans("prune connections"))
     assert span.attributes["aurora.prunes.garbage_collected"] == 1
 
 
@@ -62,11 +62,11 @@ def test_a_connection_in_a_long_call_stays_tracked(agent, cluster, connect, driv
     call = LongCall(cluster, driver, connection)
     cluster.execute(cluster.writer, driver.engine.kill, driver.session(other))
     # A round of the loop has passed, and looked at both of them.
-    eventually(lambda: agent.told.metric(PRUNES) == 1)
+    eventually(lambda: agent.exported.metric(PRUNES) == 1)
     assert agent.tracked() == 1
     call.cancel()
     call.outcome()
     attempt(connection.rollback)
     connection.close()
-    assert agent.told.metric("aurora.connection.closes") == 1
+    assert agent.exported.metric("aurora.connection.closes") == 1
     attempt(other.close)

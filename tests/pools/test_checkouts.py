@@ -42,11 +42,11 @@ def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     eventually(lambda: len(sockets.hung_up(watched)) == 5)
     assert [attempt(pool.write) for _ in range(10)] == [None] * 10
     assert pool.opened == 10
-    pruned = agent.told.metric("aurora.connection.prunes", prune_reason="hung_up")
+    pruned = agent.exported.metric("aurora.connection.prunes", prune_reason="hung_up")
     assert pruned == 5
     # One prune each, and no close of the same connection.
-    assert agent.told.metric("aurora.connection.closes") == 0
-    assert agent.told.metric("aurora.connection.count") == agent.tracked() == 5
+    assert agent.exported.metric("aurora.connection.closes") == 0
+    assert agent.exported.metric("aurora.connection.count") == agent.tracked() == 5
 
 
 @on_one_pool
@@ -60,7 +60,7 @@ def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
     switch = cluster.failover(Failover.SWITCHOVER)
     refused = [attempt(pool.write) for _ in range(10)]
     assert len([error for error in refused if error is not None]) == 1
-    failed = agent.told.metric("aurora.connection.invalidations", invalidation_outcome="failed")
+    failed = agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="failed")
     assert failed == 4
     # The pool has closed them by its own means.
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)

@@ -55,7 +55,7 @@ def figures(start):
     def figures(name="orders"):
         found = {}
         for metric in ("count", "max", "idle.max", "idle.min", "pending_requests", "timeouts"):
-            for point in agent.told.points(PREFIX + metric):
+            for point in agent.exported.points(PREFIX + metric):
                 if point.attributes[PREFIX + "pool.name"] == name:
                     state = point.attributes.get(PREFIX + "state")
                     found[state or metric] = point.value
@@ -63,7 +63,7 @@ def figures(start):
 
     figures.histogram = lambda metric: {
         point.attributes[PREFIX + "pool.name"]: point
-        for point in agent.told.points(PREFIX + metric)
+        for point in agent.exported.points(PREFIX + metric)
     }
     return figures
 

@@ -32,5 +32,5 @@ def test_no_connection_is_evicted_and_the_statistics_are_those_of_a_plain_run(
         attempt(lambda statement=statement: run(other, statement))
     assert any(each.alert for each in agent.internals.clusters)
     assert statistics(open_pool(), case) == plain
-    assert agent.told.metric("aurora.connection.invalidations") == 0
+    assert agent.exported.metric("aurora.connection.invalidations") == 0
     other.close()

@@ -87,7 +87,7 @@ def test_an_inherited_connection_that_a_child_uses_is_not_its_business(agent, cl
         run(connection, "SET TRANSACTION READ ONLY")
         assert sqlstate(refused_write(connection)) == READ_ONLY
         assert aurora_otel.snapshot().clusters == ()
-        assert agent.told.spans("refresh topology") == []
+        assert agent.exported.spans("refresh topology") == []
 
     Child(child).join()
     write(connection)
@@ -115,14 +115,14 @@ def test_the_monitoring_connection_of_the_parent_lives_on(start, cluster, connec
         aurora_otel.AuroraInstrumentor().uninstrument()
 
     Child(child).join()
-    refreshes = len(agent.told.spans("refresh topology"))
+    refreshes = len(agent.exported.spans("refresh topology"))
     eventually(lambda: run(connection, "SELECT 1") and _worker(agent) > refreshes)
     assert monitoring() == before
     connection.close()
 
 
 def _worker(agent) -> int:
-    return len(agent.told.spans("refresh topology"))
+    return len(agent.exported.spans("refresh topology"))
 
 
 def test_the_loop_runs_in_a_child_that_connects(agent, cluster, connect):
@@ -130,13 +130,13 @@ def test_the_loop_runs_in_a_child_that_connects(agent, cluster, connect):
 
     def child() -> None:
         connect(cluster.dsn("writer"))
-        eventually(lambda: agent.told.metric("aurora.connection.prunes") == 1)
+        eventually(lambda: agent.exported.metric("aurora.connection.prunes") == 1)
         # Zeroed: nothing of what the parent counted is exported twice.
-        assert agent.told.metric("aurora.connection.opens") == 1
+        assert agent.exported.metric("aurora.connection.opens") == 1
 
     Child(child).join()
-    assert agent.told.metric("aurora.connection.opens") == 1
-    assert agent.told.metric("aurora.connection.prunes") == 0
+    assert agent.exported.metric("aurora.connection.opens") == 1
+    assert agent.exported.metric("aurora.connection.prunes") == 0
     connection.close()
 
 

@@ -48,7 +48,7 @@ class Resurrected(psycopg.Connection):
 
 
 def balance(agent):
-    metric = agent.told.metric
+    metric = agent.exported.metric
     ends = metric("aurora.connection.closes") + metric("aurora.connection.prunes")
     return metric("aurora.connection.opens"), ends + agent.tracked()
 
@@ -65,7 +65,7 @@ def test_connections_collected_while_others_are_opened_and_closed(
     gc.collect()
     eventually(lambda: agent.tracked() == 0)
     assert balance(agent) == (20, 20)
-    assert agent.told.metric("aurora.connection.prunes", prune_reason="garbage_collected") == 10
+    assert agent.exported.metric("aurora.connection.prunes", prune_reason="garbage_collected") == 10
 
 
 def test_a_pools_connection_returned_by_the_collector_under_our_lock(agent, cluster, everywhere):
@@ -90,7 +90,7 @@ def test_a_pools_connection_returned_by_the_collector_under_our_lock(agent, clus
     eventually(lambda: agent.tracked() == 0)
     opens, ends = balance(agent)
     assert opens == ends > 0
-    assert agent.told.metric("aurora.connection.prunes", prune_reason="garbage_collected") == 0
+    assert agent.exported.metric("aurora.connection.prunes", prune_reason="garbage_collected") == 0
 
 
 def test_a_resurrected_connection_is_counted_once_and_goes_on_working(agent, cluster):

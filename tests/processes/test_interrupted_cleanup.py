@@ -62,5 +62,5 @@ def test_a_cleanup_goes_on_when_its_call_no_longer_waits(start, cluster, connect
         connect(cluster.dsn("writer", password=ANOTHER))
     assert came
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
-    assert agent.told.metric("aurora.connection.invalidations") == len(held)
+    assert agent.exported.metric("aurora.connection.invalidations") == len(held)
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)

@@ -101,10 +101,10 @@ def is_at_work(agent, cluster, connect):
     """Whether it tracks, refreshes and prunes as ever."""
     connection = connect(cluster.dsn("writer"))
     assert agent.tracked() == 1
-    refreshes = len(agent.told.spans("refresh topology"))
+    refreshes = len(agent.exported.spans("refresh topology"))
     run(connection, "SET TRANSACTION READ ONLY")
     assert sqlstate(refused_write(connection)) == READ_ONLY
-    eventually(lambda: len(agent.told.spans("refresh topology")) > refreshes)
+    eventually(lambda: len(agent.exported.spans("refresh topology")) > refreshes)
     del connection
     gc.collect()
     eventually(lambda: agent.tracked() == 0)

@@ -49,11 +49,11 @@ def test_opens_equal_open_plus_ended_and_nothing_hangs(start, cluster, connect, 
     try:
         for how in (Failover.SWITCHOVER, Failover.CRASH):
             target = next(name for name in cluster.readers if name != reader)
-            before = agent.told.metric("aurora.failovers")
-            opens = agent.told.metric("aurora.connection.opens")
-            eventually(lambda: agent.told.metric("aurora.connection.opens") > opens + 100)  # noqa: B023 - called at once
+            before = agent.exported.metric("aurora.failovers")
+            opens = agent.exported.metric("aurora.connection.opens")
+            eventually(lambda: agent.exported.metric("aurora.connection.opens") > opens + 100)  # noqa: B023 - called at once
             cluster.failover(how, target=target)
-            eventually(lambda: agent.told.metric("aurora.failovers") > before)  # noqa: B023 - as above
+            eventually(lambda: agent.exported.metric("aurora.failovers") > before)  # noqa: B023 - as above
             cluster.heal()
     finally:
         stopped.set()
@@ -64,7 +64,7 @@ def test_opens_equal_open_plus_ended_and_nothing_hangs(start, cluster, connect, 
         connection.close()
     gc.collect()
     eventually(lambda: agent.tracked() == 0)
-    metric = agent.told.metric
+    metric = agent.exported.metric
     assert metric("aurora.connection.opens") == (
         metric("aurora.connection.closes")
         + metric("aurora.connection.prunes")

@@ -39,13 +39,15 @@ def test_a_writer_change_that_the_api_alone_tells_leads_to_the_same_cleanup(
     assert refused_write(held[0]) is not None
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
-    assert agent.told.metric("aurora.failovers") == 1
-    assert agent.told.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 4
-    (story,) = agent.told.spans("failover")
+    assert agent.exported.metric("aurora.failovers") == 1
+    assert (
+        agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 4
+    )
+    (story,) = agent.exported.spans("failover")
     assert story.attributes["aurora.failover.new_writer"] == switch.new_writer
     (deciding,) = (
         span
-        for span in agent.told.spans("refresh topology")
+        for span in agent.exported.spans("refresh topology")
         if span.context.span_id == story.links[0].context.span_id
     )
     assert deciding.attributes["aurora.topology.source"] == "rds_api"
@@ -66,11 +68,11 @@ def test_while_looks_are_in_vain_the_api_is_asked_for_the_writer_again_and_for_n
     assert plane.calls["DescribeDBClusterEndpoints"] == 1
     looks = [
         span
-        for span in agent.told.spans("refresh topology")
+        for span in agent.exported.spans("refresh topology")
         if span.attributes["aurora.topology.source"] == "sql"
     ]
     assert len(looks) > plane.calls["DescribeDBClusters"]
-    assert agent.told.metric("aurora.failovers") == 0
+    assert agent.exported.metric("aurora.failovers") == 0
     connection.close()
 
 
@@ -83,7 +85,7 @@ def test_without_the_api_such_a_change_stays_unknown(start, stale_names, plane, 
     for _ in range(3):
         assert refused_write(connection) is not None
     assert serving(connection) == switch.old_writer
-    assert agent.told.metric("aurora.failovers") == 0
+    assert agent.exported.metric("aurora.failovers") == 0
     assert plane.calls.total() == 0
     connection.close()
 

@@ -38,11 +38,13 @@ def test_events_become_log_records_metrics_and_a_span_below_the_failover(
     write(connection)
     switch = fail_over(cluster, plane, connection)
     plane.tell(STARTED.format(switch.new_writer))
-    eventually(lambda: agent.told.metric("aurora.failover.events", failover_event="started") == 1)
+    eventually(
+        lambda: agent.exported.metric("aurora.failover.events", failover_event="started") == 1
+    )
     plane.tell(COMPLETED.format(switch.new_writer))
-    (span,) = eventually(lambda: agent.told.spans("control plane failover"))
+    (span,) = eventually(lambda: agent.exported.spans("control plane failover"))
 
-    (failover,) = agent.told.spans("failover")
+    (failover,) = agent.exported.spans("failover")
     assert span.parent.span_id == failover.context.span_id
     assert [event.attributes["aurora.failover.event"] for event in span.events] == [
         "started",
@@ -58,7 +60,7 @@ def test_events_become_log_records_metrics_and_a_span_below_the_failover(
     extra = vars(told[0])
     assert extra["aurora.failover.new_writer"] == switch.new_writer
     assert extra["aurora.cluster.id"] == "lab"
-    assert agent.told.metric("aurora.failover.events") == 2
+    assert agent.exported.metric("aurora.failover.events") == 2
     # It is over: nobody asks any more.
     asked = plane.calls["DescribeEvents"]
     agent.internals._rounds.tick()
@@ -72,7 +74,7 @@ def test_by_default_a_cluster_that_sql_tells_of_costs_no_call_of_the_api(
     agent = start(refresh_interval=0.05)
     connection = connect(cluster.dsn("writer"))
     fail_over(cluster, plane, connection)
-    eventually(lambda: agent.told.metric("aurora.failovers") == 1)
+    eventually(lambda: agent.exported.metric("aurora.failovers") == 1)
     for _ in range(3):
         agent.internals._rounds.tick()
     assert plane.calls.total() == 0
@@ -86,9 +88,9 @@ def test_where_the_api_lags_sql_wins_and_the_disagreement_is_told(
     connection = connect(cluster.dsn("writer"))
     switch = cluster.failover(Failover.SWITCHOVER)  # and the API goes on naming the old writer
     assert refused_write(connection) is not None
-    eventually(lambda: agent.told.metric("aurora.topology.disagreements") == 1)
-    assert agent.told.metric("aurora.topology.writer", instance_id=switch.new_writer) == 1
-    assert agent.told.metric("aurora.failovers") == 1
+    eventually(lambda: agent.exported.metric("aurora.topology.disagreements") == 1)
+    assert agent.exported.metric("aurora.topology.writer", instance_id=switch.new_writer) == 1
+    assert agent.exported.metric("aurora.failovers") == 1
     wanted = (
         f"the RDS API names {switch.old_writer} as the writer, the instances {switch.new_writer}: "
         "the instances count"

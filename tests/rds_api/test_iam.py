@@ -52,7 +52,7 @@ def test_whom_we_ask_is_shown_a_token_of_its_own(start, cluster, doors, connect,
     asked = [target for target, _ in doors.tokens[3:]]
     assert switch.new_writer in asked
     assert "writer" not in asked  # each was signed for an instance, by its own name
-    told = caplog.text + "".join(span.to_json() for span in agent.told.spans())
+    told = caplog.text + "".join(span.to_json() for span in agent.exported.spans())
     assert "failover: the writer changed" in told
     assert "X-Amz" not in told
     for connection in held:
@@ -73,7 +73,7 @@ def blind_until_the_next_connection(agent, cluster, doors, connect, token):
     second = connect(doors.dsn(token()))
     assert serving(second) == switch.new_writer
     assert agent.tracked(switch.old_writer) == 0
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.failovers") == 1
     write(second)
     first.close()
     second.close()

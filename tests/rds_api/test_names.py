@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 def labels(agent):
     return {
         point.attributes["aurora.cluster.id"]
-        for point in agent.told.points("aurora.connection.opens")
+        for point in agent.exported.points("aurora.connection.opens")
     }
 
 
@@ -38,9 +38,9 @@ def test_the_cluster_is_called_by_its_identifier_from_the_first_export_on(
     held[1].close()
     (known,) = aurora_otel.snapshot().clusters
     assert (known.id, known.connections) == ("lab", 1)
-    assert agent.told.metric("aurora.connection.opens") == 3
-    assert agent.told.metric("aurora.connection.closes") == 2
-    assert agent.told.metric("aurora.connection.count") == 1
+    assert agent.exported.metric("aurora.connection.opens") == 3
+    assert agent.exported.metric("aurora.connection.closes") == 2
+    assert agent.exported.metric("aurora.connection.count") == 1
     held[2].close()
 
 

@@ -54,7 +54,7 @@ def test_the_policy_is_enough_and_each_action_that_is_missing_is_named(
         if missing == "rds:DescribeEvents":
             eventually(lambda: denied(caplog))
         else:
-            eventually(lambda: agent.told.metric("aurora.failover.events") == 1)
+            eventually(lambda: agent.exported.metric("aurora.failover.events") == 1)
         assert denied(caplog) == ({missing} if missing else set())
     connection.close()
 
@@ -101,7 +101,7 @@ def test_the_grants_are_enough_and_each_is_needed(start, cluster, restricted, mi
     cluster.failover(Failover.SWITCHOVER)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         insert(connection)
-    assert agent.told.metric("aurora.failovers") == (missing is None)
+    assert agent.exported.metric("aurora.failovers") == (missing is None)
     if missing is None:
         eventually(lambda: cluster.sessions(old) == 0)
     else:

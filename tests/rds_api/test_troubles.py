@@ -29,12 +29,12 @@ class Trouble:
 
     Attributes:
         befall: makes it happen, given the control plane and pytest's monkeypatch.
-        told: how the one warning goes on; empty: nothing is told.
-        error: `error.type` of the looks in vain; empty: there are none.
+        warning: how the one warning goes on; empty: nothing is logged.
+        error: `error.type` of the failed refreshes; empty: there are none.
     """
 
     befall: Callable[[ControlPlane, pytest.MonkeyPatch], Any]
-    told: str = ""
+    warning: str = ""
     error: str = ""
 
 
@@ -135,17 +135,17 @@ def test_no_call_waits_or_fails(  # noqa: PLR0913, PLR0917 - fixtures
             live_through_a_failover(cluster_behind_a_name, questions)
         eventually(lambda: is_over(agent))
         del kept
-    agent.told.flush()
+    agent.exported.flush()
     told = (r.getMessage() for r in caplog.records if r.name == "aurora_otel")
     warnings = [message for message in told if "gives no answer" in message]
-    assert len(warnings) == bool(trouble.told)
-    assert trouble.told in "".join(warnings)
+    assert len(warnings) == bool(trouble.warning)
+    assert trouble.warning in "".join(warnings)
     errors = {
         point.attributes.get("error.type")
-        for point in agent.told.points("aurora.topology.refresh.duration")
+        for point in agent.exported.points("aurora.topology.refresh.duration")
         if point.attributes["aurora.topology.source"] == "rds_api"
     }
-    assert errors == ({trouble.error} if trouble.told else set())
+    assert errors == ({trouble.error} if trouble.warning else set())
 
 
 def test_looks_by_sql_go_on_while_the_api_gives_no_answer(start, cluster, plane, questions):
@@ -159,6 +159,6 @@ def test_looks_by_sql_go_on_while_the_api_gives_no_answer(start, cluster, plane,
         cluster.publish()
         assert type(call.outcome()).__name__ == "ReadOnlySqlTransaction"
         eventually(lambda: agent.tracked(switch.old_writer) == 0)
-        assert agent.told.metric("aurora.failovers") == 1
+        assert agent.exported.metric("aurora.failovers") == 1
         assert plane.calls.total() == 0
     connection.close()

@@ -59,6 +59,6 @@ def test_a_failover_with_every_driver_exports_no_secret(
     for connection in (*held, misrouted):
         assert attempt(lambda c=connection: run(c, WRITE)) is not None
         attempt(connection.close)
-    assert agent.told.spans("failover")
-    assert agent.told.metric("aurora.connection.misroutes") == 1
-    assert found(secrets, sinks(agent.told, every_record)) == set()
+    assert agent.exported.spans("failover")
+    assert agent.exported.metric("aurora.connection.misroutes") == 1
+    assert found(secrets, sinks(agent.exported, every_record)) == set()

@@ -50,7 +50,7 @@ def test_an_internal_failure_stays_inside_and_exports_no_secret(
             with pytest.raises(ERRORS):
                 each.cursor().execute("INSERT INTO writes (x) VALUES ('x')")
         eventually(lambda: aurora_otel.snapshot().internal_failures)
-        exported = sinks(agent.told, every_record)
+        exported = sinks(agent.exported, every_record)
     assert "LookupError" in exported["log records"]
     assert found([CANARY, cluster.password], exported) == set()
     agent.internals.shield.failures.clear()

@@ -35,6 +35,6 @@ def test_a_user_who_may_write_into_one_table_needs_nothing_else(start, cluster):
     switch = cluster.failover(Failover.SWITCHOVER)
     assert attempt(lambda: run(held[0], insert)) is not None
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
-    assert agent.told.metric("aurora.failovers") == 1
+    assert agent.exported.metric("aurora.failovers") == 1
     for connection in held:
         attempt(connection.close)

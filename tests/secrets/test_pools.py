@@ -54,6 +54,6 @@ def test_a_pool_through_a_failover_and_refused_logins_exports_no_secret(  # noqa
     eventually(is_without_a_connection)
     assert attempt(pool.write) is not None
 
-    exported = sinks(agent.told, ours_and_the_libraries(every_record))
+    exported = sinks(agent.exported, ours_and_the_libraries(every_record))
     assert found(secrets, exported) == set()
     assert all(switch.new_writer in exported[name] for name in ("spans", "metrics", "log records"))

@@ -69,16 +69,16 @@ PLANTS = {
 @pytest.mark.parametrize(("sink", "plant"), PLANTS.values(), ids=PLANTS)
 def test_a_planted_secret_is_found_where_it_is_exported(start, every_record, sink, plant):
     agent = start()
-    assert found([CANARY], sinks(agent.told, every_record)) == set()
+    assert found([CANARY], sinks(agent.exported, every_record)) == set()
     plant(agent)
-    assert found([CANARY], sinks(agent.told, every_record)) == {sink}
+    assert found([CANARY], sinks(agent.exported, every_record)) == {sink}
 
 
 def test_a_planted_secret_is_found_in_a_metric(start, cluster, every_record):
     canary = "canary-among-settings"
     agent = start(cluster_id=canary)
     psycopg.connect(cluster.dsn()).close()
-    exported = found([canary], sinks(agent.told, every_record))
+    exported = found([canary], sinks(agent.exported, every_record))
     # What an application calls its cluster stands on everything that is exported about it.
     assert exported == {"spans", "metrics", "log records", "reprs", "snapshot"}
 
@@ -86,6 +86,6 @@ def test_a_planted_secret_is_found_in_a_metric(start, cluster, every_record):
 def test_a_planted_secret_is_found_in_what_an_object_of_the_agent_shows(start, every_record):
     agent = start()
     shown = Access(None, Login({"password": "is kept"}), CANARY)
-    assert found([CANARY], sinks(agent.told, every_record)) == {"reprs"}
-    assert found(["is kept"], sinks(agent.told, every_record)) == set()
+    assert found([CANARY], sinks(agent.exported, every_record)) == {"reprs"}
+    assert found(["is kept"], sinks(agent.exported, every_record)) == set()
     del shown

@@ -14,8 +14,8 @@ from aurora_otel.instrumentor import running_agent
 
 
 @dataclass
-class Told:
-    """What the agent has told so far."""
+class Exported:
+    """What the agent has exported so far."""
 
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
@@ -53,9 +53,9 @@ class Told:
 
 @dataclass
 class Agent:
-    """A running agent, and what it tells."""
+    """A running agent, and what it exports."""
 
-    told: Told
+    exported: Exported
 
     @property
     def internals(self) -> Any:

@@ -16,10 +16,10 @@ _FOR_EVER = 600.0
 @contextlib.contextmanager
 def stale_until_a_misroute(agent: Agent, cluster: Cluster) -> Iterator[None]:
     """Have the names lead to the old writer until `agent` has counted a misroute in this block."""
-    before = agent.told.metric("aurora.connection.misroutes")
+    before = agent.exported.metric("aurora.connection.misroutes")
 
     def follow() -> None:
-        eventually(lambda: agent.told.metric("aurora.connection.misroutes") > before)
+        eventually(lambda: agent.exported.metric("aurora.connection.misroutes") > before)
         cluster.dns_lag = 0.0
 
     cluster.dns_lag = _FOR_EVER

@@ -30,8 +30,8 @@ class Queries:
         return spans
 
 
-def told(span):
-    """What a query span tells, without what we add."""
+def described(span):
+    """Return what a query span shows, without what the agent adds."""
     attributes = {key: value for key, value in span.attributes.items() if key not in OURS}
     return (
         span.name,

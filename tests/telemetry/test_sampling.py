@@ -26,15 +26,15 @@ def refused_write(connection):
 def test_invalidations_link_to_sampled_connects_only(agent, cluster, connect):
     with request(sampled=False):
         held = [connect(cluster.dsn("writer")) for _ in range(2)]
-    assert agent.told.spans("track connection") == []
+    assert agent.exported.spans("track connection") == []
     with request(sampled=True):
         held += [connect(cluster.dsn("writer")) for _ in range(3)]
     cluster.failover(Failover.SWITCHOVER)
     with request(sampled=True):
         refused_write(held[0])
-    (span,) = agent.told.spans("invalidate connections")
+    (span,) = agent.exported.spans("invalidate connections")
     assert span.attributes["aurora.invalidations.closed"] == 5
-    opened = [each.context.span_id for each in agent.told.spans("track connection")]
+    opened = [each.context.span_id for each in agent.exported.spans("track connection")]
     assert sorted(link.context.span_id for link in span.links) == sorted(opened)
     assert len(opened) == 3
     for connection in held:
@@ -48,9 +48,11 @@ def test_a_failover_in_a_call_that_is_not_sampled_is_counted_and_logged(
     cluster.failover(Failover.SWITCHOVER)
     with request(sampled=False), caplog.at_level(logging.WARNING, logger="aurora_otel"):
         refused_write(connection)
-    assert agent.told.spans("failover") == []
-    assert agent.told.metric("aurora.failovers") == 1
-    assert agent.told.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 1
+    assert agent.exported.spans("failover") == []
+    assert agent.exported.metric("aurora.failovers") == 1
+    assert (
+        agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="closed") == 1
+    )
     (record,) = [r for r in caplog.records if r.getMessage().startswith("failover: ")]
     assert vars(record)["aurora.failover.invalidated"] == 1
     connection.close()

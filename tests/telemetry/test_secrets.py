@@ -34,7 +34,7 @@ def test_an_internal_failure_is_logged_once_per_kind_and_counted(
         connect(cluster.dsn("writer")).close()
     failures = dict(aurora_otel.snapshot().internal_failures)
     assert failures == {"track a connection: LookupError": 3}
-    agent.told.flush()
+    agent.exported.flush()
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert errors[0].exc_info is None

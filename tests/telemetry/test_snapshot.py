@@ -112,7 +112,7 @@ def test_in_observe_mode_it_shows_what_is_stale(start, cluster, connect, driver)
     assert f"  reader  {switch.old_writer}: 3 {driver}, 3 stale" in str(aurora_otel.snapshot())
     for connection in held:
         connection.close()
-    eventually(lambda: agent.told.metric("aurora.connection.stale") == 0)
+    eventually(lambda: agent.exported.metric("aurora.connection.stale") == 0)
     assert by_id(aurora_otel.snapshot())[switch.old_writer].stale == 0
 
 

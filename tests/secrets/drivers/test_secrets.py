@@ -64,7 +64,7 @@ def test_failed_logins_and_refused_statements_export_no_secret(  # noqa: PLR0913
         log_in_in_vain(driver, cluster)
         connection = connect()
         say_what_is_refused(driver, connection)
-        exported = sinks(agent.told, every_record)
+        exported = sinks(agent.exported, every_record)
         if query_spans == "text":
             assert found([LITERAL], exported) == {"spans"}  # as was asked for
             secrets.remove(LITERAL)
@@ -84,7 +84,7 @@ def test_what_lives_only_while_a_connection_is_opened_exports_no_secret(  # noqa
     exported = []
 
     def search_and_mark(*args):
-        exported.append(sinks(agent.told, every_record))
+        exported.append(sinks(agent.exported, every_record))
         mark(*args)
 
     monkeypatch.setattr(adapter, "mark", search_and_mark)
@@ -128,5 +128,5 @@ def test_a_failure_in_a_driver_s_methods_stays_inside_and_exports_no_secret(  # 
     failed = aurora_otel.snapshot().internal_failures
     assert all("LookupError" in each for each in failed)
     assert failed
-    assert found(secrets, sinks(agent.told, every_record)) == set()
+    assert found(secrets, sinks(agent.exported, every_record)) == set()
     agent.internals.shield.failures.clear()
