@@ -24,13 +24,13 @@ _clock = time.monotonic
 def watch(reporter: Reporter) -> None:
     """Report what the agent learns of the writer, and what it shuts down."""
     reading = threading.local()
-    clean_up = failover.FailoverHandler._clean_up
+    invalidate = failover.FailoverHandler._invalidate
     shut_down = invalidation._shut_down
     judge, introduce = Detector.judge, Detector.introduce
 
-    def watched_clean_up(self: Any, began: float, symptom: Symptom) -> Any:
+    def watched_invalidate(self: Any, began: float, symptom: Symptom) -> Any:
         reading.began = began
-        return clean_up(self, began, symptom)
+        return invalidate(self, began, symptom)
 
     def watched_shut_down(track: Track, *args: Any) -> Outcome | None:
         outcome = shut_down(track, *args)
@@ -63,7 +63,7 @@ def watch(reporter: Reporter) -> None:
             reporter.report(Known(_clock(), _clock(), id(self), writer))
         introduce(self, writer)
 
-    failover.FailoverHandler._clean_up = watched_clean_up
+    failover.FailoverHandler._invalidate = watched_invalidate
     invalidation._shut_down = watched_shut_down
     Detector.judge = watched_judge
     Detector.introduce = watched_introduce
