@@ -50,10 +50,10 @@ from aurora_otel.tracking.tracker import Tracker
 
 T = TypeVar("T")
 _clock = time.monotonic
-# Between two looks at what another thread is about to do: seconds.
+# Between two checks of what another thread is about to do: seconds.
 _STEP = 0.001
 
-# What a forked child inherited of its parent: never let go of, because closing a connection says
+# What a forked child inherited of its parent: never released, because closing a connection says
 # farewell on a socket that is the parent's.
 _inherited: list[Any] = []
 
@@ -67,7 +67,7 @@ class Agent:
         instruments: record its measurements.
         shield: counts our own failures.
         reporter: emits what is reported.
-        tracker: who is connected where.
+        tracker: which connection leads to which instance.
         clusters: what is known of each cluster.
     """
 
@@ -76,7 +76,7 @@ class Agent:
         self.shield = Shield(self._report_failure)
         self.spans = spans
         self.instruments = instruments
-        # By process, the call that starts over in a child whose fork was not told.
+        # By process, the call that starts over in a child whose fork was not reported.
         self._starting_over: dict[int, object] = {}
         self._begin()
         self._pid = os.getpid()
@@ -167,7 +167,7 @@ class Agent:
         return (yield from self._checkouts.is_usable(connection))
 
     def is_invalidated(self, connection: Any) -> bool:
-        """Whether we have taken `connection` out of use; looks at nothing."""
+        """Return whether the agent has invalidated `connection`, without checking its socket."""
         return self.is_here() and self._checkouts.is_invalidated(connection)
 
     def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
@@ -198,7 +198,7 @@ class Agent:
     def is_here(self) -> bool:
         """Return whether its state is this process's, and see to it that it soon is.
 
-        uWSGI forks in C, and tells Python only if it is asked to (`py-call-osafterfork`).
+        uWSGI forks in C, and notifies Python only if it is asked to (`py-call-osafterfork`).
         """
         pid = os.getpid()
         if self._pid == pid:
@@ -256,7 +256,7 @@ class Agent:
     # The end.
 
     def stop(self) -> None:
-        """Let go of everything: threads, connections of ours, and what is tracked."""
+        """Release everything: threads, the agent's own connections, and what is tracked."""
         self.is_here()
         self._stopped = True
         self._disown()

@@ -34,7 +34,7 @@ class Asking:
         statement: the question.
         times: when it begins, and when it is given up.
         clock: the monotonic clock.
-        ended: is told when it has ended, unless it was abandoned; called on its thread.
+        ended: called on its thread when it has ended, unless it was abandoned.
     """
 
     def __init__(  # noqa: PLR0913 - all that a thread needs
@@ -58,7 +58,8 @@ class Asking:
         self._clock = clock
         self._ended = ended
         self._is_cancelled = False
-        # Who closes the connection: the thread, or who waits for it. Both are the agent's own.
+        # Which side closes the connection: the thread, or the one that waits for it. Both are the
+        # agent's own.
         self._lock = threading.Lock()
         self._has_ended = False
         self._is_abandoned = False

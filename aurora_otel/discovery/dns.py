@@ -1,4 +1,4 @@
-"""What DNS tells of a private name."""
+"""What DNS says about a private name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aurora_otel.runtime.gate import Gate
 def rds_endpoint(address: Address) -> Endpoint | None:
     """Return the RDS endpoint at the end of a private name's CNAME chain, if it leads to one.
 
-    `db.example.com` → cluster endpoint → instance endpoint: the last name of the chain tells an
+    `db.example.com` → cluster endpoint → instance endpoint: the last name of the chain names an
     instance, and the domain of all instance endpoints. Blocks for as long as the resolver takes.
     """
     with contextlib.suppress(OSError, UnicodeError):
@@ -38,20 +38,20 @@ class DomainLookup:
         self._is_over = False
 
     def begin(self, address: Address) -> None:
-        """Look `address` up, unless that has begun; from any thread, and waits for nothing."""
+        """Resolve `address`, unless that has begun; from any thread, and waits for nothing."""
         if self._begun:
             return
         if self._begun.setdefault("", address) is address:
             # Not `Thread.start`, which waits. The interpreter may be shutting down.
             with contextlib.suppress(RuntimeError):
-                _thread.start_new_thread(self._look_up, (address,))
+                _thread.start_new_thread(self._resolve, (address,))
 
     def wait(self, seconds: float) -> None:
         """Wait for a lookup that has begun; from one thread."""
         if self._begun and not self._is_over:
             self._is_over = self._ended.wait(seconds)
 
-    def _look_up(self, address: Address) -> None:
+    def _resolve(self, address: Address) -> None:
         try:
             found = rds_endpoint(address)
             self.domain = found.domain if found else None

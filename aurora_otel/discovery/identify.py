@@ -79,7 +79,7 @@ def dialogue(system: System, server: Server | None, backend_id: str | None, now:
     except RefusedError:
         if not server.view:
             return Server(Kind.REFUSING, until=now + REFUSAL), None
-        # Not every server tells beforehand that its view may not be read.
+        # Not every server says beforehand that its view may not be read.
         viewless = Server(Kind.INSTANCE, server.source, until=now + REFUSAL)
         return (yield from dialogue(system, viewless, backend_id, now))
     try:

@@ -15,7 +15,7 @@ class MySQL:
     CONNECTION_ID() themselves, pass this on to a server.
 
     Args:
-        sources: the kinds of clusters to look for, the most particular first.
+        sources: the kinds of clusters to recognise, the most particular first.
     """
 
     def __init__(self, sources: Sequence[TopologySource]) -> None:

@@ -142,7 +142,7 @@ class Plan:
     # Whom to ask.
 
     def next(self) -> Target | None:
-        """Return whom to ask now; `None`: nobody, until something under way has ended."""
+        """Return whom to ask now; `None`: no target, until something under way has ended."""
         while not self.is_settled:
             target = self._pick()
             if target is None:
@@ -199,7 +199,7 @@ class Plan:
         self._kept = None
 
     def close(self) -> None:
-        """Ask nobody else but, if a claim stands against it, the known writer."""
+        """Ask no other target but, if a claim stands against it, the known writer."""
         self._is_closing = True
 
     # What came of it.

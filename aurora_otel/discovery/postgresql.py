@@ -24,7 +24,7 @@ class PostgreSQL:
     """The `System` of PostgreSQL.
 
     Args:
-        sources: the kinds of clusters to look for, the most particular first.
+        sources: the kinds of clusters to recognise, the most particular first.
     """
 
     def __init__(self, sources: Sequence[TopologySource]) -> None:

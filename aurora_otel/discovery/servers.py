@@ -30,8 +30,8 @@ class Question:
 
     Attributes:
         began: when it was asked, in seconds of the monotonic clock.
-        is_over: whether the connection no longer waits for the answer. It is set by whoever asks,
-            with no call that a signal could part from what comes before.
+        is_over: whether the connection no longer waits for the answer. It is set by the thread that
+            asks, with no call that a signal could part from what comes before.
     """
 
     began: float

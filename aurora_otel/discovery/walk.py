@@ -29,7 +29,7 @@ STAGGER = 0.1
 # budget and a half at most.
 SHARE = 0.5
 # While nothing answers, each refresh has twice the time of the one before, up to this multiple: a
-# server on which everybody logs in at the same moment answers late.
+# server on which every process logs in at the same moment answers late.
 MOST_PATIENCE = 8.0
 # What was silent is left alone for this many budgets: longer than a refresh.
 SILENCE = 2.0

@@ -35,7 +35,7 @@ class Checkouts:
         return judged is not False
 
     def is_invalidated(self, connection: Any) -> bool:
-        """Whether we have taken `connection` out of use; looks at nothing."""
+        """Return whether the agent has invalidated `connection`, without checking its socket."""
         shield = self._context.config.shield
         return (
             shield.run("judge a connection that failed", self._was_invalidated, connection) is True
@@ -66,6 +66,6 @@ class Checkouts:
         track.hung_up = True
         self._context.tracker.note(track)
         if track.cluster.has_topology:
-            # Nobody needs the answer now: this connection is replaced, whatever it says.
+            # The answer is not needed now: this connection is replaced, whatever it says.
             monitor = track.cluster.monitor
             monitor.symptom(Symptom.HUNG_UP, suspect=track.instance, wait=False)

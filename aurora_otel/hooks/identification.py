@@ -171,6 +171,6 @@ class Identification:
         if not is_timeout and closed is False:
             return None
         self._servers.back_off(endpoint.address, self._clock())
-        # Where it cannot be told whether it is closed, the application is not handed this one.
+        # Where it is unknown whether it is closed, the application is not handed this one.
         is_kept = is_timeout and closed is False and driver.postpones_answers
         return Identity(endpoint, postponed=is_kept, dropped=not is_kept)

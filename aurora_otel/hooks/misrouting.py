@@ -62,7 +62,7 @@ class Misrouting:
             except Exception as error:
                 connection = new.opening.connection
                 closed = shield.run("ask a driver's file", new.driver.is_closed, connection)
-                # Where it cannot be told, the application gets the driver's error.
+                # Where that is unknown, the application gets the driver's error.
                 if closed is not False or is_from_signal_handler(error):
                     raise
                 # The application has one that works: it keeps that.

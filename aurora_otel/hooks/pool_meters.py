@@ -56,7 +56,7 @@ class Meter:
         """Take note that a connection was handed out."""
         self._lent[id(connection)] = time.monotonic()
         if self._used:
-            self.tell()
+            self.record()
 
     def returned(self, connection: Any) -> None:
         """Take note that a connection is back. Only appends.
@@ -68,7 +68,7 @@ class Meter:
         if began is not None:
             self._used.append(time.monotonic() - began)
 
-    def tell(self) -> None:
+    def record(self) -> None:
         """Record what was returned since the last call."""
         with contextlib.suppress(IndexError):
             while True:
@@ -87,7 +87,7 @@ class Meter:
         return True
 
     def gauges(self) -> Gauges:
-        """Return what the pool tells of itself now."""
+        """Return what the pool says now."""
         pools = filter(None, [pool() for pool in list(self._pools.values())])
         read = [self._read(pool) for pool in pools]
         sums = (_sum(values) for values in zip(*read, strict=True)) if read else ()
@@ -96,7 +96,7 @@ class Meter:
 
     @property
     def pending(self) -> int:
-        """How many callers wait now. Pools that count them go on counting who has given up."""
+        """How many callers wait now. Pools that count them go on counting those that gave up."""
         return len(self._callers)
 
     @property
@@ -120,9 +120,9 @@ class _Waiting:
 
     Args:
         callers: all that wait.
-        waited: told how many seconds it took, if that was not in vain.
+        waited: called with the seconds that it took, if that was not in vain.
         timed_out: what the block raises when it was.
-        gave_up: told then.
+        gave_up: called then.
     """
 
     __slots__ = ("_began", "_callers", "_gave_up", "_timed_out", "_waited")
@@ -178,7 +178,7 @@ class Meters:
         """Return what the observable metrics of pools read. A name that was shown stays."""
         found: Observations = defaultdict(dict)
         for name, meter in list(self._by_name.items()):
-            meter.tell()
+            meter.record()
             gauges = meter.gauges()
             values = (
                 (pool_metrics.COUNT, (name, pool_metrics.IDLE), gauges.idle),
@@ -207,7 +207,7 @@ class Meters:
     def _named(self, pool: Any, description: Description) -> Meter:
         """Return the meter under the first name of `name`, `name-2`, … that `pool` may have.
 
-        Names are limited in number: what is beyond is counted as `other`, as far as it can be told
+        Names are limited in number: what is beyond is counted as `other`, as far as that is known
         without asking the pools.
         """
         number, name = 1, description.name

@@ -111,7 +111,7 @@ class Rounds:
         now = self._context.clock()
         still: dict[Track, tuple[float, float]] = {}
         for cluster in self._context.clusters:
-            look = False
+            is_due = False
             for track in self._context.tracker.tracks(cluster):
                 since = track.in_flight_since
                 if not since or now - since < stuck_after:
@@ -121,9 +121,9 @@ class Rounds:
                 if seen_since != since:
                     limit = stuck_after
                 if now - since >= limit:
-                    look, limit = True, 2 * (now - since)
+                    is_due, limit = True, 2 * (now - since)
                 still[track] = (since, limit)
-            if look and cluster.has_topology:
+            if is_due and cluster.has_topology:
                 cluster.monitor.refresh_for_stuck_call()
         self._stuck = still
 
@@ -146,8 +146,8 @@ class Rounds:
         gone = _hung_up(tracks)
         if not closed and not gone:
             return
-        # One that is just now closed by its own finaliser looks the same for a moment. By the end
-        # of it, that is noted, and the socket is gone. A call of `close` is a call in flight.
+        # One that is just now closed by its own finaliser is in the same state for a moment. By the
+        # end of it, that is noted, and the socket is gone. A call of `close` is a call in flight.
         time.sleep(_CLOSING)
         tracker.prune(closed, PruneReason.CLOSED)
         gone = _hung_up(gone)
@@ -161,7 +161,7 @@ class Rounds:
             return False
         ask = self._drivers[track.group.driver].is_closed
         is_closed = self._context.config.shield.run("ask a driver's file", ask, connection)
-        # Some drivers let go of a lost connection's socket, and take it for open all the same.
+        # Some drivers drop a lost connection's socket, and take it for open all the same.
         return bool(is_closed) or _has_no_socket(track)
 
 

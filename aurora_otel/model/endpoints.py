@@ -1,4 +1,4 @@
-"""Host names: what an application's endpoint tells of the cluster and instance behind it.
+"""Host names: what an application's endpoint says about the cluster and instance behind it.
 
 Pure: a name goes in, an `Endpoint` comes out; nothing is resolved and nothing raises.
 """
@@ -36,7 +36,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint, as far as its name tells.
+    """One endpoint, as far as its name says.
 
     Attributes:
         address: the normalised host (lower case, no trailing dot) and the port.
@@ -54,12 +54,12 @@ class Endpoint:
 
     @property
     def instance(self) -> str | None:
-        """The instance that the name itself tells, if it is an instance endpoint."""
+        """The instance that the name itself gives, if it is an instance endpoint."""
         return self.name if self.type is EndpointType.INSTANCE else None
 
     @property
     def cluster(self) -> str | None:
-        """The cluster that the name itself tells, as `<identifier>.<domain>`."""
+        """The cluster that the name itself gives, as `<identifier>.<domain>`."""
         if self.type in (EndpointType.WRITER, EndpointType.READER) and self.domain:
             return f"{self.name}.{self.domain}"
         return None
@@ -104,7 +104,7 @@ def normalise(host: str) -> str:
 
 
 def parse(host: str, port: int) -> Endpoint:
-    """Return what the name `host` tells; a name that is not RDS's is of type `OTHER`.
+    """Return what the name `host` says; a name that is not RDS's is of type `OTHER`.
 
     Args:
         host: a host name, IP address or socket directory, in any spelling.
@@ -150,7 +150,7 @@ class EndpointMap:
 
     Attributes:
         instances: addresses by instance identifier, or by the instance's whole RDS name, which
-            tells its region and account, too (`INSTANCE_ENDPOINTS`).
+            gives its region and account, too (`INSTANCE_ENDPOINTS`).
         template: how a custom domain names its instances (`INSTANCE_HOST_TEMPLATE`).
         writers: hosts that mean the writer (`WRITER_ENDPOINTS`); a port of 0 means any.
     """
@@ -194,7 +194,7 @@ class EndpointMap:
 
         Two connections are known to belong to one cluster by an instance of the same identifier
         in the same scope. Names that are neither RDS's nor explained by a setting have none. A
-        setting explains nothing where the host's own RDS name tells the scope.
+        setting explains nothing where the host's own RDS name gives the scope.
         """
         if domain:
             return domain

@@ -17,7 +17,7 @@ OTHER = "other"
 
 
 class PruneReason(str, Enum):
-    """Why a connection was dropped that nobody closed."""
+    """Why a connection was dropped that the application did not close."""
 
     GARBAGE_COLLECTED = "garbage_collected"
     CLOSED = "closed"

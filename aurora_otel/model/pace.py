@@ -70,7 +70,7 @@ class LoginPace:
         self._named = None
 
     def settled(self) -> None:
-        """Take note of a verdict: the next doubt begins anew."""
+        """Take note of a verdict: the next doubt begins from the start."""
         self._since = None
         self._is_spread = False
 
@@ -160,6 +160,6 @@ class SteadyPace:
             self._pause = min(2 * self._pause or first, max(self._longest, first))
 
     def reset(self) -> None:
-        """Begin anew: something contradicts the known writer."""
+        """Begin again: something contradicts the known writer."""
         self._count = 0
         self._pause = 0.0

@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Symptom(str, Enum):
-    """What made us look at the topology."""
+    """What made the agent refresh the topology."""
 
     CONNECTION_LOST = "connection_lost"
     READ_ONLY = "read_only"
@@ -58,7 +58,7 @@ def of_mysql(errno: int | None, message: str, *, lost: bool) -> Symptom | None:
 
     Args:
         errno: the number that the server or the client library gave it; `None` or 0: none.
-        message: the text that came with it; the server's option is told by it alone.
+        message: the text that came with it; only it names the server's option.
         lost: whether the driver takes the connection for gone.
     """
     if errno in _MYSQL_READ_ONLY:

@@ -1,8 +1,8 @@
 """Instances, roles, views and verdicts: what is said and what is known of a cluster.
 
-Pure: values only. An instance *says* who it is and how it sees the others (`Answer`); such a view
-names a writer at most, because views lag and disagree. Only a `Verdict`, in which the named writer
-has confirmed that it is one, decides anything.
+Pure: values only. An instance *says* which one it is and how it sees the others (`Answer`); such a
+view names a writer at most, because views lag and disagree. Only a `Verdict`, in which the named
+writer has confirmed that it is one, decides anything.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Source(str, Enum):
 
 
 class EventKind(str, Enum):
-    """What an event of the control plane tells of a failover."""
+    """What an event of the control plane reports of a failover."""
 
     STARTED = "started"
     COMPLETED = "completed"
@@ -127,7 +127,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one look at a cluster's topology brought.
+    """What one refresh of a cluster's topology brought.
 
     Attributes:
         source: where it was read.

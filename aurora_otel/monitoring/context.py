@@ -35,7 +35,7 @@ class AgentContext:
 
     Attributes:
         config: what is in force at the moment.
-        tracker: who is connected where.
+        tracker: which connection leads to which instance.
         clusters: what is known of each cluster.
         clock: the monotonic clock.
         apis: the RDS API of each region.

@@ -30,7 +30,7 @@ from aurora_otel.settings import RdsApiUse
 from aurora_otel.telemetry.reports import ApiErrorReport, DisagreementReport
 from aurora_otel.tracking.cluster import Cluster
 
-# Answers that are no more than so many seconds apart tell of the same moment.
+# Answers that are no more than so many seconds apart describe the same moment.
 _SIMULTANEOUS = 5.0
 
 
@@ -190,7 +190,7 @@ class ControlPlane:
     def _patience(self) -> float:
         """Return for how long refreshes are in vain before the API is asked, in seconds.
 
-        Where instances tell the topology, they do so again when there is a writer again, and
+        Where instances give the topology, they do so again when there is a writer again, and
         sooner than the API; meanwhile, every process of every application would ask it. Those that
         do are spread.
         """
@@ -243,7 +243,7 @@ class ControlPlane:
             self._bind(description, [endpoint.host for endpoint in custom])
 
     def _name(self, label: str) -> None:
-        """Call the cluster `label`, unless it shares its books with another of the same host."""
+        """Set the cluster's label, unless it shares its totals with another of the same host."""
         cluster = self._cluster
         sharing = [each for each in self._context.clusters if each.label == cluster.label]
         if sharing == [cluster]:

@@ -71,7 +71,7 @@ class ClusterMonitor:
         Args:
             kind: the symptom.
             suspect: the instance that showed it.
-            hint: the instance that somebody names as the writer.
+            hint: the instance that something names as the writer.
             heard: the claim to be the writer that is the symptom.
             wait: whether a call waits for an answer, within `REFRESH_TIMEOUT`.
         """
@@ -116,7 +116,7 @@ class ClusterMonitor:
         return is_open and now >= self._cluster.detector.retry_at
 
     def refresh_for_stuck_call(self) -> None:
-        """Look because a call does not return; without a window."""
+        """Refresh because a call does not return; without a window."""
         if self._context.clock() >= self._paces.stuck.next:
             self._worker.take_one(Trigger(Context(), stuck=True), 0.0)
 
@@ -126,7 +126,7 @@ class ClusterMonitor:
         return self._worker.ask(Trigger(otel_context.get_current()), budget)
 
     def find_writer(self) -> None:
-        """Look, once, because no connection has landed on the writer yet; wait for nothing."""
+        """Refresh, once, because no connection has landed on the writer yet; wait for nothing."""
         if not self._searched and not self._cluster.is_overflow:
             self._searched = True
             self._worker.take_one(Trigger(Context()), 0.0)
@@ -141,7 +141,7 @@ class ClusterMonitor:
 
     @property
     def wants_to_hear(self) -> bool:
-        """Whether what the application's own new connections say is news."""
+        """Whether what the application's own new connections say may start a refresh."""
         return self.login_rejected or self._paces.logins.is_in_doubt
 
     def hear(self, heard: Heard) -> Wait:
@@ -156,12 +156,13 @@ class ClusterMonitor:
     def hand_over(self, merged_into: ClusterMonitor) -> None:
         """Leave everything to `merged_into`, whose cluster turned out to be this one.
 
-        A failover may be under way: what it made stale is among the merged_into's connections now.
+        A failover may be under way: what it made stale is among the connections of `merged_into`
+        now.
         """
         self._refresh.merged_into = merged_into._refresh
         cluster, now = self._cluster, self._context.clock()
-        first, ours = cluster.detector.first_symptom, cluster.detector.writer
-        if cluster.detector.window_open(now) or ours not in (None, merged_into.writer):
+        first, writer = cluster.detector.first_symptom, cluster.detector.writer
+        if cluster.detector.window_open(now) or writer not in (None, merged_into.writer):
             kind = first.kind if first else Symptom.TOPOLOGY
             merged_into.symptom(kind, suspect=None, wait=False)
         cluster.detector.close_window()

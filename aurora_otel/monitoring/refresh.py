@@ -202,7 +202,7 @@ class TopologyRefresh:
             self._cluster.alert = True
 
     def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:
-        """Act on what the RDS API said: look whether the writer that it names is one."""
+        """Act on what the RDS API said: check whether the writer that it names is one."""
         self.act(trigger, reading, began)
         if self._cluster.has_topology and reading.named not in (
             None,

@@ -1,14 +1,15 @@
-"""One look at a time at a cluster's topology, and calls that wait for it within their budget.
+"""One refresh at a time of a cluster's topology, and calls that wait for it within their budget.
 
-A look runs on a thread of ours, the worker, so that a call that has waited long enough goes on
-while the look ends by itself. The worker lives for as long as somebody wants an answer.
+A refresh runs on a thread of the agent's, the worker, so that a call that has waited long enough
+goes on while the refresh ends by itself. The worker lives for as long as an answer is wanted.
 
 Calls ask in the application's threads, where a signal handler may raise at any time, and where
-nothing may be waited for but the answer: who holds a lock of ours may be collecting garbage, and a
-finalizer in there may want a lock of the application's that the call holds. So there is no lock. A
-call puts its request into an inbox, starts a thread if there is no worker, and waits at a gate of
-its own. All else is done by the worker, one because it has claimed the one place there is. Whoever
-finds the place taken relies on this: a worker that has left looks into the inbox once more.
+nothing may be waited for but the answer: a thread that holds a lock of the agent's may be
+collecting garbage, and a finalizer in there may want a lock of the application's that the call
+holds. So there is no lock. A call puts its request into an inbox, starts a thread if there is no
+worker, and waits at a gate of its own. All else is done by the worker, of which there is one,
+because it has claimed the only place. A call that finds the place taken relies on this: a worker
+that has left checks the inbox once more.
 """
 
 from __future__ import annotations
@@ -47,15 +48,15 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What a look is started with.
+    """What a refresh is started with.
 
     Attributes:
-        context: of the call that looks; empty for the background loop.
+        context: of the call that refreshes; empty for the background loop.
         suspect: the instance that showed a symptom: asked last.
-        hint: the instance that somebody names as the writer: asked first.
+        hint: the instance that something names as the writer: asked first.
         stuck: whether a call that does not return is the reason.
-        source: who gave the hint.
-        heard: what the application's own new connection told.
+        source: where the hint is from.
+        heard: what an instance said on the application's own new connection.
     """
 
     context: Context
@@ -68,7 +69,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class RefreshOutcome:
-    """What came of a look.
+    """What came of a refresh.
 
     Attributes:
         began: when its reading began, in seconds of the monotonic clock.
@@ -83,13 +84,13 @@ class RefreshOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """What somebody wants of the worker; without times, one look, whatever comes of it.
+    """What a caller wants of the worker; without times, one refresh, whatever comes of it.
 
     Attributes:
-        trigger: what to look with.
+        trigger: what to refresh with.
         since: a reading that began at or after this time is an answer.
-        until: looks are repeated until then.
-        is_hint: whether a look with this very trigger is wanted.
+        until: refreshes are repeated until then.
+        is_hint: whether a refresh with this very trigger is wanted.
         gate: where the caller waits.
     """
 
@@ -101,14 +102,15 @@ class Request:
 
 
 class RefreshWorker:
-    """The looks at one cluster.
+    """The refreshes of one cluster.
 
     No method waits for anything: those that ask return what a call may wait for.
 
     Args:
-        refresh: refreshes once, acts on it, and tells what came of it; called on our thread.
-        earliest: returns when the next look that a symptom asks for may begin.
-        rest: called on our thread when nobody wants an answer any more.
+        refresh: refreshes once, acts on it, and returns what came of it; called on the worker's
+            thread.
+        earliest: returns when the next refresh that a symptom asks for may begin.
+        rest: called on the worker's thread when no answer is wanted any more.
         clock: the monotonic clock.
     """
 
@@ -132,12 +134,12 @@ class RefreshWorker:
         # All below is the worker's; others only read it.
         self._is_refreshing = False
         self._waiting: list[Request] = []
-        # A reading that began at or after this time is an answer to everybody.
+        # A reading that began at or after this time is an answer to every request.
         self._wanted = _NEVER
         # Until then the worker tries again.
         self._until = _NEVER
         self._answered = _NEVER
-        # What the look that is running could not know yet: the next one starts with it.
+        # What the refresh that is running could not know yet: the next one starts with it.
         self._hint: Trigger | None = None
 
     def answered_since(self, time: float) -> bool:
@@ -145,9 +147,9 @@ class RefreshWorker:
         return self._answered >= time
 
     def ask(self, trigger: Trigger, budget: float) -> Wait:
-        """Look, or join the look that is running; return the wait for an answer.
+        """Refresh, or join the refresh that is running; return the wait for an answer.
 
-        Without one, looks are repeated for as long as somebody's budget lasts.
+        Without one, refreshes are repeated for as long as any budget lasts.
 
         Args:
             trigger: what to start with, if none is running.
@@ -159,36 +161,36 @@ class RefreshWorker:
         return self._request(request, budget)
 
     def take_one(self, trigger: Trigger, budget: float) -> Wait | None:
-        """Look once, unless a look is running; return the wait for it.
+        """Refresh once, unless a refresh is running; return the wait for it.
 
         Args:
             trigger: what to start with.
             budget: seconds to wait at most.
         """
         if self._inbox:
-            # A look is about to run; whoever asked for it may have been interrupted in between.
+            # A refresh is about to run; the call that asked may have been interrupted in between.
             self._summon()
             return None
         return None if self._is_refreshing else self._request(Request(trigger), budget)
 
     def refresh_with_hint(self, trigger: Trigger) -> None:
-        """Look with `trigger`, after the look that is running if there is one; wait for nothing."""
+        """Refresh with `trigger`, after the one that is running, if any; wait for nothing."""
         self._request(Request(trigger, is_hint=True), 0.0)
 
     def rest(self) -> None:
-        """Let go of what looks keep open, unless one is running; wait for nothing."""
+        """Release what refreshes keep open, unless one is running; wait for nothing."""
         # As every worker does at its end, also one that finds nothing to do.
         self._summon()
 
     def stop(self) -> threading.Thread | None:
-        """Look no more; return the thread that may still be at it."""
+        """Refresh no more; return the thread that may still be at it."""
         self._stopped = True
         self._stopping.open()
         # In the order in which the worker moves them, so that none is missed.
         _open_gates([*self._inbox, *self._waiting])
         return self._place.get(_WORKER)
 
-    # In the thread of whoever asks.
+    # In the thread that asks.
 
     def _request(self, request: Request, budget: float) -> Wait:
         self._inbox.append(request)
@@ -196,11 +198,11 @@ class RefreshWorker:
         return Wait(request.gate, budget)
 
     def _summon(self) -> None:
-        """See to it that there is a worker; where none can be, that nobody waits.
+        """Start a worker, unless there is one; where none can be, have no call wait.
 
         It is started by one call into C. `Thread.start` waits for the new thread, without limit
-        and by means that a signal may leave broken: that is for a thread of ours to do. Of several
-        that are started at the same moment, one goes on.
+        and by means that a signal may leave broken: that is done on a thread of the agent's. Of
+        several that are started at the same moment, one goes on.
         """
         if self._stopped:
             self._turn_away()
@@ -216,13 +218,13 @@ class RefreshWorker:
     def _turn_away(self) -> None:
         _open_gates([*self._inbox])
 
-    # On threads of ours, where no signal handler runs.
+    # On the agent's own threads, where no signal handler runs.
 
     def _start_worker(self) -> None:
         if self._place:
             return
         try:
-            threading.Thread(target=self._run, name="aurora-otel-look", daemon=True).start()
+            threading.Thread(target=self._run, name="aurora-otel-refresh", daemon=True).start()
         except RuntimeError:
             # The interpreter is shutting down.
             self._turn_away()
@@ -269,14 +271,14 @@ class RefreshWorker:
             self._inbox.popleft()
 
     def _wait_for_turn(self) -> bool:
-        """Wait until a look may begin; return whether it may."""
+        """Wait until a refresh may begin; return whether it may."""
         while (left := self._earliest() - self._clock()) > 0 and not self._stopped:
             self._stopping.wait(left)
         return not self._stopped
 
     def _note(self, outcome: RefreshOutcome) -> None:
         if outcome.changed:
-            # News answer everybody, also who asked while it was read.
+            # Another writer answers every request, also those made while it was read.
             self._answered = self._clock()
         elif outcome.confirmed:
             self._answered = max(self._answered, outcome.began)
@@ -287,7 +289,7 @@ class RefreshWorker:
         return self._answered >= self._wanted or self._clock() >= self._until
 
     def _release_answered(self) -> None:
-        """Let those go on who have their answer, or have waited long enough."""
+        """Release the requests that have their answer, or have waited long enough."""
         answered, now = self._answered, self._clock()
         due = [each for each in self._waiting if answered >= each.since or now >= each.until]
         self._waiting = [
@@ -297,12 +299,12 @@ class RefreshWorker:
 
     def _release_all(self) -> None:
         self._is_refreshing = False
-        everybody, self._waiting = self._waiting, []
-        _open_gates(everybody)
+        waiting, self._waiting = self._waiting, []
+        _open_gates(waiting)
 
     def _leave(self) -> None:
         self._place.clear()
-        # Whoever came meanwhile found the place taken.
+        # A call that came meanwhile found the place taken.
         if self._inbox:
             self._summon()
 

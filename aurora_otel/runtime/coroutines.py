@@ -57,14 +57,14 @@ async def _opened(gate: Gate, seconds: float) -> bool:
         if not settled.done():
             settled.set_result(is_open)
 
-    def tell_loop() -> None:
+    def notify_loop() -> None:
         # A loop that is closed has no coroutine left that waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, True)  # noqa: FBT003 - as above
 
     timer = loop.call_later(max(0.0, seconds), settle, False)  # noqa: FBT003 - as above
     try:
-        gate.notify(tell_loop)
+        gate.notify(notify_loop)
         return await settled
     finally:
         timer.cancel()

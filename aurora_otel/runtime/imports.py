@@ -2,7 +2,7 @@
 
 An import holds a lock of the module's, and our code that it calls imports more. So nothing is
 waited for here under a lock, and no import is begun: what another thread is importing is acted on
-when that import has ended, by a thread that looks at it now and then.
+when that import has ended, by a thread that checks now and then.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any
 
-# Between two looks at an import: seconds.
+# Between two checks of an import: seconds.
 _STEP = 0.002
 
 
@@ -99,7 +99,7 @@ def is_being_imported(name: str) -> bool:
     module = sys.modules.get(name)
     if module is None:
         # It is not there yet, or no longer; the lock of an import is.
-        locks: Mapping[str, Any] = getattr(importlib._bootstrap, "_module_locks", {})  # noqa: SLF001 - nothing public tells
+        locks: Mapping[str, Any] = getattr(importlib._bootstrap, "_module_locks", {})  # noqa: SLF001 - nothing public shows it
         return name in locks
     # What the interpreter itself goes by. What is no module may be anything, such as a mock.
     spec = getattr(module, "__spec__", None) if issubclass(type(module), ModuleType) else None

@@ -1,6 +1,6 @@
 """No failure of the agent reaches the application: the shield around its hooks and threads.
 
-It also tells whether the current thread is inside our code. A hook can run there too, out of a
+It also knows whether the current thread is inside our code. A hook can run there too, out of a
 weakref callback in any allocation of it, and must then do no more than take a note.
 
 What a signal handler of the application raises is not ours, wherever it strikes: it goes on to the

@@ -2,8 +2,8 @@
 
 A connection is invalidated by shutting its socket down, and by nothing else. Shutdown returns at
 once, wakes a call that hangs on a dead host, and leaves the driver's own state alone: its owner
-meets the driver's lost-connection error, as after any lost connection. The drivers' `close()`
-blocks, does nothing or crashes the process when called from a foreign thread
+gets the driver's usual "connection lost" error, as after any lost connection. The drivers'
+`close()` blocks, does nothing or crashes the process when called from a foreign thread
 (`docs/drivers.md` has what was measured).
 """
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def _unpatched_select() -> Any:
-    """Return a copy of the module `select` that nobody has patched.
+    """Return a copy of the module `select` that is not patched.
 
     gevent's poll knows no hang-ups, and eventlet takes poll away.
     """
@@ -50,7 +50,7 @@ _UNIX = getattr(socket, "AF_UNIX", None)
 
 
 class SocketId(NamedTuple):
-    """A socket: its descriptor, and the inode that tells it from a later one of the same number.
+    """A socket: its descriptor, and the inode by which a later one of the same number differs.
 
     Addresses would not do: a Unix socket's are all alike, and a TCP 4-tuple can come back.
     """
@@ -90,7 +90,7 @@ def shut_down(
         is_in_use: whether its owner may go on sending on it.
 
     Returns:
-        `GONE` if the owner has closed it meanwhile; `FAILED` if it cannot be told, the system
+        `GONE` if the owner has closed it meanwhile; `FAILED` if that is unknown, the system
         refused, or its owner's next send could end the process.
     """
     if sock is None:

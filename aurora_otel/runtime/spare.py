@@ -32,7 +32,7 @@ _ROOM = 3
 class _Reserve:
     """A number to borrow, and another that keeps what it stands for otherwise: a pipe of our own.
 
-    No socket: where a driver hides its own, every socket of the process is looked at.
+    No socket: where a driver hides its own, every socket of the process is checked.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class _Reserve:
         return self._number
 
     def rest(self) -> None:
-        """Let go of what the number stands for."""
+        """Release what the number stands for."""
         with contextlib.suppress(OSError):
             if self._is_own(self._rest):
                 os.dup2(self._rest, self._number, inheritable=False)

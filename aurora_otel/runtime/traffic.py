@@ -34,7 +34,7 @@ def received(sock: SocketId | None) -> int:
 
 
 def read(sock: SocketId, call: Callable[..., int], *arguments: int) -> bytes:
-    """Return what the system tells of `sock`; nothing if that fails, or it was closed meanwhile.
+    """Return what the system says about `sock`; nothing if that fails, or it was closed meanwhile.
 
     Args:
         sock: the socket.

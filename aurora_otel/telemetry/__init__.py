@@ -1,1 +1,1 @@
-"""What the agent tells: names, metrics, spans and log records."""
+"""What the agent reports: names, metrics, spans and log records."""

@@ -20,8 +20,8 @@ Generated from `aurora_otel/telemetry/names.py` by `python -m aurora_otel.teleme
 do not edit.
 
 These names are the product's interface: dashboards, alerts and tests use them. Everything comes \
-from the instrumentation scope `aurora_otel`. Nothing here tells a password, a token, a connection \
-string or, unless `QUERY_SPANS=text` asks for it, the text of a statement.
+from the instrumentation scope `aurora_otel`. Nothing here contains a password, a token, a \
+connection string or, unless `QUERY_SPANS=text` asks for it, the text of a statement.
 """
 
 _COMMON = f"""\
@@ -32,11 +32,11 @@ in it.
 _METRIC_HEAD = ("metric", "instrument", "unit", "attributes", "meaning", "on Prometheus")
 
 _POOLS = f"""\
-The semantic conventions' own, from every pool that is known (see the README), as far as it can tell
+The semantic conventions' own, from every pool that is known (see the README), as far as it knows
 them. They carry neither a cluster nor a database system: a pool may lead anywhere.
 `{pool_metrics.POOL_NAME}` is the name that the pool has, else `host:port/database`; a second pool
 of a name gets `-2`. {pool_metrics.MOST_POOLS} names have series of their own; pools beyond share
-the name `{pool_metrics.OTHER}`, and what only they could tell is left out. Used is what was handed
+the name `{pool_metrics.OTHER}`, and what only they know is left out. Used is what was handed
 out and is not back yet; time in use ends with the return, and waiting includes the opening of a
 connection where the pool opens one for the caller.
 """
@@ -49,7 +49,7 @@ out for itself. To count failovers, take the maximum over processes, not the sum
 `max by (aurora_cluster_id) (…)`. Connections, on the other hand, belong to one process each: add
 them up.
 
-**The books balance.** At every export, for each cluster and instance:
+**The totals add up.** At every export, for each cluster and instance:
 
     opens = count + closes + prunes + invalidations with outcome `closed`
 
@@ -74,18 +74,18 @@ survive a fork: prefork servers export over OTLP.
 """
 
 _SPANS = f"""\
-All spans of the table are of kind internal. What happens on a thread of ours is a root, unless it
-is done for a call of the application's. At most {MOST_LINKS} links a span.
-`{names.INVALIDATION_FAILED}` is an event on `{names.INVALIDATE.name}`, one for each connection
-that could not be shut down; it carries `{names.DRIVER}`. `{names.RDS_EVENT}` is an event on
-`{names.CONTROL_PLANE.name}`, at the time that RDS tells; it carries `{names.EVENT_KIND}` and
+All spans of the table are of kind internal. What happens on the agent's own threads is a root,
+unless it is done for a call of the application's. At most {MOST_LINKS} links a span.
+`{names.INVALIDATION_FAILED}` is an event on `{names.INVALIDATE.name}`, one for each connection that
+could not be shut down; it carries `{names.DRIVER}`. `{names.RDS_EVENT}` is an event on
+`{names.CONTROL_PLANE.name}`, at the time that RDS gives; it carries `{names.EVENT_KIND}` and
 `{names.EVENT_MESSAGE}`.
 
 Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
 `{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.
 
-With the setting `QUERY_SPANS`, so do query spans of our own, for drivers that no other
-instrumentation tells of: spans of kind client, named after the operation, with what upstream's
+With the setting `QUERY_SPANS`, so do query spans of the agent's own, for drivers that no
+other instrumentation reports: spans of kind client, named after the operation, with what upstream's
 tracer shows (`db.system`, `db.name`, `db.user`, `net.peer.name`, `net.peer.port`), `db.statement`
 (with `summary` the operation alone, with `text` the statement, without the values bound to it), and
 `error.type` when the call failed.
@@ -94,9 +94,9 @@ tracer shows (`db.system`, `db.name`, `db.user`, `net.peer.name`, `net.peer.port
 _LOGS = f"""\
 Records of the standard `logging` tree `{names.LOGGER}`, with these attributes as `extra`. They
 leave the process through OpenTelemetry where `opentelemetry-instrumentation-logging` is installed,
-from the logger's level up. Trouble with the RDS API and an internal failure are told once for each
-kind. A wrong environment variable is one ERROR of the logger `{names.LOGGER}.settings`, without
-attributes.
+from the logger's level up. Trouble with the RDS API and an internal failure are reported once for
+each kind. A wrong environment variable is one ERROR of the logger `{names.LOGGER}.settings`,
+without attributes.
 """
 
 

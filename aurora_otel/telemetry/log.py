@@ -24,7 +24,7 @@ _logger = logging.getLogger(names.LOGGER)
 _REMEDIES = {
     Trouble.NOT_INSTALLED: "install boto3, or set RDS_API=off",
     Trouble.NO_CREDENTIALS: "give the process AWS credentials, or set RDS_API=auto",
-    Trouble.BAD_CREDENTIALS: "look at the AWS credentials of the process",
+    Trouble.BAD_CREDENTIALS: "check the AWS credentials of the process",
     Trouble.NO_REGION: "set AWS_REGION",
     Trouble.DENIED: "allow this IAM action to the role of the process, or set RDS_API=off",
     Trouble.THROTTLED: "it is asked less often",
@@ -65,7 +65,7 @@ def disagreement(report: DisagreementReport) -> None:
     named = report.named or ""
     _logger.warning(
         "the RDS API names %s as the writer, the instances %s: the instances count",
-        named or "nobody",
+        named or "no instance",
         report.writer,
         extra={
             **report.cluster,

@@ -1,7 +1,7 @@
 """The instruments, created once for each meter provider.
 
 Instruments and their callbacks cannot be taken back, and a second instrument of the same name loses
-its callback silently. So they outlive the agent, and ask whoever is attached now.
+its callback silently. So they outlive the agent, and ask the agent that is attached now.
 """
 
 from __future__ import annotations

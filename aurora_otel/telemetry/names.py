@@ -68,7 +68,7 @@ ATTRIBUTES = (
         "connection was opened",
     ),
     Attribute(ENDPOINT_TYPE, f"{_values(EndpointType)}: how the application connected"),
-    Attribute(DRIVER, "as in the setting `DRIVERS`, or as `instrument_dbapi` was told"),
+    Attribute(DRIVER, "as in the setting `DRIVERS`, or as `instrument_dbapi` was given it"),
     Attribute(
         PRUNE_REASON,
         f"{_values(PruneReason)}: leaked by the application, closed behind our back, or by the "
@@ -80,7 +80,10 @@ ATTRIBUTES = (
         "on a reader; a write on it was refused",
     ),
     Attribute(INVALIDATION_OUTCOME, _values(Outcome)),
-    Attribute(SYMPTOM, f"{_values(Symptom)}: what made us look (`topology`: a look showed it)"),
+    Attribute(
+        SYMPTOM,
+        f"{_values(Symptom)}: what made the agent refresh (`topology`: a refresh showed it)",
+    ),
     Attribute(OLD_WRITER, "instance identifier of the former writer"),
     Attribute(NEW_WRITER, "instance identifier of the writer by the verdict"),
     Attribute(INVALIDATED, "number of stale connections that the verdict found"),
@@ -88,7 +91,9 @@ ATTRIBUTES = (
     Attribute(TOPOLOGY_INSTANCES, "instance identifiers that the topology lists"),
     Attribute(TOPOLOGY_WRITER_ID, "instance identifier of the writer that the topology names"),
     Attribute(TOPOLOGY_CONFIRMED, "whether that instance confirmed it"),
-    Attribute(EVENT_KIND, f"{_values(EventKind)}: what an event of RDS's own tells of a failover"),
+    Attribute(
+        EVENT_KIND, f"{_values(EventKind)}: what an event of RDS's own reports of a failover"
+    ),
     Attribute(EVENT_TIME, "when that was, by RDS's clock, in ISO 8601"),
     Attribute(EVENT_MESSAGE, "the event in RDS's words"),
     Attribute(f"{INVALIDATIONS_PREFIX}<outcome>", "number of invalidations with this outcome"),
@@ -241,7 +246,7 @@ REFRESH = Metric(
     "aurora.topology.refresh.duration",
     Kind.HISTOGRAM,
     "s",
-    "How long a look at the topology took",
+    "How long a refresh of the topology took",
     (TOPOLOGY_SOURCE, ERROR_TYPE),
     DURATIONS,
 )
@@ -318,7 +323,7 @@ PRUNE = Span(
 )
 REFRESH_TOPOLOGY = Span(
     "refresh topology",
-    "each look at the topology",
+    "each refresh of the topology",
     (
         CLUSTER_ID,
         DB_SYSTEM_NAME,
@@ -328,7 +333,7 @@ REFRESH_TOPOLOGY = Span(
         TOPOLOGY_CONFIRMED,
         ERROR_TYPE,
     ),
-    "the span of the call that looks; none if the background loop does",
+    "the span of the call that refreshes; none if the background loop does",
 )
 FAILOVER = Span(
     "failover",
@@ -352,7 +357,7 @@ INVALIDATE = Span(
 )
 CONTROL_PLANE = Span(
     "control plane failover",
-    "the RDS API told of a failover; from its first event to its last, each an event of the span",
+    "the RDS API reported a failover; from its first event to its last, each an event of the span",
     (CLUSTER_ID, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER),
     "`failover`, which is over by then",
 )
@@ -378,7 +383,7 @@ FAILOVER_LOG = LogRecord(
     "failover: the writer changed from <old> to <new>; stale connections: <n> <outcome>, …",
     (CLUSTER_ID, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
 )
-STRAYS_LOG = LogRecord(
+STALE_LOG = LogRecord(
     "WARNING",
     "stale connections: <n> <outcome>, …",
     (CLUSTER_ID, DB_SYSTEM_NAME, NEW_WRITER, INVALIDATED),
@@ -415,7 +420,7 @@ INTERNAL_LOG = LogRecord(
 )
 LOGS = (
     FAILOVER_LOG,
-    STRAYS_LOG,
+    STALE_LOG,
     DISAGREEMENT_LOG,
     API_TROUBLE_LOG,
     API_EVENT_LOG,

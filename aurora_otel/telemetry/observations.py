@@ -1,6 +1,6 @@
 """What the observable metrics read, computed in one go.
 
-Every figure comes from the tracker's books and sets under one hold of its lock, so that the books
+Every figure comes from the tracker's totals and sets under one hold of its lock, so that the totals
 balance at every export. Each set of attributes that can occur is reported from its first moment,
 with 0: a series that is born with its first event never shows in a rate, and one that vanishes
 goes on being served by a collector for minutes.
@@ -35,7 +35,7 @@ def observe(
     """Return every observable metric's values, by name and attribute values.
 
     Args:
-        tracker: who is connected where.
+        tracker: which connection leads to which instance.
         clusters: what is known of each.
         settings: mode and refresh window.
         now: seconds of the monotonic clock.

@@ -1,8 +1,8 @@
-"""Query spans of our own, for applications that have no other instrumentation of their driver.
+"""The agent's query spans, for applications without another instrumentation of their driver.
 
 Upstream's cursor tracer makes them; its connection proxy is not used, because it fails the drivers'
-C-level type checks. An error is told by its type: the server's message quotes the statement and the
-values that were bound to it.
+C-level type checks. An error is reported by its type: the server's message quotes the statement and
+the values that were bound to it.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class _Tracer(CursorTracer[Any]):
 
 
 class _Provider(trace.TracerProvider):
-    """Gives out tracers whose spans tell an error's type alone: messages quote statements."""
+    """Gives out tracers whose spans show an error's type alone: messages quote statements."""
 
     def __init__(self, provider: trace.TracerProvider) -> None:
         self._provider = provider
@@ -139,7 +139,7 @@ class _Discreet(trace.Tracer):
     def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
         return self._tracer.start_span(*args, **kwargs)
 
-    # Theirs may also decorate functions: nobody does that here.
+    # Theirs may also decorate functions: that is not needed here.
     @contextlib.contextmanager
     def start_as_current_span(  # type: ignore[override]
         self, *args: Any, **kwargs: Any

@@ -16,7 +16,7 @@ from aurora_otel.telemetry import names
 def install() -> Callable[[], None]:
     """Patch upstream's per-connection integration; return what undoes it.
 
-    It is made anew for each connection, reads the connection's attributes once, and copies its
+    It is made for each connection, reads the connection's attributes once, and copies its
     `span_attributes` to each query span of that connection, and to no other span.
     """
     patches = Patches()
@@ -35,7 +35,7 @@ def install() -> Callable[[], None]:
 
 
 class _Attributes(dict[str, Any]):
-    """What the query spans of one connection tell, whichever instance its object is on by now."""
+    """What the query spans of one connection show, whichever instance its object is on by now."""
 
     def __init__(self, attributes: dict[str, Any], connection: Any) -> None:
         super().__init__(attributes)

@@ -24,7 +24,7 @@ class Book:
         self.opens += other.opens
         self.closes += other.closes
         self.misroutes += other.misroutes
-        # Zeros, too: they are told.
+        # Zeros, too: they are exported.
         self.prunes.update(other.prunes)
         self.invalidations.update(other.invalidations)
 

@@ -39,7 +39,7 @@ class Cluster:
         forgotten: names that made room for others: their figures move to `other`.
         members: the instances that its writer listed last, and those that were met since.
         named: the writer that a view named last: what there is to go by until one is known.
-        source: the kind of cluster that it is, once one of its instances has said who it is.
+        source: the kind of cluster that it is, once one of its instances has identified itself.
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
         is_lumped: whether its figures are reported under `other`, its instances with them.
         view: whether its instances may be asked how they see the others.
@@ -95,7 +95,7 @@ class Cluster:
         Args:
             instances: their identifiers.
             now: seconds of the monotonic clock.
-            by_writer: whether the writer itself listed them: who is not among them is gone.
+            by_writer: whether the writer itself listed them: what is not among them is gone.
         """
         found = dict.fromkeys(itertools.islice(instances, MOST_INSTANCES))
         # The latest first: names that no writer confirms do not pile up.

@@ -2,7 +2,7 @@
 
 A cluster is what its own writer lists; an instance is an identifier in a scope. What a fresh
 connection answers outweighs what its host, port or name was bound to before. Without an answer, a
-cluster is known by its cluster endpoint or by the instance that the name tells; never by the DNS
+cluster is known by its cluster endpoint or by the instance that the name gives; never by the DNS
 hash alone, which all clusters of an account share. A host whose name is neither RDS's nor explained
 by a setting is a scope of its own, so that private names are never merged.
 """
@@ -49,7 +49,7 @@ class Clusters:
         return iter(self.registry)
 
     def find(self, endpoint: Endpoint, now: float) -> Cluster | None:
-        """Return the cluster that `endpoint` is known to lead to, as far as its name tells."""
+        """Return the cluster that `endpoint` is known to lead to, as far as its name says."""
         return self.bindings.of_host(host_of(endpoint)) or self._of_name(endpoint, now)
 
     def knows(self, endpoint: Endpoint, now: float) -> bool:
@@ -138,7 +138,7 @@ class Clusters:
     ) -> Address | None:
         """Return where `instance` of `cluster` is reached, or `None` where that cannot be known.
 
-        Where RDS's own names tell the instances of `cluster`, and those of another cluster are
+        Where RDS's own names give the instances of `cluster`, and those of another cluster are
         called alike, the settings may mean either: then they count for nothing here.
 
         Args:

@@ -1,10 +1,10 @@
-"""Stale connections taken out of use, those with a call in flight among them.
+"""Invalidation of stale connections, those with a call in flight among them.
 
 From the first moment nothing can be sent on any of them. A call that was sent before may have its
-answer under way: a server that lives refuses the write, and says so. That tells an application more
-than a lost connection, after which nobody knows whether the write was done. So the answer may come
-in for a moment, unless the symptom says that the server is silent. A call that waits for a dead
-host is woken then, and one that has waited for long already is woken at once.
+answer under way: a server that lives refuses the write, and says so. That is worth more to an
+application than a lost connection, after which it is unknown whether the write was done. So the
+answer may come in for a moment, unless the symptom says that the server is silent. A call that
+waits for a dead host is woken then, and one that has waited for long already is woken at once.
 
 Where SIGPIPE would end the process, the sending side stays open (`runtime/sockets`): what is sent
 is refused by a server that accepts no writes, and its answer counts as a lost connection.

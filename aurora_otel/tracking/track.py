@@ -37,7 +37,7 @@ class Track(weakref.ref[Any]):
         endpoint_type: how it was opened.
         endpoint: what the application connected to, if it can be asked later which instance it is.
         opened_at: when, in seconds of the monotonic clock.
-        socket: its socket, where it can be told.
+        socket: its socket, where that is known.
         opened_in: the span context in which it was opened, if that was sampled.
         in_flight_since: when the call in flight began; 0.0 without one.
         refused: whether a write on it was refused.

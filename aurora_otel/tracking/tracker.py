@@ -1,10 +1,10 @@
-"""Who is connected where.
+"""Which connection of the process leads to which instance.
 
 No I/O. Every change of state passes one inbox that is drained under one lock, because the hooks
 that report changes may run anywhere: a weakref callback, and an application's own `close()` called
-from one, can strike inside any allocation, also one of ours under the lock. So hooks only append,
-`deque.append` is the weakref callback itself, and what a track has to become is read off the track:
-reconciling it twice, or in any order, comes to the same.
+from one, can strike inside any allocation, also one of the agent's under the lock. So hooks only
+append, `deque.append` is the weakref callback itself, and what a track has to become is read off
+the track: reconciling it twice, or in any order, comes to the same.
 
 A signal handler strikes anywhere, too, and may raise or ask for a snapshot. Python runs it when a
 call returns or a function or a round of a loop begins, and nowhere else. So whatever has to happen
@@ -46,7 +46,7 @@ class Ended(NamedTuple):
 
 
 class Tracker:
-    """Every open connection of the process, by cluster and group, and the books about them."""
+    """Every open connection of the process, by cluster and group, and the totals of each group."""
 
     def __init__(self) -> None:
         self.inbox: deque[Track] = deque()
@@ -88,7 +88,7 @@ class Tracker:
         groups = list(self.open(cluster).items())
         return any(tracks and group.instance == UNKNOWN for group, tracks in groups)
 
-    # What runs on threads of ours, at a scrape or on request.
+    # What runs on the agent's own threads, at a scrape or on request.
 
     def drain(self) -> None:
         """Work off the inbox."""
@@ -135,7 +135,7 @@ class Tracker:
     def claim(self, cluster: Cluster, began: float) -> list[tuple[Track, Cause]]:
         """Claim the stale connections to `cluster` that were opened before `began`.
 
-        Claimed tracks are out of everybody's hands until `settle` says what came of them.
+        Nothing else acts on claimed tracks until `settle` says what came of them.
         """
         with self.settled():
             self._weigh(cluster)
@@ -196,7 +196,7 @@ class Tracker:
             return any(self.open(cluster).values())
 
     def forget(self, cluster: Cluster, is_gone: Callable[[Group], bool]) -> None:
-        """Drop a cluster without open connections; what `is_gone` tells goes to `other`."""
+        """Drop a cluster without open connections; what `is_gone` holds for goes to `other`."""
         with self.settled():
             self._open.pop(cluster, None)
             self._stale.pop(cluster, None)

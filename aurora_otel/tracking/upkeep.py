@@ -19,7 +19,7 @@ class Upkeep:
 
     Args:
         clusters: the clusters.
-        tracker: who is connected where.
+        tracker: which connection leads to which instance.
     """
 
     def __init__(self, clusters: Clusters, tracker: Tracker) -> None:

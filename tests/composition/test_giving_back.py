@@ -80,7 +80,7 @@ def test_nothing_is_left_of_a_refresh_that_is_running(start, cluster, connect):
 
     caller = threading.Thread(target=call)
     caller.start()
-    eventually(lambda: "aurora-otel-look" in own_threads())
+    eventually(lambda: "aurora-otel-refresh" in own_threads())
     AuroraInstrumentor().uninstrument()
     assert own_threads() == []
     caller.join(20)

@@ -361,7 +361,7 @@ def while_a_look_is_started(cluster, collection, monkeypatch):
     start = threading.Thread.start
 
     def strike(thread):
-        if thread.name == "aurora-otel-look":
+        if thread.name == "aurora-otel-refresh":
             collection.strike()
         start(thread)
 
@@ -464,7 +464,7 @@ def test_nobody_waits_where_the_worker_cannot_be_started(cluster, monkeypatch):
     start = threading.Thread.start
 
     def fail(thread):
-        if thread.name == "aurora-otel-look":
+        if thread.name == "aurora-otel-refresh":
             raise RuntimeError("can't start new thread")
         start(thread)
 

@@ -15,7 +15,7 @@ from typing import Any
 from aurora_otel.discovery.source import NoAnswerError, identifier
 from aurora_otel.model.topology import EventKind
 
-# Characters of an event's message that are told, and what is told of others.
+# Characters of an event's message that are reported, and what stands for others.
 _LONGEST = 512
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # As error codes and exceptions are called; whatever else becomes an attribute of metrics.
@@ -37,7 +37,7 @@ class Trouble(str, Enum):
 
 
 def identifiers(values: Any) -> tuple[str, ...]:
-    """Return those of `values` that are identifiers; the others name nobody."""
+    """Return those of `values` that are identifiers; the others name no instance."""
     found = []
     for value in values:
         try:
@@ -88,7 +88,7 @@ class CustomEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class ClusterDescription:
-    """What the control plane says of a cluster. It lags: nobody must decide by it.
+    """What the control plane says of a cluster. It lags: nothing may be decided by it.
 
     Attributes:
         identifier: its name.
@@ -116,7 +116,7 @@ class ClusterDescription:
 
 
 # How the messages of RDS-EVENT-0069 to 0073 begin ("Amazon RDS event categories and event messages
-# for Aurora"); the API tells no event's number.
+# for Aurora"); the API gives no event's number.
 _BEGINNINGS = {
     "Started ": EventKind.STARTED,
     "Completed failover": EventKind.COMPLETED,
@@ -128,7 +128,7 @@ _LAST = (EventKind.COMPLETED, EventKind.FAILED, EventKind.REVERTED)
 
 @dataclass(frozen=True, slots=True)
 class ApiEvent:
-    """An event of a cluster, as `DescribeEvents` tells it.
+    """An event of a cluster, as `DescribeEvents` returns it.
 
     Attributes:
         at: when it happened, aware of its time zone.
@@ -140,7 +140,7 @@ class ApiEvent:
 
     @property
     def kind(self) -> EventKind:
-        """What it tells."""
+        """What it reports."""
         for beginning, kind in _BEGINNINGS.items():
             if self.message.startswith(beginning):
                 return kind

@@ -1,6 +1,6 @@
 """The RDS API, asked over boto3: what the control plane knows of a cluster.
 
-The one place that imports boto3, and only when somebody asks. Every request has short time-outs and
+The one place that imports boto3, and only when it is asked. Every request has short time-outs and
 is repeated once at most. Nothing here decides anything: the control plane lags a failover by many
 seconds, so it only names whom to ask.
 
@@ -35,7 +35,7 @@ from aurora_otel.version import __version__
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
-# Seconds. The API answers within some tenths of a second; whoever asks it may wait.
+# Seconds. The API answers within some tenths of a second; the thread that asks may wait.
 CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 2.0
 ATTEMPTS = 2
@@ -207,9 +207,9 @@ class RdsApi:
         Using it needs `rds-db:connect`.
 
         Args:
-            host: the instance's or endpoint's own name: the token opens no other door.
+            host: the instance's or endpoint's own name: the token is good for no other.
             port: the instance's own port.
-            user: who logs in.
+            user: the database user.
         """
         return self._ask(
             "rds-db:connect", lambda client: client.generate_db_auth_token(host, port, user)
@@ -254,7 +254,7 @@ class Apis:
 
     def __init__(self) -> None:
         self._by_region: dict[str | None, RdsApi] = {}
-        self._told: set[tuple[Trouble, str]] = set()
+        self._reported: set[tuple[Trouble, str]] = set()
 
     def of(self, region: str | None) -> RdsApi:
         """Return the API of `region`; `None`: of the region that is configured."""
@@ -263,8 +263,8 @@ class Apis:
     def is_new(self, error: ApiError) -> bool:
         """Whether this is the first time for this trouble with this action."""
         kind = (error.trouble, error.action)
-        known = kind in self._told
-        self._told.add(kind)
+        known = kind in self._reported
+        self._reported.add(kind)
         return not known
 
 
@@ -279,7 +279,7 @@ def _connect(region: str | None, read_timeout: float, attempts: int) -> RDSClien
         raise NoCredentialsError
     return session.client(
         "rds",
-        # botocore looks at AWS_DEFAULT_REGION alone; containers are given the other one.
+        # botocore reads AWS_DEFAULT_REGION alone; containers are given the other one.
         region_name=region or session.region_name or os.environ.get("AWS_REGION"),
         config=Config(
             connect_timeout=CONNECT_TIMEOUT,

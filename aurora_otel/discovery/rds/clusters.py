@@ -24,7 +24,7 @@ def find(
         members: instances of it, as far as they are known.
 
     Raises:
-        ApiError: the API did not answer, or nothing tells which cluster it is.
+        ApiError: the API did not answer, or nothing shows which cluster it is.
     """
     named = endpoints.parse(*endpoint.address)
     if not named.domain:

@@ -54,7 +54,7 @@ class Token:
                 application itself connects.
 
         Returns:
-            a name and port of RDS's own; `None` where they cannot be told.
+            a name and port of RDS's own; `None` where they are unknown.
         """
         if address is None:
             return self.signed_for

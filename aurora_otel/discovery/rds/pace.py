@@ -27,11 +27,11 @@ class Steps:
     longest: float
 
 
-# It answered, and looks go on finding no writer.
+# It answered, and refreshes go on finding no writer.
 ANSWERED = Steps(2.0, 30.0)
 # It cannot keep up, or does not answer.
 TROUBLED = Steps(10.0, 300.0)
-# Somebody has to change something first.
+# An operator has to change something first.
 HOPELESS = Steps(600.0, 600.0)
 _PASSING = (Trouble.THROTTLED, Trouble.UNREACHABLE, Trouble.FAILED)
 
