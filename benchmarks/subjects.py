@@ -35,7 +35,7 @@ class Subject(contextlib.AbstractContextManager["Subject"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # It may have threads that never end, and it holds nothing worth a farewell.
+        # It may have threads that never end, and it holds nothing that has to be closed.
         self._process.kill()
         self._process.join()
 

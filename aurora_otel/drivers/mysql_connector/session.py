@@ -128,7 +128,7 @@ class Pure:
         return _text(rows)
 
     def close(self, parts: dict[str, Any]) -> None:
-        """Say farewell and close the socket."""
+        """End the session and close the socket."""
         last = MySQLConnection()
         vars(last).update(parts)
         with contextlib.suppress(Exception):
@@ -184,7 +184,7 @@ class C:
         return _text(rows)
 
     def close(self, parts: dict[str, Any]) -> None:
-        """Say farewell and close the socket."""
+        """End the session and close the socket."""
         with contextlib.suppress(*ERRORS):
             parts["_cmysql"].close()
 

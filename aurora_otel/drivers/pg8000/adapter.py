@@ -66,7 +66,7 @@ class Adapter(DriverBase):
             def reconnect() -> Any:
                 with session.second_attempt(made):
                     wrapped(*args, **kwargs)
-                calls.forget_farewell(made)
+                calls.forget_end(made)
                 return made
 
             def opening() -> Opening:

@@ -28,7 +28,7 @@ _CALLS = (
 _ERRORS = (Error, OSError)
 _NETWORK_ERROR = ("network error",)
 # On the connection: the SQLSTATE with which the server ended the session.
-_FAREWELL = "_aurora_otel_farewell"
+_ENDED_WITH = "_aurora_otel_ended_with"
 
 
 def watch_all(patches: Patches, hooks: Hooks) -> None:
@@ -58,9 +58,9 @@ def trace(patches: Patches, traced: Callable[..., Any]) -> None:
     patches.replace(native.Connection, "run", run)
 
 
-def forget_farewell(connection: Any) -> None:
+def forget_end(connection: Any) -> None:
     """Forget how the session ended that an object had before it connected again."""
-    vars(connection).pop(_FAREWELL, None)
+    vars(connection).pop(_ENDED_WITH, None)
 
 
 def sqlstate_of(error: Exception) -> str | None:
@@ -71,7 +71,7 @@ def sqlstate_of(error: Exception) -> str | None:
 
 def _failure(connection: Any, error: Exception, args: tuple[Any, ...]) -> Failure:
     lost = isinstance(error, OSError) or error.args == _NETWORK_ERROR
-    sqlstate = getattr(connection, _FAREWELL, None) if lost else sqlstate_of(error)
+    sqlstate = getattr(connection, _ENDED_WITH, None) if lost else sqlstate_of(error)
     return libpq.failure(sqlstate, lost=lost, may_wait=_may_wait(args))
 
 
@@ -94,4 +94,4 @@ def _remember(connection: Any, context: Any) -> None:
     fields = context.error.args[0]
     # The severity in English, whatever language the server speaks.
     if fields.get("V") in ("FATAL", "PANIC"):
-        setattr(connection, _FAREWELL, fields.get(core.RESPONSE_CODE))
+        setattr(connection, _ENDED_WITH, fields.get(core.RESPONSE_CODE))

@@ -136,7 +136,7 @@ class _Answer(core.Context):  # type: ignore[misc]
 
 
 def _leave(state: dict[str, Any]) -> None:
-    """Say farewell on the socket among a connection's attributes, and close it."""
+    """End the session on the socket among a connection's attributes, and close it."""
     stream, sock = state["_sock"], state["_usock"]
     if sock is None:
         return
