@@ -1,4 +1,4 @@
-"""What most tests need: a real cluster, a running agent, and a look at what it tells."""
+"""What most tests need: a real cluster, a running agent, and what it exports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.agent import Agent, Exported
 from tests.support.labs import as_new
 from tests.support.upstream import UPSTREAM
 
-# Nobody's own credentials are found by accident, and no test asks the network for any.
+# No credentials of a developer are found by accident, and no test asks the network for any.
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 

@@ -59,7 +59,7 @@ def test_whatever_knew_its_instance_as_the_writer_is_stale(agent, cluster, conne
         connection.close()
 
 
-def test_the_next_connect_shows_a_failover_that_nobody_has_felt(agent, cluster, connect):
+def test_the_next_connect_shows_a_failover_that_no_call_has_noticed(agent, cluster, connect):
     held = [connect(cluster.dsn("writer")) for _ in range(3)]
     switch = cluster.failover(Failover.SWITCHOVER)
     fresh = connect(cluster.dsn("writer"))

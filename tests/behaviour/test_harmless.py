@@ -1,4 +1,4 @@
-"""What looks like a failover and is none closes nothing."""
+"""An error that is like that of a failover closes nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.sql import (
 from tests.support.waiting import eventually
 
 INVALIDATIONS = "aurora.connection.invalidations"
-LOOKS = "refresh topology"
+REFRESH = "refresh topology"
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def test_a_read_only_transaction_of_the_application_closes_nothing(
     error = attempt(lambda: run(connection, "INSERT INTO writes (x) VALUES ('refused')"))
     assert sqlstate(error) == READ_ONLY
     connection.rollback()
-    # It was a symptom, and looked into before the application got its exception.
-    assert agent.exported.spans(LOOKS)
-    assert agent.exported.spans(LOOKS)[-1].attributes["aurora.topology.confirmed"] is True
+    # It was a symptom: the topology was refreshed before the application got its exception.
+    assert agent.exported.spans(REFRESH)
+    assert agent.exported.spans(REFRESH)[-1].attributes["aurora.topology.confirmed"] is True
     assert run(connection, "SELECT 1") == [(1,)]
     connection.close()
 
@@ -79,24 +79,22 @@ def test_a_cancelled_statement_is_no_symptom(agent, cluster, held):
     assert sqlstate(call.outcome()) == "57014"
     held[0].rollback()
     assert not aurora_otel.snapshot().clusters[0].window_open
-    assert agent.exported.spans(LOOKS) == []
+    assert agent.exported.spans(REFRESH) == []
 
 
-def test_a_terminated_backend_costs_nobody_else_his_connection(
-    agent, cluster, connect, module, held
-):
+def test_a_terminated_backend_costs_no_other_connection(agent, cluster, connect, module, held):
     victim = connect(cluster.dsn("writer"))
     cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int)", pid(victim))
     error = attempt(lambda: run(victim, "SELECT 1"))
     assert isinstance(error, module.OperationalError)
     assert victim.closed
     # Seen by the call or by a round of pruning, whichever was first.
-    eventually(lambda: agent.exported.spans(LOOKS))
+    eventually(lambda: agent.exported.spans(REFRESH))
     assert agent.exported.metric("aurora.connection.stale") == 0
     victim.close()
 
 
-def test_the_symptom_of_one_connection_is_looked_into_without_touching_the_others(
+def test_the_symptom_of_one_connection_starts_a_refresh_without_touching_the_others(
     agent, cluster, held
 ):
     for connection in held:

@@ -1,4 +1,4 @@
-"""The socket of mysql-connector's C connection is told for certain, or not at all."""
+"""The socket of mysql-connector's C connection is identified for certain, or not at all."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_of_many_that_connect_at_once_each_has_its_own_socket(start, cluster):
     start(writer_endpoints=writer_endpoint(cluster), prune_interval=60)
     with at_work(strangers), ThreadPoolExecutor(12) as threads:
         made = list(threads.map(lambda n: connect(cluster, use_pure=n % 6 == 0), range(48)))
-    told = [each for each in made if each._aurora_otel.socket is not None]
-    assert told
-    for connection in told:
+    identified = [each for each in made if each._aurora_otel.socket is not None]
+    assert identified
+    for connection in identified:
         # Whichever sockets the others got, none of them was this one's.
         assert is_alive(connection)
         assert sockets.shut_down(connection._aurora_otel.socket) is sockets.Shutdown.DONE
         assert not is_alive(connection)
-    assert all(is_alive(each) for each in (*strangers, *made) if each not in told)
+    assert all(is_alive(each) for each in (*strangers, *made) if each not in identified)
     for connection in (*made, *strangers):
         connection.close()
 
@@ -79,13 +79,13 @@ def test_a_failover_closes_all_of_many_and_nothing_else(start, cluster):
     with ThreadPoolExecutor(12) as threads:
         made = list(threads.map(lambda _: connect(cluster), range(24)))
         readers = list(threads.map(lambda _: connect(cluster, "reader"), range(12)))
-    told = [each for each in made if each._aurora_otel.socket is not None]
+    identified = [each for each in made if each._aurora_otel.socket is not None]
     cluster.failover("switchover")
     assert attempt(lambda: write(made[0])).errno == 1290
-    assert [is_alive(each) for each in made] == [each not in told for each in made]
+    assert [is_alive(each) for each in made] == [each not in identified for each in made]
     assert all(map(is_alive, (reader, *readers)))
     closed = agent.exported.metric("aurora.connection.invalidations", invalidation_outcome="closed")
-    assert closed == len(told) > 0
+    assert closed == len(identified) > 0
     for connection in (*made, *readers, reader):
         connection.close()
 
@@ -95,7 +95,7 @@ class Forwarder:
 
     def __init__(self, to: tuple[str, int]) -> None:
         self._to = to
-        # The same port: only the address tells its sockets from those that lead to it.
+        # The same port: only the address distinguishes its sockets from those that lead to it.
         self._listener = socket.create_server(("127.0.0.1", to[1]))
         self._open: list[socket.socket] = [self._listener]
 
@@ -128,7 +128,7 @@ class Forwarder:
                     key.data.sendall(data)
 
 
-def test_one_whose_socket_cannot_be_told_is_not_closed_and_neither_is_another(start, cluster):
+def test_one_whose_socket_cannot_be_identified_is_not_closed_and_neither_is_another(start, cluster):
     host, port = cluster.address("writer")
     agent = start(writer_endpoints=f"{host}:{port},localhost:{port}")
     with Forwarder((host, port)).running():
@@ -152,7 +152,7 @@ def test_one_whose_socket_cannot_be_told_is_not_closed_and_neither_is_another(st
             connection.close()
 
 
-def test_an_answer_that_does_not_come_tells_nothing():
+def test_an_answer_that_does_not_come_identifies_nothing():
     hidden = hidden_sockets.HiddenSockets()
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()

@@ -9,7 +9,7 @@ from tests.support.functions import replaced
 from tests.support.sql import Call, refused_write, run, serving, write
 from tests.support.waiting import eventually
 
-# Where somebody holds the lock, an answer is kept back that has been found already.
+# While a session holds the lock, an answer that has been found already is kept back.
 HELD_BACK = "PERFORM pg_catalog.pg_advisory_xact_lock_shared(42);"
 WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
@@ -29,9 +29,9 @@ def test_a_connection_opened_while_the_topology_was_being_read_is_not_judged(
     symptomatic = connect(cluster.dsn("writer"))
     run(holder, "SELECT pg_advisory_lock(42)")
 
-    # A look begins, and the writer's answer, that it is the writer, is on its way for long.
+    # A refresh begins, and the writer's answer, that it is the writer, takes long.
     run(symptomatic, "SET TRANSACTION READ ONLY")
-    look = Call(lambda: refused_write(symptomatic))
+    refresh = Call(lambda: refused_write(symptomatic))
     eventually(lambda: cluster.execute(old, WAITING))
     switch = cluster.failover(Failover.SWITCHOVER)
     opening = Call(lambda: connect(cluster.dsn("writer")))
@@ -39,7 +39,7 @@ def test_a_connection_opened_while_the_topology_was_being_read_is_not_judged(
     run(holder, "SELECT pg_advisory_unlock(42)")
 
     assert opening.outcome() is None
-    look.outcome()
+    refresh.outcome()
     named = [span.attributes["aurora.topology.writer_id"] for span in _confirmed(agent)]
     assert named[0] == old  # the late verdict came, after the connection
     fresh = opening.result
@@ -53,5 +53,5 @@ def test_a_connection_opened_while_the_topology_was_being_read_is_not_judged(
 
 
 def _confirmed(agent):
-    looks = agent.exported.spans("refresh topology")
-    return [span for span in looks if span.attributes["aurora.topology.confirmed"]]
+    refreshes = agent.exported.spans("refresh topology")
+    return [span for span in refreshes if span.attributes["aurora.topology.confirmed"]]

@@ -75,7 +75,7 @@ def test_other_calls_show_a_lost_connection(start, cluster, name):
     connection.close()
 
 
-class Told:
+class Hooks:
     """Hooks that only remember."""
 
     def __init__(self):
@@ -102,8 +102,8 @@ def test_rows_that_come_one_by_one_show_a_lost_connection(cluster, fetch):
     # From the server itself, past the gateway: the driver reads with the interpreter's lock held,
     # and so would wait for ever for a gateway in the same process.
     host, port = cluster.plain_address(cluster.writer)
-    told = Told()
-    undo = Adapter().install(mariadb, told, None)
+    hooks = Hooks()
+    undo = Adapter().install(mariadb, hooks, None)
     try:
         connection = connect(cluster, host=host, port=port)
         cursor = connection.cursor(buffered=False)
@@ -114,7 +114,7 @@ def test_rows_that_come_one_by_one_show_a_lost_connection(cluster, fetch):
             rows += 1 if fetch == "fetchone" else len(found)
         # Without us, too: the driver takes it for the end of the result.
         assert rows < 20_000
-        assert told.failures[0].symptom is Symptom.CONNECTION_LOST
+        assert hooks.failures[0].symptom is Symptom.CONNECTION_LOST
         connection.close()
     finally:
         undo()
@@ -144,7 +144,7 @@ def test_a_connection_that_connects_again_by_itself_is_another_one(start, cluste
     cursor = connection.cursor(buffered=False)
     first, session = connection._aurora_otel, connection.connection_id
     end(cluster, connection)
-    # The library looks at the socket before it sends; what it has sent, it sends no second time.
+    # The library checks the socket before it sends; what it has sent, it sends no second time.
     eventually(lambda: has_hung_up(first.socket))
     {
         "ping": connection.ping,
@@ -252,7 +252,7 @@ def test_an_invalidation_during_a_call_ends_it_and_leaves_the_process_alive(star
         connection.close()
 
 
-def test_a_read_of_ours_leaves_nothing_behind(cluster):
+def test_a_read_of_the_agent_leaves_nothing_behind(cluster):
     driver = Adapter()
     connection = connect(cluster, converter={FIELD_TYPE.LONGLONG: lambda _: "converted"})
     rows = driver.ask(connection, "SELECT COUNT(*), 'x', NULL, 1.5 FROM writes", 5.0)

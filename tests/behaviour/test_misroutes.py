@@ -42,8 +42,8 @@ def test_no_connection_through_the_writer_endpoint_stays_on_a_reader(agent, clus
 
 
 def test_a_misroute_without_another_writer_to_go_to_is_handed_over(start, cluster, connect):
-    # A name that should lead to the writer, and leads to a reader for good. The next look of the
-    # window, whose verdict would close the connection, is a long way off.
+    # A name that should lead to the writer, and leads to a reader for good. The next refresh in
+    # the window, whose verdict would close the connection, is a long way off.
     agent = start(writer_endpoints="db.example.com", refresh_interval=600)
     reader = cluster.readers[0]
     connection = connect(cluster.dsn(reader, host="db.example.com"))

@@ -176,7 +176,7 @@ def test_the_applications_own_classes_are_its_own(agent, cluster, use_pure):
     assert agent.tracked() == 0
 
 
-def test_the_driver_notes_no_transaction_of_ours_either(cluster, connect):
+def test_the_driver_notes_no_transaction_of_the_agent_either(cluster, connect):
     connection = bare(connect())
     Adapter().ask(connection, "SELECT COUNT(*) FROM writes", 5.0)
     assert not connection.in_transaction

@@ -67,11 +67,11 @@ def outcome(driver, connection, feature):
     error = attempt(lambda: results.append(feature(connection)))
     before = driver.state(connection)
     connection.rollback()
-    told = type(error), error, str(error), getattr(error, "errno", None)
-    return seen((results, told, before, driver.state(connection)))
+    raised = type(error), error, str(error), getattr(error, "errno", None)
+    return seen((results, raised, before, driver.state(connection)))
 
 
-def test_every_feature_does_what_it_does_without_us(start, cluster, driver):
+def test_every_feature_does_what_it_does_without_the_agent(start, cluster, driver):
     plain = driver.with_items(cluster)
     start()
     ours = driver.with_items(cluster)
@@ -119,8 +119,8 @@ def test_a_misrouted_connection_is_replaced_under_its_object(start, cluster, dri
     with stale_until_a_misroute(agent, cluster):
         cluster.failover("switchover")
         connection = driver.connect(cluster)
-    told = driver.rows(connection, "SELECT @@aurora_server_id, @@autocommit")
-    assert told == [(cluster.writer, 0)]
+    found = driver.rows(connection, "SELECT @@aurora_server_id, @@autocommit")
+    assert found == [(cluster.writer, 0)]
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
     assert agent.exported.metric("aurora.connection.misroutes", instance_id=old) >= 1
     # Our own connections may go there, too.
@@ -151,8 +151,8 @@ def test_our_own_connection_opens_whatever_the_applications_autocommit_is(
     connection = driver.connect(cluster, autocommit=autocommit)
     driver.end(cluster, connection)
     assert attempt(lambda: driver.executed(connection, "SELECT 1")) is not None
-    looked = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
-    assert looked.attributes["aurora.topology.confirmed"]
+    refresh = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
+    assert refresh.attributes["aurora.topology.confirmed"]
     connection.close()
 
 
@@ -164,7 +164,7 @@ def test_what_is_asked_is_text_whatever_the_application_converts(cluster, driver
         connection.close()
 
 
-def test_a_read_of_ours_leaves_no_transaction_behind(cluster, driver):
+def test_a_read_of_the_agent_leaves_no_transaction_behind(cluster, driver):
     connection = bare(driver.connect(cluster))
     driver.adapter.ask(connection, "SELECT COUNT(*) FROM writes", 5.0)
     assert driver.rows(connection, "SELECT @@in_transaction") == [(0,)]
@@ -181,7 +181,7 @@ def test_a_connection_that_dies_of_what_is_asked_is_not_handed_over(cluster, dri
 
 
 @pytest.mark.parametrize("driver", [PYMYSQL, MYSQLCLIENT], ids=lambda each: each.id, indirect=True)
-def test_what_we_ask_is_never_taken_for_an_answer_to_the_application(
+def test_what_the_agent_asks_is_never_taken_for_an_answer_to_the_application(
     cluster, driver, interrupt_soon
 ):
     refused, interrupted = driver.connect(cluster), driver.connect(cluster)

@@ -132,7 +132,7 @@ def test_our_own_connection_can_be_given_up_and_aborted(opened):
     monitor.close()
 
 
-def test_a_login_that_is_not_valid_is_told_from_other_errors(opened):
+def test_a_login_that_is_not_valid_is_distinguished_from_other_errors(opened):
     _, access = opened
     driver = access.driver
     with pytest.raises(Exception, match="Access denied") as refused:
@@ -144,7 +144,7 @@ def test_a_login_that_is_not_valid_is_told_from_other_errors(opened):
     assert "secret" not in repr(access.login)
 
 
-def test_a_server_with_another_certificate_is_refused_by_us(opened, somebody_else):
+def test_a_server_with_another_certificate_is_refused_by_the_agent(opened, somebody_else):
     connection, access = opened
     with pytest.raises(Exception, match=r"(?i)certificate|ssl|tls") as refused:
         access.driver.monitor(access.login, somebody_else, 5.0)

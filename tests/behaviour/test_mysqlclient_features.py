@@ -56,7 +56,7 @@ def test_a_fresh_connection_is_as_the_driver_made_it(start, cluster, autocommit)
 
 @pytest.mark.filterwarnings("ignore:The reconnect parameter:DeprecationWarning")
 @pytest.mark.parametrize("again", ["ping", "query"])
-def test_a_connection_that_libmariadb_makes_anew_is_another_one(start, cluster, again):
+def test_a_connection_that_libmariadb_reopens_is_another_one(start, cluster, again):
     agent = start(writer_endpoints=writer_endpoint(cluster), prune_interval=60)
     connection = connect(cluster)
     connection.ping(True)  # noqa: FBT003 - has no name
@@ -81,7 +81,7 @@ def test_a_connection_that_libmariadb_makes_anew_is_another_one(start, cluster, 
     assert isinstance(attempt(lambda: connection.query("SELECT 1")), MySQLdb.OperationalError)
 
 
-def test_a_connection_that_libmariadb_may_make_anew_can_be_forgotten(agent, cluster, recwarn):
+def test_a_connection_that_libmariadb_may_reopen_can_be_forgotten(agent, cluster, recwarn):
     connection = connect(cluster)
     connection.ping(True)  # noqa: FBT003 - has no name
     connection.query("SELECT 1")
@@ -144,7 +144,7 @@ def test_the_applications_own_classes_are_its_own(agent, cluster):
     assert agent.tracked() == 0
 
 
-def test_an_option_file_tells_where_a_connection_goes(agent, cluster, tmp_path):
+def test_an_option_file_determines_where_a_connection_goes(agent, cluster, tmp_path):
     host, port = cluster.address(cluster.writer)
     options = tmp_path / "options"
     options.write_text(
@@ -155,8 +155,8 @@ def test_an_option_file_tells_where_a_connection_goes(agent, cluster, tmp_path):
     end(cluster, connection)
     assert attempt(lambda: connection.query("SELECT 1")) is not None
     # Our own connection reads the file, too.
-    (looked,) = agent.exported.spans("refresh topology")
-    assert looked.attributes["aurora.topology.confirmed"]
+    (refresh,) = agent.exported.spans("refresh topology")
+    assert refresh.attributes["aurora.topology.confirmed"]
     connection.close()
 
 

@@ -20,7 +20,7 @@ VIEWS = {
     "no rows": [],
     "no writer": [Member("lab-1", "a"), Member("lab-2", "b"), Member("lab-3", "c")],
     "two writers": [Member("lab-2", MASTER), Member("lab-1", MASTER), Member("lab-3", "c")],
-    "an unknown writer": [Member("nobody-1", MASTER), Member("lab-2", "b")],
+    "an unknown writer": [Member("unknown-1", MASTER), Member("lab-2", "b")],
     "garbage": [
         Member(None, None, None),
         Member("Robert'); DROP TABLE writes; --", MASTER, float(-1)),

@@ -57,13 +57,13 @@ def test_nor_does_a_connection_of_the_application_that_lands_on_it(agent, cluste
     held = [connect(cluster.dsn("writer")) for _ in range(3)]
     address, _ = cluster.address(zombie)
     # By its address: no name says which instance it is, and it says that it is the writer.
-    astray = connect(cluster.dsn(zombie, host=address))
-    assert serving(astray) == zombie
+    misrouted = connect(cluster.dsn(zombie, host=address))
+    assert serving(misrouted) == zombie
     for connection in held:
         write(connection)
     assert set(confirmed(agent)) <= {cluster.writer}
     assert agent.exported.metric("aurora.failovers") == 1
-    for connection in (*held, astray):
+    for connection in (*held, misrouted):
         connection.close()
 
 

@@ -1,4 +1,4 @@
-"""A driver that aurora-otel is told of by one call, and the proxies that it gets."""
+"""A driver that is added to aurora-otel by one call, and the proxies that it gets."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def backend_id(connection) -> int:
     return connection._cnx.backend_pid
 
 
-def tell(**traits) -> None:
+def add(**traits) -> None:
     others = {"system": "postgresql", "fileno": fileno, "backend_id": backend_id}
     aurora_otel.instrument_dbapi(pgdb, **(others | traits))
 
 
 @pytest.fixture(autouse=True)
-def _told():
-    """Each test begins with the same thing said, whatever the one before has said."""
-    tell(name="pgdb")
+def _added():
+    """Each test begins with the same driver added, whatever the one before has added."""
+    add(name="pgdb")
 
 
 def connect(cluster, **others):
@@ -58,7 +58,7 @@ def end(cluster, connection) -> None:
     cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int, 10000)", session)
 
 
-# What can be said of it.
+# What can be passed.
 
 
 @pytest.mark.parametrize(
@@ -99,22 +99,22 @@ def test_a_driver_that_is_known_is_an_error_that_says_so(module):
 @pytest.mark.parametrize("name", ["psycopg", "sqlalchemy"])
 def test_the_name_of_another_is_an_error(name):
     with pytest.raises(ValueError, match=f"name='{name}' is not valid: it is another"):
-        tell(name=name)
+        add(name=name)
     with pytest.raises(ValueError, match="name='pgdb' is not valid: it is another"):
         aurora_otel.instrument_dbapi(unknown_pg8000, system="postgresql", name="pgdb")
 
 
-# When it is said.
+# When it is added.
 
 
-def test_it_can_be_said_before_and_after_the_agent_starts(start, cluster):
+def test_it_can_be_added_before_and_after_the_agent_starts(start, cluster):
     agent = start(drivers="psycopg")  # which chooses among those that are known
     before = connect(cluster)
-    tell(name="said-again")
+    add(name="added-again")
     after = connect(cluster)
     (known,) = aurora_otel.snapshot().clusters
     (writer,) = [each for each in known.instances if each.connections]
-    assert (writer.id, writer.connections) == (cluster.writer, {"pgdb": 1, "said-again": 1})
+    assert (writer.id, writer.connections) == (cluster.writer, {"pgdb": 1, "added-again": 1})
     before.close()
     after.close()
     assert agent.tracked() == 0
@@ -122,7 +122,7 @@ def test_it_can_be_said_before_and_after_the_agent_starts(start, cluster):
 
 def test_saying_it_twice_does_no_harm(agent, cluster):
     for _ in range(2):
-        tell(name="pgdb")
+        add(name="pgdb")
     connection = connect(cluster)
     assert type(connection.__wrapped__) is pgdb.Connection
     assert agent.tracked() == agent.exported.metric("aurora.connection.opens") == 1
@@ -145,7 +145,7 @@ def test_it_is_taken_back_and_applied_again_with_all_the_others(start, cluster):
 
 
 def test_a_socket_that_cannot_be_found_leaves_the_application_alone(agent, cluster):
-    tell(fileno=lambda connection: connection.no_such_thing)
+    add(fileno=lambda connection: connection.no_such_thing)
     connection = connect(cluster)
     assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
     connection.close()
@@ -189,8 +189,8 @@ def test_positional_arguments_are_understood(agent, cluster):
     assert (span.attributes["server.address"], span.attributes["server.port"]) == (host, port)
     end(cluster, connection)
     assert attempt(lambda: executed(connection, "SELECT 1")) is not None
-    looked = agent.exported.spans("refresh topology")[-1]
-    assert looked.attributes["aurora.topology.confirmed"]
+    refresh = agent.exported.spans("refresh topology")[-1]
+    assert refresh.attributes["aurora.topology.confirmed"]
     attempt(connection.close)
 
 
@@ -201,8 +201,8 @@ def test_a_new_connection_is_in_no_transaction(agent, cluster):
     connection.close()
 
 
-def test_a_driver_without_a_time_out_holds_nobody_up(start, cluster):
-    # Where nobody accepts a connection, and nobody refuses it either.
+def test_a_driver_without_a_time_out_delays_no_call(start, cluster):
+    # A connection is neither accepted nor refused here.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
         endpoints = ",".join(f"{instance}={host}:{port}" for instance in cluster.instances)
@@ -305,7 +305,7 @@ def outcome(connection, feature):
     return results, type(error), str(error)
 
 
-def test_every_feature_does_what_it_does_without_us(start, cluster):
+def test_every_feature_does_what_it_does_without_the_agent(start, cluster):
     plain = connect(cluster)
     start()
     ours = connect(cluster)

@@ -149,7 +149,7 @@ def outcome(connection, feature):
     return results, type(error), str(error), status
 
 
-def test_every_feature_does_what_it_does_without_us(start, cluster, api):
+def test_every_feature_does_what_it_does_without_the_agent(start, cluster, api):
     plain = with_items(cluster, api)
     start()
     ours = with_items(cluster, api)
@@ -274,7 +274,7 @@ def test_an_applications_own_socket_is_tracked_and_asked_nothing(agent, cluster)
     known.close()
 
 
-def test_converters_of_the_application_do_not_see_what_we_ask(cluster):
+def test_converters_of_the_application_do_not_see_what_the_agent_asks(cluster):
     connection = connect(cluster)
     connection.register_in_adapter(TEXT, lambda _: 1 / 0)
     driver = Adapter()
@@ -284,7 +284,9 @@ def test_converters_of_the_application_do_not_see_what_we_ask(cluster):
     connection.close()
 
 
-def test_what_we_ask_is_never_taken_for_an_answer_to_the_application(cluster, interrupt_soon):
+def test_what_the_agent_asks_is_never_taken_for_an_answer_to_the_application(
+    cluster, interrupt_soon
+):
     driver = Adapter()
     refused, interrupted = connect(cluster), connect(cluster)
     with pytest.raises(pg8000.dbapi.DatabaseError):
@@ -309,8 +311,8 @@ def test_our_own_connection_uses_the_applications_tls(start, cluster, tmp_path):
         assert agent.tracked(cluster.writer) == 1
         end(cluster, connection)
         assert attempt(lambda: executed(connection, "SELECT 1")) is not None
-        looked = agent.exported.spans("refresh topology")[-1]
-        assert looked.attributes["aurora.topology.confirmed"]
+        refresh = agent.exported.spans("refresh topology")[-1]
+        assert refresh.attributes["aurora.topology.confirmed"]
         assert proxy.handshakes == 2
         attempt(connection.close)
 
@@ -353,7 +355,7 @@ def test_a_rollback_in_a_weakref_callback_waits_for_nothing(start, cluster, engi
             gc.collect()
     finally:
         gc.enable()
-    # It is the loop that looks, and no part of the request.
+    # It is the loop that refreshes, and no part of the request.
     eventually(lambda: len(agent.exported.spans("refresh topology")) > before)
     assert agent.exported.spans("refresh topology")[before].parent is None
 

@@ -77,7 +77,7 @@ def test_a_plain_server_is_probed_once_and_tracked_as_unknown(
     assert warnings() == before
 
 
-def test_symptoms_on_a_plain_server_ask_nobody_anything(start, connect, cluster, asked):
+def test_symptoms_on_a_plain_server_send_no_query(start, connect, cluster, asked):
     agent = start(instance_endpoints="")
     held = [connect() for _ in range(2)]
     run(held[0], "START TRANSACTION READ ONLY")

@@ -66,7 +66,7 @@ def test_a_plain_server_is_probed_once_and_tracked_as_unknown(quiet_agent, plain
         connection.close()
 
 
-def test_symptoms_on_a_plain_server_ask_nobody_anything(quiet_agent, plain, connect):
+def test_symptoms_on_a_plain_server_send_no_query(quiet_agent, plain, connect):
     held = [connect(plain.dsn()) for _ in range(2)]
     asked = plain.logged("aurora_") + plain.logged(PROBE)
     errors = plain.logged("ERROR:")

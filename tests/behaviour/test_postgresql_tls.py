@@ -54,7 +54,7 @@ CONNECT = {
 
 
 @pytest.mark.parametrize("connect", CONNECT.values(), ids=CONNECT)
-def test_a_man_in_the_middle_is_refused_by_us_and_the_application_is_not_harmed(
+def test_a_man_in_the_middle_is_refused_by_the_agent_and_the_application_is_not_harmed(
     start, cluster, tmp_path, connect
 ):
     client = tmp_path / "client.pem"
@@ -64,7 +64,7 @@ def test_a_man_in_the_middle_is_refused_by_us_and_the_application_is_not_harmed(
         for instance in cluster.instances:
             directory = tmp_path / instance
             directory.mkdir()
-            # In front of the readers sits somebody else, with a certificate of his own.
+            # In front of the readers is another server, with a certificate of its own.
             clients = client if instance == cluster.writer else None
             proxy = Encrypted(cluster.address(instance), directory, clients=clients)
             proxies[instance] = stack.enter_context(proxy.running())
@@ -77,10 +77,10 @@ def test_a_man_in_the_middle_is_refused_by_us_and_the_application_is_not_harmed(
 
         run(connection, "SET TRANSACTION READ ONLY")
         assert attempt(lambda: run(connection, WRITE)) is not None
-        look = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
+        refresh = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
 
         # It went on to whom it can trust, and showed the application's certificate there.
-        assert look.attributes[names.TOPOLOGY_CONFIRMED]
+        assert refresh.attributes[names.TOPOLOGY_CONFIRMED]
         assert server.handshakes > before
         assert [proxy.handshakes for proxy in proxies.values()] == [0, 0]
         connection.rollback()

@@ -152,7 +152,7 @@ def outcome(connection, feature) -> tuple[object, ...]:
     return results, type(error), str(error), getattr(error, "pgcode", None), status
 
 
-def test_every_feature_does_what_it_does_without_us(start, cluster):
+def test_every_feature_does_what_it_does_without_the_agent(start, cluster):
     plain = psycopg2.connect(cluster.dsn("writer"))
     start()
     ours = psycopg2.connect(cluster.dsn("writer"))

@@ -116,7 +116,7 @@ def outcome(connection, feature) -> tuple[object, ...]:
     return results, type(error), str(error), getattr(error, "sqlstate", None), status
 
 
-def test_every_feature_does_what_it_does_without_us(start, cluster):
+def test_every_feature_does_what_it_does_without_the_agent(start, cluster):
     plain = psycopg.connect(cluster.dsn("writer"))
     start()
     ours = psycopg.connect(cluster.dsn("writer"))

@@ -32,7 +32,7 @@ def agent(start, cluster):
 def test_a_fresh_connection_is_as_the_driver_made_it(start, cluster, autocommit):
     def state(connection):
         own = {"_sock", "_rfile", "ctx", "salt", "server_thread_id", "_aurora_otel"}
-        # Of the last packet: set anew by the next.
+        # Of the last packet: the next one sets it again.
         own |= {"_next_seq_id", "_current_timeout", "_result"}
         attributes = {name: each for name, each in vars(connection).items() if name not in own}
         of_statement = connection.affected_rows(), connection.insert_id()
@@ -76,7 +76,7 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, again):
 
 
 @pytest.mark.skipif(bool(UPSTREAM), reason="upstream makes its own")
-def test_query_spans_tell_the_instance_that_a_connection_is_on_by_now(start, cluster):
+def test_query_spans_have_the_instance_that_a_connection_is_on_by_now(start, cluster):
     agent = start(query_spans="summary", writer_endpoints=writer_endpoint(cluster))
     connection = connect(cluster)
     executed(connection, "SELECT 1")
@@ -86,8 +86,8 @@ def test_query_spans_tell_the_instance_that_a_connection_is_on_by_now(start, clu
     eventually(lambda: attempt(connection.connect) is None)
     executed(connection, "SELECT 1")
     spans = agent.exported.spans("SELECT")
-    told = [span.attributes["aurora.instance.id"] for span in spans]
-    assert told == [before, cluster.writer]
+    instances = [span.attributes["aurora.instance.id"] for span in spans]
+    assert instances == [before, cluster.writer]
     connection.close()
 
 
@@ -127,8 +127,8 @@ def test_an_instance_whose_view_may_not_be_read_is_known_by_its_own_word(start, 
         assert agent.tracked(cluster.writer) == 2
         end(cluster, held[0])
         assert attempt(lambda: executed(held[0], "SELECT 1")) is not None
-        (looked,) = agent.exported.spans("refresh topology")
-        assert looked.attributes["aurora.topology.confirmed"]
+        (refresh,) = agent.exported.spans("refresh topology")
+        assert refresh.attributes["aurora.topology.confirmed"]
         for connection in held:
             connection.close()
     finally:

@@ -10,7 +10,7 @@ from tests.support.waiting import eventually
 def test_a_missed_failover_is_cleaned_up_with_the_next(agent, cluster, connect):
     held = [connect(cluster.dsn("writer")) for _ in range(3)]
     missed = cluster.failover(Failover.SWITCHOVER)
-    # Names alone lead here: nothing tells the agent of the change.
+    # Names alone lead here: no server reports the change to the agent.
     on_the_second = connect(cluster.dsn(missed.new_writer))
     write(on_the_second)
     assert agent.tracked(missed.old_writer) == 3

@@ -69,7 +69,7 @@ def test_a_connection_whose_question_is_not_answered_at_all_is_given_up(
     write(connection)
     assert agent.tracked("unknown") == agent.tracked() == 1
     assert agent.exported.metric("aurora.connection.opens") == 1
-    # The one that was dropped is gone, and nobody leaked it.
+    # The one that was dropped is gone and not leaked.
     eventually(lambda: cluster.gateway.links("writer") == 1)
     assert agent.exported.metric("aurora.connection.prunes") == 0
 

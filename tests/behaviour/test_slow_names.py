@@ -1,4 +1,4 @@
-"""A name server that is slow stops nothing but the look that needs it."""
+"""A slow name server delays nothing but the refresh that needs it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_a_connection_reclaimed_while_our_lock_is_held_deadlocks_nothing(agent, 
         assert Call(reclaim).outcome() is None
     finally:
         gc.enable()
-    # The pool has it back, or has closed it, and the books know.
+    # The pool has it back, or has closed it, and the agent counts it so.
     eventually(lambda: agent.tracked() == (1 if "pool_size" in options else 0))
     with pool.begin() as connection:
         connection.execute(sqlalchemy.text(WRITE))

@@ -16,7 +16,7 @@ def test_calls_that_hang_on_a_dead_host_are_freed_by_the_loop_alone(
     for connection in held:
         write(connection)
     switch = cluster.failover(Failover.HANG)
-    # Every thread hangs, and nobody connects.
+    # Every thread hangs, and no thread connects.
     calls = [Call(lambda connection=connection: write(connection)) for connection in held]
 
     for call in calls:
@@ -30,7 +30,7 @@ def test_calls_that_hang_on_a_dead_host_are_freed_by_the_loop_alone(
         connection.close()
 
 
-def test_a_long_statement_is_looked_at_and_left_alone(start, cluster, connect):
+def test_a_long_statement_is_checked_and_left_alone(start, cluster, connect):
     agent = start(stuck_after=0.1)
     connection = connect(cluster.dsn("writer"))
     call = Call(lambda: run(connection, "SELECT 'done', pg_sleep(1.5)"))

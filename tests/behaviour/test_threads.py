@@ -23,7 +23,7 @@ def write_and_ask(connection, served_by: list[str]) -> None:
 
 @pytest.fixture(params=[0.0, 0.02], ids=["cleanup", "slow cleanup"])
 def _pace(request, monkeypatch):
-    """Threads of ours that wait for the interpreter before each connection that they shut down."""
+    """The agent's threads wait for the interpreter before each connection that they shut down."""
 
     def shut_down(*args):
         time.sleep(request.param)

@@ -29,7 +29,7 @@ def last_statement(cluster, connection) -> str:
             pid(connection),
         ):
             return rows[0][0]
-    raise AssertionError("nobody serves this connection")
+    raise AssertionError("no instance serves this connection")
 
 
 def test_an_instance_endpoint_names_the_instance_and_is_asked_nothing(
@@ -114,7 +114,7 @@ def test_a_connect_that_fails_is_the_drivers_own_failure(agent, cluster, connect
     assert agent.tracked() == 0
 
 
-def test_the_books_balance(agent, cluster, connect):
+def test_opens_equal_open_plus_ended(agent, cluster, connect):
     def total(name: str, **attributes: str) -> float:
         return agent.exported.metric(f"aurora.connection.{name}", **attributes)
 

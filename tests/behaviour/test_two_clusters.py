@@ -43,7 +43,7 @@ def test_a_failover_of_one_cluster_does_not_touch_the_other(start, cluster, othe
     first, second = aurora_otel.snapshot().clusters
     assert (first.failovers, first.connections) == (1, 0)
     assert (second.failovers, second.connections, second.window_open) == (0, 3, False)
-    looks = agent.exported.spans("refresh topology")
-    assert {span.attributes["aurora.cluster.id"] for span in looks} == {first.id}
+    refreshes = agent.exported.spans("refresh topology")
+    assert {span.attributes["aurora.cluster.id"] for span in refreshes} == {first.id}
     for connection in (*ours, *theirs):
         connection.close()

@@ -9,7 +9,7 @@ from aurora_otel.lab import Failover
 from tests.support.sql import READ_ONLY, refused_write, run, sqlstate
 from tests.support.waiting import eventually
 
-LOOKS = "refresh topology"
+REFRESH = "refresh topology"
 
 
 def is_open() -> bool:
@@ -22,25 +22,25 @@ def provoke(connection) -> None:
     assert sqlstate(refused_write(connection)) == READ_ONLY
 
 
-def test_a_call_in_the_window_looks_first(start, cluster, connect):
+def test_a_call_in_the_window_refreshes_first(start, cluster, connect):
     agent = start(refresh_interval=0.05)
     connections = [connect(cluster.dsn("writer")) for _ in range(2)]
     assert not is_open()
     provoke(connections[0])
     assert is_open()
 
-    # Another connection's calls look, as part of what the application does.
+    # Another connection's calls refresh, as part of what the application does.
     tracer = TracerProvider().get_tracer("application")
 
-    def looked() -> bool:
+    def refreshed() -> bool:
         with tracer.start_as_current_span("request") as span:
             run(connections[1], "SELECT 1")
         context = span.get_span_context()
-        parents = [each.parent for each in agent.exported.spans(LOOKS)]
+        parents = [each.parent for each in agent.exported.spans(REFRESH)]
         # By its trace: beside upstream's instrumentation its query span stands in between.
         return any(parent and parent.trace_id == context.trace_id for parent in parents)
 
-    eventually(looked)
+    eventually(refreshed)
     assert is_open()
     for connection in connections:
         connection.close()
@@ -53,13 +53,13 @@ def test_the_window_closes_by_itself(start, cluster, connect):
     assert is_open()
     eventually(lambda: not is_open())
     run(connection, "SELECT 1")
-    # No connection of ours stays open without it.
+    # Without it, no connection of the agent's own stays open.
     ours = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'aurora-otel'"
     eventually(lambda: not any(cluster.execute(each, ours) for each in cluster.instances))
-    looks = len(agent.exported.spans(LOOKS))
+    refreshes = len(agent.exported.spans(REFRESH))
     for _ in range(20):
         run(connection, "SELECT 1")
-    assert len(agent.exported.spans(LOOKS)) == looks
+    assert len(agent.exported.spans(REFRESH)) == refreshes
     connection.close()
 
 
@@ -75,7 +75,7 @@ def test_a_verdict_of_another_writer_closes_the_window(agent, cluster, connect):
         connection.close()
 
 
-def test_there_is_one_connection_of_ours_at_most(start, cluster, connect):
+def test_the_agent_has_one_connection_of_its_own_at_most(start, cluster, connect):
     start(refresh_interval=0.01)
     connections = [connect(cluster.dsn("writer")) for _ in range(8)]
     ours = "SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'aurora-otel'"

@@ -9,7 +9,7 @@ import pytest
 
 from aurora_otel.lab import Cluster
 from tests.rds_api.conftest import aws, muted, plane, servers  # noqa: F401 - fixtures
-from tests.support.iam_gateway import Doors
+from tests.support.iam_gateway import Gateways
 from tests.support.rds_api import REGION
 
 DENIED = {"rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeDBClusterEndpoints"}
@@ -80,12 +80,12 @@ def test_an_api_that_lags_behind_the_instances_is_reported(examine, cluster, pla
 def test_an_iam_token_opens_one_endpoint_and_the_agent_signs_for_the_others(
     examine, cluster, monkeypatch
 ):
-    with Doors(cluster, "secret-of-tests") as doors:
+    with Gateways(cluster, "secret-of-tests") as gateways:
         place = (cluster.host("writer"), cluster.address("writer")[1])
         token = boto3.client("rds", region_name=REGION).generate_db_auth_token(*place, cluster.user)
-        arguments = ("--dsn", f"{doors.dsn(token)} connect_timeout=5")
+        arguments = ("--dsn", f"{gateways.dsn(token)} connect_timeout=5")
         reached = {
-            "AURORA_OTEL_INSTANCE_ENDPOINTS": doors.instance_endpoints(),
+            "AURORA_OTEL_INSTANCE_ENDPOINTS": gateways.instance_endpoints(),
             "AURORA_OTEL_REFRESH_TIMEOUT": "5",
         }
         found = examine(*arguments, **reached)

@@ -38,9 +38,9 @@ class Drill:
         self.switches.append(self.cluster.failover(Failover.SWITCHOVER, target=self.target))
 
     def fail_over_and_notify(self) -> None:
-        self.plane.tell(self.messages[0])
+        self.plane.emit(self.messages[0])
         self.fail_over()
-        self.plane.tell(self.messages[1])
+        self.plane.emit(self.messages[1])
 
     def schemas(self) -> list[str]:
         """What a drill left behind."""

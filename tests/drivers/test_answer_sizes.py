@@ -19,7 +19,7 @@ MOST = 64 * 1024
 def port(driver):
     """The port of a server whose answers have no end."""
     if driver.id == "pgdb":
-        pytest.skip("looks types up in a catalog, which this server does not have")
+        pytest.skip("reads types from a catalog, which this server does not have")
     command = [sys.executable, "-m", "tests.support.hostile", driver.engine.name]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -37,11 +37,11 @@ def test_an_answer_without_end_is_given_up_before_it_takes_memory(driver, port):
         text=True,
         timeout=90,
     )
-    told = [json.loads(line) for line in asked.stdout.splitlines()]
-    assert len(told) == 3, asked.stderr
+    found = [json.loads(line) for line in asked.stdout.splitlines()]
+    assert len(found) == 3, asked.stderr
     costs = {
         (each["answer"], place): cost
-        for each in told
+        for each in found
         for place, cost in each.items()
         if place != "answer"
     }

@@ -74,7 +74,7 @@ def test_instrumenting_again_tracks_again(start, cluster, connect, driver):
     assert not aurora_otel.snapshot().active
     agent = start(**settings)
     after = connect()
-    # What was opened under an agent that is gone, or under none, is nobody's business.
+    # What was opened under an agent that is gone, or under none, is not tracked.
     assert agent.tracked() == agent.tracked(cluster.writer) == 1
     for connection in (before, between, after):
         assert list(*run(connection, "SELECT 1")) == [1]

@@ -1,4 +1,4 @@
-"""What looks like a failover and is none closes nothing."""
+"""An error that is like that of a failover closes nothing."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def play(driver, connection, script) -> list[object]:
     for step in script:
         error = attempt(lambda step=step: step(connection))
         code = driver.code(error) if isinstance(error, driver.dbapi.Error) else None
-        # psycopg2 tells 1 from 2 here, and both mean closed.
+        # psycopg2 distinguishes 1 and 2 here, and both mean closed.
         played.append((type(error), code, bool(getattr(connection, "closed", None))))
     return played
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-# Stands between a program and the system's resolver, and is told of names by a file.
+# Stands between a program and the system's resolver, and reads names from a file.
 RESOLVER = "libnss_wrapper.so"
 PRIVATE = "db.example.com"
 
@@ -44,7 +44,7 @@ def run_by_name(cluster, driver, tmp_path):
     return run_by_name
 
 
-def test_a_name_that_the_c_library_resolves_tells_the_endpoint(cluster, c_library, run_by_name):
+def test_a_name_that_the_c_library_resolves_yields_the_endpoint(cluster, c_library, run_by_name):
     (reader, *_), writer = cluster.readers, cluster.writer
     cluster.custom = [reader]
     targets = ["writer", "custom", writer, reader]

@@ -1,4 +1,4 @@
-"""Beside upstream's instrumentation of a driver: its query spans stay, and tell the instance."""
+"""Beside upstream's instrumentation of a driver: its query spans stay, and have the instance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def use(connection) -> None:
 
 # Upstream's own cursor of mysql-connector's asks for what MariaDB does not have.
 @pytest.mark.filterwarnings("ignore:.*Query Attributes:Warning")
-def test_query_spans_are_what_they_are_without_us_and_tell_the_instance(
+def test_query_spans_are_what_they_are_without_the_agent_and_have_the_instance(
     queries, start, cluster, driver, order
 ):
     queries.load()

@@ -11,7 +11,7 @@ from tests.support.drivers.engines import WRITE
 from tests.support.sql import run, write
 from tests.support.waiting import eventually
 
-# Both PyMySQL and mysqlclient want the application to connect anew instead.
+# Both PyMySQL and mysqlclient want the application to open a new connection instead.
 pytestmark = pytest.mark.filterwarnings("ignore:.*reconnect.* deprecated:DeprecationWarning")
 NAMES = ("closes", "prunes", "invalidations")
 

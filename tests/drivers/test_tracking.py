@@ -25,9 +25,9 @@ def test_a_connection_is_tracked_under_the_instance_that_it_landed_on(
 
     instance = driver.serving(connection)
     assert agent.tracked(instance) == agent.tracked() == 1
-    told = {"instance_id": instance, "endpoint_type": way.type, "driver": driver.name}
+    attributes = {"instance_id": instance, "endpoint_type": way.type, "driver": driver.name}
     role = "writer" if instance == cluster.writer else "reader"
-    assert agent.exported.metric(OPENS, **told, instance_role=role) == 1
+    assert agent.exported.metric(OPENS, **attributes, instance_role=role) == 1
     connection.close()
 
 
@@ -61,7 +61,7 @@ def test_a_connection_in_a_long_call_stays_tracked(agent, cluster, connect, driv
     connection, other = connect(), connect()
     call = LongCall(cluster, driver, connection)
     cluster.execute(cluster.writer, driver.engine.kill, driver.session(other))
-    # A round of the loop has passed, and looked at both of them.
+    # A round of the loop has passed, and has checked both of them.
     eventually(lambda: agent.exported.metric(PRUNES) == 1)
     assert agent.tracked() == 1
     call.cancel()

@@ -5,7 +5,7 @@ import pytest
 import aurora_otel
 from aurora_otel.drivers import NAMES
 
-# libmariadb ends the process where another thread looks into a connection that is being closed.
+# libmariadb ends the process where another thread reads a connection that is being closed.
 COUNTED = {*NAMES} - {"mariadb"}
 
 

@@ -50,7 +50,7 @@ class Driver:
 
     Args:
         world: the servers.
-        pass_time: has so many seconds pass for everybody.
+        pass_time: lets this number of seconds pass for the whole world.
     """
 
     name = "psycopg"

@@ -156,7 +156,7 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: hasattr(self, "application"))
     @rule()
-    def look_for_wrong(self):
+    def check_what_was_shut_down(self):
         self._assert_no_healthy_one_was_shut_down()
 
     def teardown(self):

@@ -82,7 +82,7 @@ class Questions:
     def pass_one(self) -> None:
         """Wait until a question may go on."""
         self.begun.set()
-        assert self._may_go.wait(60), "held back for ever: somebody waits for the RDS API"
+        assert self._may_go.wait(60), "held back for ever: a call waits for the RDS API"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Where SQL cannot tell the topology, the RDS API names whom to ask."""
+"""Where SQL cannot show the topology, the RDS API names the instances to ask."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def private_dsn(cluster):
     return cluster.dsn("writer", host=PRIVATE)
 
 
-def test_a_writer_change_that_the_api_alone_tells_leads_to_the_same_cleanup(
+def test_a_writer_change_that_only_the_api_reports_leads_to_the_same_cleanup(
     start, stale_names, plane, connect
 ):
     cluster = stale_names
@@ -55,7 +55,7 @@ def test_a_writer_change_that_the_api_alone_tells_leads_to_the_same_cleanup(
         connection.close()
 
 
-def test_while_looks_are_in_vain_the_api_is_asked_for_the_writer_again_and_for_nothing_else(
+def test_while_refreshes_fail_the_api_is_asked_for_the_writer_again_and_for_nothing_else(
     start, stale_names, plane, connect
 ):
     cluster = stale_names
@@ -66,12 +66,12 @@ def test_while_looks_are_in_vain_the_api_is_asked_for_the_writer_again_and_for_n
     eventually(lambda: plane.calls["DescribeDBClusters"] >= 3)
     assert plane.calls["DescribeDBInstances"] == 1
     assert plane.calls["DescribeDBClusterEndpoints"] == 1
-    looks = [
+    refreshes = [
         span
         for span in agent.exported.spans("refresh topology")
         if span.attributes["aurora.topology.source"] == "sql"
     ]
-    assert len(looks) > plane.calls["DescribeDBClusters"]
+    assert len(refreshes) > plane.calls["DescribeDBClusters"]
     assert agent.exported.metric("aurora.failovers") == 0
     connection.close()
 
@@ -102,7 +102,7 @@ def resolved(cluster, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", by_name)
 
 
-def test_the_api_tells_where_the_instances_behind_a_private_name_are(
+def test_the_api_locates_the_instances_behind_a_private_name(
     start, stale_names, plane, connect, resolved
 ):
     cluster = stale_names
@@ -124,7 +124,7 @@ def test_connections_through_a_custom_endpoint_are_the_cluster_s(
     cluster.custom = (cluster.writer,)
     plane.does.endpoints = [Endpoint("lab-custom", cluster.host("custom"), cluster.custom)]
     agent = start()
-    # Nothing that SQL tells here says that the two are one cluster.
+    # Nothing that SQL shows here says that the two are one cluster.
     custom = connect(cluster.dsn("custom"))
     reader = connect(cluster.dsn("reader"))
     assert len(aurora_otel.snapshot().clusters) == 2
@@ -140,7 +140,7 @@ def test_connections_through_a_custom_endpoint_are_the_cluster_s(
     reader.close()
 
 
-def test_a_custom_endpoint_that_nobody_can_ask_is_known_to_be_the_cluster_s(
+def test_a_custom_endpoint_that_cannot_be_asked_is_known_to_be_the_cluster_s(
     start, stale_names, plane, connect
 ):
     cluster = stale_names

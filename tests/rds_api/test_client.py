@@ -78,7 +78,7 @@ def test_a_name_that_says_nothing_leads_to_its_cluster_by_an_instance(plane, clu
     assert nothing is Trouble.NOT_FOUND
 
 
-def test_another_accounts_cluster_of_the_same_name_is_not_taken_for_ours(api, plane):
+def test_another_accounts_cluster_of_the_same_name_is_not_mistaken_for_this_one(api, plane):
     assert rds_clusters.describe(api, "lab", None).identifier == "lab"
     other = "other4567890.eu-west-1.rds.amazonaws.com"
     assert trouble(lambda: rds_clusters.describe(api, "lab", other)) is Trouble.NOT_FOUND
@@ -111,7 +111,7 @@ def test_events_are_read_page_by_page_and_understood(api, plane):
             EventKind.FAILED
         ),
         "Promoting previous primary again: lab-1": EventKind.REVERTED,
-        "Something that is told <next> year": EventKind.OTHER,
+        "Something that happens <next> year": EventKind.OTHER,
     }
     plane.does.page = 2
     plane.does.events = [
@@ -148,14 +148,14 @@ def test_a_silent_api_is_given_up(plane):
     assert plane.calls["DescribeDBClusters"] <= rds_api.ATTEMPTS
 
 
-def test_a_closed_port_is_told(plane, monkeypatch):
+def test_a_closed_port_is_reported(plane, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", f"http://127.0.0.1:{port}")
     assert trouble(lambda: RdsApi(REGION).cluster("lab")) is Trouble.UNREACHABLE
 
 
-def test_what_is_not_there_is_told(api):
+def test_what_is_not_there_is_reported(api):
     assert trouble(lambda: api.cluster("nothing")) is Trouble.NOT_FOUND
     assert trouble(lambda: api.cluster_of_instance("nothing")) is Trouble.NOT_FOUND
     assert trouble(lambda: api.cluster_of_custom_endpoint("nothing")) is Trouble.NOT_FOUND
@@ -172,7 +172,7 @@ def test_an_instance_that_is_no_aurora_has_no_cluster(api, plane):
     assert trouble(lambda: api.cluster_of_instance("single")) is Trouble.NOT_FOUND
 
 
-def test_without_a_region_or_credentials_nobody_is_asked(plane, monkeypatch):
+def test_without_a_region_or_credentials_the_api_is_not_asked(plane, monkeypatch):
     monkeypatch.delenv("AWS_REGION")
     assert trouble(lambda: RdsApi().cluster("lab")) is Trouble.NO_REGION
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)

@@ -1,4 +1,4 @@
-"""RDS's own events about a failover are told beside what the client saw of it."""
+"""RDS's own events about a failover are logged beside what the client saw of it."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def fail_over(cluster, plane, connection):
 def test_events_become_log_records_metrics_and_a_span_below_the_failover(
     start, cluster, plane, connect, records
 ):
-    plane.tell(STARTED.format("an-older-failover"))
+    plane.emit(STARTED.format("an-older-failover"))
     plane.does.events[0] = (plane.does.events[0][0].replace(year=2020), plane.does.events[0][1])
     plane.does.page = 1
     agent = start(rds_api="on", refresh_interval=0.05)
     connection = connect(cluster.dsn("writer"))
     write(connection)
     switch = fail_over(cluster, plane, connection)
-    plane.tell(STARTED.format(switch.new_writer))
+    plane.emit(STARTED.format(switch.new_writer))
     eventually(
         lambda: agent.exported.metric("aurora.failover.events", failover_event="started") == 1
     )
-    plane.tell(COMPLETED.format(switch.new_writer))
+    plane.emit(COMPLETED.format(switch.new_writer))
     (span,) = eventually(lambda: agent.exported.spans("control plane failover"))
 
     (failover,) = agent.exported.spans("failover")
@@ -52,23 +52,23 @@ def test_events_become_log_records_metrics_and_a_span_below_the_failover(
     ]
     assert span.start_time == span.events[0].timestamp
     assert span.end_time == span.events[1].timestamp
-    told = [record for record in records() if record.getMessage().startswith("RDS: ")]
-    assert [record.getMessage() for record in told] == [
+    logged = [record for record in records() if record.getMessage().startswith("RDS: ")]
+    assert [record.getMessage() for record in logged] == [
         "RDS: " + STARTED.format(switch.new_writer),
         "RDS: " + COMPLETED.format(switch.new_writer),
     ]
-    extra = vars(told[0])
+    extra = vars(logged[0])
     assert extra["aurora.failover.new_writer"] == switch.new_writer
     assert extra["aurora.cluster.id"] == "lab"
     assert agent.exported.metric("aurora.failover.events") == 2
-    # It is over: nobody asks any more.
+    # It is over: the API is not asked any more.
     asked = plane.calls["DescribeEvents"]
     agent.internals._rounds.tick()
     assert plane.calls["DescribeEvents"] == asked
     connection.close()
 
 
-def test_by_default_a_cluster_that_sql_tells_of_costs_no_call_of_the_api(
+def test_by_default_a_cluster_that_sql_shows_costs_no_call_of_the_api(
     start, cluster, plane, connect
 ):
     agent = start(refresh_interval=0.05)
@@ -81,7 +81,7 @@ def test_by_default_a_cluster_that_sql_tells_of_costs_no_call_of_the_api(
     connection.close()
 
 
-def test_where_the_api_lags_sql_wins_and_the_disagreement_is_told(
+def test_where_the_api_lags_sql_wins_and_the_disagreement_is_logged(
     start, cluster, plane, connect, records
 ):
     agent = start(rds_api="on", refresh_interval=0.05)

@@ -1,4 +1,4 @@
-"""What a hostile RDS API says is no name of an instance, no endpoint of ours and no second line."""
+"""A hostile RDS API's answer yields no instance's name, no endpoint and no second line."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_another_cluster_than_was_asked_for_is_no_answer(api, tamper, cluster):
         api.cluster(cluster.name)
 
 
-def test_an_endpoint_of_another_cluster_is_not_taken_for_ours(api, plane, tamper, cluster):
+def test_an_endpoint_of_another_cluster_is_not_mistaken_for_the_cluster_s(
+    api, plane, tamper, cluster
+):
     others = f"payments.cluster-{cluster.domain}"
     tamper(f"<Endpoint>{cluster.host('writer')}<", f"<Endpoint>{others}<")
     assert rds_clusters.describe(api, cluster.name, cluster.domain).endpoint == ""

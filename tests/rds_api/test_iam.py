@@ -1,4 +1,4 @@
-"""IAM authentication: a token opens one host for fifteen minutes, and we ask others, later."""
+"""IAM authentication: a token is valid for one host, for fifteen minutes; the agent asks others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from aurora_otel.drivers import REGISTRY
 from aurora_otel.drivers.protocol import Login
 from aurora_otel.lab import Failover
-from tests.support.iam_gateway import Doors
+from tests.support.iam_gateway import Gateways
 from tests.support.rds_api import REGION
 from tests.support.sql import refused_write, serving, write
 from tests.support.waiting import eventually
@@ -20,57 +20,59 @@ def driver(request):
 
 
 @pytest.fixture
-def doors(cluster, plane):
-    with Doors(cluster, "secret-of-tests") as doors:
-        yield doors
+def gateways(cluster, plane):
+    with Gateways(cluster, "secret-of-tests") as gateways:
+        yield gateways
 
 
 @pytest.fixture
-def token(cluster, doors):
+def token(cluster, gateways):
     """Signs as applications do, for the writer endpoint."""
     client = boto3.client("rds", region_name=REGION)
     place = (cluster.host("writer"), cluster.address("writer")[1])
 
-    def signed_anew():
+    def signed_again():
         # Of one second, all are the same.
         token = client.generate_db_auth_token(*place, cluster.user)
-        return None if token in doors.expired else token
+        return None if token in gateways.expired else token
 
-    return lambda: eventually(signed_anew)
+    return lambda: eventually(signed_again)
 
 
-def test_whom_we_ask_is_shown_a_token_of_its_own(start, cluster, doors, connect, token, caplog):  # noqa: PLR0913, PLR0917 - fixtures
-    agent = start(instance_endpoints=doors.instance_endpoints(), refresh_timeout=5)
-    held = [connect(doors.dsn(token())) for _ in range(3)]
+def test_each_instance_that_is_asked_gets_a_token_of_its_own(  # noqa: PLR0913, PLR0917 - fixtures
+    start, cluster, gateways, connect, token, caplog
+):
+    agent = start(instance_endpoints=gateways.instance_endpoints(), refresh_timeout=5)
+    held = [connect(gateways.dsn(token())) for _ in range(3)]
     write(held[0])
-    doors.expire()  # an hour later
+    gateways.expire()  # an hour later
     switch = cluster.failover(Failover.SWITCHOVER)
     assert refused_write(held[0]) is not None
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
 
-    asked = [target for target, _ in doors.tokens[3:]]
+    asked = [target for target, _ in gateways.tokens[3:]]
     assert switch.new_writer in asked
     assert "writer" not in asked  # each was signed for an instance, by its own name
-    told = caplog.text + "".join(span.to_json() for span in agent.exported.spans())
-    assert "failover: the writer changed" in told
-    assert "X-Amz" not in told
+    reported = caplog.text + "".join(span.to_json() for span in agent.exported.spans())
+    assert "failover: the writer changed" in reported
+    assert "X-Amz" not in reported
     for connection in held:
         connection.close()
 
 
-def blind_until_the_next_connection(agent, cluster, doors, connect, token):
-    first = connect(doors.dsn(token()))
+def login_is_rejected_until_the_next_connection(agent, cluster, gateways, connect, token):
+    first = connect(gateways.dsn(token()))
     write(first)
-    doors.expire()
+    gateways.expire()
     switch = cluster.failover(Failover.SWITCHOVER)
     assert refused_write(first) is not None
     monitor = next(iter(agent.internals.clusters)).monitor
     eventually(lambda: monitor.login_rejected)
     assert agent.tracked(switch.old_writer) == 1
-    assert len(doors.tokens) == 1
+    assert len(gateways.tokens) == 1
 
-    second = connect(doors.dsn(token()))
+    second = connect(gateways.dsn(token()))
     assert serving(second) == switch.new_writer
     assert agent.tracked(switch.old_writer) == 0
     assert agent.exported.metric("aurora.failovers") == 1
@@ -79,11 +81,11 @@ def blind_until_the_next_connection(agent, cluster, doors, connect, token):
     second.close()
 
 
-def test_where_no_token_may_be_signed_the_next_connection_of_the_application_tells(
-    start, cluster, doors, connect, token
+def test_where_no_token_may_be_signed_the_next_connection_of_the_application_shows_the_writer(
+    start, cluster, gateways, connect, token
 ):
-    agent = start(instance_endpoints=doors.instance_endpoints(), rds_api="off")
-    blind_until_the_next_connection(agent, cluster, doors, connect, token)
+    agent = start(instance_endpoints=gateways.instance_endpoints(), rds_api="off")
+    login_is_rejected_until_the_next_connection(agent, cluster, gateways, connect, token)
 
 
 @pytest.fixture
@@ -93,11 +95,11 @@ def no_credentials(token, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_credentials")
-def test_where_no_token_can_be_signed_the_next_connection_of_the_application_tells(
-    start, cluster, doors, connect, token
+def test_where_no_token_can_be_signed_the_next_connection_of_the_application_shows_the_writer(
+    start, cluster, gateways, connect, token
 ):
-    agent = start(instance_endpoints=doors.instance_endpoints())
-    blind_until_the_next_connection(agent, cluster, doors, connect, token)
+    agent = start(instance_endpoints=gateways.instance_endpoints())
+    login_is_rejected_until_the_next_connection(agent, cluster, gateways, connect, token)
 
 
 def test_a_rotated_password_is_taken_from_the_next_connection(start, cluster, connect):

@@ -35,9 +35,9 @@ def modules_after_a_failover(cluster: Cluster, use: str) -> list[str]:
         application.stdin.write("failed over\n")
         application.stdin.flush()
         assert application.stdout.readline() == "ReadOnlySqlTransaction\n"
-        told = json.loads(application.stdout.readline())
-    assert told["failovers"] == 1
-    return told["modules"]
+        printed = json.loads(application.stdout.readline())
+    assert printed["failovers"] == 1
+    return printed["modules"]
 
 
 @pytest.mark.parametrize("use", ["off", "auto"])

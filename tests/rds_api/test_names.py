@@ -62,7 +62,7 @@ def test_without_an_answer_the_cluster_is_called_by_its_host(start, cluster, pla
     connection.close()
 
 
-def test_by_default_nobody_is_asked_for_a_name(agent, cluster, plane, connect):
+def test_by_default_no_name_is_looked_up(agent, cluster, plane, connect):
     connection = connect(cluster.dsn(cluster.writer))
     assert labels(agent) == {cluster.host(cluster.writer)}
     assert plane.calls.total() == 0

@@ -44,7 +44,7 @@ def test_the_policy_is_enough_and_each_action_that_is_missing_is_named(
     write(connection)
     switch = cluster.failover(Failover.SWITCHOVER)
     plane.fail_over(cluster, switch.new_writer)
-    plane.tell(f"Completed failover to DB instance: {switch.new_writer}")
+    plane.emit(f"Completed failover to DB instance: {switch.new_writer}")
     assert refused_write(connection) is not None
     if missing in ("rds:DescribeDBClusters", "rds:DescribeDBInstances"):
         eventually(lambda: denied(caplog) == {missing})

@@ -96,7 +96,7 @@ def live_through_a_failover(cluster, questions):
     for connection in held:
         write(connection)
     cluster.failover(Failover.SWITCHOVER)
-    # Three at once: the look is one for all of them.
+    # Three at once share one refresh.
     calls = [Call(lambda c=connection: write(c)) for connection in held]
     errors = {type(call.outcome()).__name__ for call in calls}
     assert errors == {"ReadOnlySqlTransaction"}
@@ -136,8 +136,8 @@ def test_no_call_waits_or_fails(  # noqa: PLR0913, PLR0917 - fixtures
         eventually(lambda: is_over(agent))
         del kept
     agent.exported.flush()
-    told = (r.getMessage() for r in caplog.records if r.name == "aurora_otel")
-    warnings = [message for message in told if "gives no answer" in message]
+    logged = (r.getMessage() for r in caplog.records if r.name == "aurora_otel")
+    warnings = [message for message in logged if "gives no answer" in message]
     assert len(warnings) == bool(trouble.warning)
     assert trouble.warning in "".join(warnings)
     errors = {
@@ -148,7 +148,7 @@ def test_no_call_waits_or_fails(  # noqa: PLR0913, PLR0917 - fixtures
     assert errors == ({trouble.error} if trouble.warning else set())
 
 
-def test_looks_by_sql_go_on_while_the_api_gives_no_answer(start, cluster, plane, questions):
+def test_refreshes_by_sql_go_on_while_the_api_gives_no_answer(start, cluster, plane, questions):
     agent = start(refresh_timeout=30, refresh_interval=0.1)
     connection = psycopg.connect(cluster.dsn("writer"))
     write(connection)

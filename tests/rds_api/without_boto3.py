@@ -15,7 +15,7 @@ import psycopg
 import aurora_otel
 
 
-def tell(line: str) -> None:
+def write(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -23,13 +23,13 @@ def tell(line: str) -> None:
 aurora_otel.AuroraInstrumentor().instrument()
 connection = psycopg.connect(sys.argv[1], autocommit=True)
 connection.execute("INSERT INTO writes (x) VALUES ('before')")
-tell("ready")
+write("ready")
 sys.stdin.readline()
 try:
     connection.execute("INSERT INTO writes (x) VALUES ('after')")
 except psycopg.Error as error:
-    tell(type(error).__name__)
+    write(type(error).__name__)
 time.sleep(0.2)
 (cluster,) = aurora_otel.snapshot().clusters
 modules = sorted({"boto3", "botocore"} & set(sys.modules))
-tell(json.dumps({"failovers": cluster.failovers, "modules": modules}))
+write(json.dumps({"failovers": cluster.failovers, "modules": modules}))

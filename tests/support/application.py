@@ -1,7 +1,7 @@
-"""An application that does as it is told, one JSON line at a time; plain psycopg and psycopg2.
+"""An application that carries out commands, one JSON line each; plain psycopg and psycopg2.
 
-Run by the tests under `opentelemetry-instrument`. Each order is carried out in a span of its own;
-the answer tells which, and the type of the error that the driver raised, if it raised one.
+Run by the tests under `opentelemetry-instrument`. Each command is carried out in a span of its own;
+the answer names it, and the type of the error that the driver raised, if it raised one.
 """
 
 import gc
@@ -108,7 +108,7 @@ def break_the_agent(secret):
     aurora_otel.drivers.psycopg.Adapter.fileno = broken
 
 
-ORDERS = [
+COMMANDS = [
     connect,
     write,
     write_in_a_read_only_transaction,
@@ -126,11 +126,11 @@ ORDERS = [
 ]
 
 
-def carry_out(order, arguments):
-    with tracer.start_as_current_span(order.__name__) as span:
+def carry_out(command, arguments):
+    with tracer.start_as_current_span(command.__name__) as span:
         answer = {"span": f"{span.get_span_context().span_id:016x}", "error": None, "result": None}
         try:
-            answer["result"] = order(**arguments)
+            answer["result"] = command(**arguments)
         except (psycopg.Error, psycopg2.Error, ValueError) as error:
             answer |= {"error": type(error).__name__, "message": str(error)}
     return answer
@@ -138,9 +138,9 @@ def carry_out(order, arguments):
 
 if __name__ == "__main__":
     logging.getLogger("aurora_otel").setLevel(logging.DEBUG)
-    orders = {order.__name__: order for order in ORDERS}
+    commands = {command.__name__: command for command in COMMANDS}
     for line in sys.stdin:
         arguments = json.loads(line)
-        answer = carry_out(orders[arguments.pop("do")], arguments)
+        answer = carry_out(commands[arguments.pop("do")], arguments)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

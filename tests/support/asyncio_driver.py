@@ -192,7 +192,7 @@ class Driver:
         return True
 
     async def ask(self, connection: Connection, statement: str, timeout: float) -> Rows:
-        # No cancellation: an application's own is told from the end of the time by that.
+        # No cancellation: so an application's own differs from the end of the time.
         sock = sockets.identify(self.fileno(connection))
         timer = asyncio.get_running_loop().call_later(timeout, sockets.shut_down, sock)
         try:

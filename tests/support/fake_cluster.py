@@ -51,7 +51,7 @@ class Link:
         if self.instance.hangs:
             self.cluster.now += timeout
             raise TimeoutError
-        if self.instance.hangs is None:  # until somebody aborts
+        if self.instance.hangs is None:  # until the reading is aborted
             self.aborted.wait(10)
             raise ConnectionError
         if self.instance.down:

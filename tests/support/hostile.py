@@ -62,13 +62,13 @@ def _postgresql(client: _Client) -> None:
         if struct.unpack("!i", body[:4])[0] == 196608:
             break
         client.send(b"N")
-    told = {b"server_version": b"16.6", b"client_encoding": b"UTF8", b"DateStyle": b"ISO, MDY"}
-    told |= {
+    reported = {b"server_version": b"16.6", b"client_encoding": b"UTF8", b"DateStyle": b"ISO, MDY"}
+    reported |= {
         b"standard_conforming_strings": b"on",
         b"integer_datetimes": b"on",
         b"TimeZone": b"UTC",
     }
-    parameters = (_message(b"S", name + b"\0" + value + b"\0") for name, value in told.items())
+    parameters = (_message(b"S", name + b"\0" + value + b"\0") for name, value in reported.items())
     ready = _message(b"Z", b"I")
     client.send(
         _message(b"R", struct.pack("!i", 0))

@@ -1,9 +1,9 @@
 """What stands before a database with IAM authentication: a login by token, and by nothing else.
 
-PostgreSQL itself knows no such login, so each door is a real TCP server that speaks its protocol up
-to the end of the login: it asks for the password in clear text, as RDS does, checks that it is a
-token signed for its own name, and then logs in to the lab's server behind it and stands aside. It
-listens on a port of its own, as the end of a tunnel does.
+PostgreSQL itself knows no such login, so each gateway is a real TCP server that speaks its protocol
+up to the end of the login: it asks for the password in clear text, as RDS does, checks that it is a
+token signed for its own name, logs in to the lab's server behind it and then only passes bytes on.
+It listens on a port of its own, as the end of a tunnel does.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _CLEAR_TEXT = struct.pack("!ciI", b"R", 8, 3)
 
 
 class RefusedError(Exception):
-    """A login that is not let in."""
+    """A login that is refused."""
 
 
-class Doors:
-    """A door for the writer endpoint, and one for each instance.
+class Gateways:
+    """A gateway for the writer endpoint, and one for each instance.
 
     Attributes:
-        tokens: those that were accepted, with the name of the door, the oldest first.
+        tokens: those that were accepted, with the name of the gateway, the oldest first.
         expired: those that are accepted no more.
     """
 
@@ -45,7 +45,7 @@ class Doors:
         self.expired: set[str] = set()
         self._servers = {target: _Server(self, target) for target in ("writer", *cluster.instances)}
 
-    def __enter__(self) -> Doors:
+    def __enter__(self) -> Gateways:
         for server in self._servers.values():
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return self
@@ -56,25 +56,25 @@ class Doors:
             server.server_close()
 
     def address(self, target: str) -> tuple[str, int]:
-        """Return where a door is."""
+        """Return the address of a gateway."""
         return self._servers[target].server_address
 
     def dsn(self, token: str) -> str:
-        """Return how an application connects through the writer endpoint's door."""
+        """Return how an application connects through the writer endpoint's gateway."""
         host, port = self.address("writer")
         return self.cluster.dsn("writer", hostaddr=host, port=port, password=token)
 
     def instance_endpoints(self) -> str:
-        """Return the setting that leads to the instances' doors."""
+        """Return the setting that leads to the instances' gateways."""
         places = ((item, *self.address(item)) for item in self.cluster.instances)
         return ",".join(f"{item}={host}:{port}" for item, host, port in places)
 
     def expire(self) -> None:
-        """Have every token that was used so far open nothing any more."""
+        """Refuse every token that was used so far from now on."""
         self.expired.update(token for _, token in self.tokens)
 
     def check(self, target: str, token: str) -> None:
-        """Let a token in, or raise."""
+        """Accept a token, or raise."""
         url = urlsplit(f"//{token}")
         query = parse_qs(url.query)
         own = f"{self.cluster.host(target)}:{self.cluster.address('writer')[1]}"
@@ -104,8 +104,8 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, doors: Doors, target: str) -> None:
-        self.doors = doors
+    def __init__(self, gateways: Gateways, target: str) -> None:
+        self.gateways = gateways
         self.target = target
         super().__init__(("127.0.0.1", 0), _Login)
 
@@ -114,20 +114,20 @@ class _Login(socketserver.BaseRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        client, doors = self.request, self.server.doors
+        client, gateways = self.request, self.server.gateways
         with contextlib.suppress(OSError, ConnectionError, struct.error):
             start = self._start_up()
             client.sendall(_CLEAR_TEXT)
             _, password = _message(client)
             try:
-                doors.check(self.server.target, password.rstrip(b"\0").decode())
+                gateways.check(self.server.target, password.rstrip(b"\0").decode())
             except RefusedError:
                 refusal = b"SFATAL\0VFATAL\0C28P01\0MPAM authentication failed\0\0"
                 client.sendall(b"E" + struct.pack("!i", len(refusal) + 4) + refusal)
                 return
-            with socket.create_connection(doors.cluster.address(self.server.target)) as behind:
+            with socket.create_connection(gateways.cluster.address(self.server.target)) as behind:
                 behind.sendall(start)
-                _log_in(behind, doors.cluster.password)
+                _log_in(behind, gateways.cluster.password)
                 client.sendall(struct.pack("!ciI", b"R", 8, 0))
                 back = threading.Thread(target=_copy, args=(behind, client), daemon=True)
                 back.start()

@@ -1,4 +1,4 @@
-"""Names that lag behind the topology until a connection has gone astray, whenever that is."""
+"""Names that lag behind the topology until a connection has been misrouted, whenever that is."""
 
 from __future__ import annotations
 

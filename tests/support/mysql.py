@@ -18,7 +18,7 @@ def arguments(cluster: Cluster, target: str = "writer") -> dict[str, Any]:
 
 
 def writer_endpoint(cluster: Cluster) -> str:
-    """Return the setting `WRITER_ENDPOINTS` that tells what the writer endpoint's address is."""
+    """Return the setting `WRITER_ENDPOINTS` with the writer endpoint's address."""
     return ":".join(map(str, cluster.address("writer")))
 
 
@@ -89,7 +89,7 @@ def prepared(connection: Any) -> list[Any]:
 
 
 def state(connection: Any) -> tuple[Any, ...]:
-    """Return the state of a connection's transaction, as the server tells it."""
+    """Return the state of a connection's transaction, as the server reports it."""
     return executed(connection, "SELECT @@in_transaction")[-1]
 
 

@@ -1,4 +1,4 @@
-"""The lab's names, for drivers that cannot be told name and address apart."""
+"""The lab's names, for drivers that do not accept name and address separately."""
 
 from __future__ import annotations
 

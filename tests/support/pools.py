@@ -53,7 +53,7 @@ class PoolUnderTest(Protocol):
         """Return how many connections the pool has by its own count, if it counts them."""
 
     def statistics(self) -> Mapping[str, Any]:
-        """Return what the pool tells of itself, times left out."""
+        """Return the pool's own statistics, without times."""
 
     def close(self) -> None:
         """Close the pool."""

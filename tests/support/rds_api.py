@@ -141,7 +141,7 @@ class ControlPlane:
         (writer,) = (m for m in found["DBClusterMembers"] if m["IsClusterWriter"])
         return writer["DBInstanceIdentifier"]
 
-    def tell(self, message: str) -> None:
+    def emit(self, message: str) -> None:
         """Have an event happen now."""
         self.does.events.append((datetime.now(timezone.utc), message))
 

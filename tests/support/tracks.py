@@ -48,7 +48,7 @@ def opened(tracker, cluster, connection, **facts):
 
 
 def balance(tracker, *clusters):
-    """The books of each group: opens, and what they have to add up to."""
+    """Return for each group its opens, and the sum that they have to equal."""
     open_now = {}
     for cluster in clusters:
         for group, tracks in tracker.open(cluster).items():

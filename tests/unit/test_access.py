@@ -155,7 +155,7 @@ def test_a_certificate_that_does_not_fit_one_host_says_nothing_of_the_others(it)
     assert it.attempts(HOST) == [("app", "secret")]
 
 
-def test_a_server_that_is_not_reached_is_told_from_a_login_that_fails(it):
+def test_a_server_that_is_not_reached_is_distinguished_from_a_login_that_fails(it):
     it.works("one")
     it.works("two")
     it.fails(ConnectionRefusedError(), "two")

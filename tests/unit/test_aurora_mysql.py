@@ -26,7 +26,7 @@ system = MySQL([source])
         ([("pseudo_thread_id", "7")], Probe("7")),
     ],
 )
-def test_a_probe_tells_an_aurora_from_a_plain_server(rows, expected):
+def test_a_probe_distinguishes_an_aurora_from_a_plain_server(rows, expected):
     assert system.parse_probe(rows) == expected
 
 
@@ -48,7 +48,7 @@ def test_a_probe_without_the_sessions_number_is_no_answer(rows):
         system.parse_probe(rows)
 
 
-def test_an_instance_tells_its_role_by_innodb_read_only():
+def test_an_instance_shows_its_role_by_innodb_read_only():
     assert source.parse_answer([ME]) == Answer("lab-1", Role.WRITER, "4711")
     assert source.parse_answer([("lab-2", "1", "1")]).role is Role.READER
 
@@ -75,7 +75,7 @@ def test_an_answer_with_a_view():
     assert source.parse_answer(rows) == expected
 
 
-def test_an_empty_view_names_nobody():
+def test_an_empty_view_names_no_instance():
     answer = source.parse_answer([(*ME, None, None, None)])
     assert answer.view == View((), None)
     assert not answer.is_writer

@@ -75,7 +75,7 @@ def test_clusters_with_the_same_dns_hash_are_two(met):
     assert not met.duplicates
 
 
-def test_an_instance_of_the_same_domain_tells_the_cluster(met):
+def test_an_instance_of_the_same_domain_identifies_the_cluster(met):
     cluster = met.meet(f"orders.cluster-{DOMAIN}", "orders-1", "orders-2")
     assert met.find(met.endpoint(f"orders-2.{DOMAIN}"), 0.0) is cluster
     assert met.meet(f"mine.cluster-custom-{DOMAIN}", at="orders-2") is cluster
@@ -249,7 +249,7 @@ def test_who_the_writer_does_not_list_is_gone_but_keeps_its_name():
     assert list(cluster.instances) == ["a", "b", "c", "d"]
 
 
-def test_a_template_does_not_merge_what_rds_names_tell_apart():
+def test_a_template_does_not_merge_what_rds_names_separate():
     endpoints = EndpointMap(template=HostTemplate("?.db.example.com"))
     assert endpoints.namespace("a", "x.eu-west-1.rds.amazonaws.com") != endpoints.namespace(
         "a", "x.us-east-1.rds.amazonaws.com"

@@ -43,7 +43,7 @@ def agent(instances):
 
 @pytest.fixture
 def address(instances):
-    # A name that says nothing: whoever is behind it has to be asked.
+    # A name that identifies no instance: the server behind it has to be asked.
     return Address("localhost", instances.port("a"))
 
 

@@ -41,7 +41,7 @@ def detector(writer="a", *, random=lambda: 0.5, window=180.0, interval=1.0):
 
 
 def changed(*verdicts):
-    """A detector that knew `a` and was told of these writers, at 20, 21, …."""
+    """Return a detector that knew `a` and then judged these writers, at 20, 21, …."""
     made = detector()
     for began, writer in enumerate(verdicts, 20):
         made.judge(verdict(writer, float(began)))
@@ -133,7 +133,7 @@ def test_the_cause_is_what_the_connection_was_opened_as(connection, cause):
 # Verdicts.
 
 
-def test_the_first_verdict_tells_the_writer_and_changes_nothing():
+def test_the_first_verdict_names_the_writer_and_changes_nothing():
     known = detector(None)
     assert known.judge(verdict("a", 1.0)) == Ruling(None, None)
     assert (known.writer, known.changes) == ("a", 0)
@@ -204,7 +204,7 @@ def test_another_writer_explains_also_the_symptom_that_came_while_it_was_read():
     assert known.judge(verdict("b", 4.0)).first_symptom == FirstSymptom(Symptom.READ_ONLY, 5.0)
 
 
-# The window, and the pace of looks.
+# The window, and the pace of refreshes.
 
 
 def test_a_symptom_opens_the_window_and_the_next_one_extends_it():
@@ -241,7 +241,7 @@ def test_a_verdict_that_was_acted_upon_closes_the_window_unless_a_symptom_came_s
     assert known.window_open(12.0)
 
 
-def test_looks_are_due_in_the_window_alone():
+def test_refreshes_are_due_in_the_window_alone():
     known = detector(window=10)
     assert not known.refresh_due(0.0)
     known.symptom(Symptom.READ_ONLY, 0.0)
@@ -261,7 +261,7 @@ def gaps(known, count, start=0.0):
     return found
 
 
-def test_looks_become_rarer_down_to_a_limit():
+def test_refreshes_become_rarer_down_to_a_limit():
     known = detector(interval=1)
     known.symptom(Symptom.READ_ONLY, 0.0)
     found = gaps(known, 12)
@@ -270,7 +270,7 @@ def test_looks_become_rarer_down_to_a_limit():
     assert found[-1] == pytest.approx(RAREST)
 
 
-def test_looks_that_symptoms_ask_for_make_those_that_are_due_no_rarer():
+def test_refreshes_that_symptoms_ask_for_make_those_that_are_due_no_rarer():
     known = detector(interval=1)
     known.symptom(Symptom.CONNECTION_LOST, 0.0)
     known.refreshed(0.0, confirmed=False)
@@ -286,7 +286,7 @@ def test_an_interval_that_is_rarer_than_the_rarest_stays():
     assert gaps(known, 3) == pytest.approx([60, 60, 60])
 
 
-def test_a_symptom_in_the_window_does_not_make_looks_frequent_again():
+def test_a_symptom_in_the_window_does_not_make_refreshes_frequent_again():
     known = detector()
     known.symptom(Symptom.READ_ONLY, 0.0)
     gaps(known, 5)
@@ -294,7 +294,7 @@ def test_a_symptom_in_the_window_does_not_make_looks_frequent_again():
     assert gaps(known, 1, 20.0)[0] > 5
 
 
-def test_a_new_window_begins_with_frequent_looks():
+def test_a_new_window_begins_with_frequent_refreshes():
     known = detector()
     known.symptom(Symptom.READ_ONLY, 0.0)
     gaps(known, 5)
@@ -310,7 +310,7 @@ def test_jitter_is_a_quarter_at_most(random, gap):
     assert gaps(known, 1) == pytest.approx([gap], abs=1e-3)
 
 
-def test_looks_are_repeated_in_steps_that_grow_only_while_no_writer_confirms():
+def test_refreshes_are_repeated_in_steps_that_grow_only_while_no_writer_confirms():
     known = detector(interval=1)
     known.symptom(Symptom.READ_ONLY, 100.0)
     assert known.retry_at <= 100.0

@@ -62,13 +62,13 @@ class History(RuleBasedStateMachine):
         assert self.detector.writer == writer
 
     @rule()
-    def a_look_begins(self):
+    def a_refresh_begins(self):
         self.now += 0.001
         self.readings.append(Verdict(self.real, INSTANCES, self.now))
 
     @precondition(lambda self: self.readings)
     @rule(number=st.integers(0, 5))
-    def a_look_ends_with_a_verdict(self, number):
+    def a_refresh_ends_with_a_verdict(self, number):
         self.now += 0.001
         verdict = self.readings.pop(number % len(self.readings))
         before = self.known
@@ -87,7 +87,7 @@ class History(RuleBasedStateMachine):
         self.clean_up(verdict)
 
     @rule()
-    def a_look_ends_without_a_verdict(self):
+    def a_refresh_ends_without_a_verdict(self):
         self.detector.refreshed(self.now, confirmed=False)
         self.readings = self.readings[1:]
 

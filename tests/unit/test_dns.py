@@ -16,7 +16,7 @@ INSTANCE = "lab-1.c0ffee123456.eu-west-1.rds.amazonaws.com"
 
 
 class Resolver:
-    """A name server that answers when it is let go on."""
+    """A name server that answers when the test allows it."""
 
     def __init__(self):
         self.answers = threading.Event()
@@ -56,7 +56,7 @@ def test_a_name_is_looked_up_once(resolver):
     assert resolver.asked == [PRIVATE.host]
 
 
-def test_a_name_that_leads_to_no_instance_tells_no_domain(resolver):
+def test_a_name_that_leads_to_no_instance_yields_no_domain(resolver):
     resolver.canonical = "db-7.example.com"
     resolver.answers.set()
     lookup = DomainLookup()

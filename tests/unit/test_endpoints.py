@@ -43,7 +43,7 @@ KINDS = [
 
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize(("kind", "type_"), KINDS)
-def test_every_kind_of_endpoint_is_told_in_every_partition(kind, type_, domain):
+def test_every_kind_of_endpoint_is_recognised_in_every_partition(kind, type_, domain):
     endpoint = parse(f"orders.{kind}{domain}", 5432)
     assert endpoint.type is type_
     assert endpoint.name == "orders"
@@ -106,7 +106,7 @@ def test_instances_of_a_blue_green_deployment_have_their_own_names(name):
         "orders.cluster-abc.eu-west-1.rds.amazonaws.net",
     ],
 )
-def test_any_other_name_tells_nothing(host):
+def test_any_other_name_yields_nothing(host):
     endpoint = parse(host, 5432)
     assert endpoint.type is EndpointType.OTHER
     assert (endpoint.name, endpoint.domain, endpoint.cluster, endpoint.instance) == (None,) * 4
@@ -153,13 +153,13 @@ def test_any_string_is_some_endpoint(host, port):
 
 @given(hosts, ports, ports)
 def test_case_port_and_trailing_dot_never_matter(host, port, other):
-    def told(endpoint):
+    def classified(endpoint):
         return (endpoint.type, endpoint.name, endpoint.domain, endpoint.address.host)
 
-    expected = told(parse(host, port))
-    assert told(parse(host.upper(), port)) == expected
-    assert told(parse(host.swapcase() + ".", port)) == expected
-    assert told(parse(host, other)) == expected
+    expected = classified(parse(host, port))
+    assert classified(parse(host.upper(), port)) == expected
+    assert classified(parse(host.swapcase() + ".", port)) == expected
+    assert classified(parse(host, other)) == expected
 
 
 @given(labels, st.sampled_from(KINDS), domains, ports)
@@ -219,7 +219,7 @@ def test_a_writer_endpoint_is_one_at_any_port_or_at_its_own():
     assert there.classify("db.example.com", 1).type is EndpointType.OTHER
 
 
-def test_a_writer_endpoint_keeps_what_its_name_tells():
+def test_a_writer_endpoint_keeps_what_its_name_contains():
     host = f"orders.cluster-custom-{EU}"
     known = EndpointMap(writers=frozenset({Address(host, 0)}))
     endpoint = known.classify(host, 5432)
@@ -253,7 +253,7 @@ def test_a_template_without_a_port_takes_that_of_the_application():
         (None, None),
     ],
 )
-def test_an_rds_domain_tells_the_region(domain, expected):
+def test_an_rds_domain_contains_the_region(domain, expected):
     assert region(domain) == expected
 
 
@@ -262,19 +262,19 @@ def test_a_whole_name_in_the_settings_means_one_instance_alone():
     known = EndpointMap({f"orders-1.{EU}": there})
     assert known.address("orders-1", EU, 5432) == there
     assert known.address("orders-1", CHINA, 5432) == Address(f"orders-1.{CHINA}", 5432)
-    # Where the host tells no region, it can only mean the one that is listed.
+    # Where the host names no region, it can only mean the one that is listed.
     assert known.address("orders-1", None, 5432) == there
     assert known.namespace("orders-1", None) == EU
     endpoint = known.classify("127.0.0.1", 6001)
     assert (endpoint.instance, endpoint.domain) == ("orders-1", EU)
 
 
-def test_a_name_that_is_listed_in_two_regions_tells_none():
+def test_a_name_that_is_listed_in_two_regions_yields_none():
     both = EndpointMap({f"orders-1.{EU}": Address("a", 1), f"orders-1.{CHINA}": Address("b", 1)})
     assert both.address("orders-1", None, 5432) is None
     assert both.namespace("orders-1", None) is None
 
 
-def test_a_setting_does_not_tell_the_scope_where_the_hosts_own_name_does():
+def test_a_setting_does_not_set_the_scope_where_the_hosts_own_name_does():
     assert TUNNELS.namespace("orders-1", EU) == EU
     assert TUNNELS.namespace("orders-1", None) == "settings"

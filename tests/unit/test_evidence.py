@@ -57,7 +57,7 @@ def test_a_cluster_that_lists_none_of_the_same_instances_is_another():
     )
 
 
-def test_without_a_view_of_the_others_nothing_tells_a_failover_from_another_cluster():
+def test_without_a_view_of_the_others_a_failover_cannot_be_distinguished_from_another_cluster():
     viewless = Claim("x", frozenset("x"), "x", is_own=True, has_view=False)
     assert relation(known("a", "a", view=False), viewless) is Relation.UNDECIDED
 

@@ -57,32 +57,32 @@ class Readings(RuleBasedStateMachine):
         self.now += 1
         self.cluster.detector.symptom(kind, self.now, Context())
 
-    def look(self):
+    def first_symptom(self):
         return FirstSymptom(Symptom.TOPOLOGY, self.now, Context())
 
     @rule(named=instances | st.none())
-    def read_a_view_that_nobody_confirms(self, named):
+    def read_a_view_that_is_not_confirmed(self, named):
         self.now += 1
         before = self.cluster.detector.writer
         reading = Reading(Source.SQL, self.now, named, INSTANCES, error="TimeoutError")
-        assert isinstance(self.handler.apply(reading, self.look()), RefreshReport)
+        assert isinstance(self.handler.apply(reading, self.first_symptom()), RefreshReport)
         assert self.cluster.detector.writer == before
 
     @rule(writer=instances)
-    def begin_a_look_that_is_confirmed(self, writer):
+    def begin_a_refresh_that_is_confirmed(self, writer):
         self.now += 1
         self.pending.append(Verdict(writer, INSTANCES, self.now))
 
     @precondition(lambda self: self.pending)
     @rule(number=st.integers(0, 9), twice=st.booleans())
-    def end_a_look(self, number, twice):
+    def end_a_refresh(self, number, twice):
         self.now += 1
         verdict = self.pending.pop(number % len(self.pending))
         reading = Reading(Source.SQL, verdict.began, verdict.writer, INSTANCES, verdict)
         for _ in range(1 + twice):
             late = verdict.began < self.latest
             changed = not late and self.writers[-1:] != [verdict.writer]
-            report = self.handler.apply(reading, self.look())
+            report = self.handler.apply(reading, self.first_symptom())
             is_failover = isinstance(report, FailoverReport)
             assert is_failover is (changed and bool(self.writers))
             self.failovers += [report] * is_failover

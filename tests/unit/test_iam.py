@@ -15,7 +15,7 @@ QUERY = (
 TOKEN = f"lab.cluster-{DOMAIN}:6000/{QUERY}"
 
 
-def test_a_token_tells_its_door_its_user_and_its_region():
+def test_a_token_contains_its_signing_target_its_user_and_its_region():
     assert Token.parse(TOKEN) == Token(
         Address(f"lab.cluster-{DOMAIN}", 6000), "app/one", "eu-west-1"
     )
@@ -46,7 +46,7 @@ def test_no_password_raises(password):
 
 
 @pytest.mark.parametrize(
-    ("instance", "address", "door"),
+    ("instance", "address", "target"),
     [
         (None, None, (f"lab.cluster-{DOMAIN}", 6000)),
         ("lab-2", (f"lab-2.{DOMAIN}", 5432), (f"lab-2.{DOMAIN}", 5432)),
@@ -55,12 +55,12 @@ def test_no_password_raises(password):
         (None, ("127.0.0.1", 15432), None),
     ],
 )
-def test_a_token_for_another_door_is_signed_for_rds_s_own_name(instance, address, door):
+def test_a_token_for_another_endpoint_is_signed_for_rds_s_own_name(instance, address, target):
     place = Address(*address) if address else None
-    assert Token.parse(TOKEN).signing_target(instance, place) == door
+    assert Token.parse(TOKEN).signing_target(instance, place) == target
 
 
-def test_without_rds_s_domain_the_name_of_another_door_is_not_known():
+def test_without_rds_s_domain_the_signing_target_of_another_endpoint_is_not_known():
     token = Token.parse(TOKEN.replace(f"lab.cluster-{DOMAIN}", "db.example.com"))
     assert token.signing_target("lab-2", Address("127.0.0.1", 15432)) is None
     assert token.signing_target(None, None) == ("db.example.com", 6000)

@@ -54,7 +54,7 @@ def test_a_module_is_left_with_its_own_loader(module, reported):
     assert found.__loader__.get_source(NAME) == ""
 
 
-def test_looking_for_a_module_reports_nothing_and_its_loader_answers(module, reported):
+def test_finding_a_module_reports_nothing_and_its_loader_answers(module, reported):
     module.write_text("value = 1")
     spec = importlib.util.find_spec(NAME)
     assert spec.loader.get_source(NAME) == "value = 1"

@@ -1,4 +1,4 @@
-"""Each unit test stands where a reader looks for it: its file is named after a module."""
+"""Each unit test is easy to find: its file is named after a module."""
 
 from __future__ import annotations
 

@@ -67,25 +67,25 @@ def track(agent, cluster, endpoint, sock):
     return connection, track
 
 
-def test_what_a_failover_made_stale_is_cleaned_up_by_whoever_finds_the_writer(agent, pair):
-    heir, _ = meet(agent, f"orders.cluster-ro-{DOMAIN}")
+def test_what_a_failover_made_stale_is_cleaned_up_by_the_cluster_that_finds_the_writer(agent, pair):
+    merged_into, _ = meet(agent, f"orders.cluster-ro-{DOMAIN}")
     cluster, endpoint = meet(agent, PRIVATE)
-    assert heir is not cluster
+    assert merged_into is not cluster
     cluster.detector.introduce(OLD)
     connection, stale = track(agent, cluster, endpoint, pair[0])
     monitor = cluster.monitor
     monitor.symptom(Symptom.CONNECTION_LOST, suspect=OLD, wait=False)
 
-    # The RDS API names the endpoints, and so who belongs together, while the looks go on.
+    # While the refreshes go on, the RDS API names the endpoints: they belong to one cluster.
     for host in (f"orders.cluster-{DOMAIN}", f"orders.cluster-ro-{DOMAIN}"):
         agent.clusters.bind(
             cluster, agent.clusters.endpoints.classify(host, 5432), MEMBERS, time.monotonic()
         )
     agent._rounds.tick()
-    assert stale.cluster is heir
-    # Whoever calls on a connection that has moved looks, too; nobody is left to close a window.
-    assert (heir.alert, cluster.alert) == (True, False)
-    assert heir.detector.window_open(time.monotonic())
+    assert stale.cluster is merged_into
+    # A call on a connection that has moved refreshes, too. No call is left to close a window.
+    assert (merged_into.alert, cluster.alert) == (True, False)
+    assert merged_into.detector.window_open(time.monotonic())
     assert not cluster.detector.window_open(time.monotonic())
 
     began = time.monotonic()
@@ -94,18 +94,21 @@ def test_what_a_failover_made_stale_is_cleaned_up_by_whoever_finds_the_writer(ag
     assert outcome.changed
     assert stale.state is State.INVALIDATED
     assert pair[1].recv(1) == b""
-    assert heir.detector.writer == NEW
-    assert (heir.failovers[Symptom.CONNECTION_LOST], sum(cluster.failovers.values())) == (1, 0)
+    assert merged_into.detector.writer == NEW
+    assert (merged_into.failovers[Symptom.CONNECTION_LOST], sum(cluster.failovers.values())) == (
+        1,
+        0,
+    )
     del connection
 
 
-def test_a_double_that_nothing_happened_to_starts_no_look(agent):
-    heir, _ = meet(agent, f"orders.cluster-ro-{DOMAIN}")
+def test_a_duplicate_without_symptoms_starts_no_refresh(agent):
+    merged_into, _ = meet(agent, f"orders.cluster-ro-{DOMAIN}")
     cluster, _ = meet(agent, PRIVATE)
-    for each in (heir, cluster):
+    for each in (merged_into, cluster):
         each.detector.introduce(OLD)
     endpoint = agent.clusters.endpoints.classify(f"orders.cluster-ro-{DOMAIN}", 5432)
     agent.clusters.bind(cluster, endpoint, MEMBERS, time.monotonic())
     agent._rounds.tick()
-    assert cluster.current is heir
-    assert not heir.alert
+    assert cluster.current is merged_into
+    assert not merged_into.alert

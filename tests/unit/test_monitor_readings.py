@@ -25,12 +25,12 @@ GREEN = ("green-1", "green-2")
 
 
 class Driver:
-    """Logs in as it is told; no connection is opened here."""
+    """Fakes logins; no connection is opened here."""
 
     name = "psycopg"
 
     def password(self, login):
-        """Return no password: there is none to tell a token by."""
+        """Return no password: the login has none, and so no token."""
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_login_at_the_writer_that_is_newly_named_is_due_at_once():
     assert not known.may_log_in("b", 5.0)
 
 
-def test_a_verdict_ends_the_doubt_and_the_next_one_begins_anew():
+def test_a_verdict_ends_the_doubt_and_the_next_doubt_starts_over():
     known = pace()
     known.doubt(0.0, is_mass=True)
     assert known.is_in_doubt
@@ -152,7 +152,7 @@ def test_while_no_writer_confirms_itself_no_reason_waits():
     assert refreshes(SteadyPace(2, 60.0), 5, is_same=False) == [0, 1, 2, 3, 4]
 
 
-def test_a_contradiction_and_a_quiet_time_begin_anew():
+def test_a_contradiction_and_a_quiet_time_start_over():
     known = SteadyPace(1, 60.0)
     refreshes(known, 100)
     known.reset()

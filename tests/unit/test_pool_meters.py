@@ -59,7 +59,7 @@ def test_pools_beyond_the_limit_share_a_name(meters):
     for number, pool in enumerate(pools):
         meet(meters, pool, f"pool-{number}")
     assert shown(meters) == {*(f"pool-{number}" for number in range(MOST_POOLS)), OTHER}
-    # What only the pools could tell is known of those that have a name.
+    # What only a pool itself can report is known of the pools that have a name.
     assert OTHER not in shown(meters, pool_metrics.MAX)
 
     meters.of(pools[-1], None).lent(pools[-1])

@@ -1,4 +1,4 @@
-"""What the RDS API answers, whoever it is that answers: names, lines and codes, or nothing."""
+"""The RDS API's answers, which may be hostile: names, lines and codes, or nothing."""
 
 import re
 
@@ -20,7 +20,7 @@ values = (
 
 
 @given(st.lists(values))
-def test_only_identifiers_name_somebody(found):
+def test_only_identifiers_name_an_instance(found):
     for name in identifiers(found):
         assert re.fullmatch(r"[a-z][a-z0-9-]{0,62}", name)
     assert identifiers(["lab-1", *found])[0] == "lab-1"
@@ -28,13 +28,13 @@ def test_only_identifiers_name_somebody(found):
 
 @given(values)
 def test_a_message_is_one_line_without_control_characters(message):
-    told = text(message)
-    assert len(told) <= 512
-    assert len(told.splitlines()) <= 1
-    assert not any(ord(each) < 32 or 0x7F <= ord(each) < 0xA0 for each in told)
+    shown = text(message)
+    assert len(shown) <= 512
+    assert len(shown.splitlines()) <= 1
+    assert not any(ord(each) < 32 or 0x7F <= ord(each) < 0xA0 for each in shown)
 
 
-def test_what_a_message_says_is_told():
+def test_what_a_message_says_is_kept():
     assert text("Started cross AZ failover to DB instance: lab-2") == (
         "Started cross AZ failover to DB instance: lab-2"
     )
@@ -46,6 +46,6 @@ def test_a_code_is_one_or_unknown(found):
     assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]{0,63}", code(found))
 
 
-def test_the_api_s_own_codes_are_told():
+def test_the_api_s_own_codes_are_kept():
     for known in ("AccessDenied", "DBClusterNotFoundFault", "InternalFailure"):
         assert code(known) == known

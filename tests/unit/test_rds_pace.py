@@ -15,7 +15,7 @@ def steps(trouble, count, *, interval=1.0, random=0.5):
     return found
 
 
-def test_while_nobody_finds_a_writer_questions_become_rarer():
+def test_while_no_writer_is_found_questions_become_rarer():
     assert steps(None, 9) == [2, 3, 4.5, 6.75, 10.125, 15.188, 22.781, 30, 30]
     assert steps(None, 2, interval=0.1) == [0.2, 0.3]
 
@@ -28,7 +28,7 @@ def test_an_api_in_trouble_is_asked_less_and_less_often(trouble):
 
 
 @pytest.mark.parametrize("trouble", [Trouble.DENIED, Trouble.NO_CREDENTIALS, Trouble.NOT_FOUND])
-def test_where_somebody_has_to_change_something_it_is_asked_once_in_ten_minutes(trouble):
+def test_where_an_operator_has_to_change_something_it_is_asked_once_in_ten_minutes(trouble):
     assert steps(trouble, 2) == [600, 600]
 
 
@@ -37,7 +37,7 @@ def test_many_processes_spread_their_questions():
     assert steps(None, 1, random=1.0) == [2.5]
 
 
-def test_an_answer_after_a_trouble_and_a_long_silence_begin_anew():
+def test_an_answer_after_a_trouble_and_a_long_silence_start_over():
     pace = Pace(lambda: 0.5)
     pace.asked(Trouble.DENIED, 0.0, 1.0)
     pace.asked(None, 600.0, 1.0)

@@ -217,7 +217,7 @@ def test_an_unknown_variable_is_one_logged_error_that_guesses(errors):
     assert "did you mean AURORA_OTEL_REFRESH_WINDOW?" in errors()[0]
 
 
-def test_a_variable_of_the_lab_is_nobody_elses_business(errors):
+def test_a_variable_of_the_lab_is_ignored_elsewhere(errors):
     assert Settings.resolve({}, {PROGRAMS: "/usr/lib/postgresql/15/bin"}) == Settings()
     assert errors() == []
 

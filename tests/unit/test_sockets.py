@@ -44,7 +44,7 @@ def is_usable(one, other):
     return other.recv(1) == b"?"
 
 
-def test_a_socket_is_told_by_its_inode():
+def test_a_socket_is_identified_by_its_inode():
     first, other = socket.socketpair()
     with first, other:
         known = identify(first.fileno())
@@ -86,7 +86,7 @@ def test_a_socket_that_its_owner_closed_is_gone():
         assert shut_down(known) is Shutdown.GONE
 
 
-def test_a_socket_that_cannot_be_told_fails():
+def test_a_socket_that_cannot_be_identified_fails():
     assert shut_down(None) is Shutdown.FAILED
 
 
@@ -180,7 +180,7 @@ def test_a_server_that_speaks_has_not_hung_up(tcp):
     assert client.recv(8) == b"a notice"  # nothing was read away
 
 
-def test_a_farewell_that_nobody_has_read_yet_is_a_hang_up(tcp):
+def test_a_farewell_that_is_not_read_yet_is_a_hang_up(tcp):
     client, server = tcp
     server.send(b"shutting down")
     server.close()
@@ -188,7 +188,7 @@ def test_a_farewell_that_nobody_has_read_yet_is_a_hang_up(tcp):
     assert client.recv(13) == b"shutting down"
 
 
-def test_each_is_told_from_the_others():
+def test_each_is_distinguished_from_the_others():
     pairs = [socket.socketpair() for _ in range(100)]
     watched = [(number, identify(client.fileno())) for number, (client, _) in enumerate(pairs)]
     for number in (3, 50, 99):
@@ -200,7 +200,7 @@ def test_each_is_told_from_the_others():
         server.close()
 
 
-def test_the_hang_up_of_another_socket_under_the_same_number_is_not_ours(pair):
+def test_the_hang_up_of_another_socket_under_the_same_number_does_not_count(pair):
     client, _ = pair
     known = identify(client.fileno())
     stranger, friend = socket.socketpair()
@@ -255,7 +255,7 @@ def test_without_a_descriptor_left_the_reserve_is_used_again_and_again(kind, req
     for one, other in others:
         assert other.recv(1) == b""
         one.close()
-        # Nothing of ours keeps it open.
+        # The agent holds no descriptor that keeps it open.
         assert hung_up([("connection", identify(other.fileno()))]) == ["connection"]
         other.close()
     assert len(descriptors()) == len(before) - 6
@@ -422,7 +422,7 @@ def test_where_sigpipe_is_not_ignored_a_unix_socket_in_use_stays_as_it_is(pair, 
     assert client.recv(1) == b""
 
 
-def test_sigpipe_is_looked_at_when_a_socket_is_shut_down(tcp):
+def test_sigpipe_is_checked_when_a_socket_is_shut_down(tcp):
     client, server = tcp
     before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -37,7 +37,7 @@ def test_an_answer_with_a_view():
     )
 
 
-def test_an_empty_view_names_nobody():
+def test_an_empty_view_names_no_instance():
     # A left join: the instance speaks of itself though the view has no rows.
     answer = source.parse_answer([(*ME, None, None, None)])
     assert answer.view == View((), None)
@@ -125,7 +125,7 @@ def test_thousands_of_rows_are_read_as_far_as_an_aurora_could_go():
         ([(None, "t", "TRUE")], Probe("")),
     ],
 )
-def test_a_probe_tells_what_may_be_asked(rows, expected):
+def test_a_probe_shows_what_may_be_asked(rows, expected):
     assert system.parse_probe(rows) == expected
 
 

@@ -60,7 +60,7 @@ def test_a_connection_that_the_application_dropped_is_pruned(tracker, cluster, l
     assert tracker.take_ended()[0].reason is reason
 
 
-def test_a_connection_opened_and_closed_before_anybody_looked_is_both(tracker, cluster):
+def test_a_connection_opened_and_closed_between_two_exports_is_counted_as_both(tracker, cluster):
     connection = Connection()
     track = new_track(tracker, cluster, connection)
     track.closed = True
@@ -105,8 +105,8 @@ def test_what_came_of_a_claimed_connection(tracker, cluster, outcome, state, cou
     track = opened(tracker, cluster, connection)
     judge(cluster, "b", 20.0)
     ((_, cause),) = tracker.claim(cluster, 20.0)
-    told = tracker.settle([(track, cause, outcome)])
-    assert [(each.track, each.outcome) for each in told] == [(track, outcome)] * counted
+    settled = tracker.settle([(track, cause, outcome)])
+    assert [(each.track, each.outcome) for each in settled] == [(track, outcome)] * counted
     assert track.state is state
     assert (track in tracker.stale(cluster)) is (state is State.OPEN)
     assert sum(book(tracker, track).invalidations.values()) == counted
@@ -213,7 +213,7 @@ def in_time(function):
     def run():
         try:
             function()
-        except BaseException as error:  # noqa: BLE001 - told to the test
+        except BaseException as error:  # noqa: BLE001 - raised in the test
             raised.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,4 +1,4 @@
-"""Random lives of connections against a plain model of the books."""
+"""Random lives of connections against a plain model of the totals."""
 
 from collections import Counter
 
@@ -43,7 +43,7 @@ class Lives(RuleBasedStateMachine):
         return found[number % len(found)] if found else None
 
     def noted(self, life):
-        """Hooks may report in any order and twice; somebody drains, or nobody."""
+        """Note a connection; hooks report in any order and twice, and may drain or not."""
         self.tracker.note(life.track)
 
     def ended(self, life, how):
@@ -167,13 +167,13 @@ class Lives(RuleBasedStateMachine):
         self.clusters[1] = winner
 
     @invariant()
-    def the_books_balance(self):
+    def opens_equal_open_plus_ended(self):
         """Also while reports wait in the inbox."""
         for opens, ends in balance(self.tracker, *self.met).values():
             assert opens == ends
 
     @rule()
-    def look_at_everything(self):
+    def check_everything(self):
         with self.tracker.settled():
             tracked = {
                 t for c in self.met for tracks in self.tracker.open(c).values() for t in tracks
@@ -207,7 +207,7 @@ class Lives(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "lives"):
-            self.look_at_everything()
+            self.check_everything()
 
 
 TestLives = Lives.TestCase

@@ -219,7 +219,7 @@ def test_names_that_made_room_are_counted_as_other_once_nothing_is_open_there(pr
         max_size=60,
     )
 )
-def test_whatever_is_forgotten_no_total_falls_and_the_books_balance(steps):
+def test_whatever_is_forgotten_no_total_falls_and_opens_equal_open_plus_ended(steps):
     process = Process()
     is_open = []
     before = dict.fromkeys((names.OPENS, names.CLOSES), 0)

@@ -57,7 +57,7 @@ def test_a_lagging_informant_is_not_believed(cluster):
 
 
 def test_lagging_views_alone_are_no_verdict(cluster):
-    cluster.writer = "nobody"
+    cluster.writer = "unknown"
     for name in ALL:
         cluster[name].names = "a"
     reading = cluster.read("b", "c")
@@ -65,7 +65,7 @@ def test_lagging_views_alone_are_no_verdict(cluster):
 
 
 def test_instances_that_name_each_other_are_asked_once(cluster):
-    cluster.writer = "nobody"
+    cluster.writer = "unknown"
     for name, other in zip(ALL, "bca", strict=True):
         cluster[name].names = other
     assert cluster.read("a", "b", "c", default=False).verdict is None
@@ -80,7 +80,7 @@ def test_a_named_writer_that_is_down_is_no_verdict(cluster):
     assert not reading.login_refused
 
 
-def test_somebody_who_knows_better_is_asked_after_a_dead_name(cluster):
+def test_another_instance_is_asked_after_a_name_that_leads_nowhere(cluster):
     cluster["a"].down = ConnectionRefusedError("no")
     cluster.writer = "c"
     cluster["b"].names = "a"
@@ -107,14 +107,14 @@ def test_an_open_connection_that_hangs_is_dropped_and_avoided(cluster):
 
 
 def test_another_instance_that_answers_confirms_nothing(cluster):
-    # The name of `c` leads to `a`, the writer: whoever asked for `c` has not heard `c`.
+    # The name of `c` leads to `a`, the writer: a question to `c` has reached `a`.
     cluster["c"].rows = cluster["a"].answer(view=True)
     reading = cluster.read("c", default=False)
     assert (reading.verdict, reading.error) == (None, "NoAnswerError")
     assert not cluster.open
 
 
-def test_through_the_application_s_host_whoever_is_there_may_confirm(cluster):
+def test_any_instance_behind_the_application_s_host_may_confirm(cluster):
     cluster.known = False
     cluster.default = "a"
     assert cluster.read().verdict.writer == "a"
@@ -179,11 +179,11 @@ def test_a_name_that_was_asked_already_does_not_count_as_followed(cluster):
         cluster[name].names = "a"
     cluster.writer = "c"
     cluster["a"].names = "a"
-    cluster[names[-1]].names = "c"  # nobody but the last knows better
+    cluster[names[-1]].names = "c"  # only the last knows better
     assert cluster.read("a", *names, default=False).verdict.writer == "c"
 
 
-def test_a_login_that_works_nowhere_is_told(cluster):
+def test_a_login_that_works_nowhere_is_reported(cluster):
     for name in ALL:
         cluster[name].down = RefusedError()
     reading = cluster.read("b", "c", "a")
@@ -204,7 +204,7 @@ def test_a_connection_that_broke_meanwhile_is_replaced_at_once(cluster):
     assert cluster.path == ["b", "a"]
 
 
-def test_a_reading_that_is_stopped_ends_and_the_next_asks_nobody(cluster):
+def test_a_reading_that_is_stopped_ends_and_the_next_asks_no_instance(cluster):
     cluster["b"].hangs = None
     readings = []
     thread = threading.Thread(target=lambda: readings.append(cluster.read("b", "c", "a")))
@@ -223,7 +223,7 @@ def test_a_reading_that_is_stopped_ends_and_the_next_asks_nobody(cluster):
 
 
 class Slow(FakeCluster):
-    """A cluster whose time is the real one, and whose connects wait until they are let go on."""
+    """A cluster whose time is the real one, and whose connects wait until they are released."""
 
     def __init__(self):
         super().__init__()
@@ -379,7 +379,7 @@ def test_where_no_writer_confirms_the_connection_that_answered_last_stays_open(c
     assert cluster.path == ["a", "b"]
 
 
-def test_while_nothing_is_known_of_the_kind_of_cluster_nobody_is_asked(cluster):
+def test_while_nothing_is_known_of_the_kind_of_cluster_no_instance_is_asked(cluster):
     cluster.walk._source = lambda: None
     assert cluster.read("b").verdict is None
     assert cluster.path == []

@@ -177,7 +177,7 @@ def test_a_method_written_in_c_takes_the_parameters_that_it_is_said_to_have(hook
         watched(tracked, 1, 2)
 
 
-def test_what_a_look_may_be_decided_on_are_the_arguments_in_their_order(hooks):
+def test_a_refresh_is_decided_on_the_arguments_in_their_order(hooks):
     seen = []
     shapes = Shapes()
     getattr(shapes, ATTRIBUTE).cluster.alert = True
@@ -203,7 +203,7 @@ def of_another_version(_):
     raise AttributeError("a driver's new version has no such attribute")
 
 
-def test_a_connection_closes_also_if_nobody_can_tell_whether_it_did(hooks):
+def test_a_connection_closes_also_if_it_is_unknown_whether_it_did(hooks):
     connection = Connection()
     assert watch_close(hooks, Connection.close, of_another_version)(connection) == "farewell"
     assert connection.is_closed
@@ -211,7 +211,7 @@ def test_a_connection_closes_also_if_nobody_can_tell_whether_it_did(hooks):
     assert hooks.shield.failures.total() == 1
 
 
-def test_a_call_goes_on_also_if_nobody_can_tell_whether_it_may_wait(hooks):
+def test_a_call_goes_on_also_if_it_is_unknown_whether_it_may_wait(hooks):
     watched = watch(
         hooks, Connection.execute, errors=OSError, failure_of=None, may_wait=of_another_version
     )
@@ -220,7 +220,7 @@ def test_a_call_goes_on_also_if_nobody_can_tell_whether_it_may_wait(hooks):
     assert hooks.shield.failures.total() == 1
 
 
-def test_an_error_of_an_untracked_connection_has_no_history_of_ours(execute, hooks):
+def test_an_error_of_an_untracked_connection_shows_no_frame_of_the_agent(execute, hooks):
     with pytest.raises(ConnectionError) as raised:
         execute(CONNECTIONS["untracked"], "error")
     assert raised.value.__context__ is None

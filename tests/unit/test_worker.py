@@ -22,12 +22,12 @@ class Clock:
 
 
 class Cluster:
-    """A cluster whose looks begin and end when the test says so."""
+    """A cluster whose refreshes begin and end when the test says so."""
 
     def __init__(self):
         self.clock = Clock()
         self.earliest = float("-inf")
-        self.orders = []
+        self.triggers = []
         self.running = 0
         self.most_running = 0
         self.rested = 0
@@ -35,13 +35,13 @@ class Cluster:
         self.ends = threading.Semaphore(0)
         self.outcomes = []
         self.callers = []
-        self.looks = RefreshWorker(self.look, lambda: self.earliest, self.rest, self.clock)
+        self.worker = RefreshWorker(self.refresh, lambda: self.earliest, self.rest, self.clock)
 
-    def look(self, trigger):
+    def refresh(self, trigger):
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         began = self.clock()
-        self.orders.append(trigger)
+        self.triggers.append(trigger)
         assert self.ends.acquire(timeout=20)
         self.running -= 1
         outcome = self.outcomes.pop(0)
@@ -54,15 +54,15 @@ class Cluster:
         self.at_rest()
         self.rested += 1
 
-    def look_ends(self, *, confirmed=True, changed=False, error=None):
-        """Have the look that is running, or the next, end so."""
+    def end_refresh(self, *, confirmed=True, changed=False, error=None):
+        """Have the refresh that is running, or the next, end with this outcome."""
         self.outcomes.append(error or (confirmed, changed))
         self.ends.release()
 
     def call(self, *, take=False, budget=FOR_EVER, suspect=None):
-        """Have a thread ask; return it."""
+        """Return a thread that asks for a refresh."""
         trigger = Trigger(Context(), suspect)
-        ask = self.looks.take_one if take else self.looks.ask
+        ask = self.worker.take_one if take else self.worker.ask
 
         def wait():
             if answered := ask(trigger, budget):
@@ -73,26 +73,26 @@ class Cluster:
         self.callers.append(thread)
         return thread
 
-    def looking(self, number):
-        """Wait until look `number` is running."""
-        eventually(lambda: len(self.orders) == number and self.running)
+    def wait_for(self, number):
+        """Wait until refresh `number` is running."""
+        eventually(lambda: len(self.triggers) == number and self.running)
 
     def joined(self, number):
-        """Wait until so many calls have asked whose look has not ended."""
-        eventually(lambda: len({*self.looks._inbox, *self.looks._waiting}) == number)
+        """Wait until this number of calls wait for a refresh that has not ended."""
+        eventually(lambda: len({*self.worker._inbox, *self.worker._waiting}) == number)
 
     @property
     def is_idle(self):
-        return not self.looks._place
+        return not self.worker._place
 
 
 @pytest.fixture
 def cluster():
     made = Cluster()
     yield made
-    made.looks.stop()
+    made.worker.stop()
     for _ in range(10):
-        made.look_ends()
+        made.end_refresh()
     for thread in made.callers:
         thread.join(10)
         assert not thread.is_alive()
@@ -105,167 +105,167 @@ def returned(thread):
     return not thread.is_alive()
 
 
-def test_a_call_waits_for_its_look_and_is_answered(cluster):
+def test_a_call_waits_for_its_refresh_and_is_answered(cluster):
     caller = cluster.call(suspect="a")
-    cluster.looking(1)
+    cluster.wait_for(1)
     assert caller.is_alive()
-    cluster.look_ends()
+    cluster.end_refresh()
     assert returned(caller)
-    assert cluster.looks.answered_since(100.0)
-    assert not cluster.looks.answered_since(100.1)
-    assert [trigger.suspect for trigger in cluster.orders] == ["a"]
+    assert cluster.worker.answered_since(100.0)
+    assert not cluster.worker.answered_since(100.1)
+    assert [trigger.suspect for trigger in cluster.triggers] == ["a"]
     assert (cluster.is_idle, cluster.rested) == (True, 1)
 
 
-def test_calls_that_ask_together_share_one_look(cluster):
+def test_calls_that_ask_together_share_one_refresh(cluster):
     callers = [cluster.call() for _ in range(8)]
-    cluster.looking(1)
+    cluster.wait_for(1)
     cluster.joined(8)
-    cluster.look_ends()
+    cluster.end_refresh()
     assert all(map(returned, callers))
-    assert len(cluster.orders) == 1
+    assert len(cluster.triggers) == 1
 
 
 def test_a_call_whose_question_came_after_the_reading_began_waits_for_the_next(cluster):
     first = cluster.call()
-    cluster.looking(1)
+    cluster.wait_for(1)
     cluster.clock.now += 1
     late = cluster.call()
     cluster.joined(2)
-    cluster.look_ends()
+    cluster.end_refresh()
     assert returned(first)
-    cluster.looking(2)
+    cluster.wait_for(2)
     assert late.is_alive()
-    cluster.look_ends()
+    cluster.end_refresh()
     assert returned(late)
 
 
-def test_another_writer_answers_everybody(cluster):
+def test_another_writer_answers_every_call(cluster):
     first = cluster.call()
-    cluster.looking(1)
+    cluster.wait_for(1)
     cluster.clock.now += 1
     late = cluster.call()
     cluster.joined(2)
-    cluster.look_ends(changed=True)
+    cluster.end_refresh(changed=True)
     assert returned(first)
     assert returned(late)
-    assert len(cluster.orders) == 1
+    assert len(cluster.triggers) == 1
 
 
-def test_looks_are_repeated_while_no_writer_confirms(cluster):
+def test_refreshes_are_repeated_while_no_writer_confirms(cluster):
     caller = cluster.call()
     for number in (1, 2, 3):
-        cluster.looking(number)
+        cluster.wait_for(number)
         assert caller.is_alive()
-        cluster.look_ends(confirmed=number == 3)
+        cluster.end_refresh(confirmed=number == 3)
     assert returned(caller)
-    assert len(cluster.orders) == 3
+    assert len(cluster.triggers) == 3
 
 
-def test_a_call_waits_no_longer_than_its_budget_and_the_look_ends_by_itself(cluster):
+def test_a_call_waits_no_longer_than_its_budget_and_the_refresh_ends_by_itself(cluster):
     caller = cluster.call(budget=0.0)
     assert returned(caller)
-    cluster.looking(1)
-    cluster.look_ends(confirmed=False)
+    cluster.wait_for(1)
+    cluster.end_refresh(confirmed=False)
     eventually(lambda: cluster.is_idle)
-    assert (len(cluster.orders), cluster.rested) == (1, 1)
+    assert (len(cluster.triggers), cluster.rested) == (1, 1)
 
 
-def test_a_call_whose_budget_ends_in_the_middle_of_a_look_returns(cluster):
+def test_a_call_whose_budget_ends_in_the_middle_of_a_refresh_returns(cluster):
     caller = cluster.call(budget=0.05)
-    cluster.looking(1)
+    cluster.wait_for(1)
     cluster.clock.now += 1
     assert returned(caller)
     assert not cluster.is_idle
 
 
-def test_looks_go_on_for_as_long_as_somebody_s_budget_lasts(cluster):
+def test_refreshes_go_on_for_as_long_as_the_budget_of_a_call_lasts(cluster):
     impatient = cluster.call(budget=0.0)
     assert returned(impatient)
-    cluster.looking(1)
+    cluster.wait_for(1)
     patient = cluster.call()
     cluster.joined(2)
-    cluster.look_ends(confirmed=False)
-    cluster.looking(2)
-    cluster.look_ends()
+    cluster.end_refresh(confirmed=False)
+    cluster.wait_for(2)
+    cluster.end_refresh()
     assert returned(patient)
 
 
-def test_a_look_begins_no_earlier_than_it_may(cluster):
+def test_a_refresh_begins_no_earlier_than_it_may(cluster):
     cluster.earliest = 100.05
     cluster.call()
     cluster.joined(1)
-    assert cluster.orders == []
+    assert cluster.triggers == []
     cluster.clock.now = 100.05
-    cluster.looking(1)
+    cluster.wait_for(1)
 
 
-def test_a_look_that_is_due_is_taken_once(cluster):
+def test_a_refresh_that_is_due_runs_once(cluster):
     caller = cluster.call(take=True)
-    cluster.looking(1)
+    cluster.wait_for(1)
     assert caller.is_alive()
-    cluster.look_ends(confirmed=False)
+    cluster.end_refresh(confirmed=False)
     assert returned(caller)
     eventually(lambda: cluster.is_idle)
-    assert len(cluster.orders) == 1
+    assert len(cluster.triggers) == 1
 
 
-def test_a_call_that_saw_nothing_joins_nobody(cluster):
+def test_a_call_that_saw_nothing_does_not_wait(cluster):
     first = cluster.call()
-    cluster.looking(1)
+    cluster.wait_for(1)
     assert returned(cluster.call(take=True))
     assert first.is_alive()
-    assert len(cluster.orders) == 1
+    assert len(cluster.triggers) == 1
 
 
-def test_a_call_that_saw_a_symptom_joins_a_look_that_was_due(cluster):
+def test_a_call_that_saw_a_symptom_joins_a_refresh_that_was_due(cluster):
     due = cluster.call(take=True)
-    cluster.looking(1)
+    cluster.wait_for(1)
     cluster.clock.now += 1
     symptom = cluster.call()
     cluster.joined(2)
-    cluster.look_ends()
+    cluster.end_refresh()
     assert returned(due)
-    cluster.looking(2)
-    cluster.look_ends()
+    cluster.wait_for(2)
+    cluster.end_refresh()
     assert returned(symptom)
 
 
-def test_news_that_come_while_a_look_is_running_are_looked_at_next(cluster):
+def test_a_hint_that_comes_while_a_refresh_is_running_starts_the_next(cluster):
     cluster.call(budget=0.0)
-    cluster.looking(1)
-    cluster.looks.refresh_with_hint(Trigger(Context(), hint="b"))
-    cluster.look_ends()
-    cluster.looking(2)
-    cluster.look_ends(confirmed=False)
+    cluster.wait_for(1)
+    cluster.worker.refresh_with_hint(Trigger(Context(), hint="b"))
+    cluster.end_refresh()
+    cluster.wait_for(2)
+    cluster.end_refresh(confirmed=False)
     eventually(lambda: cluster.is_idle)
-    assert [trigger.hint for trigger in cluster.orders] == [None, "b"]
+    assert [trigger.hint for trigger in cluster.triggers] == [None, "b"]
 
 
-def test_news_are_looked_at_though_nobody_looks_and_nobody_waits(cluster):
-    cluster.looks.refresh_with_hint(Trigger(Context(), hint="b"))
-    cluster.looking(1)
-    cluster.look_ends()
+def test_a_hint_starts_a_refresh_though_none_is_running_and_no_call_waits(cluster):
+    cluster.worker.refresh_with_hint(Trigger(Context(), hint="b"))
+    cluster.wait_for(1)
+    cluster.end_refresh()
     eventually(lambda: cluster.is_idle)
-    assert [trigger.hint for trigger in cluster.orders] == ["b"]
+    assert [trigger.hint for trigger in cluster.triggers] == ["b"]
 
 
-def test_stop_wakes_everybody(cluster):
+def test_stop_wakes_every_call(cluster):
     callers = [cluster.call(), cluster.call(), cluster.call()]
-    cluster.looking(1)
+    cluster.wait_for(1)
     cluster.joined(3)
-    thread = cluster.looks.stop()
+    thread = cluster.worker.stop()
     assert all(map(returned, callers))
-    assert thread.is_alive()  # the look itself is for others to end
-    cluster.look_ends(confirmed=False)
+    assert thread.is_alive()  # stop does not end the refresh itself
+    cluster.end_refresh(confirmed=False)
     assert returned(thread)
 
 
-def test_stop_wakes_a_call_that_waits_for_a_look_that_was_due(cluster):
+def test_stop_wakes_a_call_that_waits_for_a_refresh_that_was_due(cluster):
     caller = cluster.call(take=True)
-    cluster.looking(1)
+    cluster.wait_for(1)
     cluster.joined(1)
-    cluster.looks.stop()
+    cluster.worker.stop()
     assert returned(caller)
 
 
@@ -274,41 +274,41 @@ def test_stop_ends_the_waiting_for_a_turn(cluster):
     caller = cluster.call()
     cluster.joined(1)
     eventually(lambda: not cluster.is_idle)
-    thread = cluster.looks.stop()
+    thread = cluster.worker.stop()
     assert returned(caller)
     assert returned(thread)
-    assert cluster.orders == []
+    assert cluster.triggers == []
 
 
-def test_after_stop_nobody_looks_and_nobody_waits(cluster):
-    assert cluster.looks.stop() is None
+def test_after_stop_there_is_no_refresh_and_no_waiting(cluster):
+    assert cluster.worker.stop() is None
     assert returned(cluster.call())
     assert returned(cluster.call(take=True))
-    assert cluster.orders == []
+    assert cluster.triggers == []
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("take", [True, False])
-def test_a_look_that_raises_leaves_nothing_stuck(cluster, take):
+def test_a_refresh_that_raises_leaves_nothing_stuck(cluster, take):
     caller = cluster.call(take=take)
-    cluster.looking(1)
-    cluster.look_ends(error=ValueError("out of the fake"))
+    cluster.wait_for(1)
+    cluster.end_refresh(error=ValueError("out of the fake"))
     assert returned(caller)
     eventually(lambda: cluster.is_idle)
     again = cluster.call()
-    cluster.looking(2)
-    cluster.look_ends()
+    cluster.wait_for(2)
+    cluster.end_refresh()
     assert returned(again)
 
 
-def test_nothing_is_let_go_of_while_a_look_is_running(cluster):
+def test_nothing_is_released_while_a_refresh_is_running(cluster):
     cluster.call()
-    cluster.looking(1)
-    cluster.looks.rest()
+    cluster.wait_for(1)
+    cluster.worker.rest()
     assert cluster.rested == 0
-    cluster.look_ends()
+    cluster.end_refresh()
     eventually(lambda: cluster.is_idle)
-    cluster.looks.rest()
+    cluster.worker.rest()
     eventually(lambda: cluster.rested == 2)
 
 
@@ -317,8 +317,8 @@ def test_of_many_calls_none_waits_for_ever(cluster):
     for number in range(200):
         callers.append(cluster.call(take=number % 3 == 0))
         cluster.clock.now += 0.001
-        cluster.look_ends(confirmed=number % 5 != 0)
-    eventually(lambda: cluster.look_ends() or not any(t.is_alive() for t in callers))
+        cluster.end_refresh(confirmed=number % 5 != 0)
+    eventually(lambda: cluster.end_refresh() or not any(t.is_alive() for t in callers))
     assert cluster.most_running == 1
 
 
@@ -336,7 +336,7 @@ class Leaked:
 
 
 class Collection:
-    """Garbage is collected somewhere in our code, while the application holds the lock."""
+    """Garbage is collected somewhere in the agent's code, while the application holds the lock."""
 
     def __init__(self):
         self.lock = threading.RLock()
@@ -357,7 +357,7 @@ def collection():
 
 
 @pytest.fixture
-def while_a_look_is_started(cluster, collection, monkeypatch):
+def while_a_refresh_is_started(cluster, collection, monkeypatch):
     start = threading.Thread.start
 
     def strike(thread):
@@ -370,19 +370,19 @@ def while_a_look_is_started(cluster, collection, monkeypatch):
 
 
 @pytest.fixture
-def while_looks_rest(cluster, collection):
+def while_the_worker_rests(cluster, collection):
     def rest():
         cluster.call(take=True)
-        cluster.looking(1)
+        cluster.wait_for(1)
         cluster.at_rest = collection.strike
-        cluster.look_ends()
+        cluster.end_refresh()
 
     return rest
 
 
-@pytest.mark.parametrize("where", ["while_a_look_is_started", "while_looks_rest"])
+@pytest.mark.parametrize("where", ["while_a_refresh_is_started", "while_the_worker_rests"])
 @pytest.mark.parametrize("method", ["ask", "take_one", "refresh_with_hint", "rest"])
-def test_a_finalizer_in_our_code_may_want_a_lock_that_a_call_holds(
+def test_a_finalizer_in_the_agent_s_code_may_want_a_lock_that_a_call_holds(
     cluster, collection, where, method, request
 ):
     args = {"ask": (Trigger(Context()), 0.05), "take_one": (Trigger(Context()), 0.05)}
@@ -391,7 +391,7 @@ def test_a_finalizer_in_our_code_may_want_a_lock_that_a_call_holds(
     def call():
         with collection.lock:
             collection.held.set()
-            getattr(cluster.looks, method)(*args[method])
+            getattr(cluster.worker, method)(*args[method])
 
     request.getfixturevalue(where)()
     assert collection.began.wait(10)
@@ -401,7 +401,7 @@ def test_a_finalizer_in_our_code_may_want_a_lock_that_a_call_holds(
 
 
 @pytest.mark.parametrize("take", [True, False])
-def test_a_call_that_comes_while_looks_rest_has_a_look_afterwards(cluster, take):
+def test_a_call_that_comes_while_the_worker_rests_gets_a_refresh_afterwards(cluster, take):
     resting, go_on = threading.Event(), threading.Event()
 
     def at_rest():
@@ -410,15 +410,15 @@ def test_a_call_that_comes_while_looks_rest_has_a_look_afterwards(cluster, take)
 
     cluster.at_rest = at_rest
     cluster.call(budget=0.0)
-    cluster.look_ends()
+    cluster.end_refresh()
     assert resting.wait(10)
     cluster.clock.now += 1
     caller = cluster.call(take=take)
     cluster.joined(1)
-    assert len(cluster.orders) == 1
+    assert len(cluster.triggers) == 1
     go_on.set()
-    cluster.looking(2)
-    cluster.look_ends()
+    cluster.wait_for(2)
+    cluster.end_refresh()
     assert returned(caller)
 
 
@@ -428,7 +428,7 @@ class InterruptError(Exception):
 
 @pytest.fixture
 def no_thread(monkeypatch):
-    """Has the next start of a thread fail so."""
+    """Return a function that makes the next start of a thread fail with an error."""
 
     def fail(error):
         def start(*_):
@@ -444,23 +444,23 @@ def no_thread(monkeypatch):
 def test_what_an_interrupted_call_leaves_half_done_the_next_one_mends(cluster, no_thread, method):
     no_thread(InterruptError())
     with pytest.raises(InterruptError):
-        cluster.looks.ask(Trigger(Context(), "a"), 0.0)
+        cluster.worker.ask(Trigger(Context(), "a"), 0.0)
     args = () if method == "rest" else (Trigger(Context(), "b"), 0.0)
-    getattr(cluster.looks, method)(*args)
-    cluster.looking(1)
-    cluster.look_ends()
+    getattr(cluster.worker, method)(*args)
+    cluster.wait_for(1)
+    cluster.end_refresh()
     eventually(lambda: cluster.is_idle)
-    assert [trigger.suspect for trigger in cluster.orders] == ["a"]
+    assert [trigger.suspect for trigger in cluster.triggers] == ["a"]
 
 
-def test_nobody_waits_where_no_thread_can_be_started(cluster, no_thread):
+def test_no_call_waits_where_no_thread_can_be_started(cluster, no_thread):
     no_thread(RuntimeError("can't create new thread at interpreter shutdown"))
-    answered = cluster.looks.ask(Trigger(Context()), FOR_EVER)
+    answered = cluster.worker.ask(Trigger(Context()), FOR_EVER)
     assert answered.gate.wait(answered.seconds)
-    assert cluster.orders == []
+    assert cluster.triggers == []
 
 
-def test_nobody_waits_where_the_worker_cannot_be_started(cluster, monkeypatch):
+def test_no_call_waits_where_the_worker_cannot_be_started(cluster, monkeypatch):
     start = threading.Thread.start
 
     def fail(thread):
@@ -470,4 +470,4 @@ def test_nobody_waits_where_the_worker_cannot_be_started(cluster, monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", fail)
     assert returned(cluster.call())
-    assert cluster.orders == []
+    assert cluster.triggers == []

@@ -114,7 +114,7 @@ CALLS = {
         **COMMON,
         "autocommit": WatchedCall(_itself, lambda connection: connection.autocommit(value=True)),
         "begin": WatchedCall(_itself, lambda connection: connection.begin()),
-        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("unknown")),
         "ping": WatchedCall(_itself, lambda connection: connection.ping(reconnect=False)),
         "select_db": WatchedCall(_itself, lambda connection: connection.select_db("app")),
         "server-side cursor": WatchedCall(_streamed(pymysql.cursors.SSCursor), _fetch),
@@ -123,7 +123,7 @@ CALLS = {
         **COMMON,
         "autocommit": WatchedCall(_itself, lambda connection: connection.autocommit(on=True)),
         "begin": WatchedCall(_itself, lambda connection: connection.begin()),
-        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("unknown")),
         "ping": WatchedCall(_itself, lambda connection: connection.ping()),
         "select_db": WatchedCall(_itself, lambda connection: connection.select_db("app")),
         "server-side cursor": WatchedCall(_streamed(MySQLdb.cursors.SSCursor), _fetch),
@@ -133,7 +133,7 @@ CALLS = {
         "autocommit": WatchedCall(
             _itself, lambda connection: setattr(connection, "autocommit", True)
         ),
-        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("unknown")),
         "start_transaction": WatchedCall(
             _itself, lambda connection: connection.start_transaction()
         ),
@@ -148,7 +148,7 @@ CALLS = {
             _itself, lambda connection: setattr(connection, "autocommit", True)
         ),
         "begin": WatchedCall(_itself, lambda connection: connection.begin()),
-        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("nobody")),
+        "callproc": WatchedCall(_cursor, lambda cursor: cursor.callproc("unknown")),
         "change_user": WatchedCall(
             _itself, lambda connection: connection.change_user("app", "", "app")
         ),
@@ -159,7 +159,7 @@ CALLS = {
         "select_db": WatchedCall(_itself, lambda connection: connection.select_db("app")),
     },
 }
-# Neither the setter nor the reset looks at what the C library returns.
+# Neither the setter nor the reset checks what the C library returns.
 CALLS["mysql-connector-C"] = CALLS["mysql-connector"] | {
     name: CALLS["mysql-connector"][name]._replace(is_silent=True)
     for name in ("autocommit", "reset_session")

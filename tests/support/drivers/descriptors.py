@@ -136,7 +136,7 @@ class Descriptor:
         """Have the agent instrument the driver, if it does not know it."""
 
     def settings(self, cluster: Cluster) -> dict[str, str]:
-        """Return what tells the agent which of the lab's addresses mean the writer."""
+        """Return the settings that name the lab's addresses of the writer."""
         if self.takes_names:
             return {}
         return {"writer_endpoints": ":".join(map(str, cluster.address("writer")))}

@@ -28,7 +28,7 @@ class Features:
         session: returns the server's number of a connection's session.
         state: of the session and the connection, as the driver shows it.
         ended: closes a connection and uses it once more; returns what is seen of that.
-        streamed: opens a cursor whose rows are on their way, if the driver can tell of their loss.
+        streamed: opens a cursor whose rows are on their way, if the driver reports their loss.
         streamed_lost: what it raises then.
         fetches: the cursor's methods that read those rows.
         converting: other arguments of `connect`, with which it shows values as something else.

@@ -79,7 +79,7 @@ class Harmless(NamedTuple):
 
     Attributes:
         provoke: makes an application meet it, on connections of its own.
-        is_symptom: whether it may look like one, so that the topology is looked at.
+        is_symptom: whether it may be one, so that the topology is refreshed.
     """
 
     provoke: Callable[[Descriptor, Cluster, Connect], None]

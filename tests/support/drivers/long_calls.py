@@ -28,7 +28,7 @@ class LongCall:
         eventually(lambda: cluster.execute(self._instance, self._engine.is_busy, self._session))
 
     def cancel(self) -> None:
-        """Have the server end the statement and look at its socket, unless it has by itself."""
+        """Have the server end the statement and notice its lost socket, unless it has by itself."""
         if self._cluster.condition(self._instance) not in ("down", "hung"):
             cancel = self._engine.cancel
             attempt(lambda: self._cluster.execute(self._instance, cancel, self._session))

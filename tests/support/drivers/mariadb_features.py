@@ -105,7 +105,7 @@ FEATURES = {
     "database": database,
     "ping": lambda c: (c.ping(), c.open),
     "warnings": lambda c: (executed(c, "SELECT 1 + 'x'"), c.show_warnings()),
-    "kill nobody": lambda c: c.kill(999_999_999),
+    "kill an unknown session": lambda c: c.kill(999_999_999),
     "block": lambda c: c.__enter__() is c,
     "escape": lambda c: c.escape_string("it's"),
     "syntax error": lambda c: executed(c, "SELEC"),

@@ -41,7 +41,7 @@ FEATURES = {
     "dictionaries": lambda c: executed(c, "SELECT 1 AS a, 'x' AS b", cursor=DictCursor),
     "literal": lambda c: c.literal(["a", 1, None]),
     "statistics": lambda c: c.stat()[:7],
-    "kill nobody": lambda c: c.kill(999_999_999),
+    "kill an unknown session": lambda c: c.kill(999_999_999),
 }
 # The server's statistics show no error; the rest is done without it.
 WITHOUT_ERRORS = {"block", "literal", "statistics"}

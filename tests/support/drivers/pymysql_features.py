@@ -46,7 +46,7 @@ FEATURES = {
     "load data": loaded,
     "mogrify": lambda c: c.cursor().mogrify("SELECT %s", ("x",)),
     "escape": lambda c: c.escape(["a", 1, None]),
-    "kill nobody": lambda c: c.kill(999_999_999),
+    "kill an unknown session": lambda c: c.kill(999_999_999),
 }
 OFF_THE_NETWORK = {"block", "mogrify", "escape", "load data"}
 

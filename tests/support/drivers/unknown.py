@@ -1,6 +1,6 @@
-"""Drivers that have no file, each told of by one call: they go through every behaviour, too.
+"""Drivers that have no file, each added by one call: they go through every behaviour, too.
 
-PyGreSQL nobody here knows. pg8000 and PyMySQL are handed over under other names.
+PyGreSQL is unknown to the agent. pg8000 and PyMySQL are added under other names.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _STAND_INS = "tests.drivers.stand_ins"
 
 @dataclass(frozen=True)
 class Unknown(Descriptor):
-    """A driver that aurora-otel is told of.
+    """A driver that is added to aurora-otel by `instrument_dbapi`.
 
     Attributes:
-        traits: what it is told.
+        traits: the arguments of that call.
     """
 
     traits: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def introduce(self) -> None:
-        """Tell of the driver."""
+        """Add the driver."""
         aurora_otel.instrument_dbapi(
             self.dbapi, name=self.name, system=self.engine.name, **self.traits
         )
 
     def settings(self, cluster: Cluster) -> dict[str, str]:
-        """Tell of the driver; return the settings, which leave it alone as a known one."""
+        """Add the driver; return the settings that choose another one among the known drivers."""
         self.introduce()
         return {**super().settings(cluster), "drivers": "psycopg"}
 
