@@ -1,7 +1,7 @@
 """How the agent's own connections log in to one cluster: with the application's logins.
 
-They are guests. A login that was refused is not tried again until the application has connected
-with it; where a server has no connection left, it is left alone for long.
+A login that was refused is not tried again until the application has connected with it; where a
+server has no connection left, it is left alone for long.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class _Full:
 class ClusterAccess:
     """The logins of one cluster.
 
-    `note` is called from any thread; all else by the thread that refreshes.
+    `note` is called from any thread, `connect` by the threads that ask a target each, all else by
+    the thread that refreshes. No lock: each step is atomic, or replaces a value as a whole.
 
     Args:
         sign: returns an IAM token like the application's for another endpoint, or `None`.
@@ -164,7 +165,7 @@ class ClusterAccess:
     def may_keep(self) -> bool:
         """Whether a connection may stay open: no server was found to have none left."""
         now = self._clock()
-        return all(now >= full.until for full in self._full.values())
+        return all(now >= full.until for full in list(self._full.values()))
 
     def _note_pace(self, known: _Known, target: Target, error: Exception) -> None:
         """Take note of an attempt that cost the server a login; one that it never saw did not."""
