@@ -116,7 +116,7 @@ class Agent:
         return blocking.run(self.opened_steps(driver, opening))
 
     def opened_steps(self, driver: Driver, opening: Opening) -> Steps[Any]:
-        """As `opened`."""
+        """Return the steps of `opened`, for a runner."""
         while not self.is_here():
             # Another thread is at it.
             yield Pause(_STEP)
@@ -131,7 +131,7 @@ class Agent:
         blocking.run(self.before_call_steps(track))
 
     def before_call_steps(self, track: Track) -> Steps[None]:
-        """As `before_call`."""
+        """Return the steps of `before_call`, for a runner."""
         if self._owns(track) and not self.shield.is_inside:
             yield from self.shield.steps("prepare a call", self._before_calls.prepare, track)
 
@@ -140,7 +140,7 @@ class Agent:
         blocking.run(self.failed_steps(track, failure_of))
 
     def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
-        """As `failed`."""
+        """Return the steps of `failed`, for a runner."""
         is_inside = self.shield.is_inside
         yield from self.shield.steps(
             "respond to a symptom", self._fail, track, failure_of, is_inside=is_inside
@@ -161,7 +161,7 @@ class Agent:
         return blocking.run(self.is_usable_steps(connection))
 
     def is_usable_steps(self, connection: Any) -> Steps[bool]:
-        """As `is_usable`."""
+        """Return the steps of `is_usable`, for a runner."""
         if not self.is_here():
             return True
         return (yield from self._checkouts.is_usable(connection))
@@ -187,7 +187,7 @@ class Agent:
             track.lost = track.lost or failure.lost
 
     def _owns(self, track: Track) -> bool:
-        """Whether it is this agent's, and was opened in this process."""
+        """Return whether it is this agent's, and was opened in this process."""
         return self.is_here() and not self._stopped and track.cluster.is_ours
 
     def _wake(self) -> None:

@@ -298,7 +298,7 @@ def _invalidations() -> Panel:
     return lines(
         About(
             "Invalidated, by cause",
-            "Stale connections that were taken out of use. *writer_changed* belongs to a failover; "
+            "Stale connections that were closed. *writer_changed* belongs to a failover; "
             "*misrouted* to DNS that is behind; *write_refused* to writes on a name that shows "
             "nothing: list it in WRITER_ENDPOINTS.",
             COUNT,

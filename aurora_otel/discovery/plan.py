@@ -261,7 +261,7 @@ class Plan:
             self._known = Known.REFUSED if why is Failed.REFUSED else Known.UNREACHABLE
 
     def _took_its_place(self, answer: Answer) -> bool:
-        """Whether a writer at the known writer's own address is that server, renamed.
+        """Return whether a writer at the known writer's own address is that server, renamed.
 
         One that was a member beside it, or lists it beside itself, is another server.
         """
@@ -328,7 +328,7 @@ class Plan:
         return claims[0]
 
     def _may_follow_known(self, claims: int) -> bool:
-        """Whether a claim may stand against the known writer."""
+        """Return whether a claim may stand against the known writer."""
         if self._known is Known.REFUSED and not self._is_given_up_by_readers:
             return False
         return self._known is not Known.NOT_HEARD and claims == 1

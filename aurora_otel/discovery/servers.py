@@ -83,7 +83,7 @@ class Servers:
         self._record(address).server = server
 
     def may_ask(self, address: Address, now: float) -> bool:
-        """Whether asking the server at `address` may be of use, and it is not left alone now."""
+        """Return whether the server at `address` may be asked to some use, not being left alone."""
         record = self._records.get(address)
         if record is None:
             return True
@@ -91,7 +91,7 @@ class Servers:
         return now >= record.rests_until and (known is None or known.can_answer)
 
     def admits(self, address: Address, question: Question, patience: float) -> bool:
-        """Whether a server may be asked a new question, or is left alone now.
+        """Return whether a server may be asked a new question, or is left alone now.
 
         Args:
             address: of the server.

@@ -112,7 +112,7 @@ class Identification:
             question.is_over = True
 
     def may_ask(self, endpoint: Endpoint) -> bool:
-        """Whether asking a connection to `endpoint` may be of use now; asks nothing."""
+        """Return whether asking a connection to `endpoint` may be of use now; asks nothing."""
         return endpoint.type is not EndpointType.PROXY and self._servers.may_ask(
             endpoint.address, self._clock()
         )

@@ -85,7 +85,7 @@ class Misrouting:
         return cluster
 
     def _is_stale_route(self, cluster: Cluster, identity: Identity, began: float) -> bool:
-        """Whether a verdict of after `began` says that the writer is elsewhere."""
+        """Return whether a verdict of after `began` says that the writer is elsewhere."""
         return (
             identity.is_misrouted
             and self._context.config.settings.mode is Mode.CLEANUP

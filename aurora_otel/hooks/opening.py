@@ -82,7 +82,7 @@ class Openings:
             yield from new.reconnect()
 
     def _is_known(self, endpoint: Endpoint) -> bool:
-        """Whether the topology behind an instance endpoint was read before."""
+        """Return whether the topology behind an instance endpoint was read before."""
         return self._context.clusters.knows(endpoint, self._context.clock())
 
     def _track(self, new: NewConnection, identity: Identity) -> Steps[None]:

@@ -81,6 +81,6 @@ class Placement:
 
 
 def _settles(identity: Identity) -> bool:
-    """Whether one instance's claim is enough, where no other one can be asked."""
+    """Return whether one instance's claim is enough, where no other one can be asked."""
     source = identity.source
     return source is not None and source.confirmation is Confirmation.FIRST_CLAIM

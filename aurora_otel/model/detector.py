@@ -143,7 +143,7 @@ class Detector:
         return self._window.first
 
     def window_open(self, now: float) -> bool:
-        """Whether calls refresh first."""
+        """Return whether calls refresh first."""
         return self._window.is_open(now, self.pace.window)
 
     def close_window(self) -> None:
@@ -159,7 +159,7 @@ class Detector:
         self._window.close_explained()
 
     def refresh_due(self, now: float) -> bool:
-        """Whether a call that saw nothing itself refreshes first."""
+        """Return whether a call that saw nothing itself refreshes first."""
         return self.window_open(now) and now >= self._next_refresh
 
     @property
@@ -200,7 +200,7 @@ class Detector:
             self._introduced = writer
 
     def contradicts(self, instance: str, role: Role) -> bool:
-        """Whether what an instance says of itself is not what is known of it."""
+        """Return whether what an instance says of itself is not what is known of it."""
         if self.writer is None or role is Role.UNKNOWN:
             return False
         return (instance == self.writer) is not (role is Role.WRITER)

@@ -91,7 +91,7 @@ class LoginPace:
             self._named_at += (now - self._since) * self._random()
 
     def may_log_in(self, target: Hashable, now: float) -> bool:
-        """Whether a login at `target`, an instance or the application's own host, is due."""
+        """Return whether a login at `target`, an instance or the application's own host, is due."""
         silent_until, _ = self._silent.get(target, (now, 0.0))
         if now < silent_until:
             return False

@@ -38,7 +38,7 @@ class Access:
         return Token.parse(self.driver.password(self.login))
 
     def is_like(self, other: Access) -> bool:
-        """Whether both log in alike, the password aside: it is rotated, and tokens expire."""
+        """Return whether both log in alike, the password aside: it is rotated; tokens expire."""
         if self.driver is not other.driver:
             return False
         blank, others = (each.driver.with_password(each.login, "") for each in (self, other))
@@ -156,7 +156,7 @@ class ClusterAccess:
         raise failure
 
     def is_rejected(self, error: Exception) -> bool:
-        """Whether `error`, raised by `connect`, means that no login may be used there."""
+        """Return whether `error`, raised by `connect`, means that no login may be used there."""
         if isinstance(error, LoginNotAllowedError):
             return not isinstance(error, LoginPostponedError)
         return any(known.access.driver.login_failure(error) for known in self._known)

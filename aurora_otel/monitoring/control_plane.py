@@ -287,6 +287,6 @@ class ControlPlane:
             self._context.config.report(ApiErrorReport(error))
 
     def _is_as_good_as_off(self, error: ApiError) -> bool:
-        """Whether no answer is expected: `auto`, and no credentials."""
+        """Return whether no answer is expected: `auto`, and no credentials."""
         auto = self._context.config.settings.rds_api is RdsApiUse.AUTO
         return auto and error.trouble is Trouble.NO_CREDENTIALS

@@ -111,7 +111,7 @@ class ClusterMonitor:
         return self._worker.take_one(Trigger(context), budget)
 
     def _may_ask_for_nothing(self, now: float) -> bool:
-        """Whether a symptom is not explained yet, and a question costs no login."""
+        """Return whether a symptom is not explained yet, and a question costs no login."""
         is_open = self._paces.logins.is_in_doubt and self._refresh.is_connected
         return is_open and now >= self._cluster.detector.retry_at
 
@@ -136,7 +136,7 @@ class ClusterMonitor:
         self._refresh.events.ask_if_due()
 
     def answered_since(self, moment: float) -> bool:
-        """Whether a reading that began at or after `moment` was confirmed."""
+        """Return whether a reading that began at or after `moment` was confirmed."""
         return self._worker.answered_since(moment)
 
     @property

@@ -67,7 +67,7 @@ class Paces:
             self.errors.refreshed(now, _ERRORS_FIRST, is_same=is_same)
 
     def _is_mass_loss(self, instance: str | None) -> bool:
-        """Whether a server has ended several connections at once: those of every process."""
+        """Return whether a server has ended several connections at once: those of every process."""
         tracks = self._context.tracker.tracks(self._cluster)
         there = ((t, t.socket) for t in tracks if t.socket and t.instance == instance)
         return len(sockets.hung_up(there)) >= _MASS

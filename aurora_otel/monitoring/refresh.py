@@ -241,7 +241,7 @@ class TopologyRefresh:
         return address
 
     def _is_of_another_cluster(self, reading: Reading) -> bool:
-        """Whether the host, or a name, that was asked leads to another cluster than before.
+        """Return whether the host, or a name, that was asked leads to another cluster than before.
 
         A cluster endpoint of RDS may lead to the instances that took the place of all others, as
         after a blue/green switchover: once the former writer has answered that it is none.

@@ -143,7 +143,7 @@ class RefreshWorker:
         self._hint: Trigger | None = None
 
     def answered_since(self, time: float) -> bool:
-        """Whether a reading that began at or after `time` was confirmed."""
+        """Return whether a reading that began at or after `time` was confirmed."""
         return self._answered >= time
 
     def ask(self, trigger: Trigger, budget: float) -> Wait:

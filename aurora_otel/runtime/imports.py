@@ -95,7 +95,7 @@ class _Reporting:
 
 
 def is_being_imported(name: str) -> bool:
-    """Whether a thread is importing module `name` right now."""
+    """Return whether a thread is importing module `name` right now."""
     module = sys.modules.get(name)
     if module is None:
         # It is not there yet, or no longer; the lock of an import is.
@@ -107,7 +107,7 @@ def is_being_imported(name: str) -> bool:
 
 
 def is_being_imported_here(name: str) -> bool:
-    """Whether the current thread is importing module `name`: it cannot wait for the end of that."""
+    """Return whether the current thread imports module `name`: it cannot wait for the end."""
     return any(
         frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == name
         for frame in _frames()

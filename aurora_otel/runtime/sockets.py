@@ -166,7 +166,7 @@ def _shut_down(
 
 
 def _is_sigpipe_ignored() -> bool:
-    """Whether a send on what is shut down is an error to its caller, and no more than that.
+    """Return whether a send on what is shut down is an error to its caller, and no more than that.
 
     Python ignores SIGPIPE when it starts; programs for the command line often take that back. What
     is neither ignored nor Python's (`None`) is a host's own, as uWSGI's, which lives on.
@@ -175,7 +175,7 @@ def _is_sigpipe_ignored() -> bool:
 
 
 def has_hung_up(sock: SocketId) -> bool:
-    """Whether the server of one connection has hung up: as `hung_up`, for a checkout."""
+    """Return whether the server of one connection has hung up: as `hung_up`, for a checkout."""
     if not _CAN_POLL:
         return False
     poll = select.poll()

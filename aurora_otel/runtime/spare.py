@@ -42,7 +42,7 @@ class _Reserve:
         self._room: deque[int] = deque()
 
     def is_intact(self) -> bool:
-        """Whether it still is what it was made as, or is in use."""
+        """Return whether it still is what it was made as, or is in use."""
         return self._is_own(self._rest)
 
     def stand_for(self, fd: int) -> int:
@@ -160,7 +160,7 @@ class Spare:
 
 
 def _is_for_want_of(error: BaseException | None) -> bool:
-    """Whether `error` says that the process, or the system, has no descriptor left."""
+    """Return whether `error` says that the process, or the system, has no descriptor left."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return True

@@ -57,7 +57,7 @@ class Bindings:
         return None
 
     def is_confirmed(self, name: Name, now: float) -> bool:
-        """Whether an answer has said lately to which cluster the instance belongs."""
+        """Return whether an answer has said lately to which cluster the instance belongs."""
         found = self._names.get(name)
         return found is not None and now - found.at < CONFIRMED_FOR
 

@@ -53,7 +53,7 @@ class Clusters:
         return self.bindings.of_host(host_of(endpoint)) or self._of_name(endpoint, now)
 
     def knows(self, endpoint: Endpoint, now: float) -> bool:
-        """Whether the instance that an endpoint names was lately listed by its cluster."""
+        """Return whether the instance that an endpoint names was lately listed by its cluster."""
         if endpoint.instance is None:
             return False
         cluster = self._of_name(endpoint, now)

@@ -91,7 +91,7 @@ def relation(cluster: Cluster, claim: Claim, *, is_bound: bool = True) -> Relati
 
 
 def may_be_one(first: Cluster, second: Cluster) -> bool:
-    """Whether nothing that their writers said keeps two clusters from being one."""
+    """Return whether nothing that their writers said keeps two clusters from being one."""
     one, other = first.likely_writer, second.likely_writer
     if one is None or other is None or one == other:
         return True

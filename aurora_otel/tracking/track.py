@@ -134,7 +134,7 @@ class Track(weakref.ref[Any]):
 
     @property
     def is_unusable(self) -> bool:
-        """Whether a verdict took it out of use, or is about to, or would if it could."""
+        """Whether a verdict has closed it, or is about to, or would if it could."""
         if self.shutdown_failed:
             return self.cluster.detector.staleness(self) is not None
         return self.state in (State.CLAIMED, State.INVALIDATED)

@@ -84,7 +84,7 @@ class Tracker:
         self._misrouted.append(group)
 
     def has_unidentified(self, cluster: Cluster) -> bool:
-        """Whether the instance of an open connection to `cluster` was unknown at the last drain."""
+        """Return whether an open connection to `cluster` had no instance at the last drain."""
         groups = list(self.open(cluster).items())
         return any(tracks and group.instance == UNKNOWN for group, tracks in groups)
 
@@ -191,7 +191,7 @@ class Tracker:
             self._weigh(winner)
 
     def has_open(self, cluster: Cluster) -> bool:
-        """Whether a connection to `cluster` is open."""
+        """Return whether a connection to `cluster` is open."""
         with self.settled():
             return any(self.open(cluster).values())
 

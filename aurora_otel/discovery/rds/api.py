@@ -261,7 +261,7 @@ class Apis:
         return self._by_region.setdefault(region, RdsApi(region))
 
     def is_new(self, error: ApiError) -> bool:
-        """Whether this is the first time for this trouble with this action."""
+        """Return whether this is the first time for this trouble with this action."""
         kind = (error.trouble, error.action)
         known = kind in self._reported
         self._reported.add(kind)
@@ -319,7 +319,7 @@ def _is_writer(member: Any) -> bool:
 
 
 def _is_custom_endpoint(host: str, domain: str | None) -> bool:
-    """Whether `host` is a custom endpoint in `domain`: no other name may join two clusters."""
+    """Return whether `host` is a custom endpoint in `domain`: others may not join clusters."""
     named = endpoints.parse(host, 0)
     return named.type is EndpointType.CUSTOM and named.domain == domain
 

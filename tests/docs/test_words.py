@@ -1,0 +1,57 @@
+"""One word for one thing: the words that gave way to the field's terms do not come back."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Only what has no good sense here. What to say instead is in `docs/glossary.md`, or plain English:
+# "the thread that asks", "a stale connection", "release", "refresh".
+AVOIDED = re.compile(
+    r"""\b(?:
+        whoever | nobody | everybody | somebody | somewhen
+      | heirs? | astray | strays? | tellers? | knocks? | surroundings
+      | refreshers? | look[ ]at[ ]the[ ]topology
+      | let(?:s|ting)?[ ]go[ ]of | of[ ]ours
+      | (?:take[ns]?|took)[ ](?:\w+[ ])?out[ ]of[ ]use
+      | books[ ](?:do[ ]not[ ])?balance
+    )\b
+  | (?-i:\bLooks\b)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Where a word is meant all the same, and why.
+ALLOWED = {
+    ("aurora_otel/lab/installation.py", "nobody"): "the Unix account",
+}
+# Not written for this project's reader, or generated from what is checked here.
+EXCEPT = {"guide.md"}
+FILES = sorted(
+    path
+    for pattern in ("aurora_otel/**/*.py", "docs/*.md")
+    for path in ROOT.glob(pattern)
+    if path.name not in EXCEPT
+)
+
+
+def _name(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_words_that_gave_way_to_others_do_not_come_back(path):
+    found = [match.group().lower() for match in AVOIDED.finditer(path.read_text())]
+    assert [word for word in found if (_name(path), word) not in ALLOWED] == []
+
+
+@pytest.mark.parametrize(("name", "word"), sorted(ALLOWED))
+def test_a_word_that_is_allowed_in_a_file_is_there(name, word):
+    assert word in (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Whoever asks", "a lock of ours", "let go of it", "taken out of use", "took it out of use"],
+)
+def test_an_avoided_word_is_found(text):
+    assert AVOIDED.search(text)
