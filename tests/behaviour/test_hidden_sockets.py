@@ -39,7 +39,7 @@ def write(connection):
 
 @contextlib.contextmanager
 def at_work(connections):
-    """Keep connections busy, each in a thread of its own."""
+    """Keep connections busy, each in its own thread."""
     over = threading.Event()
 
     def work(connection):

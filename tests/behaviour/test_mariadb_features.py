@@ -112,7 +112,7 @@ def test_rows_that_come_one_by_one_show_a_lost_connection(cluster, fetch):
         rows = 0
         while found := getattr(cursor, fetch)():
             rows += 1 if fetch == "fetchone" else len(found)
-        # Without us, too: the driver takes it for the end of the result.
+        # Without the agent, too: the driver takes it for the end of the result.
         assert rows < 20_000
         assert hooks.failures[0].symptom is Symptom.CONNECTION_LOST
         connection.close()

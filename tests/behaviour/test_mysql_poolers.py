@@ -57,7 +57,7 @@ def test_behind_a_pooler_nothing_is_attributed_and_nothing_is_closed(start, clus
     for connection in held:
         with pytest.raises(MODULES[driver].OperationalError, match="read-only"):
             write(connection)
-        # It may be given to another server at any moment: that is the pooler's business.
+        # The pooler may assign it to another server at any moment.
         connection.rollback()
         assert executed(connection, "SELECT @@aurora_server_id")[-1] == ((old,),)
     assert agent.tracked("unknown") == 2

@@ -40,7 +40,7 @@ WAYS = {
 
 @contextlib.contextmanager
 def running(name):
-    """A cluster of one whose server has a certificate, and that certificate."""
+    """Yield a cluster of one instance, whose server has a certificate, and that certificate."""
     # The server runs as another user, which pytest's own directories keep out.
     directory = Path(tempfile.mkdtemp())
     directory.chmod(0o755)
@@ -66,8 +66,8 @@ def encrypted():
 
 
 @pytest.fixture(scope="module")
-def somebody_else():
-    """Where a server with another certificate listens, which would let our login in."""
+def another_server():
+    """The address of a server with another certificate, which would accept the agent's login."""
     with running("other") as (cluster, _):
         yield Address(*cluster.plain_address(cluster.writer))
 
@@ -144,9 +144,9 @@ def test_a_login_that_is_not_valid_is_distinguished_from_other_errors(opened):
     assert "secret" not in repr(access.login)
 
 
-def test_a_server_with_another_certificate_is_refused_by_the_agent(opened, somebody_else):
+def test_a_server_with_another_certificate_is_refused_by_the_agent(opened, another_server):
     connection, access = opened
     with pytest.raises(Exception, match=r"(?i)certificate|ssl|tls") as refused:
-        access.driver.monitor(access.login, somebody_else, 5.0)
+        access.driver.monitor(access.login, another_server, 5.0)
     assert access.driver.login_failure(refused.value) is not LoginFailure.REFUSED
     assert run(connection, "SELECT 1")[0][0] == 1

@@ -40,7 +40,7 @@ def test_observing_counts_each_connection_once_for_each_writer_change(
         assert run(connection, "SELECT 1") == [(1,)]
     write(fresh)
 
-    # Once observed is not for ever: another mode acts on what is stale.
+    # What was only observed is still stale: in another mode it is closed.
     aurora_otel.AuroraInstrumentor().instrument(
         mode="cleanup", instance_endpoints=cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
     )

@@ -26,7 +26,7 @@ def zombie(agent, cluster, connect):
 
 
 def confirmed(agent):
-    """Whom each refresh has confirmed so far."""
+    """Return the writers that the refreshes have confirmed so far."""
     spans = agent.exported.spans("refresh topology")
     return [
         each.attributes["aurora.topology.writer_id"]

@@ -30,7 +30,7 @@ class Logins:
         self._read = {name: len(self._lines(name)) for name in self._cluster.instances}
 
     def count(self, *words):
-        """Lines with all of these words, by instance."""
+        """Return the number of lines with all of these words, by instance."""
         return {
             name: sum(all(word in line for word in words) for line in self._lines(name)[read:])
             for name, read in self._read.items()

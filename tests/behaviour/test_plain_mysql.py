@@ -34,7 +34,7 @@ def connect(cluster, driver):
 
 @pytest.fixture
 def asked(cluster):
-    """What the server was asked of Aurora's so far."""
+    """The statements about Aurora that the server was asked so far."""
     server = cluster.writer
     cluster.execute(server, "SET GLOBAL log_output = 'TABLE', GLOBAL general_log = 1")
 

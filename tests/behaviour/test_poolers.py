@@ -50,7 +50,7 @@ def test_a_failover_behind_a_pooler_closes_nothing(agent, cluster, pooler, conne
 
 def test_a_pooler_is_asked_once(agent, cluster, pooler, connect):
     def uses() -> list[tuple[object, ...]]:
-        """When the pooler's own sessions were used last."""
+        """Return when the pooler's own sessions were used last."""
         last = "SELECT pid, query_start FROM pg_stat_activity WHERE usename = 'app'"
         return sorted(cluster.execute(cluster.writer, last))
 

@@ -79,7 +79,7 @@ def test_a_man_in_the_middle_is_refused_by_the_agent_and_the_application_is_not_
         assert attempt(lambda: run(connection, WRITE)) is not None
         refresh = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
 
-        # It went on to whom it can trust, and showed the application's certificate there.
+        # It went on to the server that it can trust, with the application's certificate.
         assert refresh.attributes[names.TOPOLOGY_CONFIRMED]
         assert server.handshakes > before
         assert [proxy.handshakes for proxy in proxies.values()] == [0, 0]

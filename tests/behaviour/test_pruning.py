@@ -90,7 +90,7 @@ def test_a_connection_that_its_owner_is_closing_is_not_one_that_the_server_hung_
         eventually(lambda: pruned(agent, "hung_up") >= 1)
         let_go()
 
-    # By then the driver has said farewell, and the server has hung up.
+    # By then the driver has sent its goodbye, and the server has closed the connection.
     monkeypatch.setattr(closing, "_force_close", rounds_pass_before_the_socket_is_closed)
     closing.close()
     assert pruned(agent, "hung_up") == 1

@@ -1,4 +1,4 @@
-"""Who counts as a writer: it accepts writes, and it is the server's own setting that says so."""
+"""An instance counts as a writer if it accepts writes, by the server's own setting."""
 
 from __future__ import annotations
 

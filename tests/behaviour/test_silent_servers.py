@@ -18,14 +18,14 @@ LIMIT = 4
 
 @pytest.fixture
 def slow_answers(cluster):
-    """Each instance takes a second to say who it is, and holds the session for that long."""
+    """Each instance takes a second to identify itself, and holds the session for that long."""
     with replaced(cluster, "aurora_replica_status", before="PERFORM pg_catalog.pg_sleep(1);"):
         yield
 
 
 @pytest.fixture
 def limited(cluster):
-    """The application's role may have so many sessions, and no more."""
+    """The application's role may have this number of sessions, and no more."""
     cluster.execute(cluster.writer, f"ALTER ROLE app CONNECTION LIMIT {LIMIT}")
     yield
     cluster.execute(cluster.writer, "ALTER ROLE app CONNECTION LIMIT -1")

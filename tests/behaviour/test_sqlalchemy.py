@@ -111,7 +111,7 @@ def test_a_queue_pool_goes_on_working_through_a_failover(agent, cluster, engine)
 
     first = attempt(write_once)
     assert READ_ONLY in states(first)
-    # From here on none fails: the pool discards what is dead by its own means.
+    # From here on none fails: the pool itself discards what is lost.
     assert [attempt(write_once) for _ in range(10)] == [None] * 10
     held = [pool.connect() for _ in range(5)]
     for connection in held:
@@ -136,5 +136,5 @@ def test_a_pool_without_pre_ping_recovers_by_its_own_means(agent, cluster, engin
     errors = [attempt(write_once) for _ in range(6)]
     refused = [each for each in errors if READ_ONLY in states(each)]
     assert len(refused) == 1
-    # SQLAlchemy replaces all of its pool with the first connection that it finds dead.
+    # SQLAlchemy replaces its whole pool when it finds the first lost connection.
     assert errors[-3:] == [None] * 3

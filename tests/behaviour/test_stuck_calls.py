@@ -1,4 +1,4 @@
-"""Nothing fails because everything hangs: the background loop notices."""
+"""No call fails because all calls hang: the background loop detects the failover."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.support.drivers.unknown import UNKNOWN
 from tests.support.labs import as_new
 from tests.support.names import _resolved  # noqa: F401 - a fixture
 
-ORDERS = ("upstream before ours", "upstream after ours")
+ORDERS = ("upstream before the agent", "upstream after the agent")
 DRIVERS = (*KNOWN, *UNKNOWN)
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {

@@ -44,7 +44,7 @@ def dropped(*_, **__):
 
 @pytest.fixture
 def failures(agent):
-    """Counts our own failures; afterwards none is left for the fixture to complain of."""
+    """Counts the agent's own failures; afterwards none is left for the fixture to complain of."""
     counted = running_agent().shield.failures
     yield counted
     counted.clear()

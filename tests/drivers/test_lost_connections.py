@@ -60,7 +60,7 @@ def play(driver, connection, script) -> list[object]:
 
 def test_an_invalidated_connection_behaves_as_any_lost_one(start, cluster, connect, driver):
     def prepare() -> dict[tuple[str, bool], object]:
-        """One connection for each script: idle, and in a transaction."""
+        """Return one connection for each script: idle, and in a transaction."""
         kinds = [(name, in_transaction) for name in SCRIPTS for in_transaction in (False, True)]
         connections = {kind: connect() for kind in kinds}
         for (_, in_transaction), connection in connections.items():

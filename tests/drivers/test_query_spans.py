@@ -41,15 +41,15 @@ def test_query_spans_are_what_they_are_without_the_agent_and_have_the_instance(
     queries.load()
     use(driver.connect(cluster))
     queries.unload()
-    without_us = [described(span) for span in queries.take()]
-    assert len(without_us) == 4
+    without_agent = [described(span) for span in queries.take()]
+    assert len(without_agent) == 4
 
-    if order == "upstream before ours":
+    if order == "upstream before the agent":
         queries.load()
     start(**driver.settings(cluster))
     queries.load()
     use(driver.connect(cluster))
     spans = queries.take()
-    assert [described(span) for span in spans] == without_us
+    assert [described(span) for span in spans] == without_agent
     for span in spans:
         assert [span.attributes.get(key) for key in OURS] == [cluster.writer, "writer"]

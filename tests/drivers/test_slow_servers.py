@@ -46,7 +46,7 @@ SLOW = {"postgresql": _postgresql, "mysql": _mysql}
 
 @pytest.fixture
 def slow(cluster, driver):
-    """Each instance takes a second to say who it is; the role has so many sessions, and no more."""
+    """Each instance takes a second to identify itself; the role has a limit of sessions."""
     with SLOW[driver.engine.name](cluster):
         yield
 

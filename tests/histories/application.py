@@ -77,7 +77,7 @@ class Application:
             )
 
     def connect(self, host: str, port: int) -> Connection | None:
-        """Connect, and hold the connection; `None` where the server cannot be reached."""
+        """Connect, and hold the connection; return `None` where the server cannot be reached."""
 
         def open_() -> Connection:
             return Connection(self._driver.open(host, port, 1.0))

@@ -84,7 +84,7 @@ class Driver:
             self._reach(server, timeout)
             if statement == SYSTEMS[self.system].probe:
                 return [(session.number, "true", "true")]
-            reader = "false" if server.says_writer else "true"
+            reader = "false" if server.claims_writer else "true"
             me = (server.name, reader, session.number)
             if statement == SOURCE.question(view=False):
                 return [me]

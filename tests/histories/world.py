@@ -1,4 +1,4 @@
-"""Fake clusters: each server says truthfully what it is, but an old writer that has just thawed.
+"""Fake clusters: each server reports its role truthfully, except an old writer that just resumed.
 
 Everything is in one process, and time passes as a history says: ten thousand take minutes.
 """
@@ -42,17 +42,17 @@ class Server:
 
     @property
     def is_writer(self) -> bool:
-        """Whether it is the writer in truth."""
+        """Return whether it really is the writer."""
         return self.database.writer is self
 
     @property
-    def says_writer(self) -> bool:
-        """Whether it says that it is the writer."""
+    def claims_writer(self) -> bool:
+        """Return whether it claims to be the writer."""
         return self.is_writer or self.believes
 
     @property
     def view(self) -> list[tuple[str, bool]]:
-        """How it sees its cluster: names, and whether each is the writer."""
+        """Return its view of the cluster: names, and whether each is the writer."""
         writer = self if self.believes else self.database.writer
         there = [each for each in self.database.servers if not each.is_gone]
         return [(each.name, each is writer) for each in there]
@@ -80,12 +80,12 @@ class Database:
 
     @property
     def there(self) -> list[Server]:
-        """The servers that exist now."""
+        """Return the servers that exist now."""
         return [each for each in self.servers if not each.is_gone]
 
     @property
     def readers(self) -> list[Server]:
-        """Those that are not the writer."""
+        """Return the servers that are not the writer."""
         return [each for each in self.there if not each.is_writer]
 
     def add(self, name: str) -> Server:
@@ -107,7 +107,7 @@ class Session:
 
     @property
     def is_cut(self) -> bool:
-        """Whether either side has ended it."""
+        """Return whether either side has ended it."""
         if self.near.fileno() < 0:
             return True
         try:

@@ -19,7 +19,7 @@ def api(plane):
 
 @pytest.fixture
 def tamper(plane, monkeypatch):
-    """Has the API say something else."""
+    """Returns a function that changes the API's answers."""
     forward = plane._forward
 
     def tamper(before, after):

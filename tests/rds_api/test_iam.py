@@ -90,7 +90,7 @@ def test_where_no_token_may_be_signed_the_next_connection_of_the_application_sho
 
 @pytest.fixture
 def no_credentials(token, monkeypatch):
-    """The application has found its own elsewhere."""
+    """No AWS credentials; the application has found its own elsewhere."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
 
 

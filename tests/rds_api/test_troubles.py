@@ -1,4 +1,4 @@
-"""Whatever befalls the RDS API, no call of the application waits for it or fails of it.
+"""Whatever fails in the RDS API, no call of the application waits for it or fails because of it.
 
 The questions to it are held back until the application is through: a call that waited for one would
 never return.
@@ -25,15 +25,15 @@ PRIVATE = "db.example.com"
 
 @dataclass
 class Trouble:
-    """Something that befalls the RDS API.
+    """A failure of the RDS API.
 
     Attributes:
-        befall: makes it happen, given the control plane and pytest's monkeypatch.
+        cause: makes it happen, given the control plane and pytest's monkeypatch.
         warning: how the one warning goes on; empty: nothing is logged.
         error: `error.type` of the failed refreshes; empty: there are none.
     """
 
-    befall: Callable[[ControlPlane, pytest.MonkeyPatch], Any]
+    cause: Callable[[ControlPlane, pytest.MonkeyPatch], Any]
     warning: str = ""
     error: str = ""
 
@@ -91,7 +91,7 @@ TROUBLES = {
 
 
 def live_through_a_failover(cluster, questions):
-    """Do as an application does that cannot see a failover, and go on beside the question."""
+    """Act as an application that does not notice a failover, and go on during the question."""
     held = [psycopg.connect(cluster.dsn("writer", host=PRIVATE)) for _ in range(3)]
     for connection in held:
         write(connection)
@@ -117,7 +117,7 @@ def cluster_behind_a_name(muted):
 
 
 def is_over(agent):
-    """Whether the API was asked, and the question is over."""
+    """Return whether the API was asked and the question is over."""
     (monitor,) = (each.monitor for each in agent.internals.clusters)
     return monitor._refresh.api._pace.next > float("-inf") and monitor._api._thread is None
 
@@ -129,7 +129,7 @@ def test_no_call_waits_or_fails(  # noqa: PLR0913, PLR0917 - fixtures
     caplog.set_level(logging.WARNING, logger="aurora_otel")
     trouble = TROUBLES[name]
     with pytest.MonkeyPatch.context() as patch:
-        kept = trouble.befall(plane, patch)
+        kept = trouble.cause(plane, patch)
         agent = start(writer_endpoints=PRIVATE, refresh_timeout=0.3)
         with questions.held_back():
             live_through_a_failover(cluster_behind_a_name, questions)

@@ -30,7 +30,10 @@ class Exported:
         return [s for s in self.exporter.get_finished_spans() if name in (None, s.name)]
 
     def metric(self, name: str, **attributes: str) -> float:
-        """The sum of a metric's points; attributes as `instance_id="lab-1"`, without `aurora.`."""
+        """Return the sum of a metric's points.
+
+        Attributes are given as `instance_id="lab-1"`, without `aurora.`.
+        """
         wanted = {f"aurora.{key.replace('_', '.', 1)}": value for key, value in attributes.items()}
         return sum(
             getattr(point, "value", getattr(point, "count", 0))

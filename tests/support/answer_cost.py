@@ -93,7 +93,7 @@ def main(driver_id: str, port: int) -> None:
             cost[name] = _measured(functools.partial(ask, statement, SECONDS))
         sys.stdout.write(json.dumps({"answer": answer, **cost}) + "\n")
         sys.stdout.flush()
-    # What is kept says no farewell, which may read on.
+    # What is kept sends no goodbye, which may read on.
     os._exit(0)
 
 

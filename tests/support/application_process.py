@@ -13,7 +13,7 @@ APPLICATION = Path(__file__).with_name("application.py")
 
 
 def environment(collector, cluster, **settings):
-    """The environment of such a process; settings as `mode="observe"`."""
+    """Return the environment of such a process; settings as `mode="observe"`."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AURORA_OTEL_")}
     named = {f"AURORA_OTEL_{key.upper()}": str(value) for key, value in settings.items()}
     exporting = collector.environment("application", interval=0.1)

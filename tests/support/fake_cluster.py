@@ -21,7 +21,7 @@ class Instance:
     def __init__(self, name, cluster):
         self.name = name
         self.cluster = cluster
-        self.names = None  # whom it names as the writer; by default the real one
+        self.names = None  # the writer that it names; by default the real one
         self.rows = None
         self.down = None  # what a connect raises
         self.hangs = False

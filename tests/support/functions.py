@@ -1,4 +1,4 @@
-"""What an instance says of itself, tampered with for a while."""
+"""An instance's functions that report its identity, replaced for a while."""
 
 from __future__ import annotations
 

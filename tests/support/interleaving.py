@@ -1,4 +1,4 @@
-"""Has something happen between any two lines of a function, as another thread would do it."""
+"""Calls a function between any two lines of another, as another thread would do it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Strike:
-    """Has something happen once, before one line of some files.
+    """Calls a function once, before one line of some files.
 
     Attributes:
         has_struck: whether it has happened.

@@ -1,4 +1,4 @@
-"""What befalls single links through the gateway, one after the other."""
+"""Failures of single links through the gateway, one after the other."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class PgBouncer:
 
     @property
     def logins(self) -> int:
-        """How many clients have logged in so far."""
+        """Return the number of clients that have logged in so far."""
         return self.log.read_text().count("login attempt: db=app ")
 
 

@@ -41,7 +41,7 @@ class PoolUnderTest(Protocol):
     """A pool as an application uses it."""
 
     def checkout(self) -> AbstractContextManager[Any]:
-        """Hold one connection; yields what `run` takes."""
+        """Hold one connection; yield what `run` takes."""
 
     def write(self) -> None:
         """Do one unit of work: check out, write, commit, return."""
@@ -377,7 +377,7 @@ class Case(NamedTuple):
 
     @property
     def units(self) -> int:
-        """How many units of work to do: the more for the first case of each library.
+        """Return how many units of work to do: more for the first case of each library.
 
         The others do enough to use each idle connection many times over.
         """

@@ -19,7 +19,7 @@ INSTRUMENTED = (str(SCRIPTS / "opentelemetry-instrument"),)
 
 
 def environment(cluster, **variables):
-    """The environment of a program on `cluster` that exports nothing."""
+    """Return the environment of a program on `cluster` that exports nothing."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AURORA_OTEL_")}
     silent = {f"OTEL_{name}_EXPORTER": "none" for name in ("TRACES", "METRICS", "LOGS")}
     return {
@@ -81,7 +81,7 @@ class Server:
 
     @property
     def pid(self):
-        """The process that was started: the workers' parent."""
+        """Return the process that was started: the workers' parent."""
         return self._process.pid
 
     def ask(self, order):

@@ -1,4 +1,4 @@
-"""A real Prometheus, scraping what a test says."""
+"""A real Prometheus, scraping what a test chooses."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "aurora.rules.
 
 
 def tool(name):
-    """The path of a program of Prometheus's; without it, the test fails and says what to do."""
+    """Return the path of a program of Prometheus; without it, fail and name the command to run."""
     found = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin") or shutil.which(name)
     if found is None:
         pytest.fail(f"{name} is missing: apt-get install prometheus", pytrace=False)
@@ -74,7 +74,7 @@ class Prometheus:
         self._log.close()
 
     def query(self, expr, at=None):
-        """The series of an instant query, as (labels, value)."""
+        """Return the series of an instant query, as (labels, value)."""
         arguments = {"query": expr} | ({"time": at} if at else {})
         return [
             (series["metric"], float(series["value"][1]))
@@ -82,7 +82,7 @@ class Prometheus:
         ]
 
     def values(self, expr, start, end, step=1):
-        """The series of a range query, as (labels, values)."""
+        """Return the series of a range query, as (labels, values)."""
         found = self._get("query_range", query=expr, start=start, end=end, step=step)
         return [
             (series["metric"], [float(value) for _, value in series["values"]])
@@ -90,7 +90,7 @@ class Prometheus:
         ]
 
     def number(self, expr, at=None):
-        """The only value of an instant query."""
+        """Return the only value of an instant query."""
         ((_, value),) = self.query(expr, at)
         return value
 
@@ -98,7 +98,7 @@ class Prometheus:
         return self._get(f"label/{label}/values", **{"match[]": series})
 
     def rules(self):
-        """Every rule, by its name."""
+        """Return every rule, by its name."""
         groups = self._get("rules")["groups"]
         return {rule["name"]: rule for group in groups for rule in group["rules"]}
 

@@ -24,7 +24,7 @@ class Queries:
         upstream.unload()
 
     def take(self):
-        """The spans since the last call."""
+        """Return the spans since the last call."""
         spans = self._exporter.get_finished_spans()
         self._exporter.clear()
         return spans

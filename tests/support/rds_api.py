@@ -84,7 +84,7 @@ class ControlPlane:
 
     @property
     def url(self) -> str:
-        """What `AWS_ENDPOINT_URL_RDS` has to be."""
+        """Return the value for `AWS_ENDPOINT_URL_RDS`."""
         host, port = self._gate.server_address[:2]
         return f"http://{host}:{port}"
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry's own instrumentations of the drivers, beside ours."""
+"""OpenTelemetry's own instrumentations of the drivers, beside the agent's."""
 
 import os
 from importlib import import_module
@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 # TEST_BESIDE_UPSTREAM=before|after runs the same tests beside upstream's instrumentations of the
-# drivers, loaded before or after ours: `make test-upstream`.
+# drivers, loaded before or after the agent's: `make test-upstream`.
 UPSTREAM = os.environ.get("TEST_BESIDE_UPSTREAM", "")
 if UPSTREAM not in ("", "before", "after"):
     raise pytest.UsageError(f"TEST_BESIDE_UPSTREAM is before or after; got {UPSTREAM!r}")

@@ -57,7 +57,7 @@ class Fixture:
         self.signed.append(signing_target)
 
     def works(self, database, password="secret"):
-        """The application connects."""
+        """Note that the application has connected by this login."""
         self.access.note(Access(self.driver, Login((database, password)), ENDPOINT))
 
     def fails(self, failure, database, password="secret", at=None):
@@ -68,7 +68,7 @@ class Fixture:
         return self.access.connect(target, 1.0)
 
     def attempts(self, target=A):
-        """The logins that one connect tries."""
+        """Return the logins that one connect tries."""
         self.driver.attempts.clear()
         with contextlib.suppress(LoginError, LoginNotAllowedError):
             self.connect(target)

@@ -72,7 +72,7 @@ class Histories(RuleBasedStateMachine):
             self.judge(cluster, name)
 
     def judge(self, cluster, name):
-        """A refresh: the known writer is asked, and keeps its place if it still is one."""
+        """Refresh: the known writer is asked, and keeps its place if it still is one."""
         known = cluster.detector.writer
         if any(known == writer for writer in self.writer.values()):
             return

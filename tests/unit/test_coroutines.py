@@ -48,7 +48,7 @@ def address(instances):
 
 
 def tracked():
-    """By instance, how many connections are open."""
+    """Return by instance how many connections are open."""
     return {
         each.id: sum(each.connections.values())
         for cluster in aurora_otel.snapshot().clusters

@@ -100,7 +100,7 @@ class History(RuleBasedStateMachine):
         self.known_since.setdefault(writer, []).append((at, float("inf")))
 
     def clean_up(self, verdict):
-        """What the tracker does with a verdict."""
+        """Act on a verdict, as the tracker does."""
         for connection in list(self.connections):
             if connection.opened_at < verdict.began and self.detector.staleness(connection):
                 assert connection.instance != verdict.writer

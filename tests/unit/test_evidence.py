@@ -7,7 +7,7 @@ from aurora_otel.tracking.evidence import Claim, Relation, may_be_one, relation
 
 
 def known(writer, *members, view=True, listed=True):
-    """A cluster whose writer listed `members`."""
+    """Return a cluster whose writer listed `members`."""
     cluster = Cluster("known", "postgresql", Detector(Pace(180.0, 1.0), lambda: 0.5))
     cluster.view = view
     cluster.learn(members, 1000.0, by_writer=listed)
@@ -17,7 +17,7 @@ def known(writer, *members, view=True, listed=True):
 
 
 def said(instance, *seen, writer=None):
-    """The claim of an instance that sees `seen`, and `writer` as the writer among them."""
+    """Return the claim of an instance that sees `seen`, and `writer` as the writer among them."""
     role = Role.WRITER if instance == writer else Role.READER
     view = View((instance, *seen), writer) if seen or writer else None
     return Claim.of_answer(Answer(instance, role, "1", view))

@@ -50,7 +50,7 @@ def test_no_password_raises(password):
     [
         (None, None, (f"lab.cluster-{DOMAIN}", 6000)),
         ("lab-2", (f"lab-2.{DOMAIN}", 5432), (f"lab-2.{DOMAIN}", 5432)),
-        # The end of a tunnel: what counts is the name of whom it leads to.
+        # The end of a tunnel: what counts is the name of the instance that it leads to.
         ("lab-2", ("127.0.0.1", 15432), (f"lab-2.{DOMAIN}", 6000)),
         (None, ("127.0.0.1", 15432), None),
     ],

@@ -100,7 +100,7 @@ def test_a_plain_server_is_asked_again_after_minutes(connect, clock):
 
 @pytest.fixture
 def slow(clock):
-    """A driver whose server takes so many seconds for each answer."""
+    """A driver whose server takes this number of seconds for each answer."""
     driver = Driver()
     driver.refuses = False
     driver.takes = 3.0

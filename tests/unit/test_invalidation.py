@@ -28,7 +28,7 @@ class Wire:
         self.ours.send(b"UPDATE")
 
     def refuse(self):
-        """Refuse, as a server that is slow to: when the client has said that it sends no more."""
+        """Refuse, as a slow server does: after the client's end of the stream."""
         while self.server.recv(100):
             pass
         self.server.send(b"read-only")

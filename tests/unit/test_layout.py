@@ -13,7 +13,7 @@ MODULES = {
     for file in PACKAGE.rglob("*.py")
     for name in (file.stem, f"{file.parent.name}_{file.stem}")
 }
-# A second file about a module says what it is about behind the module's name.
+# A second file about a module has its subject behind the module's name.
 FILES = sorted(Path(__file__).parent.glob("test_*.py"))
 
 

@@ -43,7 +43,7 @@ def agent():
 
 
 def blue(agent, host):
-    """A cluster whose writer listed itself and another, through `host`."""
+    """Return a cluster whose writer listed itself and another, through `host`."""
     endpoint = agent.clusters.endpoints.classify(host, 5432)
     answer = Answer("blue-1", Role.WRITER, "1", View(("blue-1", "blue-2"), "blue-1"))
     cluster = agent.clusters.place(

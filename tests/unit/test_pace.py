@@ -19,7 +19,7 @@ def pace(random=0.5):
 
 
 def logins(known, targets, seconds, began=0.0):
-    """Log in whenever that is due; return when, and where."""
+    """Log in whenever that is due; return the times and instances."""
     found = []
     for step in range(int(seconds * 100)):
         now = began + step / 100

@@ -1,4 +1,4 @@
-"""Whom a refresh asks, and whom it believes."""
+"""Which instances a refresh asks, and which answers it accepts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reader(name, names="a", listed=ALL):
 
 
 def plan(*names, locate=at, own_host=False, **known):
-    """A plan that asks `names` and then, if wanted, the application's own host."""
+    """Return a plan that asks `names` and then, if wanted, the application's own host."""
     known.setdefault("writer", "a")
     known.setdefault("members", frozenset(ALL))
     targets = [*map(target, names), *([OWN_HOST] * own_host)]
@@ -39,7 +39,7 @@ def plan(*names, locate=at, own_host=False, **known):
 
 
 def course(made, answers, *, most=50):
-    """Answer one after the other; return whom was asked, and over what."""
+    """Answer one after the other; return which instances were asked, and over what."""
     asked = []
     for _ in range(most):
         following = made.next()

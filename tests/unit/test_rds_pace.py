@@ -5,7 +5,7 @@ from aurora_otel.discovery.rds.pace import Pace
 
 
 def steps(trouble, count, *, interval=1.0, random=0.5):
-    """The seconds between questions that are asked as soon as they are due."""
+    """Return the seconds between questions that are asked as soon as they are due."""
     pace, now, found = Pace(lambda: random), 100.0, []
     assert pace.next < now
     for _ in range(count):

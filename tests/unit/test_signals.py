@@ -8,7 +8,7 @@ import pytest
 from aurora_otel.runtime.signals import block_sigpipe, without_sigpipe
 
 
-def send_to_nobody():
+def send_to_a_closed_socket():
     one, other = socket.socketpair()
     other.close()
     with pytest.raises(BrokenPipeError):
@@ -33,17 +33,19 @@ def in_a_thread(*actions):
 
 
 def test_a_send_of_a_thread_that_blocks_sigpipe_ends_no_process():
-    assert ended(lambda: in_a_thread(send_to_nobody)) == -signal.SIGPIPE
-    assert ended(lambda: in_a_thread(block_sigpipe, send_to_nobody)) == 0
+    assert ended(lambda: in_a_thread(send_to_a_closed_socket)) == -signal.SIGPIPE
+    assert ended(lambda: in_a_thread(block_sigpipe, send_to_a_closed_socket)) == 0
 
 
 def test_a_thread_that_it_starts_blocks_it_too():
-    assert ended(lambda: in_a_thread(block_sigpipe, lambda: in_a_thread(send_to_nobody))) == 0
+    assert (
+        ended(lambda: in_a_thread(block_sigpipe, lambda: in_a_thread(send_to_a_closed_socket))) == 0
+    )
 
 
 def test_a_send_within_ends_no_process_and_one_afterwards_does_as_before():
-    assert ended(lambda: without_sigpipe(send_to_nobody)) == 0
-    both = lambda: (without_sigpipe(send_to_nobody), send_to_nobody())  # noqa: E731 - a program
+    assert ended(lambda: without_sigpipe(send_to_a_closed_socket)) == 0
+    both = lambda: (without_sigpipe(send_to_a_closed_socket), send_to_a_closed_socket())  # noqa: E731 - a program
     assert ended(both) == -signal.SIGPIPE
 
 
@@ -51,7 +53,9 @@ def test_a_thread_that_blocked_it_before_blocks_it_afterwards():
     assert (
         ended(
             lambda: in_a_thread(
-                block_sigpipe, lambda: without_sigpipe(send_to_nobody), send_to_nobody
+                block_sigpipe,
+                lambda: without_sigpipe(send_to_a_closed_socket),
+                send_to_a_closed_socket,
             )
         )
         == 0

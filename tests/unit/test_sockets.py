@@ -417,7 +417,7 @@ def test_where_sigpipe_is_not_ignored_a_unix_socket_in_use_stays_as_it_is(pair, 
     client, server = pair
     assert shut_down(identify(client.fileno()), is_in_use=True) is Shutdown.FAILED
     assert is_usable(client, server)
-    # One that only we use is shut down: a question on it must not wait for ever.
+    # One that only the agent uses is shut down: a question on it must not wait for ever.
     assert shut_down(identify(client.fileno())) is Shutdown.DONE
     assert client.recv(1) == b""
 

@@ -168,7 +168,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def opens_equal_open_plus_ended(self):
-        """Also while reports wait in the inbox."""
+        """Check the totals, also while reports wait in the inbox."""
         for opens, ends in balance(self.tracker, *self.met).values():
             assert opens == ends
 

@@ -50,7 +50,7 @@ def test_a_writer_that_was_demoted_names_the_next(cluster):
 
 def test_a_lagging_informant_is_not_believed(cluster):
     cluster.writer = "c"
-    cluster["b"].names = "a"  # and `a` knows better
+    cluster["b"].names = "a"  # and `a` names `c`
     reading = cluster.read("b")
     assert cluster.path == ["b", "a", "c"]
     assert reading.verdict.writer == "c"
@@ -179,7 +179,7 @@ def test_a_name_that_was_asked_already_does_not_count_as_followed(cluster):
         cluster[name].names = "a"
     cluster.writer = "c"
     cluster["a"].names = "a"
-    cluster[names[-1]].names = "c"  # only the last knows better
+    cluster[names[-1]].names = "c"  # only the last names the writer
     assert cluster.read("a", *names, default=False).verdict.writer == "c"
 
 
@@ -228,7 +228,7 @@ class Slow(FakeCluster):
     def __init__(self):
         super().__init__()
         self.released = threading.Event()
-        self.waiting = []  # whom a connect waits for
+        self.waiting = []  # the instances that a connect waits for
         self.ended = []
         self.budget = 20.0
         self.walk = Walk(

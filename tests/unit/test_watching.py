@@ -1,4 +1,4 @@
-"""A watched method is called as it would be without us, in whatever form."""
+"""A watched method is called as it would be without the agent, in any form."""
 
 from __future__ import annotations
 
@@ -130,10 +130,10 @@ class Shapes:
     def positional(self, query, /, *more, **named):
         return query, more, named
 
-    def names_of_ours(self, hooks, error=1, errors=2, track=3):
+    def names_of_the_template(self, hooks, error=1, errors=2, track=3):
         return hooks, error, errors, track
 
-    def default_of_ours(self, x=1, default_x=2):
+    def default_of_the_template(self, x=1, default_x=2):
         return x, default_x
 
 
@@ -143,8 +143,8 @@ CALLS = [
     ("defaults", ("q", [1]), {"prepare": False}),
     ("defaults", (), {"params": 2, "query": 1}),
     ("positional", ("q", 1, 2), {"query": 3}),
-    ("names_of_ours", (0,), {"errors": 5, "track": 6}),
-    ("default_of_ours", (), {"default_x": 5}),
+    ("names_of_the_template", (0,), {"errors": 5, "track": 6}),
+    ("default_of_the_template", (), {"default_x": 5}),
 ]
 
 

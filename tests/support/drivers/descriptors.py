@@ -98,22 +98,22 @@ class Descriptor:
 
     @property
     def id(self) -> str:
-        """How a test's name says which driver it is."""
+        """Return the driver's name as it is part of a test's name."""
         return f"{self.name}-{self.variant}" if self.variant else self.name
 
     @property
     def dbapi(self) -> ModuleType:
-        """The driver's module, which has to be installed."""
+        """Return the driver's module, which has to be installed."""
         return importlib.import_module(self.module or self.package)
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
-        """What it raises when something is wrong with the server or the network."""
+        """Return the exceptions that it raises for trouble with the server or the network."""
         return (self.dbapi.Error, *self.lost)
 
     @property
     def ways(self) -> tuple[Way, ...]:
-        """How an application can name its server so that the lab understands it."""
+        """Return the ways to name a server that the lab understands."""
         return (*_BY_NAME, *_BY_ADDRESS) if self.takes_names else _BY_ADDRESS
 
     def connect(self, cluster: Cluster, target: str = "writer", host: str | None = None) -> Any:

@@ -58,27 +58,27 @@ class Features:
 
     @property
     def id(self) -> str:
-        """How a test's name says which driver it is."""
+        """Return the driver's name as it is part of a test's name."""
         return self.driver.id
 
     @property
     def module(self) -> ModuleType:
-        """The driver's module."""
+        """Return the driver's module."""
         return self.driver.dbapi
 
     @property
     def adapter(self) -> Adapter:
-        """The agent's side of the driver."""
+        """Return the agent's adapter of the driver."""
         return next(each for each in REGISTRY if each.name == self.driver.name).load()
 
     @property
     def lost(self) -> tuple[type[Exception], ...]:
-        """What a lost connection raises, besides `module.Error`."""
+        """Return what a lost connection raises, besides `module.Error`."""
         return self.driver.lost
 
     @property
     def has_upstream(self) -> bool:
-        """Whether OpenTelemetry has an instrumentation of it."""
+        """Return whether OpenTelemetry has an instrumentation of it."""
         return self.driver.has_upstream
 
     def connect(self, cluster: Cluster, target: str = "writer", **others: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Errors that are no failover, as an application meets them."""
+"""Errors that an application gets without a failover."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Harmless(NamedTuple):
     """An error that is no failover.
 
     Attributes:
-        provoke: makes an application meet it, on connections of its own.
+        provoke: makes an application get it, on connections of its own.
         is_symptom: whether it may be one, so that the topology is refreshed.
     """
 

@@ -129,7 +129,7 @@ PURE, C = (
         spanned={"executemany": ["INSERT"], "prepared": ["SELECT", "SELECT"]},
         silent=frozenset({"is_connected"}),
         # In a span the C class passes that on to MariaDB with a prepared statement's values, and
-        # MariaDB takes it for one of them; without us, too.
+        # MariaDB takes it for one of them; without the agent, too.
         not_beside_upstream=frozenset({"prepared", "prepared executemany"}),
     )
     for variant in ("pure", "C")
