@@ -117,6 +117,7 @@ class Asking:
         try:
             self.rows = self._ask()
         except Exception as error:  # noqa: BLE001 - drivers raise what they like
+            _release_frames(error)
             self.error = error
         finally:
             with self._lock:
@@ -136,3 +137,19 @@ class Asking:
 
     def _left(self) -> float:
         return max(self.until - self._clock(), 0.001)
+
+
+def _release_frames(error: BaseException) -> None:
+    """Release what the frames of an error, and of those that led to it, hold on to.
+
+    A driver's frames hold the socket on which it failed to connect, and this thread's hold the
+    error: a circle, and the socket would stay open until the garbage collector finds it.
+    """
+    errors: list[BaseException | None] = [error]
+    released: set[int] = set()
+    while errors:
+        each = errors.pop()
+        if each is not None and id(each) not in released:
+            released.add(id(each))
+            each.__traceback__ = None
+            errors += (each.__cause__, each.__context__)

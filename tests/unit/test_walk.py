@@ -1,5 +1,7 @@
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -291,6 +293,39 @@ def test_names_that_do_not_resolve_hold_up_no_refresh_and_their_connections_are_
     slow.released.set()
     eventually(lambda: sorted(slow.ended) == list(ALL))
     eventually(lambda: len(slow.open) == 1)
+
+
+class Socket:
+    """What a driver's frames hold while it connects."""
+
+
+class Failing(FakeCluster):
+    """A cluster whose connects fail, in frames that hold their own error: a circle."""
+
+    def __init__(self):
+        super().__init__()
+        self.held = []
+
+    def connect(self, target, timeout):
+        socket = Socket()
+        self.held.append(weakref.ref(socket))
+        failure = RefusedError(target, timeout)
+        raise failure
+
+
+@pytest.fixture
+def _no_collector():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_what_a_failed_connect_held_is_released_at_once():
+    failing = Failing()
+    assert failing.read("b", "c").verdict is None
+    assert len(failing.held) == 3
+    eventually(lambda: all(socket() is None for socket in failing.held))
 
 
 def test_one_that_is_still_waited_for_is_not_asked_once_more(slow):
