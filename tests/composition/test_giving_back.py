@@ -53,12 +53,15 @@ def test_the_driver_modules_and_classes_have_the_very_objects_that_they_had(
 
 def test_no_thread_and_no_connection_is_left_from_an_open_refresh_window(agent, cluster, connect):
     connection = connect(cluster.dsn("writer"))
+    # No instance confirms itself as the writer: the symptom stays unexplained.
+    cluster.set_read_only(cluster.writer, on=True)
     read_only_error(connection)
-    assert own_connections(cluster) == 1
+    eventually(lambda: own_connections(cluster) == 1)
     assert own_threads()
     AuroraInstrumentor().uninstrument()
     assert own_threads() == []
     eventually(lambda: own_connections(cluster) == 0)
+    cluster.set_read_only(cluster.writer, on=False)
     use(connection)
     connection.close()
 
