@@ -6,12 +6,15 @@ import socket
 import time
 from typing import Any
 
+from opentelemetry.context import Context
+
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.agent import Agent
 from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Opening
 from aurora_otel.instrumentor import running_agent
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Reading, Source, Verdict
+from aurora_otel.monitoring.worker import Trigger
 from aurora_otel.tracking.track import Track
 
 DOMAIN = "c0ffee123456.eu-west-1.rds.amazonaws.com"
@@ -55,6 +58,10 @@ class Driver:
         """They log in without one."""
         return ""
 
+    def with_password(self, login: Login, _: str) -> Login:
+        """They log in without one."""
+        return login
+
     def mark(self, connection: Connection, track: Track) -> None:
         """Set the attribute."""
         setattr(connection, ATTRIBUTE, track)
@@ -84,4 +91,5 @@ def judge(connection: Connection, writer: str, instances: tuple[str, ...]) -> No
     cluster = getattr(connection, ATTRIBUTE).cluster
     now = time.monotonic()
     verdict = Verdict(writer, instances, now)
-    cluster.monitor.take(Reading(Source.SQL, now, writer, instances, verdict))
+    reading = Reading(Source.SQL, now, writer, instances, verdict)
+    cluster.monitor._refresh.act(Trigger(Context()), reading, now)
