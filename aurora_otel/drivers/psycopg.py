@@ -112,8 +112,9 @@ class Adapter(libpq.LibpqDriver):
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement below psycopg's own state: no BEGIN, no adapters, nothing prepared."""
         pgconn = connection.pgconn
-        pgconn.send_query(statement.encode())
+        # Before anything is sent: a failure here must leave no answer on the connection.
         sock = sockets.identify(self.fileno(connection))
+        pgconn.send_query(statement.encode())
         execution = _limited(generators.execute(pgconn), time.monotonic() + timeout, sock)
         try:
             results: Any = waiting.wait(execution, pgconn.socket, interval=_INTERVAL)

@@ -19,8 +19,8 @@ app.conf.update(broker_transport_options=folders(QUEUE), worker_hijack_root_logg
 
 
 @app.task
-def carry_out(order):
-    return service.carry_out(order)
+def carry_out(request):
+    return service.carry_out(request)
 
 
 @app.task(soft_time_limit=1)

@@ -34,17 +34,17 @@ def state():
     """Nothing more than what is exported about it anyway."""
 
 
-ORDERS = {each.__name__: each for each in (connect, write, state)}
+REQUESTS = {each.__name__: each for each in (connect, write, state)}
 
 
 def observed(metric):
     return sum(running_agent().observations().get(metric, {}).values())
 
 
-def carry_out(order):
+def carry_out(request):
     error = None
     try:
-        ORDERS[order]()
+        REQUESTS[request]()
     except psycopg.Error as raised:
         error = type(raised).__name__
     snapshot = aurora_otel.snapshot()

@@ -42,12 +42,12 @@ def _client(directory):
     return call
 
 
-def _each(call, order):
-    """Have both processes carry out an order; return their first answers."""
+def _each(call, request):
+    """Have both processes carry out a request; return their first answers."""
     answers = {}
 
     def ask():
-        answer = call("carry_out", order)
+        answer = call("carry_out", request)
         answers.setdefault(answer["pid"], answer)
         return len(answers) == 2
 

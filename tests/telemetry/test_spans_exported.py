@@ -81,7 +81,7 @@ def test_a_connect_is_a_child_of_the_callers_span(cleaned_up):
 
 
 def test_our_own_statements_have_no_spans(exported):
-    # The application's own, and its threads', each below one of its orders.
+    # The application's own, and its threads', each below one of its requests.
     for span in exported.collector.spans:
         if span.scope.name.startswith("opentelemetry.instrumentation."):
             assert path(exported, span)[0] in (
