@@ -119,7 +119,8 @@ def cluster_behind_a_name(muted):
 def is_over(agent):
     """Return whether the API was asked and the question is over."""
     (monitor,) = (each.monitor for each in agent.internals.clusters)
-    return monitor._refresh.api._pace.next > float("-inf") and monitor._api._thread is None
+    api = monitor._refresh.api
+    return api._pace.next > float("-inf") and api._thread is None
 
 
 @pytest.mark.parametrize("name", TROUBLES)
