@@ -14,6 +14,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.peers import Peers
 from aurora_otel.model.topology import Answer, Reading, Source, Verdict
 
 # So many names are followed in one refresh: a server that names another one each time it is asked
@@ -84,6 +85,7 @@ class Beforehand:
             the application itself connects.
         awaited: those that an earlier refresh still waits for: not asked again, whatever comes.
         heard: what an instance said on the application's own new connection.
+        heard_at: the network address at the other end of that.
         hear_all: whether all that can be reached are heard before a claim is believed.
     """
 
@@ -95,6 +97,7 @@ class Beforehand:
     silent: frozenset[str] = frozenset()
     awaited: frozenset[str] = frozenset()
     heard: Answer | None = None
+    heard_at: Address | None = None
     hear_all: bool = False
 
 
@@ -135,9 +138,10 @@ class Plan:
         self._error: str | None = None
         self._login_refused = False
         self.reached = False
+        self._peers = Peers()
         if beforehand.heard is not None:
             self._under_way = 1
-            self.answered(Target(None, None), beforehand.heard)
+            self.answered(Target(None, None), beforehand.heard, beforehand.heard_at)
 
     # Whom to ask.
 
@@ -204,9 +208,16 @@ class Plan:
 
     # What came of it.
 
-    def answered(self, target: Target, answer: Answer) -> bool:
-        """Take note of an answer; return whether the connection that it came by is of use."""
+    def answered(self, target: Target, answer: Answer, peer: Address | None = None) -> bool:
+        """Take note of an answer; return whether the connection that it came by is of use.
+
+        Args:
+            target: the target.
+            answer: what it said.
+            peer: the network address that the answer came from.
+        """
         self._under_way -= 1
+        self._peers.note(answer.instance, peer, is_own=target.address is not None)
         if target.address and target.instance not in (None, answer.instance):
             if target.instance != self._before.writer or not self._took_its_place(answer):
                 self._failed(target, Failed.BROKEN, "NoAnswerError")
@@ -361,4 +372,5 @@ class Plan:
             error=None if verdict else self._error,
             login_refused=self._login_refused and not self.reached,
             contested=contested,
+            peers=self._peers.found,
         )

@@ -280,7 +280,8 @@ class Walk:
             return
         self._silent.pop(answer.instance, None)
         course.took = max(course.took, self._clock() - ended.began)
-        if course.plan.answered(ended.target, answer):
+        peer = ended.connection.peer if ended.connection else None
+        if course.plan.answered(ended.target, answer, peer):
             self._keep(answer, ended)
         else:
             ended.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
 
@@ -41,6 +42,11 @@ class SocketMonitor:
         self._socket = sock
         self._ask = ask
         self._close = close
+
+    @property
+    def peer(self) -> Address | None:
+        """The network address at its other end, if that can be told."""
+        return sockets.peer(self._socket.fd) if self._socket else None
 
     def ask(self, statement: str, timeout: float) -> Rows:
         """Run one statement; as `Monitor.ask`."""

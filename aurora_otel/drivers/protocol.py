@@ -174,6 +174,10 @@ class Traced(Protocol):
 class Monitor(Protocol):
     """A connection of the agent's own, never tracked, never seen by other instrumentations."""
 
+    @property
+    def peer(self) -> Address | None:
+        """The network address at its other end, if that can be told."""
+
     def ask(self, statement: str, timeout: float) -> Rows:
         """Run one statement outside any transaction.
 

@@ -107,6 +107,7 @@ class Openings:
             socket=sockets.identify(driver.fileno(opening.connection)),
             opened_in=self._report_opening(identity.endpoint, opening.began, attributes),
             endpoint=identity.endpoint,
+            peer=identity.peer,
         )
         driver.mark(opening.connection, track)
         self.drivers[driver.name] = driver

@@ -70,7 +70,9 @@ class Placement:
             return
         if cluster.detector.writer is None:
             monitor.find_writer()
-        heard = Heard(answer, began) if answer.is_writer and _settles(identity) else None
+        heard = (
+            Heard(answer, began, identity.peer) if answer.is_writer and _settles(identity) else None
+        )
         contradicts = cluster.detector.contradicts(answer.instance, answer.role)
         if contradicts and not is_reported:
             hint = answer.view.writer if answer.view and answer.role is Role.READER else None

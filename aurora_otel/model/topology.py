@@ -7,9 +7,11 @@ writer has confirmed that it is one, decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+
+from aurora_otel.model.endpoints import Address
 
 
 class Role(str, Enum):
@@ -138,6 +140,7 @@ class Reading:
         error: the type of the last error on the way, if there was one.
         login_refused: whether no login worked.
         contested: the instances that claimed to be the writer, and were not believed.
+        peers: by network address, the instances that answered; see `model.peers.Peers.found`.
     """
 
     source: Source
@@ -148,3 +151,4 @@ class Reading:
     error: str | None = None
     login_refused: bool = False
     contested: tuple[str, ...] = ()
+    peers: Mapping[Address, str | None] = field(default_factory=dict)

@@ -147,6 +147,9 @@ class TopologyRefresh:
             self._context.clusters.bind_instances(
                 self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
             )
+        if self._context.tracker.note_peers(self._cluster, reading):
+            settings = self._context.config.settings
+            self._cluster.identify_until(self._context.clock() + settings.refresh_window)
         if reading.verdict is not None:
             self.api.judged(reading.verdict)
         looked_for = Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY
@@ -175,6 +178,7 @@ class TopologyRefresh:
                     members=frozenset(self._cluster.members),
                     suspect=trigger.suspect,
                     heard=trigger.heard.answer if trigger.heard else None,
+                    heard_at=trigger.heard.peer if trigger.heard else None,
                 ),
             )
             if reading.verdict is not None:

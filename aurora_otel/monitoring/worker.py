@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 
 from opentelemetry.context import Context
 
+from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Source
 from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
@@ -40,10 +41,12 @@ class Heard:
     Attributes:
         answer: what it said.
         at: when the application began to connect, in seconds of the monotonic clock.
+        peer: the network address at the other end of the connection.
     """
 
     answer: Answer
     at: float
+    peer: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
+from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime.receiving import stop_receiving
 from aurora_otel.runtime.spare import spare
 
@@ -47,6 +48,7 @@ _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000) if sys.platform == "linux" else 
 _CAN_POLL = hasattr(select, "poll")
 _SIGPIPE = getattr(signal, "SIGPIPE", None)
 _UNIX = getattr(socket, "AF_UNIX", None)
+_IP = (socket.AF_INET, socket.AF_INET6)
 
 
 class SocketId(NamedTuple):
@@ -73,6 +75,23 @@ def identify(fd: int) -> SocketId | None:
         return SocketId(fd, os.fstat(fd).st_ino) if fd >= 0 else None
     except OSError:
         return None
+
+
+def peer(fd: int) -> Address | None:
+    """Return the address at the other end of the TCP socket behind `fd`, `None` if there is none.
+
+    No rename of a server changes it, and no change of DNS.
+    """
+    try:
+        handle = _socket.socket(fileno=os.dup(fd))
+    except OSError:
+        return None
+    try:
+        return Address(*handle.getpeername()[:2]) if handle.family in _IP else None
+    except OSError:
+        return None
+    finally:
+        handle.close()
 
 
 def shut_down(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from aurora_otel.model.endpoints import Endpoint
+from aurora_otel.model.endpoints import Address, Endpoint
 from aurora_otel.model.groups import Group
 from aurora_otel.runtime.sockets import SocketId
 from aurora_otel.tracking.cluster import Cluster
@@ -38,6 +38,7 @@ class Track(weakref.ref[Any]):
         endpoint: what the application connected to, if it can be asked later which instance it is.
         opened_at: when, in seconds of the monotonic clock.
         socket: its socket, where that is known.
+        peer: the network address at its other end, where it can be told.
         opened_in: the span context in which it was opened, if that was sampled.
         in_flight_since: when the call in flight began; 0.0 without one.
         refused: whether a write on it was refused.
@@ -63,6 +64,7 @@ class Track(weakref.ref[Any]):
         "lost",
         "opened_at",
         "opened_in",
+        "peer",
         "refused",
         "role",
         "shutdown_failed",
@@ -91,6 +93,7 @@ class Track(weakref.ref[Any]):
         socket: SocketId | None,
         opened_in: Any = None,
         endpoint: Endpoint | None = None,
+        peer: Address | None = None,
     ) -> None:
         super().__init__(connection, collected)  # type: ignore[call-arg]
         self.group = group
@@ -102,6 +105,7 @@ class Track(weakref.ref[Any]):
         self.endpoint = endpoint
         self.opened_at = opened_at
         self.socket = socket
+        self.peer = peer
         self.opened_in = opened_in
         self.in_flight_since = 0.0
         self.refused = False

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
-from aurora_otel.model.topology import Role
+from aurora_otel.model.topology import Reading, Role
 from aurora_otel.tracking.books import Book
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import State, Track
@@ -146,6 +146,33 @@ class Tracker:
                     track.state = State.CLAIMED
                     claimed.append((track, cause))
             return claimed
+
+    def note_peers(self, cluster: Cluster, reading: Reading) -> bool:
+        """Correct the instances of connections by the network addresses that answered.
+
+        A server that has another name now has its old address. Where a name turns out to have
+        moved from one server to another, its other connections are in doubt.
+
+        Returns:
+            whether the instance of any is unknown now.
+        """
+        peers, moved = reading.peers, set()
+        with self.settled():
+            there = [
+                (track, track.instance)
+                for track in self.tracks(cluster)
+                if track.instance is not None and track.opened_at < reading.began
+            ]
+            for track, recorded in there:
+                if track.peer and peers.get(track.peer, recorded) != recorded:
+                    moved.add(recorded)
+            unknown = False
+            for track, recorded in there:
+                instance = peers.get(track.peer) if track.peer else None
+                if recorded in moved and instance != recorded:
+                    self._correct(track, instance)
+                    unknown = unknown or instance is None
+            return unknown
 
     def settle(self, settled: Iterable[tuple[Track, Cause, Outcome | None]]) -> list[Invalidation]:
         """Write down what came of claimed tracks; `None`: the owner had closed it.
@@ -312,6 +339,12 @@ class Tracker:
         self._groups_of(cluster).setdefault(group, set()).add(track)
         self._remove(track)
         track.cluster, track.group = cluster, group
+
+    def _correct(self, track: Track, instance: str | None) -> None:
+        track.instance = instance
+        cluster, group = track.cluster, track.group
+        kind = track.endpoint_type
+        self._move(track, cluster, cluster.group(instance, track.role, group.driver, kind))
 
     def _weigh(self, cluster: Cluster) -> None:
         self._stale[cluster] = {

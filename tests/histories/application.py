@@ -10,6 +10,7 @@ from opentelemetry import metrics, trace
 
 from aurora_otel.agent import Agent
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Login, Opening
+from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime import sockets
 from aurora_otel.settings import Settings
@@ -60,6 +61,11 @@ class Application:
     def watch(self, patched: Any) -> None:
         """Judge each shutdown at the moment that it happens."""
         patched.setattr(sockets, "shut_down", self._shut_down)
+        patched.setattr(sockets, "peer", self._peer)
+
+    def _peer(self, descriptor: int) -> Address | None:
+        session = self.world.sessions.get(descriptor)
+        return session.peer if session else None
 
     def _shut_down(self, sock: Any, *args: Any, **how: Any) -> Any:
         with self.world.lock:

@@ -35,6 +35,10 @@ class Monitor:
         self._driver = driver
         self._session = session
 
+    @property
+    def peer(self) -> Address:
+        return self._session.peer
+
     def ask(self, statement: str, timeout: float) -> Rows:
         return self._driver.answer(self._session, statement, timeout)
 
@@ -65,7 +69,9 @@ class Driver:
     def open(self, host: str, port: int, timeout: float) -> Session:
         """Open a session as any client does."""
         server = self._reach(self.world.resolve(host, port), timeout)
-        return Session(server, host, port)
+        session = Session(server, host, port)
+        self.world.sessions[session.near.fileno()] = session
+        return session
 
     def _reach(self, server: Server | None, timeout: float) -> Server:
         if server is None or server.is_gone:

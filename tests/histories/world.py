@@ -10,6 +10,8 @@ import socket
 import threading
 from dataclasses import dataclass, field
 
+from aurora_otel.model.endpoints import Address
+
 PORT = 5432
 REGIONS = (
     "aaaaaaaaaaaa.eu-west-1.rds.amazonaws.com",
@@ -20,6 +22,7 @@ EXPLAINED = "lab.example.com"
 TUNNEL = "127.0.0.1"
 
 _numbers = itertools.count(1)
+_addresses = itertools.count(1)
 
 
 @dataclass(eq=False)
@@ -32,6 +35,7 @@ class Server:
         is_frozen: whether it does not answer, and keeps its sessions.
         is_gone: whether it was deleted or has crashed.
         believes: whether it takes itself for the writer although it is not: it has just thawed.
+        address: its network address, whatever it is called.
     """
 
     name: str
@@ -39,6 +43,9 @@ class Server:
     is_frozen: bool = False
     is_gone: bool = False
     believes: bool = False
+    address: Address = field(
+        default_factory=lambda: Address(f"10.0.0.{next(_addresses)}", PORT), init=False
+    )
 
     @property
     def is_writer(self) -> bool:
@@ -106,6 +113,12 @@ class Session:
         self.near, self.far = socket.socketpair()
 
     @property
+    def peer(self) -> Address:
+        """The network address at its other end: the server's own, but for a tunnel's."""
+        is_tunnel = self.host == TUNNEL
+        return Address(self.host, self.port) if is_tunnel else self.server.address
+
+    @property
     def is_cut(self) -> bool:
         """Return whether either side has ended it."""
         if self.near.fileno() < 0:
@@ -132,10 +145,12 @@ class World:
 
     Attributes:
         lock: held while anything changes, and while it is compared with the truth.
+        sessions: by descriptor, the last that had it.
     """
 
     def __init__(self, sizes: list[int]) -> None:
         self.lock = threading.RLock()
+        self.sessions: dict[int, Session] = {}
         self.databases: list[Database] = []
         for number, size in enumerate(sizes):
             # Equal instance names in two regions; two clusters in one region have different ones.

@@ -233,6 +233,10 @@ class Monitor:
         self._socket = socket.create_connection(address, timeout)
         self._lines = self._socket.makefile("rw")
 
+    @property
+    def peer(self) -> Address | None:
+        return sockets.peer(self._socket.fileno())
+
     def ask(self, statement: str, timeout: float) -> Rows:
         self._socket.settimeout(timeout)
         self._lines.write(json.dumps(statement) + "\n")

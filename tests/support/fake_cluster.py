@@ -46,6 +46,8 @@ class Link:
         self.aborted = threading.Event()
         cluster.open.add(self)
 
+    peer = None
+
     def ask(self, statement, timeout):
         self.instance.asked += 1
         if self.instance.hangs:

@@ -1,0 +1,50 @@
+"""Which servers answered, by network address: a property of a connection that no rename changes.
+
+An instance's own name leads to that instance's server. Any other host may lead to a gateway (a
+load balancer, a tunnel), whose address stands for one server now and for another one later.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from aurora_otel.model.endpoints import Address
+
+
+class Peers:
+    """The network addresses of one refresh's answers.
+
+    Attributes:
+        found: by address, the instance whose server has it; `None`: an instance that answered
+            there may have come by a gateway, so that earlier connections to that address have to
+            be asked themselves.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[Address, str | None] = {}
+        self._said: dict[Address, str] = {}
+
+    def note(self, instance: str, peer: Address | None, *, is_own: bool) -> None:
+        """Take note of an answer.
+
+        Args:
+            instance: the instance that answered.
+            peer: the network address that the answer came from.
+            is_own: whether the instance was asked where it is reached by its own name.
+        """
+        if peer is None or (not is_own and _is_of_this_host(peer)):
+            # What a tunnel on this host leads to says nothing of where it led before.
+            return
+        if self._said.setdefault(peer, instance) != instance:
+            self.found[peer] = None
+        elif is_own:
+            self.found[peer] = instance
+        else:
+            self.found.setdefault(peer, None)
+
+
+def _is_of_this_host(peer: Address) -> bool:
+    try:
+        return ipaddress.ip_address(peer.host.removeprefix("::ffff:")).is_loopback
+    except ValueError:
+        return False
