@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from aurora_otel.discovery import SYSTEMS, TopologySource
@@ -13,7 +13,6 @@ from aurora_otel.discovery.servers import Question, Servers
 from aurora_otel.drivers.protocol import Driver, Opening
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap, EndpointType
 from aurora_otel.model.topology import Answer, Role
-from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Ask, Steps
 from aurora_otel.runtime.shield import Shield, is_from_signal_handler
 
@@ -37,7 +36,7 @@ class Identity:
         view: whether its topology can be read by SQL.
         postponed: whether the connection is to be asked later: the server is slow now.
         dropped: whether the connection is no longer usable.
-        peer: the network address at its other end, if that can be told.
+        peer: the network address at its other end, if that is known.
     """
 
     endpoint: Endpoint
@@ -97,8 +96,7 @@ class Identification:
         """
         connection = opening.connection
         endpoint = endpoints.classify(*driver.address(connection))
-        peer = sockets.peer(driver.fileno(connection))
-        unidentified = Identity(endpoint, peer=peer)
+        unidentified = Identity(endpoint)
         if endpoint.type is EndpointType.PROXY or (endpoint.instance and is_known(endpoint)):
             return unidentified
         address, now = endpoint.address, self._clock()
@@ -110,9 +108,8 @@ class Identification:
         question = Question(now)
         try:
             if not self._servers.admits(address, question, timeout * _PATIENCE):
-                return Identity(endpoint, postponed=True, peer=peer)
-            identity = yield from self._ask(driver, connection, endpoint, server, timeout)
-            return replace(identity, peer=peer)
+                return Identity(endpoint, postponed=True)
+            return (yield from self._ask(driver, connection, endpoint, server, timeout))
         finally:
             question.is_over = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -87,6 +88,8 @@ class Openings:
 
     def _track(self, new: NewConnection, identity: Identity) -> Steps[None]:
         driver, opening, context = new.driver, new.opening, self._context
+        descriptor = driver.fileno(opening.connection)
+        identity = replace(identity, peer=sockets.peer(descriptor))
         cluster = self._placement.cluster_of(driver, identity)
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
         group = self._placement.group_of(driver.name, cluster, identity)
@@ -104,7 +107,7 @@ class Openings:
             cluster=cluster,
             instance=identity.instance,
             opened_at=context.clock(),
-            socket=sockets.identify(driver.fileno(opening.connection)),
+            socket=sockets.identify(descriptor),
             opened_in=self._report_opening(identity.endpoint, opening.began, attributes),
             endpoint=identity.endpoint,
             peer=identity.peer,

@@ -6,6 +6,7 @@ A server may be renamed under its open connections, and its name may become anot
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aurora_otel.drivers.protocol import Driver, Opening
 from aurora_otel.hooks.identification import Identification, Identity
@@ -63,7 +64,8 @@ class Reidentification:
         if identity.answer is None or identity.answer.instance == track.instance:
             return
         cluster = self._move(track, driver, identity, identity.answer.instance)
-        yield from self._placement.check(cluster, identity, began)
+        located = replace(identity, peer=track.peer)
+        yield from self._placement.check(cluster, located, began)
         if track.is_tracked and cluster.detector.staleness(track):
             # A verdict of before did not know that it was.
             yield cluster.monitor.refresh_for_stale_connection()

@@ -47,6 +47,7 @@ class Histories(RuleBasedStateMachine):
         elif explains == "template":
             given["instance_host_template"] = f"?.{EXPLAINED}:{PORT}"
         self.created = 0
+        self.explains = explains
         self.application = Application(self.world, self.clock, given)
         self.application.watch(self.patched)
 
@@ -241,7 +242,23 @@ class Histories(RuleBasedStateMachine):
             "tunnel": (TUNNEL, database.tunnel),
             "explained": (f"{self.world.databases[0].there[0].name}.{EXPLAINED}", PORT),
         }[way]
+        if self._is_explained_wrongly(database, way):
+            return
         self.application.connect(host, port)
+
+    def _is_explained_wrongly(self, database: Database, way: str) -> bool:
+        """Whether the settings lead from a private name to another cluster's instances.
+
+        They explain the first cluster's bare names. Instances of another region are called alike,
+        and nothing but a RDS name beside it tells the region of what a private name leads to: the
+        agent asks the instances that the settings name, and those answer truthfully.
+        """
+        first = self.world.databases[0]
+        return (
+            self.explains != "nothing"
+            and way in ("private", "private reader", "tunnel")
+            and database.domain != first.domain
+        )
 
 
 TestHistories = Histories.TestCase
