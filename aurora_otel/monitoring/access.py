@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.rds.iam import Token
@@ -15,6 +16,7 @@ from aurora_otel.discovery.source import LoginNotAllowedError, LoginPostponedErr
 from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
 from aurora_otel.model.endpoints import Address, Endpoint
 from aurora_otel.model.pace import LoginPace
+from aurora_otel.monitoring.trials import Trials
 from aurora_otel.runtime.spare import spare
 
 # So many logins are kept: applications with a database for each tenant have any number of them.
@@ -22,6 +24,8 @@ MOST_LOGINS = 4
 # Seconds for which a server that has no connection left is left alone, doubled up to the second.
 FULL_FIRST = 60.0
 FULL_LONGEST = 900.0
+# An attempt waits for this share of its time for what comes of another one.
+PATIENCE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +53,26 @@ class Access:
 
 @dataclass(slots=True, eq=False)
 class _Known:
-    """A login that worked, and where it has failed since; the worker alone changes that.
+    """A login that worked, and what came of it since; the threads that ask alone change that.
 
     Attributes:
         access: the login.
+        is_proven: whether the last login of the agent's own with it worked.
         is_refused: whether a server refused its user or password.
         unusable_at: the targets where it does not work for another reason.
     """
 
     access: Access
+    is_proven: bool = False
     is_refused: bool = False
     unusable_at: set[Address | None] = field(default_factory=set)
 
     def may_try(self, where: Address | None) -> bool:
         return not self.is_refused and where not in self.unusable_at
+
+    def may_be_refused(self, where: Address | None) -> bool:
+        """Whether it would be tried at a target, and it is not known whether it still works."""
+        return self.may_try(where) and not self.is_proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,8 @@ class ClusterAccess:
     """The logins of one cluster.
 
     `note` is called from any thread, `connect` by the threads that ask a target each, all else by
-    the thread that refreshes. No lock: each step is atomic, or replaces a value as a whole.
+    the thread that refreshes. No lock but that of `Trials`: each step is atomic, or replaces a
+    value as a whole.
 
     Args:
         sign: returns an IAM token like the application's for another endpoint, or `None`.
@@ -101,6 +112,7 @@ class ClusterAccess:
         # The newest first. Replaced as a whole: two that are noted at one moment may cost one.
         self._known: tuple[_Known, ...] = ()
         self._full: dict[Address | None, _Full] = {}
+        self._trials = Trials(clock)
 
     @property
     def newest(self) -> Access | None:
@@ -137,25 +149,34 @@ class ClusterAccess:
         if (full := self._full.get(target.address)) and now < full.until:
             raise LoginNotAllowedError("the server has no connection left")
         failure: Exception = LoginNotAllowedError("no login works")
+        until = now + timeout
         for known in self._known:
             if not known.may_try(target.address):
                 continue
             login = self._login(known.access, target)
             if login is None:
                 continue
-            try:
-                left = max(now + timeout - self._clock(), 0.001)
-                made = spare.with_room(known.access.driver.monitor, login, target.address, left)
-            except Exception as error:
-                self._note_pace(known, target, error)
-                if not self._note_failure(known, target.address, error):
-                    raise
-                failure = error
-            else:
-                self._pace.logged_in(target.instance, self._clock())
-                self._full.pop(target.address, None)
-                return made
+            patience = PATIENCE * (until - self._clock())
+            with self._trials.turn(partial(known.may_be_refused, target.address), until, patience):
+                # It may have been refused at another target meanwhile.
+                if not known.may_try(target.address):
+                    continue
+                try:
+                    return self._log_in(known, login, target, until)
+                except Exception as error:
+                    self._note_pace(known, target, error)
+                    if not self._note_failure(known, target.address, error):
+                        raise
+                    failure = error
         raise failure
+
+    def _log_in(self, known: _Known, login: Login, target: Target, until: float) -> Monitor:
+        left = max(until - self._clock(), 0.001)
+        made = spare.with_room(known.access.driver.monitor, login, target.address, left)
+        known.is_proven = True
+        self._pace.logged_in(target.instance, self._clock())
+        self._full.pop(target.address, None)
+        return made
 
     def is_rejected(self, error: Exception) -> bool:
         """Return whether `error`, raised by `connect`, means that no login may be used there."""
@@ -178,6 +199,7 @@ class ClusterAccess:
 
     def _note_failure(self, known: _Known, where: Address | None, error: Exception) -> bool:
         """Take note of a failed attempt; return whether another login may be tried there."""
+        known.is_proven = False
         failure = known.access.driver.login_failure(error)
         if failure is LoginFailure.REFUSED:
             self._refuse(known.access)

@@ -115,6 +115,42 @@ def test_a_password_that_was_rotated_is_tried_once(start, cluster, connect, logi
     close(held)
 
 
+@pytest.fixture
+def slow_logins(cluster):
+    """Each server waits for a second before it checks a password."""
+
+    def configure(statement):
+        for instance in cluster.instances:
+            cluster.execute(instance, statement)
+            cluster.execute(instance, "SELECT pg_reload_conf()")
+        time.sleep(0.3)
+
+    yield lambda: configure("ALTER SYSTEM SET pre_auth_delay = 1")
+    configure("ALTER SYSTEM RESET pre_auth_delay")
+
+
+def test_a_rotated_password_is_tried_once_where_servers_are_slow_to_refuse_it(
+    start, cluster, connect, logins, slow_logins
+):
+    # A second target is asked after half a second, and waits for the first for more than one.
+    start(refresh_timeout=5.0)
+    held = hold(connect, cluster)
+    run(held[0], "SET default_transaction_read_only = on")
+    rotate = f"ALTER ROLE {cluster.user} PASSWORD '{{}}'"
+    cluster.execute(cluster.writer, rotate.format("another"))
+    time.sleep(0.5)  # the readers follow
+    slow_logins()
+    try:
+        logins.reset()
+        for _ in range(5):
+            assert refused_write(held[0]) is not None
+            time.sleep(0.5)
+        assert sum(logins.count("password authentication failed").values()) == 1
+    finally:
+        cluster.execute(cluster.writer, rotate.format(cluster.password))
+    close(held)
+
+
 @pytest.mark.parametrize("statement", ["DROP DATABASE shop", "CREATE DATABASE x TEMPLATE shop"])
 def test_no_connection_of_our_own_is_in_the_way_of_the_database(start, cluster, connect, statement):
     cluster.execute(cluster.writer, f"CREATE DATABASE shop OWNER {cluster.user}")
