@@ -53,8 +53,8 @@ _clock = time.monotonic
 # Between two checks of what another thread is about to do: seconds.
 _STEP = 0.001
 
-# What a forked child inherited of its parent: never released, because closing a connection says
-# farewell on a socket that is the parent's.
+# What a forked child inherited of its parent: never released, because closing a connection ends
+# the session on a socket that is the parent's.
 _inherited: list[Any] = []
 
 
@@ -65,7 +65,7 @@ class Agent:
         settings: in force now.
         spans: makes its spans.
         instruments: record its measurements.
-        shield: counts our own failures.
+        shield: counts the agent's own failures.
         reporter: emits what is reported.
         tracker: which connection leads to which instance.
         clusters: what is known of each cluster.

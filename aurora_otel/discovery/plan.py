@@ -59,7 +59,7 @@ class Known(Enum):
     CONFIRMED = "confirmed"
     DENIED = "denied"
     UNREACHABLE = "unreachable"
-    REFUSED = "refused"  # it is there, and does not take our login
+    REFUSED = "refused"  # it is there, and does not take the agent's login
 
 
 class Failed(Enum):

@@ -118,7 +118,7 @@ class Servers:
         """Leave a server alone that did not answer in time: longer each time."""
         record = self._record(address)
         if now < record.rests_until:
-            # Several connections met the same silence.
+            # Several connections waited in vain at once.
             return
         record.rest = min(2 * record.rest or FIRST_REST, LONGEST_REST)
         record.rests_until = now + record.rest

@@ -47,7 +47,7 @@ class CallErrors:
         deadline = self._context.clock() + self._context.config.settings.refresh_timeout
         known_as_lost, track.lost = track.lost, track.lost or failure.lost
         symptom = failure.symptom
-        # What we invalidated, the application closed, or is gone already, says nothing new.
+        # What the agent invalidated, the application closed, or is gone already, says nothing new.
         gone = known_as_lost or track.closed or not track.is_tracked
         if symptom is None or not track.cluster.is_ours:
             return

@@ -20,7 +20,7 @@ from aurora_otel.tracking.upkeep import Upkeep
 
 # Seconds between two searches for stuck calls and due refreshes; fewer with a shorter STUCK_AFTER.
 _OFTEN = 1.0
-# Longer than it takes a driver to say farewell to the server and to close its socket: seconds.
+# Longer than it takes a driver to end the session and to close its socket: seconds.
 _CLOSING = 0.05
 
 

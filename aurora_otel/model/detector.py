@@ -200,7 +200,7 @@ class Detector:
             self._introduced = writer
 
     def contradicts(self, instance: str, role: Role) -> bool:
-        """Return whether what an instance says of itself is not what is known of it."""
+        """Return whether an instance's own answer is not what is known of it."""
         if self.writer is None or role is Role.UNKNOWN:
             return False
         return (instance == self.writer) is not (role is Role.WRITER)

@@ -21,7 +21,7 @@ from aurora_otel.tracking.cluster import Cluster
 
 # After the clean-up, in multiples of REFRESH_INTERVAL, by default seconds.
 _STEPS = (5.0, 15.0, 30.0, 60.0, 120.0)
-# RDS's clock may differ from ours, and it saw the failover before we did.
+# RDS's clock may differ from this one, and it saw the failover before the agent did.
 _BEFORE = timedelta(minutes=2)
 # So many events are remembered as reported.
 _MOST = 256

@@ -86,7 +86,7 @@ class ClusterMonitor:
             self._cluster.identify_until(now + self._context.config.settings.refresh_window)
         if heard is not None:
             self._paces.errors.reset()
-        # Where errors are no failover again and again, no call waits to hear so once more.
+        # Where errors are no failover again and again, no call waits for that once more.
         wait = wait and now >= self._paces.errors.next
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
         return self._worker.ask(Trigger(context, suspect, hint, heard=heard), budget)

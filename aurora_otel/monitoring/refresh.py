@@ -117,7 +117,7 @@ class TopologyRefresh:
         return outcome
 
     def rest(self) -> None:
-        """Close our own connection, unless a symptom is not explained yet.
+        """Close the agent's own connection, unless a symptom is not explained yet.
 
         It sits in the application's database, and takes a connection of its role.
         """

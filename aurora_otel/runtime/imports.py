@@ -1,8 +1,8 @@
 """Notice that a module was imported, or reloaded; and that one is being imported right now.
 
-An import holds a lock of the module's, and our code that it calls imports more. So nothing is
-waited for here under a lock, and no import is begun: what another thread is importing is acted on
-when that import has ended, by a thread that checks now and then.
+An import holds a lock of the module's, and the agent's code that it calls imports more. So nothing
+is waited for here under a lock, and no import is begun: what another thread is importing is acted
+on when that import has ended, by a thread that checks now and then.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """No failure of the agent reaches the application: the shield around its hooks and threads.
 
-It also knows whether the current thread is inside our code. A hook can run there too, out of a
-weakref callback in any allocation of it, and must then do no more than take a note.
+It also knows whether the current thread is inside the agent's code. A hook can run there too, out
+of a weakref callback in any allocation of it, and must then do no more than take a note.
 
-What a signal handler of the application raises is not ours, wherever it strikes: it goes on to the
-application. Celery's soft time limits and many time-outs work like that.
+What a signal handler of the application raises is not the agent's, wherever it strikes: it goes on
+to the application. Celery's soft time limits and many time-outs work like that.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ _T = TypeVar("_T")
 
 
 class Shield:
-    """Swallows and counts our own failures, each kind reported once.
+    """Swallows and counts the agent's own failures, each kind reported once.
 
     Args:
-        report: reports a failure: what was being done, the error's type, and our own frames.
+        report: reports a failure: what was being done, the error's type, and the agent's
+            own frames.
     """
 
     def __init__(self, report: Callable[[str, str, list[str]], None]) -> None:
@@ -42,16 +43,16 @@ class Shield:
 
     @property
     def is_inside(self) -> bool:
-        """Whether the current thread is inside our code."""
+        """Whether the current thread is inside the agent's code."""
         return _inside.get()
 
     def run(
         self, where: str, action: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T | None:
-        """Call `action` as our own code: an exception in it goes no further.
+        """Call `action` as the agent's own code: an exception in it goes no further.
 
         No context manager: between a call that ends and an `__exit__` that begins, a signal
-        handler may raise, and the thread would be inside our code for ever.
+        handler may raise, and the thread would be inside the agent's code for ever.
 
         Args:
             where: what is being done, for the log.
@@ -122,11 +123,11 @@ class Shield:
                 resume, outcome = steps.throw, error
 
     def note(self, where: str, error: Exception) -> None:
-        """Count a failure of our own, and report the first of its kind.
+        """Count a failure of the agent's own, and report the first of its kind.
 
         Args:
             where: what was being done.
-            error: what went wrong; only its type and our own frames are reported.
+            error: what went wrong; only its type and the agent's own frames are reported.
         """
         kind = f"{where}: {type(error).__qualname__}"
         self.failures[kind] += 1
@@ -162,7 +163,7 @@ def is_from_signal_handler(error: Exception) -> bool:
 
 
 def _frames(error: Exception) -> list[str]:
-    """Return our own frames; a driver's, or a source line, could quote a secret."""
+    """Return the agent's own frames; a driver's, or a source line, could quote a secret."""
     return [
         f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)

@@ -30,7 +30,7 @@ _ROOM = 3
 
 
 class _Reserve:
-    """A number to borrow, and another that keeps what it stands for otherwise: a pipe of our own.
+    """A number to borrow, and another that keeps what it stands for otherwise: a pipe.
 
     No socket: where a driver hides its own, every socket of the process is checked.
     """

@@ -71,7 +71,7 @@ ATTRIBUTES = (
     Attribute(DRIVER, "as in the setting `DRIVERS`, or as `instrument_dbapi` was given it"),
     Attribute(
         PRUNE_REASON,
-        f"{_values(PruneReason)}: leaked by the application, closed behind our back, or by the "
+        f"{_values(PruneReason)}: leaked by the application, closed past the agent, or by the "
         "server",
     ),
     Attribute(

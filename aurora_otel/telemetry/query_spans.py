@@ -139,7 +139,7 @@ class _Discreet(trace.Tracer):
     def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
         return self._tracer.start_span(*args, **kwargs)
 
-    # Theirs may also decorate functions: that is not needed here.
+    # OpenTelemetry's may also decorate functions: that is not needed here.
     @contextlib.contextmanager
     def start_as_current_span(  # type: ignore[override]
         self, *args: Any, **kwargs: Any

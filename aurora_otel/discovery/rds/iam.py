@@ -16,7 +16,7 @@ from aurora_otel.model.endpoints import Address
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What an RDS IAM token says of itself; the signature is left out.
+    """What an RDS IAM token contains; the signature is left out.
 
     Attributes:
         signed_for: the host and port: RDS's own names.
