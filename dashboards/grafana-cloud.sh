@@ -10,7 +10,7 @@ set -eu
 : "${GRAFANA_URL:?the address of Grafana}" "${GRAFANA_TOKEN:?a service account token}"
 here=$(dirname "$0")
 
-# The token goes in by standard input: arguments can be read by everybody on this machine.
+# The token goes in by standard input: arguments can be read by every user of this machine.
 call() {
   printf 'header = "Authorization: Bearer %s"\n' "$GRAFANA_TOKEN" |
     curl --config - --silent --show-error --header 'Content-Type: application/json' "$@"

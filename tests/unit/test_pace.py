@@ -86,7 +86,7 @@ def test_a_symptom_within_a_doubt_does_not_begin_another():
 
 
 @pytest.mark.parametrize("random", [0.0, 0.25, 0.999])
-def test_after_a_mass_loss_the_first_login_is_somewhen_in_the_spread(random):
+def test_after_a_mass_loss_the_first_login_is_at_a_random_moment_in_the_spread(random):
     known = pace(random)
     known.doubt(100.0, is_mass=True)
     ((first, _), *_) = logins(known, ["b", "c"], SPREAD, 100.0)

@@ -24,7 +24,7 @@ class Accounts:
 def _judge(books: Balance) -> Iterator[str]:
     ended = books.closes + books.prunes + books.invalidated
     if books.opens != books.open + ended:
-        yield f"the books do not balance: {books}"
+        yield f"the totals do not add up: {books}"
     if books.opens < books.received:
         yield f"fewer connections were opened than the application received: {books}"
     if books.final and (books.open or books.opens != books.received):
