@@ -96,16 +96,16 @@ def test_an_inherited_connection_that_a_child_uses_is_not_its_business(agent, cl
 
 
 def test_the_monitoring_connection_of_the_parent_lives_on(start, cluster, connect):
-    agent = start(refresh_interval=0.05)
+    agent = start(refresh_interval=0.05, refresh_timeout=1)
     connection = connect(cluster.dsn("writer"))
+    # No instance confirms itself as the writer: the symptom stays unexplained.
+    cluster.set_read_only(cluster.writer, on=True)
     run(connection, "SET TRANSACTION READ ONLY")
     assert sqlstate(refused_write(connection)) == READ_ONLY
 
     def monitoring() -> list[tuple[int]]:
         ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'aurora-otel'"
         return [pid for each in cluster.instances for pid in cluster.execute(each, ours)]
-
-    before = eventually(monitoring)
 
     def child() -> None:
         mine = connect(cluster.dsn("writer"))
@@ -114,14 +114,19 @@ def test_the_monitoring_connection_of_the_parent_lives_on(start, cluster, connec
         mine.close()
         aurora_otel.AuroraInstrumentor().uninstrument()
 
-    Child(child).join()
-    refreshes = len(agent.exported.spans("refresh topology"))
-    eventually(lambda: run(connection, "SELECT 1") and _worker(agent) > refreshes)
-    assert monitoring() == before
+    def outlives_a_child() -> bool:
+        before = eventually(monitoring)
+        Child(child).join()
+        refreshes = _refreshes(agent)
+        eventually(lambda: run(connection, "SELECT 1") and _refreshes(agent) > refreshes)
+        return monitoring() == before
+
+    # The parent may replace it meanwhile, less and less often: then another child shows it.
+    eventually(outlives_a_child, within=60)
     connection.close()
 
 
-def _worker(agent) -> int:
+def _refreshes(agent) -> int:
     return len(agent.exported.spans("refresh topology"))
 
 
@@ -143,6 +148,8 @@ def test_the_loop_runs_in_a_child_that_connects(agent, cluster, connect):
 def test_a_child_that_ends_says_no_farewell_on_its_parents_monitoring_connection(mysql_lab):
     # mysqlclient says farewell when an object goes, whichever process it goes in.
     mysql_lab.heal()
+    # No instance confirms itself as the writer: the symptom stays unexplained.
+    mysql_lab.set_read_only(mysql_lab.writer, on=True)
     ended = programs.run(
         PYTHON,
         "-m",
