@@ -25,9 +25,9 @@ def write_and_ask(connection, served_by: list[str]) -> None:
 def _pace(request, monkeypatch):
     """The agent's threads wait for the interpreter before each connection that they shut down."""
 
-    def shut_down(*args):
+    def shut_down(*args, **kwargs):
         time.sleep(request.param)
-        return original(*args)
+        return original(*args, **kwargs)
 
     original = sockets.shut_down
     if request.param:
