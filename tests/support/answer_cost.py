@@ -23,11 +23,7 @@ from tests.support.drivers.unknown import UNKNOWN
 
 ANSWERS = ("rows", "row", "columns")
 # Read with the interpreter's lock held, and ended by nothing: see docs/reliability.md.
-UNLIMITED = {
-    ("mariadb", "row", "fresh"),
-    ("psycopg2", "row", "monitor"),
-    ("psycopg2", "columns", "monitor"),
-}
+UNLIMITED = {("mariadb", "row", "fresh")}
 SECONDS = 10.0
 _RESET_PEAK = "5"
 

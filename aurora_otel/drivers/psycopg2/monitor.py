@@ -15,7 +15,7 @@ from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.deadline import Meter
 from aurora_otel.drivers.protocol import Monitor, Rows
 from aurora_otel.model.endpoints import Address
-from aurora_otel.runtime import sockets
+from aurora_otel.runtime import receiving, sockets
 
 
 def connect(dsn: str, address: Address | None, timeout: float) -> Monitor:
@@ -41,11 +41,24 @@ def connect(dsn: str, address: Address | None, timeout: float) -> Monitor:
 
 
 def _ask(connection: Any, statement: str, timeout: float) -> Rows:
+    until = time.monotonic() + timeout
     meter = Meter(sockets.identify(connection.fileno()))
     cursor = connection.cursor()
     cursor.execute(statement)
-    _wait(connection, time.monotonic() + timeout, meter)
+    # It was sent with that: a socket takes so little at once.
+    state = extensions.POLL_READ
+    while state != extensions.POLL_OK:
+        _wait_for(connection, state, until)
+        state = _read(connection, meter)
     return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def _read(connection: Any, meter: Meter) -> int:
+    """Read what is there: one read of libpq's has no end for as long as more comes in."""
+    meter.check_before_reading_on()
+    with receiving.paused(connection.fileno()):
+        meter.check()
+        return int(connection.poll())
 
 
 def _close(connection: Any) -> None:
@@ -53,17 +66,15 @@ def _close(connection: Any) -> None:
         connection.close()
 
 
-def _wait(connection: Any, until: float, meter: Meter | None = None) -> None:
-    events = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
-    reads = 0
+def _wait(connection: Any, until: float) -> None:
     while (state := connection.poll()) != extensions.POLL_OK:
-        left = until - time.monotonic()
-        poll = select.poll()
-        poll.register(connection.fileno(), events[state])
-        if left <= 0 or not poll.poll(left * 1000):
-            raise TimeoutError
-        if meter is not None and state == extensions.POLL_READ:
-            # One read of libpq's has no end for as long as more comes in.
-            if reads:
-                meter.check_before_reading_on()
-            reads += 1
+        _wait_for(connection, state, until)
+
+
+def _wait_for(connection: Any, state: int, until: float) -> None:
+    events = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+    left = until - time.monotonic()
+    poll = select.poll()
+    poll.register(connection.fileno(), events[state])
+    if left <= 0 or not poll.poll(left * 1000):
+        raise TimeoutError
