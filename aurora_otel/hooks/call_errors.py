@@ -70,7 +70,9 @@ class CallErrors:
         if track.cluster.has_topology:
             monitor = track.cluster.monitor
             yield monitor.symptom(symptom, suspect=track.instance)
-            if is_first_refusal and monitor.answered_since(began) and track.is_on_writer:
+            is_confirmed = monitor.answered_since(began)
+            is_refused = symptom is Symptom.READ_ONLY
+            if is_refused and track.is_on_writer and (is_first_refusal or not is_confirmed):
                 # The transaction is read-only, or the writer is another server of this name.
                 yield from self._reidentification.identify(track, is_doubted=True)
 

@@ -257,7 +257,11 @@ class TopologyRefresh:
             if verdict.renamed or (verdict.denied and by_endpoint):
                 return False
         claim = Claim.of_reading(reading, has_view=self._cluster.view)
-        return relation(self._cluster, claim) is Relation.OTHER
+        how = relation(self._cluster, claim)
+        if how is Relation.UNDECIDED and not claim.is_own:
+            # What a reader lists that has moved to another cluster is not to be learnt.
+            return self._cluster.detector.writer is not None
+        return how is Relation.OTHER
 
 
 def _confirms(reading: Reading, hint: str | None) -> bool:

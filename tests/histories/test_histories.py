@@ -28,8 +28,9 @@ class Histories(RuleBasedStateMachine):
     @initialize(
         sizes=st.lists(st.integers(1, 3), min_size=2, max_size=4),
         explains=st.sampled_from(["nothing", "some", "template"]),
+        first=st.lists(st.tuples(numbers, st.sampled_from(WAYS), numbers), min_size=3, max_size=8),
     )
-    def begin(self, sizes, explains):
+    def begin(self, sizes, explains, first):
         self.patched = pytest.MonkeyPatch()
         self.clock = Time()
         wait = Gate.wait
@@ -37,12 +38,12 @@ class Histories(RuleBasedStateMachine):
         self.patched.setattr(aurora_otel.agent, "_clock", self.clock.now)
         self.patched.setattr(logging.getLogger("aurora_otel"), "disabled", True)
         self.world = World(sizes)
-        first = self.world.databases[0]
+        explained = self.world.databases[0]
         given: dict[str, str] = {
             "writer_endpoints": ",".join(f"{each.name}.internal" for each in self.world.databases)
         }
         if explains == "some":
-            name = first.servers[0].name
+            name = explained.servers[0].name
             given["instance_endpoints"] = f"{name}={name}.{EXPLAINED}:{PORT}"
         elif explains == "template":
             given["instance_host_template"] = f"?.{EXPLAINED}:{PORT}"
@@ -50,6 +51,9 @@ class Histories(RuleBasedStateMachine):
         self.explains = explains
         self.application = Application(self.world, self.clock, given)
         self.application.watch(self.patched)
+        # Hypothesis leaves rules out of whole histories, that of connecting among them.
+        for database, way, which in first:
+            self._connect(self._database(database), way, which)
 
     # What the application does.
 
@@ -151,6 +155,8 @@ class Histories(RuleBasedStateMachine):
     def swap_names(self, database, which, other):
         with self.world.lock:
             one, another = self._server(database, which), self._server(database, other)
+            if one.is_writer is not another.is_writer:
+                self._close_tunnelled(one, another)
             one.name, another.name = another.name, one.name
 
     # What must hold.
@@ -226,6 +232,17 @@ class Histories(RuleBasedStateMachine):
         for connection in self.application.held:
             if connection.session.server is server:
                 connection.session.hang_up()
+
+    def _close_tunnelled(self, *servers: Server) -> None:
+        """Close the connections through a tunnel to servers that swap the writer's name.
+
+        Their network address is the tunnel's. Seen from there, a swap is a failover: the same two
+        names, of which the other one is now the writer's, and the same answers of both servers.
+        """
+        for connection in list(self.application.held):
+            session = connection.session
+            if session.server in servers and session.host == TUNNEL:
+                self.application.close(connection)
 
     def _delete(self, server: Server) -> None:
         server.is_gone = True
