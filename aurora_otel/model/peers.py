@@ -32,7 +32,7 @@ class Peers:
             peer: the network address that the answer came from.
             is_own: whether the instance was asked where it is reached by its own name.
         """
-        if peer is None or (not is_own and is_of_this_host(peer)):
+        if peer is None or (not is_own and _is_of_this_host(peer)):
             # What a tunnel on this host leads to says nothing of where it led before.
             return
         if self._said.setdefault(peer, instance) != instance:
@@ -43,8 +43,7 @@ class Peers:
             self.found.setdefault(peer, None)
 
 
-def is_of_this_host(peer: Address) -> bool:
-    """Return whether `peer` is an address of this host, where only a tunnel can be."""
+def _is_of_this_host(peer: Address) -> bool:
     try:
         return ipaddress.ip_address(peer.host.removeprefix("::ffff:")).is_loopback
     except ValueError:

@@ -22,9 +22,8 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from aurora_otel.model.detector import Cause
-from aurora_otel.model.endpoints import Address, EndpointType
+from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
-from aurora_otel.model.peers import is_of_this_host
 from aurora_otel.model.topology import Reading, Role
 from aurora_otel.tracking.books import Book
 from aurora_otel.tracking.cluster import Cluster
@@ -165,7 +164,7 @@ class Tracker:
                 if track.instance is not None and track.opened_at < reading.began
             ]
             for track, recorded in there:
-                if track.peer and _is_elsewhere(track.peer, recorded, peers):
+                if track.peer and peers.get(track.peer, recorded) != recorded:
                     moved.add(recorded)
             unknown = False
             for track, recorded in there:
@@ -384,11 +383,3 @@ class Tracker:
     def _remove(self, track: Track) -> None:
         self._groups_of(track.cluster)[track.group].discard(track)
         self._stale.get(track.cluster, set()).discard(track)
-
-
-def _is_elsewhere(peer: Address, recorded: str, peers: Mapping[Address, str | None]) -> bool:
-    """Return whether the answers of a refresh say that `recorded` is not the server at `peer`."""
-    if peer in peers:
-        return peers[peer] != recorded
-    # Its own name leads to another address now. A tunnel's never was its own.
-    return recorded in peers.values() and not is_of_this_host(peer)
