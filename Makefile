@@ -9,7 +9,7 @@ ARGS ?=
 # The plans of `make chaos`, and how long they are.
 SEED ?= 1 2 3
 EVENTS ?= 200
-# How many `make histories` plays; `make test` plays 200.
+# How many `make histories` plays.
 HISTORIES ?= 10000
 # Two at a time: most of a test's time is waiting for a server.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
@@ -51,7 +51,7 @@ chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EV
 	printf '%s\n' $(SEED) | xargs -P 2 -I @ $(BIN)/python -m tests.chaos --seed @ --events $(EVENTS) $(ARGS)
 
 histories: $(VENV)/.dev ## play 10,000 histories of clusters against the agent: HISTORIES=10000
-	TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest --timeout 0 tests/histories $(ARGS)
+	TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest --timeout 0 tests/histories/exploration.py $(ARGS)
 
 soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without us and with us
 	$(BIN)/python -m tests.processes.soak 100000 10000 docs/reliability.md

@@ -83,12 +83,16 @@ class Servers:
         self._record(address).server = server
 
     def may_ask(self, address: Address, now: float) -> bool:
-        """Return whether the server at `address` may be asked to some use, not being left alone."""
+        """Return whether a connection that the application uses may be asked to some use.
+
+        Not while the server was slow the last time: a question that gets no answer costs that
+        connection. A new connection is asked first, and its answer in time lets the others ask.
+        """
         record = self._records.get(address)
         if record is None:
             return True
         known = self.get(address, now)
-        return now >= record.rests_until and (known is None or known.can_answer)
+        return not record.rest and (known is None or known.can_answer)
 
     def admits(self, address: Address, question: Question, patience: float) -> bool:
         """Return whether a server may be asked a new question, or is left alone now.

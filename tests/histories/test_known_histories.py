@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.histories.test_histories import Histories
+from tests.histories.exploration import Histories
 
 TWO_TO_THE_WRITER = [(0, "writer", 0), (0, "writer", 0)]
 

@@ -81,13 +81,20 @@ def test_an_answer_in_time_ends_the_back_off(servers):
         servers.back_off(HERE, now)
     servers.answered(HERE)
     servers.back_off(HERE, NOW + 100)
-    assert not servers.may_ask(HERE, NOW + 100 + FIRST_REST - 0.1)
-    assert servers.may_ask(HERE, NOW + 100 + FIRST_REST)
+    assert asks(servers, NOW + 100 + FIRST_REST - 0.1) is None
+    assert asks(servers, NOW + 100 + FIRST_REST) is not None
 
 
 def test_several_connections_that_meet_one_silence_count_it_once(servers):
     for _ in range(10):
         servers.back_off(HERE, NOW)
+    assert asks(servers, NOW + FIRST_REST) is not None
+
+
+def test_a_connection_in_use_is_asked_only_after_a_new_one_was_answered_in_time(servers):
+    servers.back_off(HERE, NOW)
+    assert not servers.may_ask(HERE, NOW + FIRST_REST)
+    servers.answered(HERE)
     assert servers.may_ask(HERE, NOW + FIRST_REST)
 
 

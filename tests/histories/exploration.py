@@ -15,8 +15,8 @@ from aurora_otel.runtime.gate import Gate
 from tests.histories.application import SPEED, Application, Time
 from tests.histories.world import EXPLAINED, PORT, TUNNEL, Database, Server, World
 
-# `make histories HISTORIES=10000` plays as many.
-HISTORIES = int(os.environ.get("TEST_HISTORIES", "200"))
+# `make histories HISTORIES=…` plays as many. Not in `make test`: docs/reliability.md, "Histories".
+HISTORIES = int(os.environ.get("TEST_HISTORIES", "10000"))
 
 numbers = st.integers(0, 11)
 WAYS = ("writer", "reader", "instance", "private", "private reader", "tunnel", "explained")
