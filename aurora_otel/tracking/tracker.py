@@ -27,6 +27,7 @@ from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
 from aurora_otel.model.topology import Reading, Role
 from aurora_otel.tracking.books import Book
 from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.holdings import Holdings
 from aurora_otel.tracking.track import State, Track
 
 
@@ -54,15 +55,14 @@ class Tracker:
         self.books: defaultdict[Group, Book] = defaultdict(Book)
         # Reentered by a signal handler that asks for a snapshot.
         self._lock = threading.RLock()
-        self._open: dict[Cluster, dict[Group, set[Track]]] = {}
-        self._stale: dict[Cluster, set[Track]] = {}
+        self._holdings = Holdings()
         self._ended: deque[Ended] = deque()
         self._misrouted: deque[Group] = deque()
 
     # What hooks may call: appends only.
 
     def note(self, track: Track) -> None:
-        """Have `track` refreshed at again: it was opened, closed, or had a write refused."""
+        """Have `track` examined again: it was opened, closed, or had a write refused."""
         self.inbox.append(track)
 
     def note_identity(self, track: Track, instance: str, cluster: Cluster, group: Group) -> None:
@@ -126,11 +126,11 @@ class Tracker:
 
     def open(self, cluster: Cluster) -> Mapping[Group, Set[Track]]:
         """Return the open connections to `cluster` by group; steady while `settled` is held."""
-        return self._open.get(cluster, {})
+        return self._holdings.open(cluster)
 
     def stale(self, cluster: Cluster) -> Set[Track]:
         """Return those of them that are stale; steady only while `settled` is held."""
-        return self._stale.get(cluster, set())
+        return self._holdings.stale(cluster)
 
     def claim(self, cluster: Cluster, began: float) -> list[tuple[Track, Cause]]:
         """Claim the stale connections to `cluster` that were opened before `began`.
@@ -138,7 +138,7 @@ class Tracker:
         Nothing else acts on claimed tracks until `settle` says what came of them.
         """
         with self.settled():
-            self._weigh(cluster)
+            self._holdings.weigh(cluster)
             claimed = []
             for track in self.stale(cluster):
                 cause = cluster.detector.staleness(track)
@@ -170,7 +170,7 @@ class Tracker:
             for track, recorded in there:
                 instance = peers.get(track.peer) if track.peer else None
                 if recorded in moved and instance != recorded:
-                    self._correct(track, instance)
+                    self._holdings.correct(track, instance)
                     unknown = unknown or instance is None
             return unknown
 
@@ -209,13 +209,7 @@ class Tracker:
     def absorb(self, winner: Cluster, loser: Cluster) -> None:
         """Move everything of `loser` to `winner`: they turned out to be one cluster."""
         with self.settled():
-            for group, tracks in self.open(loser).items():
-                for track in tracks:
-                    track.cluster = winner
-                self._groups_of(winner).setdefault(group, set()).update(tracks)
-            self._open.pop(loser, None)
-            self._stale.pop(loser, None)
-            self._weigh(winner)
+            self._holdings.absorb(winner, loser)
 
     def has_open(self, cluster: Cluster) -> bool:
         """Return whether a connection to `cluster` is open."""
@@ -225,8 +219,7 @@ class Tracker:
     def forget(self, cluster: Cluster, is_gone: Callable[[Group], bool]) -> None:
         """Drop a cluster without open connections; what `is_gone` holds for goes to `other`."""
         with self.settled():
-            self._open.pop(cluster, None)
-            self._stale.pop(cluster, None)
+            self._holdings.drop(cluster)
             for group in [group for group in self.books if is_gone(group)]:
                 unknown = Group(
                     OTHER, group.system, OTHER, Role.UNKNOWN, group.driver, EndpointType.OTHER
@@ -240,7 +233,7 @@ class Tracker:
             those to which connections are open: they keep their names.
         """
         with self.settled():
-            groups = self._groups_of(cluster)
+            groups = self._holdings.groups(cluster)
             kept = {group.instance for group, tracks in groups.items() if tracks} & names
             gone = names - kept
             for group in list(self.books):
@@ -259,21 +252,9 @@ class Tracker:
                 self.part(cluster.current, other.current)
 
     def part(self, cluster: Cluster, other: Cluster) -> None:
-        """Move to `other` what its writer lists of the connections to `cluster`.
-
-        An instance that both list may be either's: its connections are not judged any more until
-        one of them answers again.
-        """
+        """Move to `other` what its writer lists of the connections to `cluster`."""
         with self.settled():
-            for track in [each for tracks in self.open(cluster).values() for each in tracks]:
-                if track.instance not in other.members:
-                    continue
-                if track.instance in cluster.members:
-                    track.instance = None
-                else:
-                    self._move(track, other, track.group)
-            for each in (cluster, other):
-                self._weigh(each)
+            self._holdings.part(cluster, other)
 
     def rename(self, cluster: Cluster, label: str) -> None:
         """Call `cluster` by another name, in everything that was counted so far."""
@@ -283,18 +264,9 @@ class Tracker:
                 # Two names of one cluster may have been counted apart.
                 book = self.books.pop(group)
                 self.books[cluster.regroup(group)].add(book)
-            groups = self._groups_of(cluster)
-            for group, tracks in list(groups.items()):
-                renamed = cluster.regroup(group)
-                for track in tracks:
-                    track.group = renamed
-                del groups[group]
-                groups.setdefault(renamed, set()).update(tracks)
+            self._holdings.regroup(cluster)
 
     # Under the lock.
-
-    def _groups_of(self, cluster: Cluster) -> dict[Group, set[Track]]:
-        return self._open.setdefault(cluster, {})
 
     def _reconcile(self, track: Track) -> None:
         if track.state is State.NEW:
@@ -303,7 +275,7 @@ class Tracker:
             return
         if track.destination is not None:
             cluster, group = track.destination
-            self._move(track, cluster.current, group)
+            self._holdings.move(track, cluster.current, group)
             track.destination = None
         if track.hung_up:
             self._prune(track, PruneReason.HUNG_UP)
@@ -313,52 +285,25 @@ class Tracker:
             # What the driver had given up already was no leak.
             self._prune(track, PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED)
         elif track.cluster.detector.staleness(track):
-            self._stale.setdefault(track.cluster, set()).add(track)
+            self._holdings.note_stale(track)
 
     def _enter(self, track: Track) -> None:
         # It may have been opened while its cluster was absorbed by another.
         cluster = track.cluster.current
         track.cluster = cluster
         track.group = cluster.regroup(track.group)
-        tracks = self._groups_of(cluster).setdefault(track.group, set())
+        tracks = self._holdings.groups(cluster).setdefault(track.group, set())
         book = self.books[track.group]
         if track.state is State.NEW:
             track.state = State.OPEN
             book.opens += 1
             tracks.add(track)
 
-    def _move(self, track: Track, cluster: Cluster, group: Group) -> None:
-        """Have `track` belong to `cluster` and its end counted by `group`.
-
-        Its opening stays where it was counted. The steps are in this order because they are done
-        once more after an interrupt.
-        """
-        group = cluster.regroup(group)
-        if cluster is track.cluster and group is track.group:
-            return
-        self._groups_of(cluster).setdefault(group, set()).add(track)
-        self._remove(track)
-        track.cluster, track.group = cluster, group
-
-    def _correct(self, track: Track, instance: str | None) -> None:
-        track.instance = instance
-        cluster, group = track.cluster, track.group
-        kind = track.endpoint_type
-        self._move(track, cluster, cluster.group(instance, track.role, group.driver, kind))
-
-    def _weigh(self, cluster: Cluster) -> None:
-        self._stale[cluster] = {
-            track
-            for tracks in self.open(cluster).values()
-            for track in tracks
-            if cluster.detector.staleness(track)
-        }
-
     def _prune(self, track: Track, reason: PruneReason) -> None:
         track.hung_up = reason is PruneReason.HUNG_UP
         prunes, ended = self.books[track.group].prunes, Ended(track, reason)
         prunes.setdefault(reason, 0)
-        self._remove(track)
+        self._holdings.discard(track)
         if track.state is State.OPEN:
             track.state = State.PRUNED
             prunes[reason] += 1
@@ -366,7 +311,7 @@ class Tracker:
 
     def _close(self, track: Track) -> None:
         book, ended = self.books[track.group], Ended(track, None)
-        self._remove(track)
+        self._holdings.discard(track)
         if track.state is State.OPEN:
             track.state = State.CLOSED
             book.closes += 1
@@ -375,11 +320,7 @@ class Tracker:
     def _invalidate(self, track: Track, cause: Cause) -> None:
         invalidations, ended = self.books[track.group].invalidations, Ended(track, None)
         invalidations.setdefault((cause, Outcome.CLOSED), 0)
-        self._remove(track)
+        self._holdings.discard(track)
         track.state = State.INVALIDATED
         invalidations[cause, Outcome.CLOSED] += 1
         self._ended.append(ended)
-
-    def _remove(self, track: Track) -> None:
-        self._groups_of(track.cluster)[track.group].discard(track)
-        self._stale.get(track.cluster, set()).discard(track)

@@ -1,0 +1,109 @@
+"""The open connections by cluster and group, and which of them are stale.
+
+Not safe by itself: the tracker's lock is held wherever something changes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from aurora_otel.model.groups import Group
+from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.track import Track
+
+
+class Holdings:
+    """What is open where."""
+
+    def __init__(self) -> None:
+        self._open: dict[Cluster, dict[Group, set[Track]]] = {}
+        self._stale: dict[Cluster, set[Track]] = {}
+
+    def open(self, cluster: Cluster) -> Mapping[Group, Set[Track]]:
+        """Return the open connections to `cluster` by group."""
+        return self._open.get(cluster, {})
+
+    def stale(self, cluster: Cluster) -> Set[Track]:
+        """Return those of them that are stale."""
+        return self._stale.get(cluster, set())
+
+    def groups(self, cluster: Cluster) -> dict[Group, set[Track]]:
+        """Return the open connections to `cluster` by group, to be changed."""
+        return self._open.setdefault(cluster, {})
+
+    def discard(self, track: Track) -> None:
+        """Take out `track`: it is no longer open, or is moved."""
+        self.groups(track.cluster)[track.group].discard(track)
+        self._stale.get(track.cluster, set()).discard(track)
+
+    def note_stale(self, track: Track) -> None:
+        """Count `track` among the stale ones of its cluster."""
+        self._stale.setdefault(track.cluster, set()).add(track)
+
+    def weigh(self, cluster: Cluster) -> None:
+        """Find out again which connections to `cluster` are stale."""
+        self._stale[cluster] = {
+            track
+            for tracks in self.open(cluster).values()
+            for track in tracks
+            if cluster.detector.staleness(track)
+        }
+
+    def move(self, track: Track, cluster: Cluster, group: Group) -> None:
+        """Have `track` belong to `cluster` and its end counted by `group`.
+
+        Its opening stays where it was counted. The steps are in this order because they are done
+        once more after an interrupt.
+        """
+        group = cluster.regroup(group)
+        if cluster is track.cluster and group is track.group:
+            return
+        self.groups(cluster).setdefault(group, set()).add(track)
+        self.discard(track)
+        track.cluster, track.group = cluster, group
+
+    def correct(self, track: Track, instance: str | None) -> None:
+        """Have `track` be one to `instance` of its cluster; `None`: that is unknown now."""
+        track.instance = instance
+        cluster, driver = track.cluster, track.group.driver
+        self.move(track, cluster, cluster.group(instance, track.role, driver, track.endpoint_type))
+
+    def absorb(self, winner: Cluster, loser: Cluster) -> None:
+        """Move everything of `loser` to `winner`."""
+        for group, tracks in self.open(loser).items():
+            for track in tracks:
+                track.cluster = winner
+            self.groups(winner).setdefault(group, set()).update(tracks)
+        self.drop(loser)
+        self.weigh(winner)
+
+    def part(self, cluster: Cluster, other: Cluster) -> None:
+        """Move to `other` what its writer lists of the connections to `cluster`.
+
+        An instance that both list may be either's: its connections are not judged any more until
+        one of them answers again.
+        """
+        for track in [each for tracks in self.open(cluster).values() for each in tracks]:
+            if track.instance not in other.members:
+                continue
+            if track.instance in cluster.members:
+                track.instance = None
+            else:
+                self.move(track, other, track.group)
+        for each in (cluster, other):
+            self.weigh(each)
+
+    def regroup(self, cluster: Cluster) -> None:
+        """Have the connections to `cluster` counted by its present label."""
+        groups = self.groups(cluster)
+        for group, tracks in list(groups.items()):
+            renamed = cluster.regroup(group)
+            for track in tracks:
+                track.group = renamed
+            del groups[group]
+            groups.setdefault(renamed, set()).update(tracks)
+
+    def drop(self, cluster: Cluster) -> None:
+        """Forget `cluster`."""
+        self._open.pop(cluster, None)
+        self._stale.pop(cluster, None)
