@@ -11,8 +11,8 @@ import contextvars
 import threading
 from collections.abc import Callable
 
-from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.source import Rows
+from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Monitor
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 
+from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.peers import Peers
 from aurora_otel.model.topology import Answer, Reading, Source, Verdict
@@ -20,36 +19,6 @@ from aurora_otel.model.topology import Answer, Reading, Source, Verdict
 # So many names are followed in one refresh: a server that names another one each time it is asked
 # would never be done with.
 MOST_NAMES = 16
-
-
-class Target(NamedTuple):
-    """Where to ask.
-
-    Attributes:
-        instance: the instance that is expected there, if that is known beforehand.
-        address: where; `None` with an instance: over the connection that is open already; `None`
-            without one: where the application itself connects.
-    """
-
-    instance: str | None
-    address: Address | None
-
-
-def targets(
-    names: Iterable[str], locate: Callable[[str], Address | None], *, own_host_at: int = 1
-) -> list[Target]:
-    """Return where to ask: instances that can be located, and the application's own host.
-
-    Args:
-        names: of instances, the most promising first.
-        locate: returns where an instance is reached, if that is known.
-        own_host_at: how many instances come before the application's own host: instances may not
-            be reachable by name at all.
-    """
-    located = [(name, locate(name)) for name in names]
-    found = [Target(name, where) for name, where in located if where]
-    found.insert(own_host_at, Target(None, None))
-    return found
 
 
 class Known(Enum):
@@ -60,45 +29,6 @@ class Known(Enum):
     DENIED = "denied"
     UNREACHABLE = "unreachable"
     REFUSED = "refused"  # it is there, and does not take the agent's login
-
-
-class Failed(Enum):
-    """Why a target gave no answer."""
-
-    SILENT = "silent"
-    UNHEARD = "unheard"  # it may have answered in time
-    REFUSED = "refused"  # the login
-    BROKEN = "broken"  # anything else
-
-
-@dataclass(frozen=True, slots=True)
-class Beforehand:
-    """What is known when a refresh begins.
-
-    Attributes:
-        began: when that is, in seconds of the monotonic clock.
-        writer: the known writer.
-        members: the instances that it listed.
-        kept: the instance to which a connection is open.
-        suspect: the instance that showed a symptom: it is asked last.
-        silent: the instances that did not answer in time lately; an empty name stands for where
-            the application itself connects.
-        awaited: those that an earlier refresh still waits for: not asked again, whatever comes.
-        heard: what an instance said on the application's own new connection.
-        heard_at: the network address at the other end of that.
-        hear_all: whether all that can be reached are heard before a claim is believed.
-    """
-
-    began: float
-    writer: str | None = None
-    members: frozenset[str] = frozenset()
-    kept: str | None = None
-    suspect: str | None = None
-    silent: frozenset[str] = frozenset()
-    awaited: frozenset[str] = frozenset()
-    heard: Answer | None = None
-    heard_at: Address | None = None
-    hear_all: bool = False
 
 
 class Plan:

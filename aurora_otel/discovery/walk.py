@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from aurora_otel.discovery.asking import Asking
-from aurora_otel.discovery.plan import Beforehand, Failed, Plan, Target
+from aurora_otel.discovery.course import Course
+from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.source import Confirmation, TopologySource
+from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Reading, Source
@@ -37,38 +39,6 @@ SILENCE = 2.0
 _GRACE = 0.05
 # So many threads may wait in vain for names to resolve.
 _MOST_ABANDONED = 8
-
-
-@dataclass(slots=True)
-class Course:
-    """One refresh under way.
-
-    Attributes:
-        plan: whom it asks.
-        source: how they are asked.
-        statement: the question.
-        budget: seconds for the whole of it.
-        until: when it ends, in seconds of the monotonic clock.
-        silence: seconds for which one that is silent is left alone.
-        asking: those that are being asked.
-        ended: those that have an answer or an error; `None` wakes the refresh.
-        next_start: when another one may be asked beside one that has not answered.
-        took: seconds that the slowest answer took.
-        was_silent: whether a target was out of time.
-    """
-
-    plan: Plan
-    source: TopologySource
-    statement: str
-    budget: float
-    until: float
-    silence: float
-    asking: list[Asking] = field(default_factory=list)
-    # Made for each refresh: gevent may replace queues until then.
-    ended: queue.SimpleQueue[Asking | None] = field(default_factory=queue.SimpleQueue)
-    next_start: float = float("-inf")
-    took: float = 0.0
-    was_silent: bool = False
 
 
 class Walk:

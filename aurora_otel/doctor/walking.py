@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import rds_endpoint
-from aurora_otel.discovery.plan import Target, targets
 from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.discovery.rds.api import Apis
 from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.targets import Target, targets
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.doctor.api import words
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning

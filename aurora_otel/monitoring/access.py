@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.source import LoginNotAllowedError, LoginPostponedError
+from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
 from aurora_otel.model.endpoints import Address, Endpoint
 from aurora_otel.model.pace import LoginPace

@@ -11,8 +11,8 @@ from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import DomainLookup
-from aurora_otel.discovery.plan import Beforehand, Target, targets
 from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.targets import Beforehand, Target, targets
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom

@@ -3,7 +3,7 @@
 import threading
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.discovery.plan import Beforehand, Target
+from aurora_otel.discovery.targets import Beforehand, Target
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
 

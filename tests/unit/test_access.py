@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from aurora_otel.discovery.plan import Target
 from aurora_otel.discovery.source import LoginNotAllowedError
+from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Login, LoginFailure
 from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.model.pace import LoginPace

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_otel.discovery.plan import Beforehand, Failed, Plan, Target
+from aurora_otel.discovery.plan import Plan
+from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Role, View
 
