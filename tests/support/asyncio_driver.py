@@ -13,7 +13,7 @@ from typing import Any
 from aurora_otel.agent import Agent
 from aurora_otel.discovery import SYSTEMS
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Login, Opening, Rows
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Login, LoginFailure, Opening, Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime import coroutines, sockets
@@ -213,9 +213,9 @@ class Driver:
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         return Monitor(address or login.parameters, timeout)
 
-    def login_refused(self, error: Exception) -> bool:
+    def login_failure(self, error: Exception) -> LoginFailure | None:
         del error
-        return False
+        return None
 
     def password(self, login: Login) -> str | None:
         del login
