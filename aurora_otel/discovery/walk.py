@@ -226,7 +226,8 @@ class Walk:
         with contextlib.suppress(queue.Empty):
             while True:
                 ended = course.ended.get(timeout=seconds)
-                if ended is not None:
+                # It may have ended in the moment in which it was taken for late.
+                if ended is not None and ended in course.asking:
                     course.asking.remove(ended)
                     self._note(course, ended)
                 # All that have ended, before any is taken for late.

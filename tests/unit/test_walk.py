@@ -418,3 +418,14 @@ def test_while_nothing_is_known_of_the_kind_of_cluster_no_instance_is_asked(clus
     cluster.walk._source = lambda: None
     assert cluster.read("b").verdict is None
     assert cluster.path == []
+
+
+def test_one_that_ends_in_the_moment_in_which_it_is_given_up_counts_no_more(cluster, monkeypatch):
+    take = Walk._take_ended
+
+    def take_one_that_was_given_up_first(walk, course):
+        course.ended.put(object())
+        take(walk, course)
+
+    monkeypatch.setattr(Walk, "_take_ended", take_one_that_was_given_up_first)
+    assert cluster.read("b").verdict.writer == "a"
