@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import psycopg2
 
+from aurora_otel.drivers.psycopg2 import adapter
 from aurora_otel.lab import Action, Cluster
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
@@ -107,6 +108,9 @@ def _null_psycopg2(place: Place, contender: str, effort: Effort) -> Rounds:
     CONTENDERS[contender](place)
     ours = owner._connect
     stock.append(psycopg2.connect(dsn))
+    # The one connection stands for new ones, of which none has a track.
+    below: Any = adapter
+    below.track_by_reference = _no_track
 
     def block(connect: Any) -> Block:
         def run(loops: int) -> float:
@@ -116,6 +120,10 @@ def _null_psycopg2(place: Place, contender: str, effort: Effort) -> Rounds:
         return run
 
     return in_turn({PLAIN: block(null), contender: block(ours)}, effort)
+
+
+def _no_track(_: Any) -> None:
+    return None
 
 
 class _Turns:
