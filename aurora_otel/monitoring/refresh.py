@@ -256,6 +256,9 @@ class TopologyRefresh:
             )
             if verdict.renamed or (verdict.denied and by_endpoint):
                 return False
+        if not reading.instances:
+            # Nothing was answered that could be true of another cluster.
+            return False
         claim = Claim.of_reading(reading, has_view=self._cluster.view)
         how = relation(self._cluster, claim)
         if how is Relation.UNDECIDED and not claim.is_own:

@@ -84,3 +84,12 @@ def test_a_failover_to_a_member_is_a_verdict_as_ever(agent):
     cluster = blue(agent, TUNNEL)
     assert act(cluster, "blue-2", ("blue-2",)).changed
     assert cluster.detector.writer == "blue-2"
+
+
+def test_a_refresh_that_brought_nothing_is_reported_all_the_same(agent, monkeypatch):
+    cluster, reports = blue(agent, RDS), []
+    monkeypatch.setattr(agent, "report", reports.append)
+    began = time.monotonic()
+    reading = Reading(Source.SQL, began, error="ConnectionError")
+    cluster.monitor._refresh.act(Trigger(Context()), reading, began)
+    assert [report.reading for report in reports] == [reading]
