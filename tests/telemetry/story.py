@@ -77,8 +77,8 @@ def cleaned_up(cluster):
 def observed(cluster):
     with Collector() as collector:
         story = Story(collector, "observe")
-        # Refreshes are due so often that one comes soon after the calls that refresh in vain. Where a
-        # server ended several connections at once, the first login may come after fifteen seconds.
+        # Refreshes are due so often that one comes soon after the calls that refresh in vain; after
+        # several losses at once, the first login may come after fifteen seconds.
         pace = {"refresh_window": 20, "refresh_interval": 0.2}
         with Application(collector, cluster, mode="observe", prune_interval=60, **pace) as app:
             app.connect(names=["a", "b", "c"], dsn=cluster.dsn("writer"))
