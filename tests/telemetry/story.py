@@ -10,6 +10,10 @@ from tests.support.waiting import eventually
 
 MANY = 40
 
+# Why a refresh brings nothing in a crash: nothing answers, or it is too early to log in, as the
+# server has ended the connections of every process at once.
+IN_VAIN = {"OperationalError", "LoginPostponedError"}
+
 
 @dataclass
 class Story:
