@@ -14,7 +14,7 @@ from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Opening
 from aurora_otel.instrumentor import running_agent
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Reading, Source, Verdict
-from aurora_otel.monitoring.worker import Trigger
+from aurora_otel.monitoring.requests import Trigger
 from aurora_otel.tracking.track import Track
 
 DOMAIN = "c0ffee123456.eu-west-1.rds.amazonaws.com"

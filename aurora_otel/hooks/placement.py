@@ -9,7 +9,7 @@ from aurora_otel.model.groups import Group
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role
 from aurora_otel.monitoring.context import AgentContext
-from aurora_otel.monitoring.worker import Heard
+from aurora_otel.monitoring.requests import Heard
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.cluster import Cluster
 

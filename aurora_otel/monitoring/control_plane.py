@@ -24,7 +24,7 @@ from aurora_otel.model import endpoints
 from aurora_otel.model.endpoints import Address, Endpoint
 from aurora_otel.model.topology import Reading, Source, Verdict
 from aurora_otel.monitoring.context import AgentContext
-from aurora_otel.monitoring.worker import Trigger
+from aurora_otel.monitoring.requests import Trigger
 from aurora_otel.runtime.signals import block_sigpipe
 from aurora_otel.settings import RdsApiUse
 from aurora_otel.telemetry.reports import ApiErrorReport, DisagreementReport

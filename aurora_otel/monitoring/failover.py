@@ -24,7 +24,7 @@ from aurora_otel.telemetry.reports import (
 )
 from aurora_otel.tracking import invalidation
 from aurora_otel.tracking.cluster import Cluster
-from aurora_otel.tracking.tracker import Invalidation
+from aurora_otel.tracking.track import Invalidation
 
 # After these, the server no longer responds.
 _SILENT = frozenset({Symptom.CONNECTION_LOST, Symptom.HUNG_UP, Symptom.STUCK})

@@ -12,7 +12,8 @@ from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.paces import Paces
 from aurora_otel.monitoring.refresh import TopologyRefresh
-from aurora_otel.monitoring.worker import Heard, RefreshWorker, Trigger
+from aurora_otel.monitoring.requests import Heard, Trigger
+from aurora_otel.monitoring.worker import RefreshWorker
 from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.tracking.cluster import Cluster

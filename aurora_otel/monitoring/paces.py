@@ -7,7 +7,7 @@ import random
 from aurora_otel.model.pace import LoginPace, SteadyPace
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext
-from aurora_otel.monitoring.worker import RefreshOutcome, Trigger
+from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.cluster import Cluster
 

@@ -24,7 +24,7 @@ from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.paces import Paces
-from aurora_otel.monitoring.worker import RefreshOutcome, Trigger
+from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.evidence import Claim, Relation, relation

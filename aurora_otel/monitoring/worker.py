@@ -19,89 +19,15 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from opentelemetry.context import Context
-
-from aurora_otel.model.endpoints import Address
-from aurora_otel.model.topology import Answer, Source
+from aurora_otel.monitoring.requests import NEVER, RefreshOutcome, Request, Trigger
 from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.runtime.signals import block_sigpipe
 
-_NEVER = float("-inf")
 _WORKER = "worker"
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What an instance said on a connection that the application has just opened.
-
-    Attributes:
-        answer: what it said.
-        at: when the application began to connect, in seconds of the monotonic clock.
-        peer: the network address at the other end of the connection.
-    """
-
-    answer: Answer
-    at: float
-    peer: Address | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What a refresh is started with.
-
-    Attributes:
-        context: of the call that refreshes; empty for the background loop.
-        suspect: the instance that showed a symptom: asked last.
-        hint: the instance that something names as the writer: asked first.
-        stuck: whether a call that does not return is the reason.
-        source: where the hint is from.
-        heard: what an instance said on the application's own new connection.
-    """
-
-    context: Context
-    suspect: str | None = None
-    hint: str | None = None
-    stuck: bool = False
-    source: Source = Source.SQL
-    heard: Heard | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshOutcome:
-    """What came of a refresh.
-
-    Attributes:
-        began: when its reading began, in seconds of the monotonic clock.
-        confirmed: whether a writer confirmed itself.
-        changed: whether that was another writer.
-    """
-
-    began: float
-    confirmed: bool
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Request:
-    """What a caller wants of the worker; without times, one refresh, whatever comes of it.
-
-    Attributes:
-        trigger: what to refresh with.
-        since: a reading that began at or after this time is an answer.
-        until: refreshes are repeated until then.
-        is_hint: whether a refresh with this very trigger is wanted.
-        gate: where the caller waits.
-    """
-
-    trigger: Trigger
-    since: float = _NEVER
-    until: float = _NEVER
-    is_hint: bool = False
-    gate: Gate = field(default_factory=Gate)
 
 
 class RefreshWorker:
@@ -138,10 +64,10 @@ class RefreshWorker:
         self._is_refreshing = False
         self._waiting: list[Request] = []
         # A reading that began at or after this time is an answer to every request.
-        self._wanted = _NEVER
+        self._wanted = NEVER
         # Until then the worker tries again.
-        self._until = _NEVER
-        self._answered = _NEVER
+        self._until = NEVER
+        self._answered = NEVER
         # What the refresh that is running could not know yet: the next one starts with it.
         self._hint: Trigger | None = None
 

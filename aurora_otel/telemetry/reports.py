@@ -18,7 +18,7 @@ from aurora_otel.model.groups import PruneReason
 from aurora_otel.model.topology import Reading
 from aurora_otel.model.window import FirstSymptom
 from aurora_otel.telemetry import names
-from aurora_otel.tracking.tracker import Ended, Invalidation
+from aurora_otel.tracking.track import Ended, Invalidation
 
 
 @dataclass(frozen=True, slots=True)

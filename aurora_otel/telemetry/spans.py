@@ -26,7 +26,7 @@ from aurora_otel.telemetry.reports import (
     PruneReport,
     RefreshReport,
 )
-from aurora_otel.tracking.tracker import Invalidation
+from aurora_otel.tracking.track import Invalidation
 
 MOST_LINKS = 32
 

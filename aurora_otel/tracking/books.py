@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aurora_otel.model.detector import Cause
-from aurora_otel.model.groups import Outcome, PruneReason
+from aurora_otel.model.groups import Group, Outcome, PruneReason
 
 
 @dataclass(slots=True)
@@ -37,3 +38,21 @@ class Book:
             Counter(self.prunes),
             Counter(self.invalidations),
         )
+
+
+class Books(defaultdict[Group, Book]):
+    """The totals of all groups."""
+
+    def __init__(self) -> None:
+        super().__init__(Book)
+
+    def regroup(self, new: Callable[[Group], Group]) -> None:
+        """Count each group as another from now on, with all that it has counted.
+
+        Args:
+            new: returns what a group is counted as: itself, if that stays as it is.
+        """
+        for group in list(self):
+            if (regrouped := new(group)) != group:
+                # What was two groups may be one now.
+                self[regrouped].add(self.pop(group))

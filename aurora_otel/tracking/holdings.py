@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from aurora_otel.model.groups import Group
+from aurora_otel.model.topology import Reading
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
 
@@ -67,6 +68,31 @@ class Holdings:
         track.instance = instance
         cluster, driver = track.cluster, track.group.driver
         self.move(track, cluster, cluster.group(instance, track.role, driver, track.endpoint_type))
+
+    def note_peers(self, cluster: Cluster, reading: Reading) -> bool:
+        """Correct the instances of connections by the network addresses that answered.
+
+        Returns:
+            whether the instance of any is unknown now.
+        """
+        recorded = [
+            (track, track.instance)
+            for tracks in self.open(cluster).values()
+            for track in tracks
+            if track.instance is not None and track.opened_at < reading.began
+        ]
+        moved = {
+            instance
+            for track, instance in recorded
+            if track.peer and reading.peers.get(track.peer, instance) != instance
+        }
+        unknown = False
+        for track, instance in recorded:
+            answered = reading.peers.get(track.peer) if track.peer else None
+            if instance in moved and answered != instance:
+                self.correct(track, answered)
+                unknown = unknown or answered is None
+        return unknown
 
     def absorb(self, winner: Cluster, loser: Cluster) -> None:
         """Move everything of `loser` to `winner`."""

@@ -1,14 +1,15 @@
-"""One open connection, as the agent knows it."""
+"""One open connection, as the agent knows it, and how it ended."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
+from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import Address, Endpoint
-from aurora_otel.model.groups import Group
+from aurora_otel.model.groups import Group, Outcome, PruneReason
 from aurora_otel.runtime.sockets import SocketId
 from aurora_otel.tracking.cluster import Cluster
 
@@ -142,3 +143,18 @@ class Track(weakref.ref[Any]):
         if self.shutdown_failed:
             return self.cluster.detector.staleness(self) is not None
         return self.state in (State.CLAIMED, State.INVALIDATED)
+
+
+class Invalidation(NamedTuple):
+    """A stale connection, why it was, and what came of it."""
+
+    track: Track
+    cause: Cause
+    outcome: Outcome
+
+
+class Ended(NamedTuple):
+    """A track that came to its end, and how."""
+
+    track: Track
+    reason: PruneReason | None

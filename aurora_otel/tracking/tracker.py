@@ -16,34 +16,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any
 
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
 from aurora_otel.model.topology import Reading, Role
-from aurora_otel.tracking.books import Book
+from aurora_otel.tracking.books import Books
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.holdings import Holdings
-from aurora_otel.tracking.track import State, Track
-
-
-class Invalidation(NamedTuple):
-    """A stale connection, why it was, and what came of it."""
-
-    track: Track
-    cause: Cause
-    outcome: Outcome
-
-
-class Ended(NamedTuple):
-    """A track that came to its end, and how."""
-
-    track: Track
-    reason: PruneReason | None
+from aurora_otel.tracking.track import Ended, Invalidation, State, Track
 
 
 class Tracker:
@@ -52,7 +37,7 @@ class Tracker:
     def __init__(self) -> None:
         self.inbox: deque[Track] = deque()
         self.collected = self.inbox.append
-        self.books: defaultdict[Group, Book] = defaultdict(Book)
+        self.books = Books()
         # Reentered by a signal handler that asks for a snapshot.
         self._lock = threading.RLock()
         self._holdings = Holdings()
@@ -156,23 +141,8 @@ class Tracker:
         Returns:
             whether the instance of any is unknown now.
         """
-        peers, moved = reading.peers, set()
         with self.settled():
-            there = [
-                (track, track.instance)
-                for track in self.tracks(cluster)
-                if track.instance is not None and track.opened_at < reading.began
-            ]
-            for track, recorded in there:
-                if track.peer and peers.get(track.peer, recorded) != recorded:
-                    moved.add(recorded)
-            unknown = False
-            for track, recorded in there:
-                instance = peers.get(track.peer) if track.peer else None
-                if recorded in moved and instance != recorded:
-                    self._holdings.correct(track, instance)
-                    unknown = unknown or instance is None
-            return unknown
+            return self._holdings.note_peers(cluster, reading)
 
     def settle(self, settled: Iterable[tuple[Track, Cause, Outcome | None]]) -> list[Invalidation]:
         """Write down what came of claimed tracks; `None`: the owner had closed it.
@@ -220,11 +190,7 @@ class Tracker:
         """Drop a cluster without open connections; what `is_gone` holds for goes to `other`."""
         with self.settled():
             self._holdings.drop(cluster)
-            for group in [group for group in self.books if is_gone(group)]:
-                unknown = Group(
-                    OTHER, group.system, OTHER, Role.UNKNOWN, group.driver, EndpointType.OTHER
-                )
-                self.books[unknown].add(self.books.pop(group))
+            self.books.regroup(lambda group: _other(group) if is_gone(group) else group)
 
     def fold(self, cluster: Cluster, names: Set[str]) -> set[str]:
         """Count the instances `names` as `other` from now on.
@@ -236,9 +202,13 @@ class Tracker:
             groups = self._holdings.groups(cluster)
             kept = {group.instance for group, tracks in groups.items() if tracks} & names
             gone = names - kept
-            for group in list(self.books):
-                if group.cluster == cluster.label and group.instance in gone:
-                    self.books[group._replace(instance=OTHER)].add(self.books.pop(group))
+            self.books.regroup(
+                lambda group: (
+                    group._replace(instance=OTHER)
+                    if group.cluster == cluster.label and group.instance in gone
+                    else group
+                )
+            )
             for group in [group for group in groups if group.instance in gone]:
                 del groups[group]
             cluster.drop_names(gone)
@@ -260,10 +230,7 @@ class Tracker:
         """Call `cluster` by another name, in everything that was counted so far."""
         with self.settled():
             cluster.rename(label)
-            for group in [group for group in self.books if group.cluster == cluster.former_label]:
-                # Two names of one cluster may have been counted apart.
-                book = self.books.pop(group)
-                self.books[cluster.regroup(group)].add(book)
+            self.books.regroup(cluster.regroup)
             self._holdings.regroup(cluster)
 
     # Under the lock.
@@ -324,3 +291,8 @@ class Tracker:
         track.state = State.INVALIDATED
         invalidations[cause, Outcome.CLOSED] += 1
         self._ended.append(ended)
+
+
+def _other(group: Group) -> Group:
+    """Return what connections of a cluster are counted by that is not known any more."""
+    return Group(OTHER, group.system, OTHER, Role.UNKNOWN, group.driver, EndpointType.OTHER)

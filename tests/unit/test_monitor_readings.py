@@ -13,7 +13,7 @@ from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.drivers.protocol import Login
 from aurora_otel.model.topology import Answer, Reading, Role, Source, Verdict, View
 from aurora_otel.monitoring.access import Access
-from aurora_otel.monitoring.worker import Trigger
+from aurora_otel.monitoring.requests import Trigger
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry.metrics import instruments
 from aurora_otel.telemetry.spans import Spans

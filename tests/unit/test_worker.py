@@ -5,7 +5,8 @@ import threading
 import pytest
 from opentelemetry.context import Context
 
-from aurora_otel.monitoring.worker import RefreshOutcome, RefreshWorker, Trigger
+from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
+from aurora_otel.monitoring.worker import RefreshWorker
 from tests.support.waiting import eventually
 
 FOR_EVER = 60.0

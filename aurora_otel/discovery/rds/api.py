@@ -12,7 +12,6 @@ seconds, so it only names whom to ask.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -24,10 +23,10 @@ from aurora_otel.discovery.rds.answers import (
     ClusterDescription,
     CustomEndpoint,
     Trouble,
-    code,
     identifiers,
     text,
 )
+from aurora_otel.discovery.rds.errors import api_error
 from aurora_otel.model import endpoints
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.version import __version__
@@ -45,38 +44,6 @@ LONGEST = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + 1.0
 _MOST_ITEMS = 500
 # Aurora has 16 instances, and five custom endpoints; what is beyond these is no Aurora's.
 _MOST_MEMBERS = 64
-# By the API's error code, or by the name of botocore's exception.
-_KINDS = {
-    Trouble.NOT_INSTALLED: {"ImportError", "ModuleNotFoundError"},
-    Trouble.NO_CREDENTIALS: {"NoCredentialsError"},
-    Trouble.BAD_CREDENTIALS: {
-        "CredentialRetrievalError",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "PartialCredentialsError",
-        "ProfileNotFound",
-        "SignatureDoesNotMatch",
-    },
-    Trouble.NO_REGION: {"InvalidRegionError", "NoRegionError"},
-    Trouble.DENIED: {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"},
-    Trouble.THROTTLED: {
-        "RequestLimitExceeded",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    },
-    Trouble.UNREACHABLE: {
-        "ConnectTimeoutError",
-        "ConnectionClosedError",
-        "EndpointConnectionError",
-        "ProxyConnectionError",
-        "ReadTimeoutError",
-        "SSLError",
-    },
-}
-# "DBClusterNotFoundFault", "DBInstanceNotFound", "DBClusterEndpointNotFoundFault"
-_NOT_FOUND = re.compile(r"DB\w+NotFound(?:Fault)?")
 _Answer = TypeVar("_Answer")
 
 
@@ -245,8 +212,7 @@ class RdsApi:
         except ApiError:
             raise
         except Exception as error:  # noqa: BLE001 - files, plugins and networks raise what they like
-            # Its message, and what it stems from, may quote an account, a role or a URL.
-            raise ApiError(_trouble(error), action, _kind(error)) from None
+            raise api_error(error, action) from None
 
 
 class Apis:
@@ -288,22 +254,6 @@ def _connect(region: str | None, read_timeout: float, attempts: int) -> RDSClien
             user_agent_extra=f"aurora-otel/{__version__}",
         ),
     )
-
-
-def _kind(error: Exception) -> str:
-    """Return the API's error code, or the exception's type."""
-    response = getattr(error, "response", None)
-    if isinstance(response, dict) and (found := response.get("Error", {}).get("Code")):
-        return code(found)
-    return type(error).__qualname__
-
-
-def _trouble(error: Exception) -> Trouble:
-    kind = _kind(error)
-    for trouble, kinds in _KINDS.items():
-        if kind in kinds:
-            return trouble
-    return Trouble.NOT_FOUND if _NOT_FOUND.fullmatch(kind) else Trouble.FAILED
 
 
 def _named(found: dict[str, Any], key: str, operation: str) -> str:
