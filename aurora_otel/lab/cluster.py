@@ -12,11 +12,12 @@ from aurora_otel.lab.conninfo import conninfo, url
 from aurora_otel.lab.dns import WRITER, Names
 from aurora_otel.lab.errors import LabError
 from aurora_otel.lab.failover import Failover
+from aurora_otel.lab.records import Records
 from aurora_otel.lab.running import Running
 from aurora_otel.lab.server import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aurora_otel.lab.failover import Switch
     from aurora_otel.lab.gateway import Gateway
@@ -71,7 +72,7 @@ class Cluster:
             instances = tuple(f"{name}-{number}" for number in (1, 2, 3))
         self._addresses = Addresses(name, instances, domain)
         self.password = secrets.token_hex(8)
-        self._dns_lag = _seconds(dns_lag)
+        self._dns_lag = _seconds("dns_lag", dns_lag)
         self._names = Names(dns_lag, self.instances[-2:])
         self._lock = threading.RLock()
         self._started: Running | None = None
@@ -139,7 +140,16 @@ class Cluster:
 
     @dns_lag.setter
     def dns_lag(self, seconds: float) -> None:
-        self._names.lag = _seconds(seconds)
+        self._names.lag = _seconds("dns_lag", seconds)
+
+    @property
+    def dns_flap(self) -> float:
+        """Seconds for which a lagging name leads to the old instance, and the new one, by turns."""
+        return self._names.flap
+
+    @dns_flap.setter
+    def dns_flap(self, seconds: float) -> None:
+        self._names.flap = _seconds("dns_flap", seconds)
 
     @property
     def custom(self) -> tuple[str, ...]:
@@ -187,9 +197,23 @@ class Cluster:
 
         libpq takes a name and an address for it side by side. For a driver that does not, something
         has to resolve the names: `resolving()` if it is written in Python; for those in C,
-        `/etc/hosts` or a file that `NSS_WRAPPER_HOSTS` names. The address of a name never changes.
+        `/etc/hosts` or a file that `NSS_WRAPPER_HOSTS` names. These addresses never change: behind
+        those of the endpoints is the gateway. See `records()` for names that move.
         """
         return self._addresses.hosts
+
+    def records(self, aliases: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """Return the names of all endpoints and instances as Aurora's name servers have them.
+
+        An endpoint's name leads to the address of an instance, past the gateway. Each lookup
+        follows the published topology, `dns_lag` seconds late, and flaps meanwhile if `dns_flap`
+        says so.
+
+        Args:
+            aliases: other names, such as a CNAME of the application's own, and the endpoint or
+                instance that each stands for.
+        """
+        return Records(self._addresses, self._names, aliases or {})
 
     def dsn(self, target: str = WRITER, *, host: str | None = None, **params: object) -> str:
         """Return the application's connection string: libpq's, or a `mysql://` URL.
@@ -295,6 +319,7 @@ class Cluster:
         with self._lock:
             running = self._running
             self._names.lag = self._dns_lag
+            self._names.flap = 0.0
             self._names.custom = self.instances[-2:]
             running.heal()
 
@@ -307,7 +332,7 @@ class Cluster:
         return self._started
 
 
-def _seconds(value: float) -> float:
+def _seconds(argument: str, value: float) -> float:
     if not value >= 0:
-        raise ValueError(f"dns_lag must be seconds, 0 or more; got {value!r}")
+        raise ValueError(f"{argument} must be seconds, 0 or more; got {value!r}")
     return value

@@ -23,11 +23,16 @@ class Names:
     Args:
         lag: seconds after which a published topology shows in the names.
         custom: the instances of the custom endpoint.
+
+    Attributes:
+        flap: seconds for which a name that lags leads to the old instance, then to the new one,
+            and so on by turns; 0 has it lead to the old one alone.
     """
 
     def __init__(self, lag: float, custom: tuple[str, ...]) -> None:
         self.lag = lag
         self.custom = custom
+        self.flap = 0.0
         self._lock = threading.Lock()
         self._published: list[tuple[float, Topology]] = []
         self._turn = itertools.count()
@@ -64,6 +69,9 @@ class Names:
         with self._lock:
             if not self._published:
                 raise LabError("no topology was published yet")
+            at, topology = self._published[-1]
+            if self.flap and (now - at) // self.flap % 2:
+                return topology
             past = [topology for at, topology in self._published if at + self.lag <= now]
             # The oldest record stands until the first change has come through.
             return past[-1] if past else self._published[0][1]

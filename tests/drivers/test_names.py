@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-# Stands between a program and the system's resolver, and reads names from a file.
-RESOLVER = "libnss_wrapper.so"
+from tests.support.moving_names import MISSING, hosts_file
+
 PRIVATE = "db.example.com"
 
 
@@ -23,21 +23,20 @@ def run_by_name(cluster, driver, tmp_path):
             (host, ip, port, cluster.user, cluster.password, cluster.database)
             for host, (ip, port) in hosts.items()
         ]
-        names = tmp_path / "hosts"
-        names.write_text("".join(f"{ip} {host}\n" for host, ip, *_ in places))
         settings |= {"instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]}
         task = {"driver": driver.id, "settings": settings, "places": places}
-        environment = {"LD_PRELOAD": RESOLVER, "NSS_WRAPPER_HOSTS": str(names)}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.drivers.by_name"],
-            check=False,
-            capture_output=True,
-            env=os.environ | environment,
-            input=json.dumps(task),
-            text=True,
-        )
+        addresses = {host: ip for host, (ip, _) in hosts.items()}
+        with hosts_file(addresses, tmp_path / "hosts") as environment:
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.drivers.by_name"],
+                check=False,
+                capture_output=True,
+                env=os.environ | environment,
+                input=json.dumps(task),
+                text=True,
+            )
         if "cannot be preloaded" in done.stderr:
-            pytest.fail(f"{RESOLVER} is missing: as root on Debian, apt-get install libnss-wrapper")
+            pytest.fail(MISSING)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

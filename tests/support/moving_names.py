@@ -1,0 +1,64 @@
+"""Names that move between addresses, for all that resolves in C: in a process of its own.
+
+Python's own resolver asks C's, so that drivers that are written in Python see the same names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+# Stands between a program and the system's resolver, and reads names from a file.
+RESOLVER = "libnss_wrapper.so"
+MISSING = f"{RESOLVER} is missing: as root on Debian, apt-get install libnss-wrapper"
+_FOLLOW_EVERY = 0.02  # seconds
+
+
+class _HostsFile:
+    """A file of names that processes notice to be changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = int(time.time())
+        self._hosts: dict[str, str] = {}
+
+    def write(self, records: Mapping[str, str]) -> None:
+        hosts = dict(records)
+        if hosts == self._hosts:
+            return
+        self._hosts = hosts
+        draft = self._path.with_suffix(".draft")
+        draft.write_text("".join(f"{ip} {host}\n" for host, ip in hosts.items()))
+        # A change is noticed by the whole second of the file's time stamp.
+        self._stamp += 1
+        os.utime(draft, (self._stamp, self._stamp))
+        draft.replace(self._path)
+
+
+@contextlib.contextmanager
+def hosts_file(records: Mapping[str, str], path: Path) -> Iterator[dict[str, str]]:
+    """Yield the environment in which a process resolves the names of `records`, wherever they move.
+
+    Args:
+        records: IP addresses by name, which may change: `Cluster.records()`.
+        path: of the file to write, which is kept up to date until the context is left.
+    """
+    file = _HostsFile(path)
+    file.write(records)
+    ended = threading.Event()
+
+    def follow() -> None:
+        while not ended.wait(_FOLLOW_EVERY):
+            file.write(records)
+
+    following = threading.Thread(target=follow, daemon=True)
+    following.start()
+    try:
+        yield {"LD_PRELOAD": RESOLVER, "NSS_WRAPPER_HOSTS": str(path)}
+    finally:
+        ended.set()
+        following.join()
