@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
@@ -19,6 +20,25 @@ class DriverBase:
     def mark(self, connection: Any, track: Track) -> None:
         """Set the attribute that the hooks read."""
         setattr(connection, ATTRIBUTE, track)
+
+
+@contextlib.contextmanager
+def second_attempt(connection: Any) -> Iterator[dict[str, Any]]:
+    """Connect again under the same object, which stays as it was if that fails.
+
+    Args:
+        connection: the object; its state is all in its attributes.
+
+    Yields:
+        its attributes as they were.
+    """
+    before = vars(connection).copy()
+    try:
+        yield before
+    except BaseException:
+        vars(connection).clear()
+        vars(connection).update(before)
+        raise
 
 
 class SocketMonitor:

@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import aurora_otel
 from aurora_otel.lab import Failover
+from tests.support.extending import ROOT, Extension
 from tests.support.waiting import eventually
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "adding-a-driver.md").read_text(encoding="utf-8")
-CALL, FILE = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-(LINE,) = re.findall(r"^```diff\n\+(.*?\n)```$", TEXT, re.MULTILINE)
-REGISTRY = "REGISTRY = (\n"
+DRIVER = Extension("adding-a-driver.md", "drivers/pgdb.py")
+CALL, _ = DRIVER.blocks
 
 
 @pytest.fixture
 def with_file(tmp_path) -> Path:
     """A copy of the package, with the file and the line."""
-    package = tmp_path / "aurora_otel"
-    shutil.copytree(Path(aurora_otel.__file__).parent, package)
-    (package / "drivers" / "pgdb.py").write_text(FILE)
-    registry = package / "drivers" / "__init__.py"
-    text = registry.read_text()
-    assert text.count(REGISTRY) == 1
-    registry.write_text(text.replace(REGISTRY, REGISTRY + LINE))
-    return tmp_path
+    return DRIVER.copy_into(tmp_path)
 
 
 @pytest.fixture

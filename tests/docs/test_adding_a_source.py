@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,15 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-import aurora_otel
 from aurora_otel.lab import Cluster, Failover
+from tests.support.extending import ROOT, Extension
 from tests.support.waiting import eventually
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
-(FILE,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-(LINE,) = re.findall(r"^```diff\n\+(.*?\n)```$", TEXT, re.MULTILINE)
-REGISTRY = "REGISTRY = (\n"
+SOURCE = Extension("adding-a-source.md", "discovery/member_table.py")
 AURORA = ("aurora_version", "aurora_db_instance_identifier", "aurora_replica_status")
 SCHEMA = (
     "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
@@ -42,15 +36,7 @@ REVOKE = "REVOKE USAGE ON SCHEMA ha FROM app"
 @pytest.fixture(scope="module")
 def with_source(tmp_path_factory) -> Path:
     """A copy of the package, with the file and the line."""
-    path = tmp_path_factory.mktemp("with_source")
-    package = path / "aurora_otel"
-    shutil.copytree(Path(aurora_otel.__file__).parent, package)
-    (package / "discovery" / "member_table.py").write_text(FILE)
-    registry = package / "discovery" / "__init__.py"
-    text = registry.read_text()
-    assert text.count(REGISTRY) == 1
-    registry.write_text(text.replace(REGISTRY, REGISTRY + LINE))
-    return path
+    return SOURCE.copy_into(tmp_path_factory.mktemp("with_source"))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common.mysql_family import Attempt
+from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.protocol import ATTRIBUTE, Hooks, Login, Opening
 from aurora_otel.model.endpoints import Address
 
@@ -66,29 +68,32 @@ class Opened(Protocol):
         """
 
 
-def keep_login(
-    hooks: Hooks,
-    connection: Any,
-    positional: Sequence[str],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+def watch_initialiser(
+    patches: Patches, hooks: Hooks, connections: type, positional: Sequence[str], opened: Opened
 ) -> None:
-    """Keep on a connection what it was opened with.
+    """Wrap the initialiser of connections, which connects them.
 
     Args:
-        hooks: where to report if that fails: a connection without it is not tracked.
-        connection: the connection.
-        positional: the parameters in their order.
-        args: of the call.
-        kwargs: of the call, under any of the parameters' names.
+        patches: where to note what is replaced.
+        hooks: where to report.
+        connections: their class.
+        positional: its parameters in their order.
+        opened: reports that one was opened.
     """
 
-    def keep() -> None:
-        values = dict(zip(positional, args, strict=False))
-        values |= {_OTHER_NAMES.get(name, name): value for name, value in kwargs.items()}
-        setattr(connection, LOGIN, Login(Parameters(values)))
+    def initialise(connection: Any, attempt: Attempt) -> None:
+        attempt.connect()
+        # One without its login is not tracked.
+        hooks.guarded(_keep_login, connection, positional, attempt)
+        opened(hooks, connection, attempt.began)
 
-    hooks.guarded(keep)
+    mysql_family.watch_connect(patches, hooks, (connections, "__init__"), initialise)
+
+
+def _keep_login(connection: Any, positional: Sequence[str], attempt: Attempt) -> None:
+    values = dict(zip(positional, attempt.args, strict=False))
+    values |= {_OTHER_NAMES.get(name, name): value for name, value in attempt.kwargs.items()}
+    setattr(connection, LOGIN, Login(Parameters(values)))
 
 
 def opening(

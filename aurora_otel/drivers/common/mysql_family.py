@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.protocol import Failure, Hooks, LoginFailure, Traced, unmark
@@ -54,6 +55,58 @@ def failure(errno: int | None, message: str, *, lost: bool, may_wait: bool = Tru
 def loss() -> Failure:
     """Return what a loss means of which the driver keeps the error to itself."""
     return failure(None, "", lost=True)
+
+
+class Attempt(NamedTuple):
+    """A call of the method by which an object connects.
+
+    Attributes:
+        method: the method, bound to the object.
+        args: by position.
+        kwargs: by name.
+        began: when, as in `Opening`.
+    """
+
+    method: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    began: int
+
+    def connect(self) -> None:
+        """Do it."""
+        self.method(*self.args, **self.kwargs)
+
+
+def watch_connect(
+    patches: Patches,
+    hooks: Hooks,
+    method: tuple[type, str],
+    connect: Callable[[Any, Attempt], None],
+    *,
+    is_lost: Callable[[Any], bool] | None = None,
+) -> None:
+    """Wrap the method by which an object connects, and connects again.
+
+    Args:
+        patches: where to note what is replaced.
+        hooks: where to report the session that the object had before, which is over.
+        method: the class and the method's name.
+        connect: connects the object, and reports it.
+        is_lost: whether the driver found that session lost, and kept the error to itself.
+    """
+
+    def connect_watched(
+        wrapped: Callable[..., Any],
+        connection: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        began = time.time_ns()
+        lost = is_lost is not None and bool(hooks.guarded(is_lost, connection))
+        end(hooks, connection, lost=lost)
+        connect(connection, Attempt(wrapped, args, kwargs, began))
+
+    patches.wrap(*method, connect_watched)
 
 
 def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:

@@ -8,7 +8,6 @@ to the network differs between the two.
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -51,23 +50,16 @@ class Adapter(DriverBase):
         """Patch both classes and what they inherit; for query spans also the cursors."""
         patches = Patches()
 
-        def connect(
-            wrapped: Callable[..., Any],
-            connection: Any,
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-        ) -> None:
-            began = time.time_ns()
-            mysql_family.end(hooks, connection, lost=False)
-            unix_socket = kwargs.get("unix_socket", connection._unix_socket)  # noqa: SLF001 - public only later
-            first = functools.partial(wrapped, *args, **kwargs)
-            session.of(connection).connect(connection, unix_socket, first)
+        def connect(connection: Any, attempt: mysql_family.Attempt) -> None:
+            configured = connection._unix_socket  # noqa: SLF001 - public only later
+            unix_socket = attempt.kwargs.get("unix_socket", configured)
+            session.of(connection).connect(connection, unix_socket, attempt.connect)
             if traced is not None:
                 hooks.guarded(session.keep_spans_apart, connection)
-            report_opened(hooks, self, _opening, connection, original, began)
+            report_opened(hooks, self, _opening, connection, original, attempt.began)
 
         original = MySQLConnectionAbstract.connect
-        patches.wrap(MySQLConnectionAbstract, "connect", connect)
+        mysql_family.watch_connect(patches, hooks, (MySQLConnectionAbstract, "connect"), connect)
         calls.watch_all(patches, hooks)
         if traced is not None:
             spanned = functools.partial(

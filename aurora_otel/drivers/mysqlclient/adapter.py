@@ -8,7 +8,6 @@ a connection is replaced under the same object.
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -50,20 +49,7 @@ class Adapter(libmariadb.LibmariadbDriver):
     ) -> Callable[[], None]:
         """Patch `MySQLdb.connections.Connection`; for query spans also the cursors."""
         patches = Patches()
-
-        def initialise(
-            wrapped: Callable[..., Any],
-            connection: Any,
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-        ) -> None:
-            began = time.time_ns()
-            mysql_family.end(hooks, connection, lost=False)
-            wrapped(*args, **kwargs)
-            libmariadb.keep_login(hooks, connection, session.POSITIONAL, args, kwargs)
-            self._opened(hooks, connection, began)
-
-        patches.wrap(Connection, "__init__", initialise)
+        libmariadb.watch_initialiser(patches, hooks, Connection, session.POSITIONAL, self._opened)
         calls.watch_all(patches, hooks, self._opened)
         if traced is not None:
             mysql_family.trace(patches, BaseCursor, traced, _SHOWN)

@@ -64,8 +64,7 @@ class Adapter(DriverBase):
             wrapped(*args, **kwargs)
 
             def reconnect() -> Any:
-                with session.second_attempt(made):
-                    wrapped(*args, **kwargs)
+                session.connect_again(made, functools.partial(wrapped, *args, **kwargs))
                 calls.forget_end(made)
                 return made
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pg8000 import core
 from pg8000.exceptions import DatabaseError
 
+from aurora_otel.drivers.base import second_attempt
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets
@@ -110,16 +111,10 @@ def drop(connection: Any) -> None:
     connection._usock = connection._sock = None  # as pg8000's `close` does
 
 
-@contextlib.contextmanager
-def second_attempt(connection: Any) -> Iterator[None]:
-    """Connect again under the same object; without success it stays as it was."""
-    before = vars(connection).copy()
-    try:
-        yield
-    except BaseException:
-        vars(connection).clear()
-        vars(connection).update(before)
-        raise
+def connect_again(connection: Any, connect: Callable[[], None]) -> None:
+    """Connect the same object once more; it keeps the session that it has until that is done."""
+    with second_attempt(connection) as before:
+        connect()
     _leave(before)
 
 

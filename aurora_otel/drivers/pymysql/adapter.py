@@ -8,7 +8,6 @@ each call passes one of the methods that are watched here.
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -49,21 +48,14 @@ class Adapter(DriverBase):
         """Patch `pymysql.connections.Connection`; for query spans also the cursors."""
         patches = Patches()
 
-        def connect(
-            wrapped: Callable[..., Any],
-            connection: Any,
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-        ) -> None:
-            began = time.time_ns()
-            # A ping finds a connection lost, and keeps the error to itself.
-            lost = bool(hooks.guarded(self.is_closed, connection))
-            mysql_family.end(hooks, connection, lost=lost)
-            wrapped(*args, **kwargs)
-            given = (*args, kwargs.get("sock"))[0] is not None
-            report_opened(hooks, self, _opening, connection, wrapped, given, began)
+        def connect(connection: Any, attempt: mysql_family.Attempt) -> None:
+            attempt.connect()
+            report_opened(hooks, self, _opening, connection, attempt)
 
-        patches.wrap(Connection, "connect", connect)
+        # A ping finds a connection lost, and keeps the error to itself.
+        mysql_family.watch_connect(
+            patches, hooks, (Connection, "connect"), connect, is_lost=self.is_closed
+        )
         calls.watch_all(patches, hooks)
         if traced is not None:
             mysql_family.trace(patches, module.cursors.Cursor, traced, _SHOWN)
@@ -127,8 +119,8 @@ class Adapter(DriverBase):
         return Login(login.parameters._replace(attributes=attributes))
 
 
-def _opening(connection: Any, connect: Callable[[], None], given: bool, began: int) -> Opening:  # noqa: FBT001 - passed through
-    again = functools.partial(session.connect_again, connection, connect)
-    return Opening(
-        connection, Login(session.Settings(session.settings_of(connection), given)), again, began
-    )
+def _opening(connection: Any, attempt: mysql_family.Attempt) -> Opening:
+    is_given = (*attempt.args, attempt.kwargs.get("sock"))[0] is not None
+    login = Login(session.Settings(session.settings_of(connection), is_given))
+    again = functools.partial(session.connect_again, connection, attempt.method)
+    return Opening(connection, login, again, attempt.began)

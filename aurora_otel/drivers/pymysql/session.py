@@ -11,6 +11,7 @@ import pymysql
 from pymysql.connections import MySQLResult
 from pymysql.constants import COMMAND, SERVER_STATUS
 
+from aurora_otel.drivers.base import second_attempt
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets
@@ -104,13 +105,9 @@ def drop(connection: Any) -> None:
 
 def connect_again(connection: Any, connect: Callable[[], None]) -> Any:
     """Connect the same object once more; it keeps the session that it has until that is done."""
-    before = dict(vars(connection))
-    connection._sock = connection._rfile = connection._result = None
-    try:
+    with second_attempt(connection) as before:
+        connection._sock = connection._rfile = connection._result = None
         connect()
-    except BaseException:
-        vars(connection).update(before)
-        raise
     if (sock := before["_sock"]) is not None:
         with contextlib.suppress(OSError), sock, before["_rfile"]:
             sock.sendall(_QUIT)

@@ -1,0 +1,43 @@
+"""A copy of the package that has one file and one line more, as the documents say."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import aurora_otel
+
+ROOT = Path(__file__).parents[2]
+_REGISTRY = "REGISTRY = (\n"
+
+
+class Extension:
+    """What a document says is all that it takes to add something to a package.
+
+    Args:
+        document: its name in `docs/`.
+        file: the file to add, by its path in `aurora_otel`.
+
+    Attributes:
+        blocks: the document's blocks of Python; the last one is the file.
+        line: the line for the registry.
+    """
+
+    def __init__(self, document: str, file: str) -> None:
+        text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+        self._file = file
+        self.blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        (self.line,) = re.findall(r"^```diff\n\+(.*?\n)```$", text, re.MULTILINE)
+
+    def copy_into(self, path: Path) -> Path:
+        """Copy `aurora_otel` into `path`, with the file and the line; return `path`."""
+        package = path / "aurora_otel"
+        shutil.copytree(Path(aurora_otel.__file__).parent, package)
+        file = package / self._file
+        file.write_text(self.blocks[-1])
+        registry = file.with_name("__init__.py")
+        text = registry.read_text()
+        assert text.count(_REGISTRY) == 1
+        registry.write_text(text.replace(_REGISTRY, _REGISTRY + self.line))
+        return path
