@@ -69,6 +69,8 @@ class Agent:
         reporter: emits what is reported.
         tracker: which connection leads to which instance.
         clusters: what is known of each cluster.
+        openings: identify and track new connections.
+        rounds: what the background loop does each time.
     """
 
     def __init__(self, settings: Settings, spans: Spans, instruments: Instruments) -> None:
@@ -89,16 +91,16 @@ class Agent:
         self._context = AgentContext(self, self.tracker, self.clusters, _clock)
         identification = Identification(Servers(), _clock, self.shield)
         placement = Placement(self._context)
-        self._openings = Openings(self._context, identification, placement)
+        self.openings = Openings(self._context, identification, placement)
         reidentification = Reidentification(
-            self._context, identification, placement, self._openings.drivers
+            self._context, identification, placement, self.openings.drivers
         )
         self._before_calls = BeforeCalls(reidentification)
         self._call_errors = CallErrors(self._context, reidentification, self._wake)
         self._checkouts = Checkouts(self._context, reidentification)
         self._meters = Meters(self)
-        self._rounds = Rounds(self._context, self._openings.drivers, self._call_errors.deferred)
-        self._background = Background(self._rounds.tick)
+        self.rounds = Rounds(self._context, self.openings.drivers, self._call_errors.deferred)
+        self._background = Background(self.rounds.tick)
 
     def _create_cluster(self, endpoint: Endpoint, system: str) -> Cluster:
         name = self.settings.cluster_id.of(endpoint.address.host)
@@ -122,7 +124,7 @@ class Agent:
             yield Pause(_STEP)
         if self._stopped or self.shield.is_inside:
             return opening.connection
-        connection = yield from self._openings.receive(driver, opening)
+        connection = yield from self.openings.receive(driver, opening)
         self.shield.run("start the background loop", self._background.ensure)
         return connection
 
@@ -236,7 +238,7 @@ class Agent:
         found = observe(self.tracker, self.clusters, self.settings, _clock())
         found |= self._meters.observations()
         # At once, and on the thread that reads: the same export shows how long they were open.
-        self._rounds.report_ended(self._emit)
+        self.rounds.report_ended(self._emit)
         return found
 
     # What is reported.

@@ -92,4 +92,4 @@ def judge(connection: Connection, writer: str, instances: tuple[str, ...]) -> No
     now = time.monotonic()
     verdict = Verdict(writer, instances, now)
     reading = Reading(Source.SQL, now, writer, instances, verdict)
-    cluster.monitor._refresh.act(Trigger(Context()), reading, now)
+    cluster.monitor.refresh.act(Trigger(Context()), reading, now)

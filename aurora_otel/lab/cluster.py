@@ -18,6 +18,7 @@ from aurora_otel.lab.server import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from aurora_otel.lab.failover import Switch
     from aurora_otel.lab.gateway import Gateway
@@ -238,6 +239,10 @@ class Cluster:
             f"{self.host(item)}={':'.join(map(str, self.address(item)))}" for item in self.instances
         )
         return {"AURORA_OTEL_INSTANCE_ENDPOINTS": ",".join(places)}
+
+    def log(self, instance: str) -> Path:
+        """Return the file in which an instance logs."""
+        return self._running.directory / f"{instance}.log"
 
     def execute(self, instance: str, statement: str, *params: object) -> list[tuple[Any, ...]]:
         """Run a statement as the administrator, at the instance itself; `%s` marks a parameter."""

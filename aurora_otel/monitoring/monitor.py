@@ -25,6 +25,9 @@ class ClusterMonitor:
     Args:
         cluster: the cluster.
         context: what it works with.
+
+    Attributes:
+        refresh: does one refresh, and acts on what it reads.
     """
 
     def __init__(self, cluster: Cluster, context: AgentContext) -> None:
@@ -32,31 +35,31 @@ class ClusterMonitor:
         self._context = context
         self._searched = False
         self._paces = Paces(cluster, context)
-        self._refresh = TopologyRefresh(cluster, context, self._paces, self._refresh_with_hint)
+        self.refresh = TopologyRefresh(cluster, context, self._paces, self._refresh_with_hint)
         self._worker = RefreshWorker(
-            self._refresh.run, lambda: self._paces.earliest, self._refresh.rest, context.clock
+            self.refresh.run, lambda: self._paces.earliest, self.refresh.rest, context.clock
         )
 
     @property
     def login_rejected(self) -> bool:
         """Whether no login of the agent's own worked the last time."""
-        return self._refresh.login_rejected
+        return self.refresh.login_rejected
 
     @property
     def access(self) -> Access | None:
         """How the application last connected; `None` before the first connection."""
-        return self._refresh.access.newest
+        return self.refresh.access.newest
 
     @property
     def logins(self) -> tuple[Access, ...]:
         """The logins that its own connections may use, the newest first."""
-        return self._refresh.access.logins
+        return self.refresh.access.logins
 
     # What calls and the background loop ask for.
 
     def connected(self, access: Access) -> None:
         """Take note of how the application last connected."""
-        self._refresh.connected(access)
+        self.refresh.connected(access)
 
     def symptom(
         self,
@@ -102,7 +105,7 @@ class ClusterMonitor:
         detector = self._cluster.detector
         if not detector.window_open(now):
             self._cluster.calm(now)
-            if self._refresh.is_connected or not self._cluster.alert:
+            if self.refresh.is_connected or not self._cluster.alert:
                 self._worker.rest()
             return None
         if not (detector.refresh_due(now) or (not wait and self._may_ask_for_nothing(now))):
@@ -113,7 +116,7 @@ class ClusterMonitor:
 
     def _may_ask_for_nothing(self, now: float) -> bool:
         """Return whether a symptom is not explained yet, and a question costs no login."""
-        is_open = self._paces.logins.is_in_doubt and self._refresh.is_connected
+        is_open = self._paces.logins.is_in_doubt and self.refresh.is_connected
         return is_open and now >= self._cluster.detector.retry_at
 
     def refresh_for_stuck_call(self) -> None:
@@ -134,7 +137,7 @@ class ClusterMonitor:
 
     def ask_for_events(self) -> None:
         """Ask the RDS API for its events of the last failover, if that is due; wait for nothing."""
-        self._refresh.events.ask_if_due()
+        self.refresh.events.ask_if_due()
 
     def answered_since(self, moment: float) -> bool:
         """Return whether a reading that began at or after `moment` was confirmed."""
@@ -160,7 +163,7 @@ class ClusterMonitor:
         A failover may be under way: what it made stale is among the connections of `merged_into`
         now.
         """
-        self._refresh.merged_into = merged_into._refresh
+        self.refresh.merged_into = merged_into.refresh
         cluster, now = self._cluster, self._context.clock()
         first, writer = cluster.detector.first_symptom, cluster.detector.writer
         if cluster.detector.window_open(now) or writer not in (None, merged_into.writer):
@@ -177,12 +180,12 @@ class ClusterMonitor:
 
     def stop(self) -> threading.Thread | None:
         """Refresh no more; return the thread that may still be at it."""
-        self._refresh.stop()
+        self.refresh.stop()
         return self._worker.stop()
 
     def close(self) -> None:
         """Close the agent's own connection, if one is open; wait for the RDS API's last answer."""
-        self._refresh.close()
+        self.refresh.close()
 
     def _refresh_with_hint(self, trigger: Trigger) -> None:
         self._worker.refresh_with_hint(trigger)

@@ -26,8 +26,7 @@ def lab():
 
 
 def errors(cluster: Cluster) -> int:
-    logs = (cluster._running.servers.server(each)._daemon._log for each in cluster.instances)
-    return sum(log.read_text().count("ERROR:") for log in logs)
+    return sum(cluster.log(each).read_text().count("ERROR:") for each in cluster.instances)
 
 
 def test_connections_to_routers_are_tracked_under_no_instance(start, cluster, connect, driver):

@@ -23,8 +23,7 @@ class Logins:
         self.reset()
 
     def _lines(self, instance):
-        directory = self._cluster._running.directory
-        return (directory / f"{instance}.log").read_text(errors="replace").splitlines()
+        return self._cluster.log(instance).read_text(errors="replace").splitlines()
 
     def reset(self):
         self._read = {name: len(self._lines(name)) for name in self._cluster.instances}

@@ -51,7 +51,7 @@ def asked(cluster):
 @pytest.fixture
 def warnings(cluster):
     """What the server has logged about the application, or as an error."""
-    log = cluster._running.servers.server(cluster.writer)._daemon._log
+    log = cluster.log(cluster.writer)
     words = ("[ERROR]", f"user: '{cluster.user}'")
     return lambda: [line for line in log.read_text().splitlines() if any(w in line for w in words)]
 

@@ -20,7 +20,7 @@ class Plain:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.server = cluster.writer
-        self._log = cluster._running.servers.server(self.server)._daemon._log
+        self._log = cluster.log(self.server)
         for function in FUNCTIONS:
             cluster.execute(
                 self.server,

@@ -15,9 +15,8 @@ import pytest
 from aurora_otel import AuroraInstrumentor
 from tests.support.mysql import arguments, end
 from tests.support.sql import pid
+from tests.support.threads import BACKGROUND, threads
 from tests.support.waiting import eventually
-
-LOOP = "aurora-otel-background"
 
 
 def pruned(agent, reason: str) -> float:
@@ -32,7 +31,7 @@ def close_behind_our_back(driver: str, connection) -> None:
 
 
 def loop() -> threading.Thread | None:
-    return next((each for each in threading.enumerate() if each.name == LOOP), None)
+    return next(iter(threads(BACKGROUND)), None)
 
 
 def test_a_connection_closed_behind_our_back_is_counted_as_closed(agent, cluster, connect, driver):

@@ -64,8 +64,7 @@ def list_writer(cluster: Cluster) -> None:
 
 
 def errors(cluster: Cluster, instance: str) -> int:
-    log = cluster._running.servers.server(instance)._daemon._log
-    return log.read_text().count("ERROR:")
+    return cluster.log(instance).read_text().count("ERROR:")
 
 
 def through_a_switch(cluster: Cluster, path: Path):

@@ -18,6 +18,7 @@ from aurora_otel.telemetry.metrics import instruments
 from aurora_otel.telemetry.spans import Spans
 from tests.histories.driver import Connection, Driver, LostError, identity
 from tests.histories.world import Session, World
+from tests.support.threads import REFRESH, threads
 
 # So much faster than real time goes the agent's.
 SPEED = 50.0
@@ -141,13 +142,12 @@ class Application:
 
     def tick(self) -> None:
         """Have the background loop go round once."""
-        self.agent._rounds.tick()
+        self.agent.rounds.tick()
 
     def settle(self) -> None:
         """Wait until no refresh runs."""
         deadline = time.monotonic() + 20
-        monitors = [each.monitor for each in self.agent.clusters]
-        while any(each._worker._place for each in monitors):
+        while threads(REFRESH):
             assert time.monotonic() < deadline, "a refresh does not end"
             time.sleep(0.0005)
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import exc
 
 from aurora_otel.drivers.protocol import track_of
+from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
@@ -93,16 +94,16 @@ def test_the_track_of_a_c_type_is_found_through_its_weak_references(agent, clust
 def test_a_signal_in_the_midst_of_a_checkout_costs_the_pool_no_connection(
     start, cluster, open_pool, case, monkeypatch
 ):
-    agent = start(**case.driver.settings(cluster))
+    start(**case.driver.settings(cluster))
     pool = open_pool()
     fill(pool, case.kind.idle)
 
-    def interrupt(_):
+    def interrupt(*_):
         # As what a handler of the application raises while the checkout waits for a refresh.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(agent.internals._checkouts, "is_usable", interrupt)
+        patched.setattr(Checkouts, "is_usable", interrupt)
         with pytest.raises(KeyboardInterrupt):
             pool.write()
     fill(pool, case.kind.idle)

@@ -101,7 +101,7 @@ def measure(question: str) -> dict[str, float]:
     def note(when: str) -> None:
         agent._background.wake()
         time.sleep(5.0)
-        agent._rounds.tick()
+        agent.rounds.tick()
         measured[f"memory {when}"] = resident() / 2**20
         measured[f"series {when}"] = series(agent, reader)
         measured[f"clusters {when}"] = len(list(agent.clusters))

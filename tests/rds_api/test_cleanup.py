@@ -10,6 +10,7 @@ import aurora_otel
 from aurora_otel.lab import Failover
 from tests.support.rds_api import Endpoint
 from tests.support.sql import refused_write, serving, write
+from tests.support.threads import RDS_API, threads
 from tests.support.waiting import eventually
 
 PRIVATE = "db.example.com"
@@ -145,11 +146,10 @@ def test_a_custom_endpoint_that_cannot_be_asked_is_known_to_be_the_cluster_s(
 ):
     cluster = stale_names
     plane.does.endpoints = [Endpoint("lab-custom", cluster.host("custom"), cluster.custom)]
-    agent = start(identify_timeout=0.2)
+    start(identify_timeout=0.2)
     reader = connect(cluster.dsn("reader"))  # finds no writer: the API is asked
     eventually(lambda: plane.calls["DescribeDBClusterEndpoints"])
-    (monitor,) = (each.monitor for each in agent.internals.clusters)
-    eventually(lambda: monitor._refresh.api._thread is None)
+    eventually(lambda: not threads(RDS_API))
     cluster.gateway.silence_after_login("custom")
     custom = connect(cluster.dsn("custom"))
     (known,) = aurora_otel.snapshot().clusters

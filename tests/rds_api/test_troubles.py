@@ -18,6 +18,7 @@ import pytest
 from aurora_otel.lab import Failover
 from tests.support.rds_api import ControlPlane
 from tests.support.sql import Call, run, write
+from tests.support.threads import RDS_API, threads
 from tests.support.waiting import eventually
 
 PRIVATE = "db.example.com"
@@ -116,13 +117,6 @@ def cluster_behind_a_name(muted):
     return muted
 
 
-def is_over(agent):
-    """Return whether the API was asked and the question is over."""
-    (monitor,) = (each.monitor for each in agent.internals.clusters)
-    api = monitor._refresh.api
-    return api._pace.next > float("-inf") and api._thread is None
-
-
 @pytest.mark.parametrize("name", TROUBLES)
 def test_no_call_waits_or_fails(  # noqa: PLR0913, PLR0917 - fixtures
     name, start, cluster_behind_a_name, plane, questions, caplog
@@ -134,7 +128,7 @@ def test_no_call_waits_or_fails(  # noqa: PLR0913, PLR0917 - fixtures
         agent = start(writer_endpoints=PRIVATE, refresh_timeout=0.3)
         with questions.held_back():
             live_through_a_failover(cluster_behind_a_name, questions)
-        eventually(lambda: is_over(agent))
+        eventually(lambda: not threads(RDS_API))
         del kept
     agent.exported.flush()
     logged = (r.getMessage() for r in caplog.records if r.name == "aurora_otel")

@@ -64,7 +64,8 @@ def test_the_servers_logs_contain_no_password(fixture, connect, request):
     assert attempt(lambda: connect(cluster, password=wrong)) is not None
     cluster.failover(Failover.CRASH)
     cluster.heal()
-    logs = {log.name: log.read_text() for log in cluster._running.directory.glob("*.log")}
+    directory = cluster.log(cluster.writer).parent
+    logs = {log.name: log.read_text() for log in directory.glob("*.log")}
     assert logs.keys() == {f"{instance}.log" for instance in cluster.instances}
     assert all(logs.values())
     administrator = cluster._running.servers.server(

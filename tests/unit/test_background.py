@@ -6,11 +6,8 @@ import threading
 import time
 
 from aurora_otel.runtime.background import Background
+from tests.support.threads import BACKGROUND, threads
 from tests.support.waiting import eventually
-
-
-def loops():
-    return [t for t in threading.enumerate() if t.name == "aurora-otel-background"]
 
 
 def test_one_thread_runs_however_many_ask_for_it():
@@ -27,9 +24,9 @@ def test_one_thread_runs_however_many_ask_for_it():
         asker.start()
     for asker in askers:
         asker.join()
-    assert len(loops()) == 1
+    assert len(threads(BACKGROUND)) == 1
     background.stop().join()
-    assert loops() == []
+    assert threads(BACKGROUND) == []
 
 
 def test_it_does_what_is_due_again_and_again_and_when_it_is_woken():

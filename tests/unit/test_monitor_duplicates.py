@@ -81,7 +81,7 @@ def test_what_a_failover_made_stale_is_cleaned_up_by_the_cluster_that_finds_the_
         agent.clusters.bind(
             cluster, agent.clusters.endpoints.classify(host, 5432), MEMBERS, time.monotonic()
         )
-    agent._rounds.tick()
+    agent.rounds.tick()
     assert stale.cluster is merged_into
     # A call on a connection that has moved refreshes, too. No call is left to close a window.
     assert (merged_into.alert, cluster.alert) == (True, False)
@@ -90,7 +90,7 @@ def test_what_a_failover_made_stale_is_cleaned_up_by_the_cluster_that_finds_the_
 
     began = time.monotonic()
     reading = Reading(Source.SQL, began, NEW, MEMBERS, Verdict(NEW, MEMBERS, began))
-    outcome = monitor._refresh.act(Trigger(Context()), reading, began)
+    outcome = monitor.refresh.act(Trigger(Context()), reading, began)
     assert outcome.changed
     assert stale.state is State.INVALIDATED
     assert pair[1].recv(1) == b""
@@ -109,6 +109,6 @@ def test_a_duplicate_without_symptoms_starts_no_refresh(agent):
         each.detector.introduce(OLD)
     endpoint = agent.clusters.endpoints.classify(f"orders.cluster-ro-{DOMAIN}", 5432)
     agent.clusters.bind(cluster, endpoint, MEMBERS, time.monotonic())
-    agent._rounds.tick()
+    agent.rounds.tick()
     assert cluster.current is merged_into
     assert not merged_into.alert

@@ -56,7 +56,7 @@ def blue(agent, host):
 def act(cluster, writer, members, **what):
     began = time.monotonic()
     reading = Reading(Source.SQL, began, writer, members, Verdict(writer, members, began, **what))
-    return cluster.monitor._refresh.act(Trigger(Context()), reading, began)
+    return cluster.monitor.refresh.act(Trigger(Context()), reading, began)
 
 
 @pytest.mark.parametrize("host", [RDS, TUNNEL])
@@ -91,5 +91,5 @@ def test_a_refresh_that_brought_nothing_is_reported_all_the_same(agent, monkeypa
     monkeypatch.setattr(agent, "report", reports.append)
     began = time.monotonic()
     reading = Reading(Source.SQL, began, error="ConnectionError")
-    cluster.monitor._refresh.act(Trigger(Context()), reading, began)
+    cluster.monitor.refresh.act(Trigger(Context()), reading, began)
     assert [report.reading for report in reports] == [reading]

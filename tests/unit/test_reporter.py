@@ -7,6 +7,7 @@ import pytest
 
 from aurora_otel.runtime.reporter import MOST, Reporter
 from aurora_otel.runtime.shield import Shield
+from tests.support.threads import REPORTER, threads
 from tests.support.waiting import eventually
 
 
@@ -86,7 +87,7 @@ def test_its_thread_comes_back_if_it_died(reporter):
         raise SystemExit
 
     reporter.put(die, is_essential=True)
-    eventually(lambda: not any(t.name == "aurora-otel-reporter" for t in threading.enumerate()))
+    eventually(lambda: not threads(REPORTER))
     reporter.put(lambda: emitted.append(1), is_essential=True)
     assert reporter.flush(30)
     assert emitted == [1]
@@ -99,7 +100,7 @@ def test_once_stopped_it_has_emitted_everything_and_takes_no_more(shield):
         reporter.put(lambda number=number: emitted.append(number), is_essential=False)
     reporter.stop()
     assert emitted == list(range(10))
-    assert not any(t.name == "aurora-otel-reporter" for t in threading.enumerate())
+    assert not threads(REPORTER)
     reporter.put(lambda: emitted.append("late"), is_essential=False)
     assert reporter.flush(0)
     assert emitted == list(range(10))
