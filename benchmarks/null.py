@@ -46,9 +46,13 @@ class Driver:
         """Return the socket's descriptor."""
         return connection.socket.fileno() if connection.socket else -1
 
-    def askable(self, _: Connection, __: Login) -> bool:
+    def accepts_questions(self, _: Connection, __: Login) -> bool:
         """They are never asked."""
         return False
+
+    def is_idle(self, _: Connection) -> bool:
+        """They run no statement."""
+        return True
 
     def is_closed(self, _: Connection) -> bool:
         """They stay open."""

@@ -227,7 +227,10 @@ class Driver(Protocol):
     def fileno(self, connection: Any) -> int:
         """Return the descriptor of its socket; below 0 if it has none or shows none."""
 
-    def askable(self, connection: Any, login: Login) -> bool:
+    def accepts_questions(self, connection: Any, login: Login) -> bool:
+        """Whether the agent may ever ask something on a connection that was opened like this."""
+
+    def is_idle(self, connection: Any) -> bool:
         """Whether a statement of the agent's would disturb nothing on it now."""
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:

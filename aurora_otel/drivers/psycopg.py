@@ -101,13 +101,17 @@ class Adapter(libpq.LibpqDriver):
         """Return libpq's descriptor, -1 once the connection is gone."""
         return -1 if connection.closed else int(connection.pgconn.socket)
 
-    def askable(self, connection: Any, login: Login) -> bool:
-        """Not in a transaction, a pipeline or replication."""
-        return (
-            connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
-            and connection.pgconn.pipeline_status == pq.PipelineStatus.OFF
-            and not libpq.is_replication(conninfo.conninfo_to_dict(login.parameters))
-        )
+    def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """Not for replication."""
+        # Parsing takes as long as the rest of tracking it.
+        if "replication" not in login.parameters:
+            return True
+        return not libpq.is_replication(conninfo.conninfo_to_dict(login.parameters))
+
+    def is_idle(self, connection: Any) -> bool:
+        """Neither in a transaction nor in a pipeline."""
+        state = (connection.pgconn.transaction_status, connection.pgconn.pipeline_status)
+        return state == (pq.TransactionStatus.IDLE, pq.PipelineStatus.OFF)
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement below psycopg's own state: no BEGIN, no adapters, nothing prepared."""

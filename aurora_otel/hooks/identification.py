@@ -85,7 +85,7 @@ class Identification:
         *,
         is_known: Callable[[Endpoint], bool],
     ) -> Steps[Identity]:
-        """Return where a connection landed; ask it only where that is needed and harmless.
+        """Return where a new connection landed; ask it only where that is needed and harmless.
 
         Args:
             driver: of the connection.
@@ -99,12 +99,25 @@ class Identification:
         unidentified = Identity(endpoint)
         if endpoint.type is EndpointType.PROXY or (endpoint.instance and is_known(endpoint)):
             return unidentified
+        if not driver.accepts_questions(connection, opening.login):
+            return unidentified
+        return (yield from self.ask(driver, connection, endpoint, timeout))
+
+    def ask(
+        self, driver: Driver, connection: Any, endpoint: Endpoint, timeout: float
+    ) -> Steps[Identity]:
+        """Return what a connection that accepts questions answers, if it can be asked now.
+
+        Args:
+            driver: of the connection.
+            connection: the connection.
+            endpoint: what it was opened to.
+            timeout: seconds that asking may take.
+        """
         address, now = endpoint.address, self._clock()
         server = self._servers.get(address, now)
-        if server is not None and not server.can_answer:
-            return unidentified
-        if not driver.askable(connection, opening.login):
-            return unidentified
+        if (server is not None and not server.can_answer) or not driver.is_idle(connection):
+            return Identity(endpoint)
         question = Question(now)
         try:
             if not self._servers.admits(address, question, timeout * _PATIENCE):

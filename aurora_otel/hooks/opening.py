@@ -100,6 +100,7 @@ class Openings:
             names.ENDPOINT_TYPE: group.endpoint_type.value,
             names.DRIVER: group.driver,
         }
+        is_asked_later = driver.accepts_questions(opening.connection, opening.login)
         track = Track(
             opening.connection,
             context.tracker.collected,
@@ -109,7 +110,7 @@ class Openings:
             opened_at=context.clock(),
             socket=sockets.identify(descriptor),
             opened_in=self._report_opening(identity.endpoint, opening.began, attributes),
-            endpoint=identity.endpoint,
+            endpoint=identity.endpoint if is_asked_later else None,
             peer=identity.peer,
         )
         driver.mark(opening.connection, track)

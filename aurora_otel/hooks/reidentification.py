@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.hooks.placement import Placement
 from aurora_otel.monitoring.context import AgentContext
@@ -49,17 +49,11 @@ class Reidentification:
         if not self._is_due(track, is_doubted=is_doubted):
             return
         connection, driver = track(), self._drivers.get(track.group.driver)
-        access = track.cluster.monitor.access
-        if connection is None or driver is None or access is None:
+        if connection is None or driver is None or track.endpoint is None:
             return
         began = self._context.clock()
-        opening = Opening(connection, access.login, lambda: connection, 0)
-        identity = yield from self._identification.identify(
-            driver,
-            opening,
-            self._context.clusters.endpoints,
-            self._context.config.settings.identify_timeout,
-            is_known=lambda _: False,
+        identity = yield from self._identification.ask(
+            driver, connection, track.endpoint, self._context.config.settings.identify_timeout
         )
         if identity.answer is None or identity.answer.instance == track.instance:
             return

@@ -17,7 +17,17 @@ from aurora_otel.drivers.pymysql import session as pymysql_session
 from aurora_otel.instrumentor import running_agent
 from tests.support.sql import attempt, run
 
-ASKED = ("address", "askable", "ask", "backend_id", "fileno", "is_closed", "mark", "password")
+ASKED = (
+    "accepts_questions",
+    "address",
+    "ask",
+    "backend_id",
+    "fileno",
+    "is_closed",
+    "is_idle",
+    "mark",
+    "password",
+)
 # What else a file asks of its driver.
 INNER = {
     "mariadb": [

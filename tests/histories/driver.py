@@ -108,7 +108,10 @@ class Driver:
     def fileno(self, connection: Connection) -> int:
         return connection.session.near.fileno()
 
-    def askable(self, _: Connection, __: Login) -> bool:
+    def accepts_questions(self, _: Connection, __: Login) -> bool:
+        return True
+
+    def is_idle(self, _: Connection) -> bool:
         return True
 
     def ask(self, connection: Connection, statement: str, timeout: float) -> Rows:

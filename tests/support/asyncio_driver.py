@@ -188,7 +188,10 @@ class Driver:
     def fileno(self, connection: Connection) -> int:
         return int(connection.writer.get_extra_info("socket").fileno())
 
-    def askable(self, *_: Any) -> bool:
+    def accepts_questions(self, *_: Any) -> bool:
+        return True
+
+    def is_idle(self, _: Any) -> bool:
         return True
 
     async def ask(self, connection: Connection, statement: str, timeout: float) -> Rows:

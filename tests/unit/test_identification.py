@@ -32,7 +32,10 @@ class Driver:
     def address(self, _):
         return Address("db.example.com", 5432)
 
-    def askable(self, *_):
+    def accepts_questions(self, *_):
+        return True
+
+    def is_idle(self, _):
         return True
 
     def backend_id(self, _):

@@ -130,7 +130,11 @@ class Adapter:
         """
         return session.descriptor(connection.__wrapped__, self.traits)
 
-    def askable(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - the protocol's
+    def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - the protocol's
+        """On any of them."""
+        return True
+
+    def is_idle(self, connection: Any) -> bool:
         """Whether it is fresh: nothing in PEP 249 says whether a transaction is open."""
         # Without its socket there is no deadline: a mistake in `fileno` ends it here.
         reachable = session.socket_of(connection.__wrapped__, self.traits) is not None

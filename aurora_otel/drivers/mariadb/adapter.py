@@ -73,11 +73,14 @@ class Adapter(libmariadb.LibmariadbDriver):
         sock = session.socket_of(connection)
         return -1 if sock is None else sock.fd
 
-    def askable(self, connection: Any, login: Login) -> bool:
+    def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """Not where it connected again inside a call of the application's."""
+        return not login.parameters.in_use
+
+    def is_idle(self, connection: Any) -> bool:
         """Only before the application has it: a result that is on its way does not show."""
         return (
             not self.is_closed(connection)
-            and not login.parameters.in_use
             and not hasattr(connection, ATTRIBUTE)
             and not session.is_in_transaction(connection)
         )

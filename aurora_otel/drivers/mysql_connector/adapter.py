@@ -84,7 +84,11 @@ class Adapter(DriverBase):
         sock = session.of(connection).socket(connection)
         return -1 if sock is None else sock.fd
 
-    def askable(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+    def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """On any of them."""
+        return True
+
+    def is_idle(self, connection: Any) -> bool:
         """Not in a transaction, nor in a result, nor in the sandbox of an expired password."""
         return not (
             self.is_closed(connection)

@@ -79,13 +79,13 @@ class Adapter(libmariadb.LibmariadbDriver):
         """Return libmariadb's descriptor, -1 if it cannot be had now."""
         return session.fileno(connection)
 
-    def askable(self, connection: Any, login: Login) -> bool:
+    def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """Not where it connected again inside a call of the application's."""
+        return not login.parameters.in_use
+
+    def is_idle(self, connection: Any) -> bool:
         """Only before the application has it: mysqlclient shows no transaction."""
-        return (
-            not self.is_closed(connection)
-            and not login.parameters.in_use
-            and not hasattr(connection, ATTRIBUTE)
-        )
+        return not self.is_closed(connection) and not hasattr(connection, ATTRIBUTE)
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement below the cursors."""

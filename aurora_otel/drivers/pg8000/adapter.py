@@ -98,15 +98,18 @@ class Adapter(DriverBase):
         """Return the socket's descriptor, -1 once the connection is closed."""
         return session.fileno(connection)
 
-    def askable(self, connection: Any, login: Login) -> bool:
-        """Not in a transaction or for replication, nor on a socket that cannot be had again."""
+    def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """Neither for replication nor on a socket that cannot be had again."""
         arguments = login.parameters
         return (
             arguments.repeatable
-            and connection._transaction_status in (None, core.IDLE)  # noqa: SLF001 - as above
             and not libpq.is_replication(arguments.connect)
             and not libpq.is_replication(arguments.connect.get("startup_params") or {})
         )
+
+    def is_idle(self, connection: Any) -> bool:
+        """Not in a transaction."""
+        return connection._transaction_status in (None, core.IDLE)  # noqa: SLF001 - as above
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement below the public classes' own state."""

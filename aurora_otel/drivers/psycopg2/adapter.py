@@ -91,14 +91,19 @@ class Adapter(libpq.LibpqDriver):
         """Return libpq's descriptor, -1 once the connection is closed."""
         return session.fileno(connection)
 
-    def askable(self, connection: Any, login: Login) -> bool:
-        """Not in a transaction, and neither asynchronous nor for replication."""
+    def accepts_questions(self, connection: Any, login: Login) -> bool:
+        """Neither asynchronous nor for replication."""
         return (
-            not connection.closed
-            and not connection.async_
-            and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+            not connection.async_
             and not isinstance(connection, ReplicationConnection)
             and not libpq.is_replication(extensions.parse_dsn(login.parameters))
+        )
+
+    def is_idle(self, connection: Any) -> bool:
+        """Not in a transaction."""
+        return (
+            not connection.closed
+            and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
         )
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:

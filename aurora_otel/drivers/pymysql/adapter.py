@@ -73,15 +73,18 @@ class Adapter(DriverBase):
         """Return the descriptor of its socket, -1 once that is gone."""
         return session.fileno(connection)
 
-    def askable(self, connection: Any, login: Login) -> bool:
-        """Not in a transaction, not inside a result, and not on a socket of the application's.
+    def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
+        """Not on a socket of the application's."""
+        return not login.parameters.given
+
+    def is_idle(self, connection: Any) -> bool:
+        """Neither in a transaction nor inside a result.
 
         Without autocommit a read may have begun a transaction, which PyMySQL does not notice.
         """
         result = connection._result  # noqa: SLF001 - nothing public shows it
         return (
             not self.is_closed(connection)
-            and not login.parameters.given
             and (connection.get_autocommit() or not hasattr(connection, ATTRIBUTE))
             and not connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS
             and (result is None or not (result.unbuffered_active or result.has_next))
