@@ -133,7 +133,7 @@ def instrument_dbapi(  # noqa: PLR0913 - all that PEP 249 leaves open
     backend_id: Callable[[Any], Any] | None = None,
     host: str = "host",
     port: str = "port",
-    connect_timeout: str | None = None,
+    connect_timeout: str | tuple[str, ...] | None = None,
 ) -> None:
     """Instrument a PEP 249 driver that aurora-otel does not know.
 
@@ -154,7 +154,9 @@ def instrument_dbapi(  # noqa: PLR0913 - all that PEP 249 leaves open
             shows whether a pooler stands in between. Without it, no pooler is noticed.
         host: the name of connect's argument for the host.
         port: the name of connect's argument for the port.
-        connect_timeout: the name of connect's argument for a time-out in seconds, if it has one.
+        connect_timeout: the name of connect's argument for a time-out in seconds, if it has one; or
+            the names of those that together limit how long a server may be silent, such as
+            `("connect_timeout", "read_timeout")`.
 
     Raises:
         TypeError: an argument is of another type.

@@ -118,9 +118,10 @@ class Adapter(libpq.LibpqDriver):
         pgconn = connection.pgconn
         # Before anything is sent: a failure here must leave no answer on the connection.
         sock = sockets.identify(self.fileno(connection))
-        pgconn.send_query(statement.encode())
-        execution = _limited(generators.execute(pgconn), time.monotonic() + timeout, sock)
         try:
+            # A signal handler may raise from here on, and the server answers all the same.
+            pgconn.send_query(statement.encode())
+            execution = _limited(generators.execute(pgconn), time.monotonic() + timeout, sock)
             results: Any = waiting.wait(execution, pgconn.socket, interval=_INTERVAL)
         except _UnfinishedError:
             # What is left of it may have no end.

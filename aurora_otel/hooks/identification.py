@@ -155,8 +155,9 @@ class Identification:
                     return Identity(endpoint, postponed=True)
                 try:
                     rows = yield Ask(driver.ask, connection, statement, endurance - elapsed)
-                except Exception as error:
-                    if is_from_signal_handler(error):
+                except BaseException as error:
+                    if not isinstance(error, Exception) or is_from_signal_handler(error):
+                        self._give_up(driver, connection)
                         raise
                     if unanswered := self._unanswered(driver, connection, endpoint, error):
                         return unanswered
@@ -176,6 +177,11 @@ class Identification:
         finally:
             # Else it would be closed as garbage some time, where a signal's exception is swallowed.
             talk.close()
+
+    def _give_up(self, driver: Driver, connection: Any) -> None:
+        """Drop a connection whose question was interrupted: the answer would be the next call's."""
+        if not driver.postpones_answers:
+            self._shield.run("drop a connection", driver.discard, connection)
 
     def _unanswered(
         self, driver: Driver, connection: Any, endpoint: Endpoint, error: Exception

@@ -33,7 +33,13 @@ def spellings(secret: str) -> set[str]:
 def found(secrets: Iterable[str], sinks: Mapping[str, str]) -> set[str]:
     """Return the names of the sinks that show one of `secrets`."""
     wanted = {spelling for secret in secrets for spelling in spellings(secret)}
-    return {name for name, text in sinks.items() if any(each in text for each in wanted)}
+    names = set()
+    for name, text in sinks.items():
+        for line in text.splitlines():
+            if any(each in line for each in wanted):
+                names.add(name)
+                print(f"{name}: {line[:500]}")  # noqa: T201 - what a failed test shows
+    return names
 
 
 def sinks(exported: Any, records: Iterable[logging.LogRecord]) -> dict[str, str]:
@@ -72,7 +78,8 @@ def _is_ours(thing: Any) -> bool:
 
 
 def _shown(thing: Any) -> list[str]:
-    return [_result(show, thing) for show in (repr, str)]
+    kind = f"{type(thing).__module__}.{type(thing).__qualname__}"
+    return [f"{kind}: {_result(show, thing)}" for show in (repr, str)]
 
 
 def _result(show: Callable[[Any], str], thing: Any) -> str:

@@ -140,3 +140,21 @@ def test_one_whose_server_stays_silent_is_given_up(connect, clock, slow):
     began = clock.now
     assert connect(slow).dropped
     assert clock.now - began == 10 * TIMEOUT
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("postpones_answers", [False, True])
+def test_a_connection_whose_question_was_interrupted_is_dropped_unless_its_answer_can_wait(
+    connect, postpones_answers
+):
+    dropped = []
+    driver = Driver()
+    driver.postpones_answers = postpones_answers
+    driver.ask = interrupted
+    driver.discard = dropped.append
+    with pytest.raises(KeyboardInterrupt):
+        connect(driver)
+    assert len(dropped) == (0 if postpones_answers else 1)

@@ -169,8 +169,8 @@ class Adapter:
         changed: dict[str, Any] = {}
         if address is not None:
             changed = {self.traits.host: address.host, self.traits.port: address.port}
-        if self.traits.connect_timeout is not None:
-            changed[self.traits.connect_timeout] = mysql_family.whole_seconds(timeout)
+        for each in self.traits.connect_timeouts:
+            changed[each] = mysql_family.whole_seconds(timeout)
         made = self._plain_connect(*arguments.unnamed, **{**arguments.named, **changed})
         return monitor.over(made, self.traits)
 

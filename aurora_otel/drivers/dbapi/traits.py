@@ -31,7 +31,8 @@ class Traits:
         backend_id: returns the server's number for the session as the login handed it out.
         host: the name of connect's argument for the host.
         port: the name of connect's argument for the port.
-        connect_timeout: the name of connect's argument for a time-out in seconds, if it has one.
+        connect_timeout: the name of connect's argument for a time-out in seconds, if it has one; or
+            the names of those that together limit how long a server may be silent.
 
     Raises:
         TypeError: one is of another type.
@@ -45,7 +46,7 @@ class Traits:
     backend_id: Callable[[Any], Any] | None = None
     host: str = "host"
     port: str = "port"
-    connect_timeout: str | None = None
+    connect_timeout: str | tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_function("fileno", self.fileno, "a connection")
@@ -57,8 +58,17 @@ class Traits:
         _check_string("name", self.name, _NAME.fullmatch, _NAMES)
         _check_string("host", self.host, str.isidentifier, _ARGUMENT)
         _check_string("port", self.port, str.isidentifier, _ARGUMENT)
-        if self.connect_timeout is not None:
-            _check_string("connect_timeout", self.connect_timeout, str.isidentifier, _ARGUMENT)
+        for each in self.connect_timeouts:
+            _check_string("connect_timeout", each, str.isidentifier, _ARGUMENT)
+
+    @property
+    def connect_timeouts(self) -> tuple[str, ...]:
+        """The names of all arguments that take the time-out of a connect."""
+        if self.connect_timeout is None:
+            return ()
+        if isinstance(self.connect_timeout, tuple):
+            return self.connect_timeout
+        return (self.connect_timeout,)
 
 
 def check_module(module: Any) -> None:

@@ -97,7 +97,7 @@ UNKNOWN = (
         traits={
             "fileno": lambda connection: connection._sock,
             "backend_id": lambda connection: connection.thread_id(),
-            "connect_timeout": "connect_timeout",
+            "connect_timeout": ("connect_timeout", "read_timeout"),
         },
     ),
 )
