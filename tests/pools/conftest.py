@@ -10,7 +10,8 @@ import pytest
 from aurora_otel.lab import Cluster
 from tests.support.labs import as_new
 from tests.support.names import _resolved  # noqa: F401 - a fixture
-from tests.support.pools import Case, PoolUnderTest
+from tests.support.pools.cases import Case
+from tests.support.pools.libraries import PoolUnderTest
 
 
 @pytest.fixture

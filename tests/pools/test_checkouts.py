@@ -12,7 +12,7 @@ from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
-from tests.support.pools import CASES, fill
+from tests.support.pools.cases import CASES, fill
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
 

@@ -6,7 +6,7 @@ import pytest
 
 from aurora_otel.lab import Failover
 from tests.pools.crew import Crew
-from tests.support.pools import CASES, EVERYTHING, fill
+from tests.support.pools.cases import CASES, EVERYTHING, fill
 from tests.support.waiting import eventually
 
 # A thousand units of work with a connection each are a matter of minutes.

@@ -12,7 +12,8 @@ from sqlalchemy import exc
 
 from aurora_otel.telemetry.names import DURATIONS
 from tests.support.drivers.descriptors import DRIVERS
-from tests.support.pools import CASES, SIZE, Case, Kind, PsycopgPool, SQLAlchemyPool, fill
+from tests.support.pools.cases import CASES, Case, Kind, fill
+from tests.support.pools.libraries import SIZE, PsycopgPool, SQLAlchemyPool
 from tests.support.sql import Call, attempt
 from tests.support.waiting import eventually
 

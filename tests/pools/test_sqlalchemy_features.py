@@ -9,7 +9,7 @@ from sqlalchemy.pool import Pool, base
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Failover
-from tests.support.pools import CASES, fill
+from tests.support.pools.cases import CASES, fill
 from tests.support.sql import READ_ONLY, WRITE, attempt, sqlstate
 
 CASE = next(case for case in CASES if str(case) == "QueuePool-psycopg2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.pools.crew import Crew
-from tests.support.pools import CASES, EVERYTHING, fill
+from tests.support.pools.cases import CASES, EVERYTHING, fill
 from tests.support.sql import attempt, run
 
 CHOSEN = [case for case in CASES if EVERYTHING or case.driver.name == case.kind.drivers[0]]

@@ -9,7 +9,7 @@ from tests.pools.conftest import cluster, open_pool
 from tests.secrets.conftest import ANOTHER
 from tests.secrets.search import found, sinks
 from tests.support.names import _resolved  # noqa: F401 - a fixture
-from tests.support.pools import CASES, fill
+from tests.support.pools.cases import CASES, fill
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
 
@@ -33,7 +33,9 @@ def ours_and_the_libraries(records):
 def test_a_pool_through_a_failover_and_refused_logins_exports_no_secret(  # noqa: PLR0913, PLR0917 - fixtures
     start, cluster, open_pool, case, rotate, every_record, monkeypatch
 ):
-    monkeypatch.setattr("tests.support.pools.WRITE", f"INSERT INTO writes (x) VALUES ('{LITERAL}')")
+    monkeypatch.setattr(
+        "tests.support.pools.libraries.WRITE", f"INSERT INTO writes (x) VALUES ('{LITERAL}')"
+    )
     secrets = [cluster.password, ANOTHER, LITERAL]
     settings = case.driver.settings(cluster)
     agent = start(query_spans="summary", refresh_timeout=0.5, **settings)

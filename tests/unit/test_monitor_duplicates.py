@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 
 import pytest
@@ -33,14 +32,6 @@ def agent():
     yield agent
     assert agent.shield.failures == {}
     agent.stop()
-
-
-@pytest.fixture
-def pair():
-    both = socket.socketpair()
-    yield both
-    for each in both:
-        each.close()
 
 
 def meet(agent, host):

@@ -1,0 +1,147 @@
+"""The kinds of pools, and the drivers that each is tested with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg_pool
+import sqlalchemy
+from sqlalchemy import pool as sqlalchemy_pools
+
+from aurora_otel.lab import Cluster
+from tests.support.drivers.descriptors import DRIVERS, Descriptor
+from tests.support.pools.libraries import (
+    DIALECTS,
+    SIZE,
+    Django,
+    MySQLConnectorPool,
+    PersistentDBUnderTest,
+    PooledDBUnderTest,
+    PoolUnderTest,
+    PsycopgPool,
+    SQLAlchemyPool,
+    StaticPool,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of pool.
+
+    Attributes:
+        name: of the kind.
+        library: that it comes from.
+        drivers: that it works with.
+        open: opens one.
+        idle: how many idle connections it holds; 0: it keeps none, or one for each thread.
+    """
+
+    name: str
+    library: str
+    drivers: tuple[str, ...]
+    open: Callable[[Descriptor, Cluster], PoolUnderTest]
+    idle: int = SIZE
+
+
+def _sqlalchemy(**options: Any) -> Callable[[Descriptor, Cluster], PoolUnderTest]:
+    return lambda driver, cluster: SQLAlchemyPool(driver, cluster, **options)
+
+
+# psycopg's dialect came with SQLAlchemy 2.
+_ANY = tuple(
+    name for name in DIALECTS if name != "psycopg" or not sqlalchemy.__version__.startswith("1.")
+)
+KINDS = (
+    Kind("QueuePool", "sqlalchemy", _ANY, _sqlalchemy(pool_size=SIZE, max_overflow=0)),
+    Kind(
+        "QueuePool-pre-ping",
+        "sqlalchemy",
+        _ANY,
+        _sqlalchemy(pool_size=SIZE, max_overflow=0, pool_pre_ping=True),
+    ),
+    Kind(
+        "NullPool",
+        "sqlalchemy",
+        _ANY,
+        _sqlalchemy(poolclass=sqlalchemy_pools.NullPool),
+        idle=0,
+    ),
+    Kind("StaticPool", "sqlalchemy", _ANY, StaticPool, idle=1),
+    Kind(
+        "SingletonThreadPool",
+        "sqlalchemy",
+        _ANY,
+        _sqlalchemy(poolclass=sqlalchemy_pools.SingletonThreadPool, pool_size=SIZE),
+        idle=0,
+    ),
+    Kind("ConnectionPool", "psycopg_pool", ("psycopg",), PsycopgPool),
+    Kind(
+        "ConnectionPool-check",
+        "psycopg_pool",
+        ("psycopg",),
+        lambda driver, cluster: PsycopgPool(
+            driver, cluster, check=psycopg_pool.ConnectionPool.check_connection
+        ),
+    ),
+    Kind(
+        "NullConnectionPool",
+        "psycopg_pool",
+        ("psycopg",),
+        lambda driver, cluster: PsycopgPool(driver, cluster, null=True),
+        idle=0,
+    ),
+    Kind("Django", "django", ("psycopg", "mysqlclient"), Django, idle=0),
+    Kind(
+        "Django-pool",
+        "django",
+        ("psycopg",),
+        lambda driver, cluster: Django(driver, cluster, pool=True),
+        idle=0,
+    ),
+    Kind("MySQLConnectionPool", "mysql-connector", ("mysql-connector",), MySQLConnectorPool),
+    Kind("PooledDB", "DBUtils", ("psycopg2", "pymysql"), PooledDBUnderTest),
+    Kind("PersistentDB", "DBUtils", ("psycopg2", "pymysql"), PersistentDBUnderTest, idle=0),
+)
+
+
+class Case(NamedTuple):
+    """A kind of pool, and the driver that it connects with."""
+
+    kind: Kind
+    driver: Descriptor
+
+    def __str__(self) -> str:
+        return f"{self.kind.name}-{self.driver.id}"
+
+    @property
+    def units(self) -> int:
+        """Return how many units of work to do: more for the first case of each library.
+
+        The others do enough to use each idle connection many times over.
+        """
+        first = self.kind.name in FIRST and self.driver.name == self.kind.drivers[0]
+        return 1000 if first or EVERYTHING else 200
+
+
+# `make test-pools`: every kind with every driver, and 1,000 units of work for each.
+EVERYTHING = os.environ.get("TEST_POOLS", "") == "all"
+# Every kind with the first driver that it works with, and the first kind of each library with all
+# of them: beyond the connect, hardly a pool knows which driver it is.
+FIRST = {"QueuePool", "ConnectionPool", "Django", "MySQLConnectionPool", "PooledDB"}
+CASES = tuple(
+    Case(kind, driver)
+    for kind in KINDS
+    for place, driver in enumerate(each for each in DRIVERS if each.name in kind.drivers)
+    if place == 0 or kind.name in FIRST or EVERYTHING
+)
+
+
+def fill(pool: PoolUnderTest, number: int) -> None:
+    """Have `number` connections open at the same time, and all of them idle afterwards."""
+    with ExitStack() as stack:
+        for _ in range(number):
+            stack.enter_context(pool.checkout())
