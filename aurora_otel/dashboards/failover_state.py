@@ -134,7 +134,7 @@ def failovers() -> Panel:
 
 
 def agents() -> Panel:
-    """Whether anybody reports at all."""
+    """Whether any process reports at all."""
     return number(
         About(
             "Processes reporting",

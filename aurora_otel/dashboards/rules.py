@@ -153,7 +153,7 @@ ALERTS = (
         WARNING,
         f"{_JOB} has leaked {_VALUE} database connections within the last hour.",
         "They were garbage-collected while they were open. Somewhere in the code a connection is "
-        "not closed; in the end the database has none left for anybody.",
+        "not closed; in the end the database has none left.",
     ),
     Alert(
         "AuroraMisroutesPersist",

@@ -429,7 +429,7 @@ def obey(wanted: threading.Event) -> None:
             wanted.set()
         elif line == "stop\n":
             return
-    # The parent process is gone, and a call that hangs must not keep us.
+    # The parent process is gone, and a call that hangs must not keep this one.
     os._exit(1)
 
 

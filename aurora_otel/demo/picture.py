@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 114
 """Characters a line."""
 
-# rich's own fonts come from another host: a picture must not ask anyone, and monospace will do.
+# rich's own fonts come from another host: a picture must need no other host, and monospace will do.
 FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 

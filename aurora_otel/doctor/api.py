@@ -1,4 +1,4 @@
-"""What the RDS API lets itself be asked: credentials, region, and each IAM action that we use."""
+"""What the RDS API lets itself be asked: credentials, region, and each IAM action needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Python, the operating system, and the versions of what we stand on."""
+"""Python, the operating system, and the versions of what the agent builds on."""
 
 from __future__ import annotations
 

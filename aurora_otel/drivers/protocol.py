@@ -3,9 +3,9 @@
 A driver's file knows its driver and these protocols, and nothing of the agent: it is handed the
 hooks. See `docs/design.md`, "Drivers".
 
-Some drivers connect again under the same object: by a method of it, or by themselves. For us that
-is an end and a beginning: the file reports `closed` for the track before, takes the mark off
-(`unmark`), and then reports `opened` with the same object, whose `reconnect` returns it again.
+Some drivers connect again under the same object: by a method of it, or by themselves. That is an
+end and a beginning: the file reports `closed` for the track before, takes the mark off (`unmark`),
+and then reports `opened` with the same object, whose `reconnect` returns it again.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class Monitor(Protocol):
 
     @property
     def peer(self) -> Address | None:
-        """The network address at its other end, if that can be told."""
+        """The network address at its other end, if that is known."""
 
     def ask(self, statement: str, timeout: float) -> Rows:
         """Run one statement outside any transaction.

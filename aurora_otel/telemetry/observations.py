@@ -1,7 +1,7 @@
 """What the observable metrics read, computed in one go.
 
 Every figure comes from the tracker's totals and sets under one hold of its lock, so that the totals
-balance at every export. Each set of attributes that can occur is reported from its first moment,
+add up at every export. Each set of attributes that can occur is reported from its first moment,
 with 0: a series that is born with its first event never shows in a rate, and one that vanishes
 goes on being served by a collector for minutes.
 """

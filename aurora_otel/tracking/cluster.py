@@ -150,7 +150,7 @@ class Cluster:
         self.alert = True
 
     def calm(self, now: float) -> None:
-        """Let calls go on without a refresh, unless a symptom has opened the window meanwhile."""
+        """Allow calls without a refresh, unless a symptom has opened the window meanwhile."""
         self.alert = False
         if self.detector.window_open(now) or now < self._identify_until:
             self.alert = True

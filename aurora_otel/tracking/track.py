@@ -39,7 +39,7 @@ class Track(weakref.ref[Any]):
         endpoint: what the application connected to, if it can be asked later which instance it is.
         opened_at: when, in seconds of the monotonic clock.
         socket: its socket, where that is known.
-        peer: the network address at its other end, where it can be told.
+        peer: the network address at its other end, where that is known.
         opened_in: the span context in which it was opened, if that was sampled.
         in_flight_since: when the call in flight began; 0.0 without one.
         refused: whether a write on it was refused.

@@ -294,5 +294,5 @@ class Tracker:
 
 
 def _other(group: Group) -> Group:
-    """Return what connections of a cluster are counted by that is not known any more."""
+    """Return what the connections of `group` are counted by once their cluster is forgotten."""
     return Group(OTHER, group.system, OTHER, Role.UNKNOWN, group.driver, EndpointType.OTHER)

@@ -241,7 +241,7 @@ def _recording_span(place: Place, effort: Effort) -> Rounds:
 
 
 def _aws(place: Place, effort: Effort) -> Rounds:
-    """Measure the same cursor without anybody, within AWS's wrapper, and with ours."""
+    """Measure the same cursor alone, within AWS's wrapper, and with the agent."""
     plain = psycopg.Connection.wait
     contenders.ours(place)
     connection = contenders.aws_tracker(place)("lab-1")

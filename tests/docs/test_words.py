@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[2]
 # "the thread that asks", "a stale connection", "release", "refresh".
 AVOIDED = re.compile(
     r"""(?<![a-z])(?:
-        whoever | nobody | everybody | somebody | somewhen
+        whoever | nobody | everybody | everyone | somebody | anybody | anyone | somewhen
+      | tells? | told | telling | news | doors? | arrivals | blind | spared
       | heirs? | astray | strays? | tellers? | knocks? | surroundings
       | refreshers? | look[ _]at[ _]the[ _]topology
       | let(?:s|ting)?[ _]go[ _]of | of[ _]ours
@@ -30,7 +31,7 @@ ALLOWED = {
 EXCEPT = {"guide.md", Path(__file__).name}
 FILES = sorted(
     path
-    for pattern in ("aurora_otel/**/*.py", "tests/**/*.py", "docs/*.md")
+    for pattern in ("aurora_otel/**/*.py", "benchmarks/**/*.py", "tests/**/*.py", "docs/*.md")
     for path in ROOT.glob(pattern)
     if path.name not in EXCEPT
 )

@@ -267,7 +267,7 @@ class Histories(RuleBasedStateMachine):
         """Whether the settings lead from a private name to another cluster's instances.
 
         They explain the first cluster's bare names. Instances of another region are called alike,
-        and nothing but a RDS name beside it tells the region of what a private name leads to: the
+        and nothing but an RDS name beside it shows the region of what a private name leads to: the
         agent asks the instances that the settings name, and those answer truthfully.
         """
         first = self.world.databases[0]

@@ -72,7 +72,7 @@ class Questions:
 
     @contextlib.contextmanager
     def held_back(self) -> Iterator[None]:
-        """Let none go on."""
+        """Hold each one up until the end."""
         self._may_go.clear()
         try:
             yield

@@ -41,7 +41,7 @@ def modules_after_a_failover(cluster: Cluster, use: str) -> list[str]:
 
 
 @pytest.mark.parametrize("use", ["off", "auto"])
-def test_a_whole_failover_that_sql_tells_of_imports_no_boto3(cluster, use):
+def test_a_whole_failover_that_sql_shows_imports_no_boto3(cluster, use):
     assert modules_after_a_failover(cluster, use) == []
 
 

@@ -83,7 +83,7 @@ def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[st
     changed = {
         "application_name": APPLICATION_NAME,
         "replication": "false",
-        # The role is what we are going to find out.
+        # The role is what the agent is going to find out.
         "target_session_attrs": "any",
     }
     if address is not None:

@@ -150,7 +150,7 @@ def login_failure(errno: int | None, message: str) -> LoginFailure | None:
 
 
 def text(value: bytes | bytearray | None) -> str | None:
-    """Return a value as what it says: Latin 1 refuses nothing, and what we ask for is ASCII."""
+    """Return a value as what it says: Latin 1 refuses nothing, and the agent asks for ASCII."""
     return None if value is None else value.decode("latin-1")
 
 

@@ -53,7 +53,7 @@ def _show_parameters(function: FunctionType, original: Any) -> None:
 
 
 class Patches:
-    """Attributes of modules and classes that we replaced, and what was there before."""
+    """Attributes of modules and classes that the agent has replaced, and what was there before."""
 
     def __init__(self) -> None:
         self._done: list[tuple[Any, str, Any, Any]] = []

@@ -125,7 +125,7 @@ class _TextResult(MySQLResult):  # type: ignore[misc]
 
     def _get_descriptions(self) -> None:
         super()._get_descriptions()
-        # Latin 1 refuses nothing; what we ask for is ASCII.
+        # Latin 1 refuses nothing; what the agent asks for is ASCII.
         self.converters = [("latin-1", None)] * self.field_count
 
     def _check_packet_is_eof(self, packet: Any) -> bool:
