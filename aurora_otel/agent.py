@@ -148,6 +148,10 @@ class Agent:
             "respond to a symptom", self._fail, track, failure_of, is_inside=is_inside
         )
 
+    def given_up(self, track: Track, since: float) -> None:
+        """Take note that the application gave a call up that began at `since`."""
+        self.shield.run("note a call that was given up", self._call_errors.given_up, track, since)
+
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""
         if not track.closed and self._owns(track):

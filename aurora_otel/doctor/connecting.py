@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from aurora_otel.doctor.awaiting import outcome
 from aurora_otel.doctor.target import Target
 from aurora_otel.drivers import REGISTRY, Registration
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
+from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.track import Track
 
 T = TypeVar("T")
@@ -27,12 +29,14 @@ class Dialling:
         default: those seconds where the application does not say; `None`: as the system pleases.
         takes_text: whether it takes libpq's connection string.
         nested_tls: whether it takes TLS settings as one argument `ssl`.
+        tls: its parameter for an `ssl.SSLContext`.
     """
 
     timeout: str = "connect_timeout"
     default: float | None = None
     takes_text: bool = False
     nested_tls: bool = False
+    tls: str = "ssl_context"
 
 
 DIALLING = {
@@ -43,6 +47,7 @@ DIALLING = {
     "mysqlclient": Dialling(nested_tls=True),
     "mysql-connector": Dialling(timeout="connection_timeout", default=10.0),
     "mariadb": Dialling(),
+    "asyncpg": Dialling(timeout="timeout", default=60.0, tls="ssl"),
 }
 
 
@@ -62,10 +67,28 @@ class _Listener:
         self.opening = opening
         return opening.connection
 
+    def opened_steps(self, driver: Driver, opening: Opening) -> Steps[Any]:
+        """Keep it."""
+        yield from ()
+        return self.opened(driver, opening)
+
     def before_call(self, track: Track) -> None:
         """Nothing is tracked."""
 
+    def before_call_steps(self, track: Track) -> Steps[None]:
+        """Nothing is tracked."""
+        yield from ()
+        self.before_call(track)
+
     def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
+        """Nothing is tracked."""
+
+    def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
+        """Nothing is tracked."""
+        yield from ()
+        self.failed(track, failure_of)
+
+    def given_up(self, track: Track, since: float) -> None:
         """Nothing is tracked."""
 
     def closed(self, track: Track) -> None:
@@ -95,11 +118,11 @@ def connect(name: str, target: Target) -> tuple[Driver, Opening]:
     undo = driver.install(module, listener, None)
     try:
         arguments, keywords = call(DIALLING[name], target)
-        connection = module.connect(*arguments, **keywords)
+        connection = outcome(module.connect(*arguments, **keywords))
     finally:
         undo()
     if listener.opening is None:
-        connection.close()
+        outcome(connection.close())
         raise NotHookedError
     return driver, listener.opening
 
@@ -121,7 +144,7 @@ def call(dialling: Dialling, target: Target) -> tuple[tuple[str, ...], dict[str,
     if dialling.nested_tls and tls:
         tls = {"ssl": {key.removeprefix("ssl_"): value for key, value in tls.items()}}
     if given.get("sslmode", "").startswith(("require", "verify-")):
-        tls = {"ssl_context": _tls(given["sslmode"], given.get("sslrootcert"))}
+        tls = {dialling.tls: _tls(given["sslmode"], given.get("sslrootcert"))}
     place = {"host": target.address or target.host, "port": target.port}
     return (), {**place, **login, **tls, **limit}
 

@@ -10,13 +10,13 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.identify import Kind, Server
 from aurora_otel.discovery.servers import Servers
+from aurora_otel.doctor.awaiting import outcome, run
 from aurora_otel.doctor.findings import Findings, failure, ok, warning
 from aurora_otel.doctor.questions import QUESTIONS
-from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.drivers.protocol import Driver, Opening, Rows
 from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.topology import Role
-from aurora_otel.runtime import blocking
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import log
@@ -55,14 +55,15 @@ def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     servers = Servers()
     identification = Identification(servers, time.monotonic, Shield(log.internal_failure))
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
-    identity = blocking.run(
+    identity = run(
+        driver,
         identification.identify(
             driver,
             opening,
             settings.endpoints,
             settings.identify_timeout,
             is_known=lambda _: False,
-        )
+        ),
     )
     server = servers.get(endpoint.address, time.monotonic())
     return Visit(driver, opening, identity, server)
@@ -127,7 +128,7 @@ def _privileges(visited: Visit) -> Findings:
     check = "instance.privileges"
     questions = QUESTIONS[visited.driver.system]
     with suppress_instrumentation():
-        rows = visited.driver.ask(visited.opening.connection, questions.privileges, SECONDS)
+        rows = _ask(visited, questions.privileges)
     found = questions.parse_privileges(rows)
     if not found.is_aurora and visited.identity.source is None:
         yield warning(
@@ -171,7 +172,7 @@ def _clock(visited: Visit) -> Findings:
     statement = QUESTIONS[visited.driver.system].clock
     began, before = time.time(), time.monotonic()
     with suppress_instrumentation():
-        rows = visited.driver.ask(visited.opening.connection, statement, SECONDS)
+        rows = _ask(visited, statement)
     took = time.monotonic() - before
     ahead = float(rows[0][0] or "nan") - (began + took / 2)
     text = f"this host's clock and the server's differ by {abs(ahead):.3f} s (±{took / 2:.3f} s)"
@@ -185,7 +186,12 @@ def _clock(visited: Visit) -> Findings:
     )
 
 
+def _ask(visited: Visit, statement: str) -> Rows:
+    rows: Rows = outcome(visited.driver.ask(visited.opening.connection, statement, SECONDS))
+    return rows
+
+
 def leave(visited: Visit) -> None:
     """Close the connection."""
     with contextlib.suppress(Exception):
-        visited.opening.connection.close()
+        outcome(visited.opening.connection.close())

@@ -51,6 +51,7 @@ REGISTRY = (
     ),
     Registration("mariadb", "mariadb", "aurora_otel.drivers.mariadb", None),
     Registration("pg8000", "pg8000", "aurora_otel.drivers.pg8000", "core.CoreConnection"),
+    Registration("asyncpg", "asyncpg", "aurora_otel.drivers.asyncpg", "connection.Connection"),
 )
 NAMES = tuple(registration.name for registration in REGISTRY)
 

@@ -11,7 +11,7 @@ and then reports `opened` with the same object, whose `reconnect` returns it aga
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.rows import Rows as Rows  # noqa: PLC0414 - drivers know this file alone
 from aurora_otel.model.symptoms import Symptom
+from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.track import Track
 
 T = TypeVar("T")
@@ -124,6 +125,27 @@ class Hooks(Protocol):
         Args:
             track: of the connection.
             failure_of: returns what the error means; it may raise, which goes no further.
+        """
+
+    # For a driver on an event loop: the steps of the three above, to be awaited.
+
+    def opened_steps(self, driver: Driver, opening: Opening) -> Steps[Any]:
+        """Return the steps of `opened`."""
+
+    def before_call_steps(self, track: Track) -> Steps[None]:
+        """Return the steps of `before_call`."""
+
+    def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
+        """Return the steps of `failed`."""
+
+    # These wait for nothing.
+
+    def given_up(self, track: Track, since: float) -> None:
+        """Take note that the application cancelled a call, or that its time-out ended it.
+
+        Args:
+            track: of the connection.
+            since: when the call began, in seconds of the monotonic clock.
         """
 
     def closed(self, track: Track) -> None:
@@ -233,10 +255,13 @@ class Driver(Protocol):
     def is_idle(self, connection: Any) -> bool:
         """Whether a statement of the agent's would disturb nothing on it now."""
 
-    def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
+    def ask(
+        self, connection: Any, statement: str, timeout: float
+    ) -> Rows | Coroutine[Any, Any, Rows]:
         """Run one statement on an application's fresh connection; as `Monitor.ask`.
 
-        Outside any transaction, and without a trace in the connection's state.
+        Outside any transaction, and without a trace in the connection's state. On a connection of
+        an event loop it is a coroutine function, as `Opening.reconnect` is.
         """
 
     @property

@@ -14,6 +14,8 @@ from aurora_otel.tracking.track import Track
 
 # How often what another thread is about to do is checked: seconds.
 _STEP = 0.001
+# Statements that end well seldom take so long, and no application gives up much earlier: seconds.
+_LONG = 0.25
 
 
 class CallErrors:
@@ -55,6 +57,21 @@ class CallErrors:
             yield from self._note(track, symptom, may_wait=may_wait)
         if symptom is Symptom.READ_ONLY and may_wait:
             yield from self._wait_until_invalidated(track, deadline)
+
+    def given_up(self, track: Track, since: float) -> None:
+        """Have the topology refreshed where a call was in flight for long: its server may hang.
+
+        An application's own limits hide a hang: such a call is not found stuck later.
+
+        Args:
+            track: of the connection.
+            since: when the call began, in seconds of the monotonic clock.
+        """
+        if self._context.clock() - since < _LONG or not track.is_tracked:
+            return
+        if self._context.config.settings.stuck_after and track.cluster.is_ours:
+            self.deferred.append((track, Symptom.STUCK))
+            self._wake()
 
     def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
         is_first_refusal = symptom is Symptom.READ_ONLY and not track.refused

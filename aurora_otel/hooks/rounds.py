@@ -98,7 +98,11 @@ class Rounds:
             # Its owner may have closed it meanwhile: a symptom it was all the same.
             if track.cluster.is_ours and track.cluster.has_topology and not track.is_unusable:
                 monitor = track.cluster.monitor
-                monitor.symptom(symptom, suspect=track.instance, wait=False)
+                if symptom is Symptom.STUCK:
+                    # A call was given up: that is no error, and opens no window.
+                    monitor.refresh_for_stuck_call()
+                else:
+                    monitor.symptom(symptom, suspect=track.instance, wait=False)
 
     def _refresh_where_due(self) -> None:
         for cluster in self._context.clusters:

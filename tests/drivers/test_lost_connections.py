@@ -52,7 +52,7 @@ def play(driver, connection, script) -> list[object]:
     played = []
     for step in script:
         error = attempt(lambda step=step: step(connection))
-        code = driver.code(error) if isinstance(error, driver.dbapi.Error) else None
+        code = driver.code(error) if isinstance(error, driver.errors) else None
         # psycopg2 distinguishes 1 and 2 here, and both mean closed.
         played.append((type(error), code, bool(getattr(connection, "closed", None))))
     return played

@@ -18,6 +18,7 @@ from pathlib import Path
 from aurora_otel.drivers import REGISTRY
 from aurora_otel.drivers.dbapi import Adapter as DbapiAdapter
 from aurora_otel.drivers.dbapi.traits import Traits
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import BY_ID, Place
 from tests.support.drivers.unknown import UNKNOWN
 
@@ -34,6 +35,10 @@ class _Listener:
     def opened(self, driver, opening):
         self.opening = opening
         return opening.connection
+
+    def opened_steps(self, driver, opening):
+        yield from ()
+        return self.opened(driver, opening)
 
     def guarded(self, question, *args):
         return question(*args)
@@ -66,7 +71,7 @@ def _driver(descriptor):
 
 def main(driver_id: str, port: int) -> None:
     """Write what each answer costs."""
-    descriptor = (BY_ID | {each.id: each for each in UNKNOWN})[driver_id]
+    descriptor = (BY_ID | {each.id: each for each in (*UNKNOWN, *ASYNC_DRIVERS)})[driver_id]
     driver, module = _driver(descriptor)
     hooks = _Listener()
     driver.install(module, hooks, None)
@@ -74,13 +79,13 @@ def main(driver_id: str, port: int) -> None:
     kept = []
     for answer in ANSWERS:
         statement = f"SELECT aurora {answer} "
-        application = descriptor.dbapi.connect(**arguments)
+        application = descriptor.open(arguments)
         connection, login = hooks.opening.connection, hooks.opening.login
         monitor = driver.monitor(login, None, SECONDS)
         kept.append((application, monitor))
         cost = {}
         for name, ask in (
-            ("fresh", functools.partial(driver.ask, connection)),
+            ("fresh", lambda *args, of=connection: descriptor.outcome(driver.ask(of, *args))),
             ("monitor", monitor.ask),
         ):
             if (descriptor.name, answer, name) in UNLIMITED:

@@ -81,11 +81,27 @@ def _postgresql(client: _Client) -> None:
         body = client.read(struct.unpack("!i", client.read(4))[0] - 4)
         if kind == b"X":
             return
+        if kind == b"Q" and body.startswith(b"COPY"):
+            client.send(_message(b"H", struct.pack("!bhh", 0, 1, 0)))
+            if b"aurora" in body:
+                _copy_without_end(client, body)
+            client.send(
+                _message(b"d", b"1\n") + _message(b"c") + _message(b"C", b"COPY 1\0") + ready
+            )
+            continue
         if kind == b"Q" and b"aurora" in body:
             _postgresql_without_end(client, body)
         if kind == b"Q":
             row = _message(b"T", _described("x")) + _row(b"1")
             client.send(row + _message(b"C", b"SELECT 1\0") + ready)
+
+
+def _copy_without_end(client: _Client, statement: bytes) -> None:
+    if b"row " in statement:
+        client.send(b"d" + struct.pack("!i", 1 << 30))
+        client.send_without_end(b"x" * 1024)
+    value = b"x" * 100 if b"rows" in statement else b"\t" * 100
+    client.send_without_end(_message(b"d", value + b"\n"))
 
 
 def _postgresql_without_end(client: _Client, statement: bytes) -> None:

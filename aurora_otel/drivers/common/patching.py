@@ -20,20 +20,28 @@ def wrap_innermost(owner: Any, name: str, wrapper: Callable[..., Any]) -> Callab
         what takes the wrapper out again, wherever it is by then: when others take their wrappers
         off, it may have come to the top.
     """
-    outer, plain = None, getattr(owner, name)
-    while isinstance(plain, wrapt.FunctionWrapper):
-        outer, plain = plain, plain.__wrapped__
-    ours = wrapt.FunctionWrapper(plain, wrapper)
+    outer, inner = None, getattr(owner, name)
+    while isinstance(inner, wrapt.FunctionWrapper):
+        outer, inner = inner, inner.__wrapped__
+    ours = wrapt.FunctionWrapper(inner, wrapper)
 
     def undo() -> None:
         above, found = None, getattr(owner, name)
         while found is not ours and isinstance(found, wrapt.FunctionWrapper):
             above, found = found, found.__wrapped__
         if found is ours:
-            _put(owner, name, above, plain)
+            _put(owner, name, above, inner)
 
     _put(owner, name, outer, ours)
     return undo
+
+
+def plain(owner: Any, name: str) -> Any:
+    """Return `owner.name` below everything that is wrapped around it with wrapt."""
+    found = getattr(owner, name)
+    while isinstance(found, wrapt.FunctionWrapper):
+        found = found.__wrapped__
+    return found
 
 
 def _put(owner: Any, name: str, above: Any, function: Any) -> None:

@@ -1,21 +1,16 @@
 """The wrapper of every watched call, which is the hot path; and that of `close`.
 
-A call on a healthy connection pays a mark that it is in flight and one attribute check. What a
-wrapper costs beyond that is mostly `*args, **kwargs`: the tuple and the dictionary are made and
-taken apart again for each call. So the wrapper is written, once per watched method, with the
-method's own parameters.
+A call on a healthy connection pays a mark that it is in flight and one attribute check.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
-from inspect import Parameter
 from time import monotonic
-from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
+from aurora_otel.drivers.common.methods import write
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, unmark
 
 _TEMPLATE = """\
@@ -39,29 +34,6 @@ def call({declared}):
     finally:
         track.in_flight_since = 0.0
 """
-
-
-class _Parameters(NamedTuple):
-    """Parameters as source code.
-
-    Attributes:
-        declared: in the head of a function.
-        passed: in a call that passes them all on.
-        receiver: the first one.
-        arguments: a tuple of the others, keyword-only ones apart.
-        defaults: the values of the names that stand for defaults in `declared`.
-    """
-
-    declared: str
-    passed: str
-    receiver: str
-    arguments: str
-    defaults: dict[str, Any]
-
-
-_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-_IN_ORDER = (*_POSITIONAL, Parameter.VAR_POSITIONAL)
-_ANY = _Parameters("self, /, *args, **kwargs", "self, *args, **kwargs", "self", "args", {})
 
 
 def watch(  # noqa: PLR0913 - what differs between drivers, all of it
@@ -91,24 +63,14 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
             are by what is set on their own class.
     """
     names = {
-        "original": original,
         "hooks": hooks,
         "may_wait": may_wait,
         "failure_of": failure_of,
         "errors": errors,
         "monotonic": monotonic,
-        "owner": owner,
         "partial": functools.partial,
     }
-    model = original if isinstance(original, FunctionType) or like is None else like
-    parameters = _parameters(model, {*names, "track", "error", "call"})
-    unless = "" if owner is None else f" or type({parameters.receiver}) is not owner"
-    source = _TEMPLATE.format(path=path, unless=unless, **parameters._asdict())
-    place = f"<watch {getattr(original, '__qualname__', original)}>"
-    scope = {**names, **parameters.defaults}
-    exec(_compiled(source, place), scope)  # noqa: S102 - the template above, and parameters
-    wrapped: Callable[..., Any] = functools.wraps(original)(scope["call"])
-    return wrapped
+    return write(_TEMPLATE, original, names, like=like, owner=owner, path=path)
 
 
 def never(_: tuple[Any, ...]) -> bool:
@@ -153,52 +115,3 @@ def watch_close(
                 track.in_flight_since = 0.0
 
     return close
-
-
-def _parameters(function: Callable[..., Any], taken: set[str]) -> _Parameters:
-    """Return a function's own parameters; any at all if it has no say, or uses a `taken` name."""
-    if not isinstance(function, FunctionType):
-        return _ANY
-    found = list(inspect.signature(function, follow_wrapped=False).parameters.values())
-    if not found or found[0].kind not in _POSITIONAL or not taken.isdisjoint(p.name for p in found):
-        return _ANY
-    defaults = {f"default_{p.name}": p.default for p in found if p.default is not Parameter.empty}
-    if not taken.isdisjoint(defaults) or not defaults.keys().isdisjoint(p.name for p in found):
-        return _ANY
-    bare = [p.replace(annotation=Parameter.empty, default=_default(p)) for p in found]
-    others = ", ".join(_passed(p) for p in found[1:] if p.kind in _IN_ORDER)
-    return _Parameters(
-        declared=str(inspect.Signature(bare))[1:-1],
-        passed=", ".join(map(_passed, found)),
-        receiver=found[0].name,
-        arguments=f"({others},)" if others else "()",
-        defaults=defaults,
-    )
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(source: str, place: str) -> CodeType:
-    """Return the code of a wrapper: some classes are made again for each connection."""
-    return compile(source, place, "exec")
-
-
-class _Name(str):
-    """A name in source code: its `repr` has no quotes."""
-
-    __slots__ = ()
-    __repr__ = str.__str__
-
-
-def _default(parameter: Parameter) -> Any:
-    missing = parameter.default is Parameter.empty
-    return Parameter.empty if missing else _Name(f"default_{parameter.name}")
-
-
-def _passed(parameter: Parameter) -> str:
-    if parameter.kind is Parameter.VAR_POSITIONAL:
-        return f"*{parameter.name}"
-    if parameter.kind is Parameter.VAR_KEYWORD:
-        return f"**{parameter.name}"
-    if parameter.kind is Parameter.KEYWORD_ONLY:
-        return f"{parameter.name}={parameter.name}"
-    return parameter.name

@@ -118,7 +118,15 @@ class Descriptor:
 
     def connect(self, cluster: Cluster, target: str = "writer", host: str | None = None) -> Any:
         """Connect as an application does, by the module's public `connect`."""
-        return self.dbapi.connect(**self.login(cluster, target, host))
+        return self.open(self.login(cluster, target, host))
+
+    def open(self, arguments: Mapping[str, Any]) -> Any:
+        """Connect with these arguments."""
+        return self.dbapi.connect(**arguments)
+
+    def outcome(self, found: Any) -> Any:
+        """Return what a call of the agent's side of the driver brings."""
+        return found
 
     def login(
         self, cluster: Cluster, target: str = "writer", host: str | None = None

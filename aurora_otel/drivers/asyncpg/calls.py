@@ -1,0 +1,126 @@
+"""The calls of asyncpg's connections that go to the network, and how they and connections end.
+
+All calls pass the class `Protocol`. It is also what the loop notifies when a socket is gone, idle
+or not: a call on a connection that is known to be lost never reaches it.
+"""
+
+# ruff: noqa: SLF001 - what connections do is private, but for what it leads to
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from asyncpg import Connection
+from asyncpg.protocol import Protocol
+
+from aurora_otel.drivers.asyncpg.session import ERRORS
+from aurora_otel.drivers.common import libpq
+from aurora_otel.drivers.common.async_watching import watch
+from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, track_of
+from aurora_otel.model.symptoms import Symptom
+
+_CALLS = (
+    "bind",
+    "bind_execute",
+    "bind_execute_many",
+    "close_portal",
+    "close_statement",
+    "copy_in",
+    "copy_out",
+    "execute",
+    "prepare",
+    "query",
+)
+# On a protocol: its connection ends, and its track by what this says.
+_ENDING = "_aurora_otel_ending"
+_LOST = "lost in a call"
+_COLLECTED = "collected"
+_IDLE_LOSS = Failure(Symptom.HUNG_UP, lost=True, may_wait=False)
+
+
+def watch_all(patches: Patches, hooks: Hooks) -> None:
+    """Watch the calls of connections, and their ends."""
+    for name in _CALLS:
+        watched = watch(
+            hooks,
+            getattr(Protocol, name),
+            errors=ERRORS,
+            failure_of=_failure,
+            may_wait=_may_wait,
+            is_ending=_is_ending,
+            is_over=Protocol.is_closed,
+        )
+        patches.replace(Protocol, name, watched)
+    patches.replace(Protocol, "connection_lost", _reporting(hooks, Protocol.connection_lost))
+    patches.replace(Connection, "_cleanup", _closing(hooks, Connection._cleanup))
+    patches.replace(Connection, "__del__", _collecting(hooks, Connection.__del__))
+
+
+def _may_wait(args: tuple[Any, ...]) -> bool:
+    """Whether nothing that the call relies on could be gone once it has waited.
+
+    A statement that was prepared without a name is, when the connection has been asked something.
+    """
+    state = args[0] if args else None
+    return getattr(state, "name", None) != ""
+
+
+def _is_ending(protocol: Any) -> bool:
+    return bool(protocol._is_cancelling())
+
+
+def _failure(protocol: Any, error: Exception, _: tuple[Any, ...]) -> Failure:
+    lost = not protocol.is_connected()
+    return libpq.failure(getattr(error, "sqlstate", None), lost=lost)
+
+
+def _reporting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Report that a connection is lost. One in a call is reported by that, which fails then."""
+
+    @functools.wraps(original)
+    def connection_lost(self: Any, exc: Any) -> None:
+        track = getattr(self, ATTRIBUTE, None)
+        if track is not None and not self.is_closed():
+            if track.in_flight_since:
+                setattr(self, _ENDING, _LOST)
+            else:
+                hooks.failed(track, lambda: _IDLE_LOSS)
+        original(self, exc)
+
+    return connection_lost
+
+
+def _closing(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Report that a connection is closed, unless something else does."""
+
+    @functools.wraps(original)
+    def _cleanup(self: Any) -> None:
+        ending = getattr(self._protocol, _ENDING, None)
+        try:
+            original(self)
+        finally:
+            track = hooks.guarded(track_of, self)
+            if track is not None and ending is None:
+                hooks.closed(track)
+
+    return _cleanup
+
+
+def _collecting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a connection that was never closed count as collected: it closes itself then."""
+
+    @functools.wraps(original)
+    def __del__(self: Any) -> None:  # noqa: N807 - it stands for one
+        hooks.guarded(_note_collection, self)
+        original(self)
+
+    return __del__
+
+
+def _note_collection(connection: Any) -> None:
+    protocol = connection._protocol
+    if protocol is not None and getattr(protocol, ATTRIBUTE, None) is not None:
+        setattr(protocol, _ENDING, _COLLECTED)
