@@ -40,7 +40,12 @@ class Cluster:
         self.asked = []
         self.others = threads(REFRESH)
         self.workers = []
-        self.worker = RefreshWorker(self.refresh, lambda: self.earliest, self.rest, self.clock)
+        self.is_waiting_for_its_turn = False
+        self.worker = RefreshWorker(self.refresh, self._earliest, self.rest, self.clock)
+
+    def _earliest(self):
+        self.is_waiting_for_its_turn = True
+        return self.earliest
 
     def refresh(self, trigger):
         self.workers.append(threading.current_thread())

@@ -181,7 +181,7 @@ def test_stop_ends_the_waiting_for_a_turn(cluster):
     cluster.earliest = 1e6
     caller = cluster.call()
     cluster.wait_for_calls(1)
-    eventually(lambda: not cluster.is_idle)
+    eventually(lambda: cluster.is_waiting_for_its_turn)
     thread = cluster.worker.stop()
     assert returned(caller)
     assert returned(thread)
