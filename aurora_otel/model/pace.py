@@ -13,13 +13,16 @@ from collections.abc import Callable, Hashable
 # spread over so many: ten thousand processes then cost each server a few hundred a second.
 SPREAD = 15.0
 # In one doubt so many logins are free; a later one waits until the doubt has lasted longer by this
-# share, and for so many seconds at least.
+# share, for so many seconds at least and so many at most.
 FREE = 4
 SHARE = 0.75
 STEP = 0.5
+LONGEST = 60.0
 # The same after a mass loss, where one instance that answers is enough.
 SPREAD_FREE = 1
 SPREAD_SHARE = 2.0
+# A doubt in which nothing was refreshed for so many seconds is over: later symptoms are another's.
+DOUBT_ENDS_AFTER = 60.0
 # A login that was not answered in time is repeated after these seconds, doubled each time.
 SILENT_FIRST = 4.0
 SILENT_LONGEST = 32.0
@@ -39,6 +42,7 @@ class LoginPace:
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
         self._since: float | None = None
+        self._latest = float("-inf")
         self._is_spread = False
         self._not_before = float("-inf")
         self._named: str | None = None
@@ -53,15 +57,20 @@ class LoginPace:
         """Whether a symptom waits for its verdict."""
         return self._since is not None
 
+    def goes_on(self, now: float) -> bool:
+        """Return whether a symptom of before still waits for its verdict, and is refreshed for."""
+        return self._since is not None and now - self._latest < DOUBT_ENDS_AFTER
+
     def doubt(self, now: float, *, is_mass: bool) -> None:
-        """Take note of a symptom.
+        """Take note of a refresh for a symptom.
 
         Args:
             now: when.
             is_mass: whether an instance ended all its connections at once: the other processes
                 have lost theirs, too.
         """
-        if self._since is not None:
+        goes_on, self._latest = self.goes_on(now), now
+        if goes_on:
             return
         self._since = now
         self._is_spread = is_mass
@@ -102,7 +111,8 @@ class LoginPace:
         free, share = (SPREAD_FREE, SPREAD_SHARE) if self._is_spread else (FREE, SHARE)
         if target not in self._tried and (target == self._named or len(self._tried) < free):
             return True
-        return now >= self._last + max(STEP, share * (self._last - self._since))
+        pause = min(max(STEP, share * (self._last - self._since)), LONGEST)
+        return now >= self._last + pause
 
     def logged_in(self, target: Hashable, now: float) -> None:
         """Take note of a login that was answered, with whatever."""

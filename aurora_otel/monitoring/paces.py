@@ -50,8 +50,9 @@ class Paces:
     def refreshing(self, trigger: Trigger, now: float) -> None:
         """Have logins keep to the pace of a doubt, if a refresh begins because of one."""
         first = self._cluster.detector.first_symptom
-        if first is not None and not self.logins.is_in_doubt:
-            is_mass = first.kind in _LOSSES and self._is_mass_loss(trigger.suspect)
+        if first is not None:
+            is_new = not self.logins.goes_on(now)
+            is_mass = is_new and first.kind in _LOSSES and self._is_mass_loss(trigger.suspect)
             self.logins.doubt(now, is_mass=is_mass)
 
     def refreshed(self, trigger: Trigger, outcome: RefreshOutcome, now: float) -> None:

@@ -3,7 +3,9 @@ import itertools
 import pytest
 
 from aurora_otel.model.pace import (
+    DOUBT_ENDS_AFTER,
     FREE,
+    LONGEST,
     SILENT_FIRST,
     SPREAD,
     STEP,
@@ -74,6 +76,27 @@ def test_a_verdict_ends_the_doubt_and_the_next_doubt_starts_over():
     assert known.may_log_in("b", 0.0)
     known.doubt(1.0, is_mass=False)
     assert len(logins(known, ["b", "c", "a"], 0.1, 1.0)) == 3
+
+
+def test_in_a_long_outage_a_login_is_due_each_minute():
+    known = pace()
+    known.doubt(0.0, is_mass=False)
+    logins(known, ["b", "c", "a", HOST], 1.0)
+    known.logged_in("b", 3600.0)
+    assert not known.may_log_in("c", 3600.0 + LONGEST - 0.1)
+    assert known.may_log_in("c", 3600.0 + LONGEST)
+
+
+def test_a_symptom_long_after_the_last_refresh_begins_another_doubt():
+    known = pace()
+    known.doubt(0.0, is_mass=False)
+    known.doubt(10.0, is_mass=False)
+    logins(known, ["b", "c", "a", HOST], 0.1, 10.0)
+    assert known.goes_on(10.0 + DOUBT_ENDS_AFTER - 0.1)
+    later = 10.0 + DOUBT_ENDS_AFTER
+    assert not known.goes_on(later)
+    known.doubt(later, is_mass=False)
+    assert len(logins(known, ["b", "c", "a", HOST], 0.1, later)) == FREE
 
 
 def test_a_symptom_within_a_doubt_does_not_begin_another():
