@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from aurora_otel.discovery.servers import Servers
 from aurora_otel.drivers.protocol import Driver, Failure, Opening
 from aurora_otel.hooks.before_calls import BeforeCalls
 from aurora_otel.hooks.call_errors import CallErrors
@@ -89,7 +88,7 @@ class Agent:
         self.tracker = Tracker()
         self.clusters = Clusters(self.settings.endpoints, self._create_cluster)
         self._context = AgentContext(self, self.tracker, self.clusters, _clock)
-        identification = Identification(Servers(), _clock, self.shield)
+        identification = Identification(self._context.servers, _clock, self.shield)
         placement = Placement(self._context)
         self.openings = Openings(self._context, identification, placement)
         reidentification = Reidentification(

@@ -10,10 +10,25 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from aurora_otel.discovery.source import Rows
 from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Monitor
+
+
+class Kept(NamedTuple):
+    """An open connection of the agent's own that is not in use.
+
+    Attributes:
+        instance: what answered at its other end last.
+        connection: the connection.
+        is_own: whether it was opened where that instance is reached by its own name.
+    """
+
+    instance: str
+    connection: Monitor
+    is_own: bool
 
 
 class Asking:
@@ -24,12 +39,13 @@ class Asking:
         until: when it is given up, in seconds of the monotonic clock.
         began: when it began.
         connection: the agent's connection to it, once that is open.
+        is_own: whether that leads, or led, to an instance's own name.
         rows: the answer, once it is there.
         error: what went wrong.
 
     Args:
         target: the target.
-        connection: the connection to it, if one is open already.
+        kept: the connection to it, if one is open already.
         connect: opens one within so many seconds.
         statement: the question.
         times: when it begins, and when it is given up.
@@ -40,7 +56,7 @@ class Asking:
     def __init__(  # noqa: PLR0913 - all that a thread needs
         self,
         target: Target,
-        connection: Monitor | None,
+        kept: Kept | None,
         *,
         connect: Callable[[Target, float], Monitor],
         statement: str,
@@ -50,7 +66,8 @@ class Asking:
     ) -> None:
         self.target = target
         self.began, self.until = times
-        self.connection = connection
+        self.connection = kept.connection if kept else None
+        self.is_own = kept.is_own if kept else target.is_own
         self.rows: Rows | None = None
         self.error: Exception = ConnectionError("not asked")
         self._connect = connect

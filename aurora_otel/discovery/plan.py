@@ -69,6 +69,7 @@ class Plan:
         self._login_refused = False
         self.reached = False
         self._peers = Peers()
+        self._hosts: set[Address | None] = set()
         if beforehand.heard is not None:
             self._under_way = 1
             self.answered(Target(None, None), beforehand.heard, beforehand.heard_at)
@@ -99,7 +100,7 @@ class Plan:
             return None
         while self._waiting:
             target = self._waiting.popleft()
-            name = target.instance or ""
+            name = target.name
             if name in self._before.awaited:
                 was_silent = name in self._before.silent
                 why = Failed.SILENT if was_silent else Failed.UNHEARD
@@ -109,7 +110,7 @@ class Plan:
                 return target
             if self._is_closing:
                 continue
-            if (target.instance or "") not in self._before.silent:
+            if name not in self._before.silent:
                 return target
             self._postponed.append(target)
         # What was silent lately is asked again when there is nothing else to go by.
@@ -138,17 +139,23 @@ class Plan:
 
     # What came of it.
 
-    def answered(self, target: Target, answer: Answer, peer: Address | None = None) -> bool:
+    def answered(
+        self, target: Target, answer: Answer, peer: Address | None = None, *, is_own: bool = False
+    ) -> bool:
         """Take note of an answer; return whether the connection that it came by is of use.
 
         Args:
             target: the target.
             answer: what it said.
             peer: the network address that the answer came from.
+            is_own: whether the open connection that was asked had been opened to the instance by
+                its own name.
         """
         self._under_way -= 1
-        self._peers.note(answer.instance, peer, is_own=target.address is not None)
-        if target.address and target.instance not in (None, answer.instance):
+        if target.address or not target.instance:
+            self._hosts.add(target.address)
+        self._peers.note(answer.instance, peer, is_own=target.is_own or is_own)
+        if target.is_own and target.instance != answer.instance:
             if target.instance != self._before.writer or not self._took_its_place(answer):
                 self._failed(target, Failed.BROKEN, "NoAnswerError")
                 return False
@@ -303,4 +310,5 @@ class Plan:
             login_refused=self._login_refused and not self.reached,
             contested=contested,
             peers=self._peers.found,
+            hosts=frozenset(self._hosts),
         )

@@ -82,17 +82,24 @@ class Servers:
             server = replace(server, until=now + EXPIRY)
         self._record(address).server = server
 
-    def may_ask(self, address: Address, now: float) -> bool:
+    def may_ask(self, address: Address, now: float, *, is_kept: bool = False) -> bool:
         """Return whether a connection that the application uses may be asked to some use.
 
-        Not while the server was slow the last time: a question that gets no answer costs that
-        connection. A new connection is asked first, and its answer in time lets the others ask.
+        Where the server was slow the last time, a question that gets no answer may cost that
+        connection. There a new connection is asked first, or one of the agent's own, whose answer
+        in time lets the others ask.
+
+        Args:
+            address: of the server.
+            now: seconds of the monotonic clock.
+            is_kept: whether the connection stays usable if no answer comes.
         """
         record = self._records.get(address)
         if record is None:
             return True
         known = self.get(address, now)
-        return not record.rest and (known is None or known.can_answer)
+        is_due = not record.rest or (is_kept and now >= record.rests_until)
+        return is_due and (known is None or known.can_answer)
 
     def admits(self, address: Address, question: Question, patience: float) -> bool:
         """Return whether a server may be asked a new question, or is left alone now.
@@ -116,7 +123,8 @@ class Servers:
 
     def answered(self, address: Address) -> None:
         """Take note that the server at `address` answered in time."""
-        self._record(address).rest = 0.0
+        if record := self._records.get(address):
+            record.rest = 0.0
 
     def back_off(self, address: Address, now: float) -> None:
         """Leave a server alone that did not answer in time: longer each time."""

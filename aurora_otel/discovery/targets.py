@@ -20,15 +20,30 @@ class Target(NamedTuple):
     Attributes:
         instance: the instance that is expected there, if that is known beforehand.
         address: where; `None` with an instance: over the connection that is open already; `None`
-            without one: where the application itself connects.
+            without one: where the application itself connected last. Without an instance: another
+            host that the application connected to.
     """
 
     instance: str | None
     address: Address | None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is where an instance is reached by its own name."""
+        return self.instance is not None and self.address is not None
+
+    @property
+    def name(self) -> str:
+        """What its silence is remembered by: the instance or the host; empty for the last host."""
+        return self.instance or (str(self.address) if self.address else "")
+
 
 def targets(
-    names: Iterable[str], locate: Callable[[str], Address | None], *, own_host_at: int = 1
+    names: Iterable[str],
+    locate: Callable[[str], Address | None],
+    *,
+    own_host_at: int = 1,
+    other_hosts: Iterable[Address] = (),
 ) -> list[Target]:
     """Return where to ask: instances that can be located, and the application's own host.
 
@@ -37,11 +52,12 @@ def targets(
         locate: returns where an instance is reached, if that is known.
         own_host_at: how many instances come before the application's own host: instances may not
             be reachable by name at all.
+        other_hosts: others that the application connected to. The last one may be a reader's.
     """
     located = [(name, locate(name)) for name in names]
     found = [Target(name, where) for name, where in located if where]
     found.insert(own_host_at, Target(None, None))
-    return found
+    return found + [Target(None, host) for host in other_hosts]
 
 
 class Failed(Enum):
@@ -63,8 +79,7 @@ class Beforehand:
         members: the instances that it listed.
         kept: the instance to which a connection is open.
         suspect: the instance that showed a symptom: it is asked last.
-        silent: the instances that did not answer in time lately; an empty name stands for where
-            the application itself connects.
+        silent: the instances that did not answer in time lately; see `Target.name`.
         awaited: those that an earlier refresh still waits for: not asked again, whatever comes.
         heard: what an instance said on the application's own new connection.
         heard_at: the network address at the other end of that.

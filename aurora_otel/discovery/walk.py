@@ -12,7 +12,7 @@ import queue
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from aurora_otel.discovery.asking import Asking
+from aurora_otel.discovery.asking import Asking, Kept
 from aurora_otel.discovery.course import Course
 from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.source import Confirmation, TopologySource
@@ -71,11 +71,11 @@ class Walk:
         self._clock = clock
         self._stagger = stagger
         self._stopped = False
-        # Open connections that are not in use, the latest last, with the instances at their ends.
-        self._idle: list[tuple[str, Monitor]] = []
+        # Open connections that are not in use, the latest last.
+        self._idle: list[Kept] = []
         self._course: Course | None = None
         self._abandoned: list[Asking] = []
-        # Instances that were silent: until when they are left alone. See `Beforehand.silent`.
+        # What was silent: until when it is left alone. See `Beforehand.silent`.
         self._silent: dict[str, float] = {}
         self._patience = 1.0
 
@@ -103,7 +103,7 @@ class Walk:
         beforehand = replace(
             beforehand or Beforehand(began),
             began=min(began, beforehand.began) if beforehand else began,
-            kept=self._idle[-1][0] if self._idle else None,
+            kept=self._idle[-1].instance if self._idle else None,
             silent=self._silent_now(began),
             awaited=self._awaited_still(),
             hear_all=source.confirmation is Confirmation.ALL_REACHABLE,
@@ -124,7 +124,7 @@ class Walk:
     def close(self) -> None:
         """Close the open connection, if there is one."""
         while self._idle:
-            _close(self._idle.pop()[1])
+            _close(self._idle.pop().connection)
 
     @property
     def is_connected(self) -> bool:
@@ -138,9 +138,9 @@ class Walk:
             for each in list(course.asking):
                 each.cancel()
             course.ended.put(None)
-        for _, connection in list(self._idle):
+        for kept in list(self._idle):
             with contextlib.suppress(Exception):
-                connection.abort()
+                kept.connection.abort()
 
     # One refresh.
 
@@ -177,11 +177,11 @@ class Walk:
             return False
         now = self._clock()
         share = course.budget * SHARE
-        if target.instance in beforehand.silent:
+        if target.name in beforehand.silent:
             share /= 2
         asking = Asking(
             target,
-            self._connection_for(target, course),
+            self._kept_for(target, course),
             connect=self._connect,
             statement=course.statement,
             times=(now, now + share),
@@ -198,21 +198,21 @@ class Walk:
             course.ended.put(asking)
         return True
 
-    def _connection_for(self, target: Target, course: Course) -> Monitor | None:
+    def _kept_for(self, target: Target, course: Course) -> Kept | None:
         """Return the open connection that `target` means, or make room for another one."""
         if target.instance is not None and target.address is None:
             for each in self._idle:
-                if each[0] == target.instance:
+                if each.instance == target.instance:
                     self._idle.remove(each)
-                    return each[1]
+                    return each
         while self._idle and len(course.asking) + len(self._idle) >= AT_A_TIME:
             # What the plan has still to ask goes last.
-            spare = [each for each in self._idle if each[0] != course.plan.kept]
+            spare = [each for each in self._idle if each.instance != course.plan.kept]
             if not spare:
                 course.plan.drop_kept()
             gone = (spare or self._idle)[0]
             self._idle.remove(gone)
-            _close(gone[1])
+            _close(gone.connection)
         return None
 
     def _take_ended(self, course: Course) -> None:
@@ -252,7 +252,7 @@ class Walk:
         self._silent.pop(answer.instance, None)
         course.took = max(course.took, self._clock() - ended.began)
         peer = ended.connection.peer if ended.connection else None
-        if course.plan.answered(ended.target, answer, peer):
+        if course.plan.answered(ended.target, answer, peer, is_own=ended.is_own):
             self._keep(answer, ended)
         else:
             ended.close()
@@ -260,7 +260,7 @@ class Walk:
     def _keep(self, answer: Answer, ended: Asking) -> None:
         connection, ended.connection = ended.connection, None
         if connection is not None:
-            self._idle.append((answer.instance, connection))
+            self._idle.append(Kept(answer.instance, connection, ended.is_own))
 
     def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
         why = Failed.REFUSED if self._refused(error) else Failed.BROKEN
@@ -272,7 +272,7 @@ class Walk:
                 why = Failed.UNHEARD
             else:
                 why = Failed.SILENT
-                self._silent[ended.target.instance or ""] = now + course.silence
+                self._silent[ended.target.name] = now + course.silence
         course.plan.failed(ended.target, why, type(error).__qualname__)
 
     # Between two refreshes.
@@ -281,11 +281,11 @@ class Walk:
         self._silent = {name: until for name, until in self._silent.items() if until > now}
         self._abandoned = [each for each in self._abandoned if each.is_alive]
         late = (each for each in self._abandoned if each.is_late)
-        return frozenset([*self._silent, *(each.target.instance or "" for each in late)])
+        return frozenset([*self._silent, *(each.target.name for each in late)])
 
     def _awaited_still(self) -> frozenset[str]:
         """Return the targets that are still waited for; a name server perhaps."""
-        return frozenset(each.target.instance or "" for each in self._abandoned if each.is_alive)
+        return frozenset(each.target.name for each in self._abandoned if each.is_alive)
 
     def _abandon(self, those: list[Asking]) -> None:
         for each in those:
@@ -295,11 +295,11 @@ class Walk:
     def _keep_best(self, plan: Plan) -> None:
         """Keep one connection: to the confirmed writer, or the one that answered last."""
         verdict = plan.reading.verdict
-        best = [each for each in self._idle if verdict and each[0] == verdict.writer]
+        best = [each for each in self._idle if verdict and each.instance == verdict.writer]
         kept = (best or self._idle)[-1:]
         for each in self._idle:
             if each not in kept:
-                _close(each[1])
+                _close(each.connection)
         self._idle = kept
 
     def _learn_patience(self, course: Course) -> None:

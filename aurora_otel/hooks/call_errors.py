@@ -88,10 +88,11 @@ class CallErrors:
             monitor = track.cluster.monitor
             yield monitor.symptom(symptom, suspect=track.instance)
             is_confirmed = monitor.answered_since(began)
-            is_refused = symptom is Symptom.READ_ONLY
-            if is_refused and track.is_on_writer and (is_first_refusal or not is_confirmed):
-                # The transaction is read-only, or the writer is another server of this name.
-                yield from self._reidentification.identify(track, is_doubted=True)
+            is_explained = is_confirmed and not (is_first_refusal and track.is_on_writer)
+            if symptom is Symptom.READ_ONLY and not is_explained:
+                # The transaction is read-only, or the server is another one than it was.
+                track.doubted = True
+                yield from self._reidentification.identify(track)
 
     def _wait_until_invalidated(self, track: Track, deadline: float) -> Steps[None]:
         """Wait, if a connection is being invalidated, until that is done, or until `deadline`.

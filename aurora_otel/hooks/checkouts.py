@@ -51,7 +51,7 @@ class Checkouts:
             return True
         if track.is_tracked and track.socket and sockets.has_hung_up(track.socket):
             self._note_hang_up(track)
-        if track.instance is None and not track.hung_up:
+        if not track.hung_up:
             yield from self._reidentification.identify(track)
         if track.cluster.alert and (refreshed := track.cluster.monitor.refresh_if_due(wait=True)):
             yield refreshed

@@ -126,10 +126,10 @@ class Identification:
         finally:
             question.is_over = True
 
-    def may_ask(self, endpoint: Endpoint) -> bool:
+    def may_ask(self, driver: Driver, endpoint: Endpoint) -> bool:
         """Return whether asking a connection to `endpoint` may be of use now; asks nothing."""
         return endpoint.type is not EndpointType.PROXY and self._servers.may_ask(
-            endpoint.address, self._clock()
+            endpoint.address, self._clock(), is_kept=driver.postpones_answers
         )
 
     def _ask(

@@ -11,7 +11,9 @@ from dataclasses import replace
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.hooks.placement import Placement
+from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
@@ -39,23 +41,21 @@ class Reidentification:
         self._placement = placement
         self._drivers = drivers
 
-    def identify(self, track: Track, *, is_doubted: bool = False) -> Steps[None]:
-        """Ask a connection, if it can be asked now, and move it to its instance.
-
-        Args:
-            track: the connection.
-            is_doubted: whether to ask it also where its instance is known.
-        """
-        if not self._is_due(track, is_doubted=is_doubted):
-            return
+    def identify(self, track: Track) -> Steps[None]:
+        """Ask a connection that is to be asked, if it can be now, and move it to its instance."""
         connection, driver = track(), self._drivers.get(track.group.driver)
         if connection is None or driver is None or track.endpoint is None:
+            return
+        if not self._is_due(track, driver, track.endpoint):
             return
         began = self._context.clock()
         identity = yield from self._identification.ask(
             driver, connection, track.endpoint, self._context.config.settings.identify_timeout
         )
-        if identity.answer is None or identity.answer.instance == track.instance:
+        if identity.answer is None:
+            return
+        track.doubted = False
+        if identity.answer.instance == track.instance:
             return
         cluster = self._move(track, driver, identity, identity.answer.instance)
         located = replace(identity, peer=track.peer)
@@ -64,17 +64,24 @@ class Reidentification:
             # A verdict of before did not know that it was.
             yield cluster.monitor.refresh_for_stale_connection()
 
-    def _is_due(self, track: Track, *, is_doubted: bool) -> bool:
+    def _is_due(self, track: Track, driver: Driver, endpoint: Endpoint) -> bool:
         return (
-            track.endpoint is not None
-            and (track.instance is None or is_doubted)
+            (track.instance is None or track.doubted)
             and track.is_tracked
             and not (track.closed or track.lost or track.in_flight_since)
-            and self._identification.may_ask(track.endpoint)
+            and self._identification.may_ask(driver, endpoint)
+            # One whose server has hung up would count as one that does not answer.
+            and not (track.socket and sockets.has_hung_up(track.socket))
         )
 
     def _move(self, track: Track, driver: Driver, identity: Identity, instance: str) -> Cluster:
+        former = track.cluster.monitor
         cluster = self._placement.cluster_of(driver, identity, is_fresh=False)
+        if cluster.monitor.access is None and not former.login_rejected:
+            # It is not known by a connection of its own yet.
+            same = (each for each in former.logins if each.endpoint == track.endpoint)
+            if access := next(same, former.access):
+                cluster.monitor.connected(access)
         group = track.group
         if cluster is track.cluster:
             group = self._placement.group_of(driver.name, cluster, identity)

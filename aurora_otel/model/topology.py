@@ -141,6 +141,7 @@ class Reading:
         login_refused: whether no login worked.
         contested: the instances that claimed to be the writer, and were not believed.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
+        hosts: where answers came from; `None`: where the application itself connected last.
     """
 
     source: Source
@@ -152,3 +153,4 @@ class Reading:
     login_refused: bool = False
     contested: tuple[str, ...] = ()
     peers: Mapping[Address, str | None] = field(default_factory=dict)
+    hosts: frozenset[Address | None] = frozenset()

@@ -14,7 +14,7 @@ from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.source import LoginNotAllowedError, LoginPostponedError
 from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
-from aurora_otel.model.endpoints import Address, Endpoint
+from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.trials import Trials
 from aurora_otel.runtime.spare import spare
@@ -24,6 +24,8 @@ MOST_LOGINS = 4
 # Seconds for which a server that has no connection left is left alone, doubled up to the second.
 FULL_FIRST = 60.0
 FULL_LONGEST = 900.0
+# These lead to the writer by no failover, or are instances, which are asked by name.
+_NO_WRITERS = (EndpointType.READER, EndpointType.PROXY, EndpointType.INSTANCE)
 # An attempt waits for this share of its time for what comes of another one.
 PATIENCE = 0.6
 
@@ -66,6 +68,11 @@ class _Known:
     is_proven: bool = False
     is_refused: bool = False
     unusable_at: set[Address | None] = field(default_factory=set)
+
+    def leads_to(self, target: Target) -> bool:
+        """Whether it may be tried at a target: another host has a login of its own."""
+        is_anywhere = target.instance is not None or target.address is None
+        return is_anywhere or target.address == self.access.endpoint.address
 
     def may_try(self, where: Address | None) -> bool:
         return not self.is_refused and where not in self.unusable_at
@@ -124,6 +131,15 @@ class ClusterAccess:
         """The logins that are kept, the newest first."""
         return tuple(known.access for known in self._known)
 
+    @property
+    def other_hosts(self) -> tuple[Endpoint, ...]:
+        """Where else the application connected to with these logins, and may reach the writer."""
+        endpoints = (access.endpoint for access in self.logins[1:])
+        found = {each.address: each for each in endpoints if each.type not in _NO_WRITERS}
+        if self.newest:
+            found.pop(self.newest.endpoint.address, None)
+        return tuple(found.values())
+
     def note(self, access: Access) -> None:
         """Keep a login that has just worked for the application: it may be tried again."""
         others = (known for known in self._known if not access.is_like(known.access))
@@ -144,14 +160,14 @@ class ClusterAccess:
         """
         now = self._clock()
         is_urgent = target.instance is not None and target.instance == self.urgent
-        if not is_urgent and not self._pace.may_log_in(target.instance, now):
+        if not is_urgent and not self._pace.may_log_in(_key(target), now):
             raise LoginPostponedError("another login is not due yet")
         if (full := self._full.get(target.address)) and now < full.until:
             raise LoginNotAllowedError("the server has no connection left")
         failure: Exception = LoginNotAllowedError("no login works")
         until = now + timeout
         for known in self._known:
-            if not known.may_try(target.address):
+            if not (known.leads_to(target) and known.may_try(target.address)):
                 continue
             login = self._login(known.access, target)
             if login is None:
@@ -172,9 +188,9 @@ class ClusterAccess:
 
     def _log_in(self, known: _Known, login: Login, target: Target, until: float) -> Monitor:
         left = max(until - self._clock(), 0.001)
-        made = spare.with_room(known.access.driver.monitor, login, target.address, left)
+        made = spare.with_room(known.access.driver.monitor, login, _where(target), left)
         known.is_proven = True
-        self._pace.logged_in(target.instance, self._clock())
+        self._pace.logged_in(_key(target), self._clock())
         self._full.pop(target.address, None)
         return made
 
@@ -193,9 +209,9 @@ class ClusterAccess:
     def _note_pace(self, known: _Known, target: Target, error: Exception) -> None:
         """Take note of an attempt that cost the server a login; one that it never saw did not."""
         if isinstance(error, TimeoutError):
-            self._pace.silent(target.instance, self._clock())
+            self._pace.silent(_key(target), self._clock())
         elif known.access.driver.login_failure(error) is not None:
-            self._pace.logged_in(target.instance, self._clock())
+            self._pace.logged_in(_key(target), self._clock())
 
     def _note_failure(self, known: _Known, where: Address | None, error: Exception) -> bool:
         """Take note of a failed attempt; return whether another login may be tried there."""
@@ -227,11 +243,21 @@ class ClusterAccess:
 
         The application's own token opens the application's own host, and no other.
         """
-        token = access.token
+        token, where = access.token, _where(target)
         if token is None:
             return access.login
-        signing_target = token.signing_target(target.instance, target.address)
+        signing_target = token.signing_target(target.instance, where)
         signed = self._sign(token, signing_target) if signing_target else None
         if signed is not None:
             return access.driver.with_password(access.login, signed)
-        return access.login if target.address is None else None
+        return access.login if where is None else None
+
+
+def _where(target: Target) -> Address | None:
+    """Return where a login leads to; `None`: to its own host."""
+    return target.address if target.instance else None
+
+
+def _key(target: Target) -> str | Address | None:
+    """Return what the pace knows a target by."""
+    return target.instance or target.address

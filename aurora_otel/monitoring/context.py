@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aurora_otel.discovery.rds.api import Apis
+from aurora_otel.discovery.servers import Servers
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry.metrics import Instruments
@@ -38,6 +39,7 @@ class AgentContext:
         tracker: which connection leads to which instance.
         clusters: what is known of each cluster.
         clock: the monotonic clock.
+        servers: what is known of the server behind each `host:port`.
         apis: the RDS API of each region.
     """
 
@@ -45,6 +47,7 @@ class AgentContext:
     tracker: Tracker
     clusters: Clusters
     clock: Callable[[], float]
+    servers: Servers = field(default_factory=Servers)
     apis: Apis = field(default_factory=Apis)
 
     def timestamps(self, *moments: float) -> tuple[int, ...]:

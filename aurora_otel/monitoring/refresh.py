@@ -26,6 +26,7 @@ from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.paces import Paces
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.telemetry.reports import FailoverReport
+from aurora_otel.tracking.bindings import host_of
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.evidence import Claim, Relation, relation
 
@@ -139,6 +140,9 @@ class TopologyRefresh:
         if self.merged_into is not None:
             return self.merged_into.act(trigger, reading, began)
         self._context.tracker.part_all(self._context.clusters.parted)
+        if (newest := self.access.newest) is not None:
+            for where in reading.hosts:
+                self._context.servers.answered(where or newest.endpoint.address)
         if self._is_of_another_cluster(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
         if reading.instances and self.access.newest:
@@ -229,7 +233,18 @@ class TopologyRefresh:
         in_turn = [name for name in dict.fromkeys(names_first) if name != trigger.suspect]
         if trigger.suspect:
             in_turn.append(trigger.suspect)
-        return targets(in_turn, self._locate, own_host_at=2 if trigger.hint else 1)
+        return targets(
+            in_turn,
+            self._locate,
+            own_host_at=2 if trigger.hint else 1,
+            other_hosts=self._other_hosts,
+        )
+
+    @property
+    def _other_hosts(self) -> list[Address]:
+        """Other hosts of the application's, unless they are known to lead to another cluster."""
+        leads_to, here = self._context.clusters.bindings.of_host, (self._cluster, None)
+        return [each.address for each in self.access.other_hosts if leads_to(host_of(each)) in here]
 
     def _sign(self, token: Token, signing_target: Address) -> str | None:
         return self.api.sign(token, signing_target) if self.api.is_allowed else None

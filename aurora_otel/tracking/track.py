@@ -43,6 +43,7 @@ class Track(weakref.ref[Any]):
         opened_in: the span context in which it was opened, if that was sampled.
         in_flight_since: when the call in flight began; 0.0 without one.
         refused: whether a write on it was refused.
+        doubted: whether that is not explained yet: its server is to be asked which one it is.
         closed: whether the application closed it.
         lost: whether the driver takes it for gone.
         hung_up: whether the server was seen to have hung up.
@@ -56,6 +57,7 @@ class Track(weakref.ref[Any]):
         "cluster",
         "counted_change",
         "destination",
+        "doubted",
         "endpoint",
         "endpoint_type",
         "group",
@@ -110,6 +112,7 @@ class Track(weakref.ref[Any]):
         self.opened_in = opened_in
         self.in_flight_since = 0.0
         self.refused = False
+        self.doubted = False
         self.closed = False
         self.lost = False
         self.hung_up = False

@@ -58,9 +58,9 @@ class Fixture:
     def sign(self, token, signing_target):
         self.signed.append(signing_target)
 
-    def works(self, database, password="secret"):
+    def works(self, database, password="secret", endpoint=ENDPOINT):
         """Note that the application has connected by this login."""
-        self.access.note(Access(self.driver, Login((database, password)), ENDPOINT))
+        self.access.note(Access(self.driver, Login((database, password)), endpoint))
 
     def fails(self, failure, database, password="secret", at=None):
         key = (database, password)
@@ -314,3 +314,28 @@ def test_a_target_that_does_not_respond_delays_no_other_for_long(slow):
     second.put(None)
     first.put(None)
     assert slow.both_outcomes() == {"a": None, "b": None}
+
+
+def test_another_host_of_the_application_is_reached_by_the_login_that_worked_there(it):
+    other = EndpointMap().classify("writer.internal", 5432)
+    it.works("one", endpoint=other)
+    it.works("two")
+    assert it.access.other_hosts == (other,)
+    assert it.attempts(Target(None, other.address)) == [("one", "secret")]
+    assert it.driver.attempts == [(("one", "secret"), None)]
+    assert it.attempts(Target(None, Address("nowhere", 5432))) == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "lab.cluster-ro-c0ffee.eu-west-1.rds.amazonaws.com",
+        "db-1.c0ffee.eu-west-1.rds.amazonaws.com",
+        "lab.proxy-c0ffee.eu-west-1.rds.amazonaws.com",
+        "db",
+    ],
+)
+def test_a_host_that_leads_to_no_other_instance_is_not_asked_besides(it, host):
+    it.works("one", endpoint=EndpointMap().classify(host, 5432))
+    it.works("two")
+    assert it.access.other_hosts == ()

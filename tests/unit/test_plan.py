@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_otel.discovery.plan import Plan
-from aurora_otel.discovery.targets import Beforehand, Failed, Target
+from aurora_otel.discovery.targets import Beforehand, Failed, Target, targets
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Role, View
 
@@ -309,3 +309,24 @@ def test_in_any_course_of_events_a_known_writer_that_confirms_itself_stays(histo
         assert found == known
     if found not in (None, known):
         assert given_up
+
+
+@pytest.mark.parametrize("was_own", [True, False])
+def test_the_open_connection_tells_whose_address_it_is_if_it_was_opened_by_the_name(was_own):
+    peer = Address("10.0.0.2", 5432)
+    made = plan("b", kept="b")
+    made.answered(made.next(), reader("b"), peer, is_own=was_own)
+    assert made.reading.peers == {peer: "b" if was_own else None}
+
+
+def test_other_hosts_of_the_application_come_last_and_confirm_like_any_other():
+    other = Target(None, Address("writer.internal", 5432))
+    hosts = targets(["b"], at, other_hosts=[other.address])
+    assert hosts == [target("b"), OWN_HOST, other]
+    made = Plan(hosts, lambda _: None, Beforehand(100.0, "a", frozenset(ALL)))
+    for answer in (reader("b", "c"), reader("a", "c")):
+        made.answered(made.next(), answer)
+    assert made.next() == other
+    made.answered(other, writer("c"))
+    assert verdict(made) == "c"
+    assert made.reading.hosts == {at("b"), None, other.address}

@@ -91,6 +91,18 @@ def test_several_connections_that_meet_one_silence_count_it_once(servers):
     assert asks(servers, NOW + FIRST_REST) is not None
 
 
+def test_a_connection_in_use_that_stays_usable_without_an_answer_is_asked_after_the_rest(servers):
+    servers.back_off(HERE, NOW)
+    assert not servers.may_ask(HERE, NOW + FIRST_REST - 0.1, is_kept=True)
+    assert servers.may_ask(HERE, NOW + FIRST_REST, is_kept=True)
+
+
+def test_an_answer_of_a_server_that_is_not_known_is_no_news(servers):
+    servers.answered(HERE)
+    assert servers.get(HERE, NOW) is None
+    assert servers.may_ask(HERE, NOW)
+
+
 def test_a_connection_in_use_is_asked_only_after_a_new_one_was_answered_in_time(servers):
     servers.back_off(HERE, NOW)
     assert not servers.may_ask(HERE, NOW + FIRST_REST)
