@@ -78,7 +78,7 @@ class Application:
     def _judge(self, connection: Connection) -> None:
         self.shut += 1
         server = connection.session.server
-        if server.is_writer and not server.is_gone:
+        if server.is_writer and not connection.session.is_cut:
             self.wronged.append(
                 f"{server.name} of {server.database.name}, opened through {connection.through}"
             )

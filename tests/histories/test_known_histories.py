@@ -11,10 +11,10 @@ TWO_TO_THE_WRITER = [(0, "writer", 0), (0, "writer", 0)]
 def play():
     played = []
 
-    def begin(sizes=(2, 1), first=TWO_TO_THE_WRITER):
+    def begin(sizes=(2, 1), first=TWO_TO_THE_WRITER, explains="nothing"):
         history = Histories()
         played.append(history)
-        history.begin(sizes=list(sizes), explains="nothing", first=list(first))
+        history.begin(sizes=list(sizes), explains=explains, first=list(first))
         return history
 
     yield begin
@@ -47,3 +47,40 @@ def test_a_swap_of_names_keeps_the_connections_to_the_writer(play, way):
     history.refuse_a_write_in_a_read_only_transaction(which=0)
     history.settle()
     assert history.application.shut == 0
+
+
+# What follows ends with a stale connection that is found in the end: see `Histories.teardown`.
+
+
+@pytest.mark.parametrize("explains", ["nothing", "some"])
+def test_a_writer_is_found_behind_the_host_that_was_not_the_last(play, explains):
+    history = play(first=[(0, "private", 0), (0, "private reader", 0)], explains=explains)
+    history.fail_over(database=0, which=0, follows=False, cuts=False)
+
+
+@pytest.mark.parametrize("explains", ["nothing", "template"])
+def test_a_server_that_was_renamed_before_the_failover_is_known_by_its_own_word(play, explains):
+    history = play(sizes=[1], first=[(0, "private", 0)], explains=explains)
+    history.rename(database=0, which=0)
+    history.add_a_reader(database=0)
+    history.fail_over(database=0, which=0, follows=False, cuts=False)
+
+
+def test_a_server_that_was_renamed_after_the_failover_is_known_by_its_own_word(play):
+    history = play(sizes=[1], first=[(0, "private", 0)])
+    history.add_a_reader(database=0)
+    history.fail_over(database=0, which=0, follows=True, cuts=False)
+    history.rename(database=0, which=0)
+
+
+def test_a_connection_that_was_lost_while_it_was_asked_keeps_no_other_from_being_asked(play):
+    history = play(first=[(0, "private", 0)])
+    history.fail_over(database=0, which=0, follows=False, cuts=True)
+    history.connect(database=0, way="private", which=0)
+
+
+def test_a_failover_is_found_once_names_follow_after_a_long_time(play):
+    history = play(first=[(0, "private", 0)], explains="some")
+    history.fail_over(database=0, which=0, follows=False, cuts=False)
+    history.write(which=0)
+    history.let_time_pass(seconds=4000.0)
