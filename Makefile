@@ -11,13 +11,17 @@ SEED ?= 1 2 3
 EVENTS ?= 200
 # How many `make histories` plays.
 HISTORIES ?= 10000
-# Two at a time: most of a test's time is waiting for a server.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
+# What to run again and again, how often, and what to measure.
+TESTS ?= tests
+N ?= 20
+ROWS ?= 40
+# Two for each of two processors: most of a test's time is waiting for a server.
+SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 # Real servers on a busy machine: what fails gets a second try, and is listed if it needed one.
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel extensions servers clean
+.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,9 +36,22 @@ bench: $(VENV)/.bench ## measure what it costs, side by side with others; QUICK=
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) $(ARGS)
+
+test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each engine on servers
+	TEST_DRIVERS=psycopg,pymysql $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
+		tests/drivers tests/histories tests/unit $(ARGS)
+
+coverage: $(VENV)/.dev ## run the tests, and say what of the agent they do not reach
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report
+
+profile: $(VENV)/.dev ## run tests, and say which files and fixtures take how long: TESTS=tests ROWS=40
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -p tests.support.profile --rows $(ROWS) $(TESTS) $(ARGS)
+
+waver: $(VENV)/.dev ## run tests again and again under load, count failures: N=20 TESTS='tests/unit'
+	$(BIN)/python -m tests.waver $(N) $(TESTS) $(ARGS)
 
 test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations
 	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)

@@ -26,4 +26,4 @@ def tests(session: nox.Session) -> None:
     session.run(
         "python", "-m", "pip", "install", "--quiet", "--editable", ".[demo]", "--group", "test"
     )
-    session.run("python", "-m", "pytest", "--numprocesses=2", "--dist=loadgroup", *session.posargs)
+    session.run("python", "-m", "pytest", "--numprocesses=4", "--dist=loadscope", *session.posargs)

@@ -19,7 +19,16 @@ from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Cluster
 from tests.support import upstream
 from tests.support.agent import Agent, Exported
+from tests.support.failures import (
+    pytest_runtest_makereport,  # noqa: F401 - a hook
+    pytest_terminal_summary,  # noqa: F401 - a hook
+    record_events,
+)
 from tests.support.labs import as_new
+from tests.support.side_by_side import (
+    pytest_collection_modifyitems,  # noqa: F401 - a hook
+    pytest_xdist_make_scheduler,  # noqa: F401 - a hook
+)
 from tests.support.upstream import UPSTREAM
 
 # No credentials of a developer are found by accident, and no test asks the network for any.
@@ -104,19 +113,7 @@ def connect(driver: str) -> Callable[..., Any]:
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C, which a shell has what it starts in the background ignore, and all below it."""
+    """Record the labs' events; take Ctrl-C, which a shell's background jobs ignore."""
+    record_events()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where tests run side by side, what shares a long story."""
-    for item in items:
-        alone = item.path.parent.name in {"behaviour", "demo", "pools"}
-        place = item.path if alone else item.path.parent
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        driver = getattr(parameters.get("case"), "driver", parameters.get("driver"))
-        if place.name in {"drivers", "test_failovers.py"} and hasattr(driver, "engine"):
-            # One engine's drivers share its lab.
-            place /= driver.engine.name
-        item.add_marker(pytest.mark.xdist_group(str(place)))

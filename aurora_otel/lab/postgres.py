@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from aurora_otel.lab.server import Server
     from aurora_otel.lab.session import Session
 
+# The administrator logs in often. A login costs thousands of hashes, which protect nothing here;
+# from PostgreSQL 16 on a password can do with one.
+_ONE_HASH = "SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'scram_iterations'"
+
 
 class PostgresServer(LocalServer):
     """One server; implements `Server`."""
@@ -56,6 +60,9 @@ class PostgresServer(LocalServer):
         with self._session("postgres") as session:
             session.run(f"CREATE ROLE {user} LOGIN PASSWORD '{self._credentials.password}'")
             session.run(f"CREATE DATABASE {database} OWNER {user}")
+            session.run(_ONE_HASH)
+            password = self._credentials.administrator_password
+            session.run(f"ALTER ROLE {ADMINISTRATOR} PASSWORD '{password}'")
 
     def clone(self, source: Server) -> None:
         """Becomes a replica of `source`, from a fresh copy of its data, and starts."""

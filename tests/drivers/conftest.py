@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,7 +19,9 @@ from tests.support.labs import as_new
 from tests.support.names import _resolved  # noqa: F401 - a fixture
 
 ORDERS = ("upstream before the agent", "upstream after the agent")
-DRIVERS = (*KNOWN, *UNKNOWN)
+# `make test-fast` names a few of them.
+CHOSEN = os.environ.get("TEST_DRIVERS", "").split(",")
+DRIVERS = tuple(driver for driver in (*KNOWN, *UNKNOWN) if CHOSEN == [""] or driver.id in CHOSEN)
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "way": lambda driver: ((way.name, way) for way in driver.ways),

@@ -1,0 +1,120 @@
+"""A plugin of pytest: where the time of a run goes, by file, fixture and test.
+
+Processor time is what the tests' own process used, all below it, and so the lab's servers; it says
+more than seconds where other work loads the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import pytest
+
+_KEY = "profile"
+
+
+@dataclass
+class Cost:
+    """Seconds that passed, and seconds of processor time."""
+
+    seconds: float = 0.0
+    processor: float = 0.0
+    times: int = 0
+
+    def add(self, seconds: float, processor: float, times: int = 1) -> None:
+        self.seconds += seconds
+        self.processor += processor
+        self.times += times
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rows", type=int, default=40, help="rows of each table of the profile")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Profile(config.getoption("rows")))
+
+
+class Profile:
+    """Measures in the process that runs tests; adds up in the one that reports them."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._costs: dict[str, dict[str, Cost]] = defaultdict(lambda: defaultdict(Cost))
+        self._parts: list[tuple[str, str, float, float]] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:
+        measured = _measure()
+        try:
+            return (yield)
+        finally:
+            name = f"{fixturedef.argname} ({fixturedef.scope}, {fixturedef.baseid or 'pytest'})"
+            self._parts.append(("fixture", name, *measured()))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        self._parts = []
+        item.user_properties.append((_KEY, self._parts))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, Any, Any]:
+        return (yield from self._phase("set-up"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        return (yield from self._phase("call"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, Any, Any]:
+        return (yield from self._phase("tear-down"))
+
+    def _phase(self, phase: str) -> Generator[None, Any, Any]:
+        measured = _measure()
+        try:
+            return (yield)
+        finally:
+            self._parts.append(("phase", phase, *measured()))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "teardown":
+            return
+        file = report.nodeid.partition("::")[0]
+        for kind, name, seconds, processor in dict(report.user_properties).get(_KEY, ()):
+            self._costs[kind][name].add(seconds, processor)
+            if kind == "phase":
+                for table, row in (("file", file), ("test", report.nodeid)):
+                    self._costs[table][row].add(seconds, processor, int(name == "call"))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for kind in ("phase", "file", "fixture", "test"):
+            terminalreporter.section(f"time by {kind}")
+            terminalreporter.write_line("  seconds  processor  times")
+            costs = self._costs[kind].items()
+            longest = sorted(costs, key=lambda each: each[1].seconds, reverse=True)[: self._rows]
+            for name, cost in longest:
+                figures = f"{cost.seconds:9.1f} {cost.processor:10.1f} {cost.times:6}"
+                terminalreporter.write_line(f"{figures}  {name}")
+
+
+def _measure() -> Callable[[], tuple[float, float]]:
+    began, used = time.perf_counter(), _processor_time()
+    return lambda: (time.perf_counter() - began, _processor_time() - used)
+
+
+def _processor_time() -> float:
+    """Return what this process has used, all that it started, and what these have waited for."""
+    mine = os.times()
+    total = mine.user + mine.system + mine.children_user + mine.children_system
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            total += sum(process.cpu_times()[:4])
+    return total
