@@ -79,7 +79,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def _sections() -> Iterator[tuple[str, str]]:
-    yield "the agent's snapshot", pformat(aurora_otel.snapshot(), width=100)
+    if (snapshot := aurora_otel.snapshot()).active:
+        yield "the agent's snapshot", pformat(snapshot, width=100)
     if _events:
         yield f"the labs' last events, until {_clock()} UTC", "\n".join(_events)
     for lab in _running:
