@@ -160,7 +160,7 @@ class Libraries:
         return None
 
     def _is_the_library(self, registration: _Registration, module: ModuleType) -> bool:
-        """Whether a module is the library, and nothing that was put in its place."""
+        """Return whether a module is the library, and nothing that was put in its place."""
         if issubclass(type(module), ModuleType):
             # `pymysql.install_as_MySQLdb()` puts itself in the other's place.
             return module.__name__ == registration.module

@@ -45,7 +45,7 @@ def _quantiles(metric: names.Metric) -> tuple[Query, ...]:
 
 
 def detection() -> Panel:
-    """How fast processes knew."""
+    """Return what shows how fast processes knew."""
     return lines(
         About(
             "Detection",
@@ -62,7 +62,7 @@ def detection() -> Panel:
 
 
 def cleanup() -> Panel:
-    """How fast they cleaned up."""
+    """Return what shows how fast they cleaned up."""
     return lines(
         About(
             "Clean-up",
@@ -79,7 +79,7 @@ def cleanup() -> Panel:
 
 
 def symptoms() -> Panel:
-    """What they noticed first."""
+    """Return what shows the symptoms that they noticed first."""
     return lines(
         About(
             "Processes that noticed, by first symptom",
@@ -98,7 +98,7 @@ def symptoms() -> Panel:
 
 
 def control_plane() -> Panel:
-    """What RDS itself reports, beside the clients."""
+    """Return what shows RDS's own reports, beside the clients'."""
     kind = label(names.EVENT_KIND)
     return lines(
         About(
@@ -124,7 +124,7 @@ def control_plane() -> Panel:
 
 
 def by_service() -> Panel:
-    """How many connections, of whom."""
+    """Return what shows how many connections each service lost."""
     closed = is_(names.INVALIDATION_OUTCOME, Outcome.CLOSED.value)
     return lines(
         About(
@@ -161,7 +161,7 @@ def by_cause() -> Panel:
 
 
 def not_closed() -> Panel:
-    """What had to stay open."""
+    """Return what shows the connections that had to stay open."""
     others = f'{label(names.INVALIDATION_OUTCOME)}!="{Outcome.CLOSED.value}"'
     return number(
         About(
@@ -178,7 +178,7 @@ def not_closed() -> Panel:
 
 
 def refreshes() -> Panel:
-    """How often, and with what error."""
+    """Return what shows how often, and with what error, topologies are refreshed."""
     source, error = label(names.TOPOLOGY_SOURCE), label(ERROR_TYPE)
     return lines(
         About(
@@ -198,7 +198,7 @@ def refreshes() -> Panel:
 
 
 def durations() -> Panel:
-    """How long a refresh takes."""
+    """Return what shows how long a refresh takes."""
     return lines(
         About(
             "Duration of a refresh",
@@ -213,7 +213,7 @@ def durations() -> Panel:
 
 
 def failing() -> Panel:
-    """How many refreshes confirmed no writer."""
+    """Return what shows how many refreshes confirmed no writer."""
     everything = SHOWN.measured(names.REFRESH, RANGE)
     failed = SHOWN.measured(names.REFRESH, RANGE, f'{label(ERROR_TYPE)}!=""')
     return number(

@@ -38,7 +38,7 @@ _PLACE = f"{PROCESS}, {CLUSTER}, {AURORA_INSTANCE}"
 
 
 def state() -> Panel:
-    """Whether one is going on."""
+    """Return what shows whether a failover is going on."""
     return number(
         About(
             "Is a failover going on?",
@@ -81,7 +81,7 @@ def writer() -> Panel:
 
 
 def stale() -> Panel:
-    """What points to the wrong instance, and is known to."""
+    """Return what shows connections that are known to point to the wrong instance."""
     return number(
         About(
             "Stale connections",
@@ -99,7 +99,7 @@ def stale() -> Panel:
 
 
 def missed() -> Panel:
-    """What points there, and its process does not know."""
+    """Return what shows connections that point there without their process's knowing."""
     return number(
         About(
             "Not noticed yet",
@@ -117,7 +117,7 @@ def missed() -> Panel:
 
 
 def failovers() -> Panel:
-    """How many there were."""
+    """Return what shows how many failovers there were."""
     return number(
         About(
             "Failovers",
@@ -134,7 +134,7 @@ def failovers() -> Panel:
 
 
 def agents() -> Panel:
-    """Whether any process reports at all."""
+    """Return what shows whether any process reports at all."""
     return number(
         About(
             "Processes reporting",
@@ -216,7 +216,7 @@ def writers() -> Panel:
 
 
 def moves() -> Panel:
-    """How connections move."""
+    """Return what shows how connections move."""
     return lines(
         About(
             "Open connections by instance",

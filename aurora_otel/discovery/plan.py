@@ -263,7 +263,7 @@ class Plan:
 
     @property
     def _writer(self) -> str | None:
-        """Return the confirmed writer."""
+        """The confirmed writer."""
         known = self._before.writer
         claims = [claimant for claimant in self._claims if claimant != self._renamed_to]
         is_confirmed = self._known is Known.CONFIRMED
@@ -290,7 +290,7 @@ class Plan:
 
     @property
     def reading(self) -> Reading:
-        """Return what the refresh brought so far."""
+        """What the refresh brought so far."""
         writer, named = self._writer, self._writer or self._named
         # A cluster is what its writer lists.
         instances = self._listed_by.get(writer or "") or tuple(self._instances)

@@ -250,10 +250,10 @@ class Driver(Protocol):
         """Return the descriptor of its socket; below 0 if it has none or shows none."""
 
     def accepts_questions(self, connection: Any, login: Login) -> bool:
-        """Whether the agent may ever ask something on a connection that was opened like this."""
+        """Return whether the agent may ever ask something on a connection opened like this."""
 
     def is_idle(self, connection: Any) -> bool:
-        """Whether a statement of the agent's would disturb nothing on it now."""
+        """Return whether a statement of the agent's would disturb nothing on it now."""
 
     def ask(
         self, connection: Any, statement: str, timeout: float
@@ -272,7 +272,7 @@ class Driver(Protocol):
         """
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether the driver takes it for closed, without asking the server."""
+        """Return whether the driver takes it for closed, without asking the server."""
 
     def discard(self, connection: Any) -> None:
         """Drop a connection that the application never saw; never raises or blocks.

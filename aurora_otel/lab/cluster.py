@@ -249,7 +249,7 @@ class Cluster:
         return self._running.servers.server(instance).execute(statement, *params)
 
     def sessions(self, instance: str, *, application_name: str | None = None) -> int:
-        """Counts the application's sessions on an instance.
+        """Count the application's sessions on an instance.
 
         While the instance hangs, its established TCP connections are counted instead, whatever
         their application's name; while it is down there are none.

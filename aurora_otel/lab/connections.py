@@ -10,7 +10,7 @@ _ESTABLISHED = "01"
 
 
 def established(address: tuple[str, int]) -> int:
-    """Counts the server's side of the established connections to an IPv4 address and port.
+    """Count the server's side of the established connections to an IPv4 address and port.
 
     Read from the kernel's own table: which process a socket belongs to does not matter, and a
     container's root may not see it.

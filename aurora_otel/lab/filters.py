@@ -30,10 +30,10 @@ class Filter(Protocol):
     """Sees everything that passes on one link, in pieces as they come."""
 
     def from_client(self, data: bytes) -> Action:
-        """Decides on bytes that the client sent."""
+        """Decide on bytes that the client sent."""
 
     def from_server(self, data: bytes) -> Action:
-        """Decides on bytes that the server sent."""
+        """Decide on bytes that the server sent."""
 
 
 def chain(judges: Sequence[Callable[[bytes], Action]], data: bytes) -> Action:
@@ -59,7 +59,7 @@ class SilenceAfterLogin:
         self._unread = bytearray()
 
     def from_client(self, data: bytes) -> Action:
-        """Passes what belongs to the login."""
+        """Pass what belongs to the login."""
         if self._silent:
             return Action()
         if not self._started:
@@ -70,7 +70,7 @@ class SilenceAfterLogin:
         return Action(forward=data)
 
     def from_server(self, data: bytes) -> Action:
-        """Passes everything, and notices the end of the login."""
+        """Pass everything, and notice the end of the login."""
         if not self._silent:
             self._unread += data
             self._read()
@@ -102,7 +102,7 @@ class SilenceAfterMySQLLogin:
         self._silent = False
 
     def from_client(self, data: bytes) -> Action:
-        """Passes what belongs to the login."""
+        """Pass what belongs to the login."""
         passed = bytearray()
         for piece in self._commands.feed(data):
             set_up = (piece.statement or b"").lstrip()[:4].upper() == b"SET "
@@ -112,5 +112,5 @@ class SilenceAfterMySQLLogin:
         return Action(forward=bytes(passed))
 
     def from_server(self, data: bytes) -> Action:
-        """Passes everything."""
+        """Pass everything."""
         return Action(forward=data)

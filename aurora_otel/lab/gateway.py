@@ -72,7 +72,7 @@ class Gateway:
         _alive.add(self)
 
     def cut(self, place: str) -> None:
-        """Resets the links of `place`, and every new one as soon as it is opened."""
+        """Reset the links of `place`, and every new one as soon as it is opened."""
         self._apply(place, lambda rule: setattr(rule, "cut", True))
 
     def hang(self, place: str) -> None:
@@ -80,7 +80,7 @@ class Gateway:
         self._apply(place, lambda rule: setattr(rule, "hung", True))
 
     def slow(self, place: str, seconds: float) -> None:
-        """Delays each chunk on links of `place` by so many seconds."""
+        """Delay each chunk on links of `place` by so many seconds."""
         if seconds < 0:
             raise ValueError(f"seconds must not be negative; got {seconds!r}")
         self._apply(place, lambda rule: setattr(rule, "delay", seconds))
@@ -94,7 +94,7 @@ class Gateway:
         self.filter(place, self._silence)
 
     def restore(self) -> None:
-        """Lifts every rule. Hung links go on; those whose bytes a filter saw are reset."""
+        """Lift every rule. Hung links go on; those whose bytes a filter saw are reset."""
 
         def lift() -> None:
             for rule in self._rules.values():
@@ -107,7 +107,7 @@ class Gateway:
         self._call(lift)
 
     def links(self, place: str) -> int:
-        """Counts the open links of an endpoint or an instance."""
+        """Count the open links of an endpoint or an instance."""
         self._check(place)
         return sum(1 for link in tuple(self._links) if place in link.places)
 

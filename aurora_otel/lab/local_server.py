@@ -58,7 +58,7 @@ class LocalServer(ABC):
         return self._daemon.running()
 
     def sessions(self, application_name: str | None = None) -> int:
-        """Counts the application's sessions on it."""
+        """Count the application's sessions on it."""
         if not self.running():
             return 0
         if self._daemon.frozen():

@@ -62,7 +62,7 @@ class MariaDBServer(LocalServer):
             session.run(f"GRANT ALL ON {who.database}.* TO {who.user}")
 
     def clone(self, source: Server) -> None:
-        """Becomes a replica of `source`, from an empty database and its log, and starts."""
+        """Become a replica of `source`, from an empty database and its log, and start."""
         self.kill()
         self._start(read_only=True)
         position = source.position()
@@ -70,7 +70,7 @@ class MariaDBServer(LocalServer):
         self._replay(position)
 
     def follow(self, source: Server) -> None:
-        """Replicates from `source` from now on; sessions stay."""
+        """Replicate from `source` from now on; sessions stay."""
         host, port = source.address
         with self._session() as session:
             session.run("STOP SLAVE")
@@ -109,7 +109,7 @@ class MariaDBServer(LocalServer):
         return self._ask("SELECT MASTER_GTID_WAIT(%s, 0)", position) == [(0,)]
 
     def promote(self) -> None:
-        """Becomes a writer; returns when it accepts writes."""
+        """Become a writer; return when it accepts writes."""
         with self._session() as session:
             session.run("STOP SLAVE IO_THREAD")
             received = str(self._replication().get("Gtid_IO_Pos", ""))
@@ -158,7 +158,7 @@ class MariaDBServer(LocalServer):
             return session.run(statement, *params)
 
     def _ask(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
-        """Does the same where the application's database may not be there yet."""
+        """Do the same where the application's database may not be there yet."""
         with self._session() as session:
             return session.run(statement, *params)
 

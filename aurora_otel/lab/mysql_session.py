@@ -82,7 +82,7 @@ class Session:
         return [tuple(row.values()) for row in self.rows(statement, *params)]
 
     def rows(self, statement: str, *params: object) -> list[dict[str, Any]]:
-        """Does the same, with each value under the name of its column."""
+        """Do the same, with each value under the name of its column."""
         if params:
             statement = statement % tuple(map(_literal, params))
         self._send(0, bytes([wire.COM_QUERY]) + statement.encode())

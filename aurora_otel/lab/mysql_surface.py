@@ -121,11 +121,11 @@ class Surface:
         self._greeted = False
 
     def from_client(self, data: bytes) -> Action:
-        """Passes whole statements, and anything else as it comes."""
+        """Pass whole statements, and anything else as it comes."""
         return Action(forward=b"".join(map(_translated, self._commands.feed(data))))
 
     def from_server(self, data: bytes) -> Action:
-        """Passes everything, but no offer to speak in a way that could not be read here."""
+        """Pass everything, but no offer to speak in a way that could not be read here."""
         if self._greeted:
             return Action(forward=data)
         self._greeting += data

@@ -65,7 +65,7 @@ class PostgresServer(LocalServer):
             session.run(f"ALTER ROLE {ADMINISTRATOR} PASSWORD '{password}'")
 
     def clone(self, source: Server) -> None:
-        """Becomes a replica of `source`, from a fresh copy of its data, and starts."""
+        """Become a replica of `source`, from a fresh copy of its data, and start."""
         self.kill()
         shutil.rmtree(self._data, ignore_errors=True)
         self._daemon.call(
@@ -78,7 +78,7 @@ class PostgresServer(LocalServer):
         self._start()
 
     def follow(self, source: Server) -> None:
-        """Replicates from `source` from now on; sessions stay."""
+        """Replicate from `source` from now on; sessions stay."""
         self._configure(primary_conninfo=self._primary(source))
         self._reload()
 
@@ -117,7 +117,7 @@ class PostgresServer(LocalServer):
         return self.execute(statement, position) == [(True,)]
 
     def promote(self) -> None:
-        """Becomes a writer; returns when it accepts writes."""
+        """Become a writer; return when it accepts writes."""
         with self._session() as session:
             session.run("SELECT pg_promote(false)")
 

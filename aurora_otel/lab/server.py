@@ -31,10 +31,10 @@ class Server(Protocol):
         """Make a new, empty writer with its accounts, and starts it."""
 
     def clone(self, source: Server) -> None:
-        """Becomes a replica of `source`, from a fresh copy of its data, and starts."""
+        """Become a replica of `source`, from a fresh copy of its data, and start."""
 
     def follow(self, source: Server) -> None:
-        """Replicates from `source` from now on; sessions stay."""
+        """Replicate from `source` from now on; sessions stay."""
 
     def follows(self, source: Server) -> bool:
         """Return whether it replicates from `source` right now."""
@@ -46,7 +46,7 @@ class Server(Protocol):
         """Return whether a replica has all that was written up to a writer's position."""
 
     def promote(self) -> None:
-        """Becomes a writer; returns when it accepts writes."""
+        """Become a writer; return when it accepts writes."""
 
     def demote(self) -> None:
         """Refuse writes and say that it is a reader, in sessions old and new; they stay."""
@@ -73,7 +73,7 @@ class Server(Protocol):
         """Show these rows as its view of the topology from now on."""
 
     def sessions(self, application_name: str | None = None) -> int:
-        """Counts the application's sessions on it."""
+        """Count the application's sessions on it."""
 
     def execute(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
         """Run a statement as the administrator, on a session of its own."""

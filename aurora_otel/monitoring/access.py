@@ -78,7 +78,7 @@ class _Known:
         return not self.is_refused and where not in self.unusable_at
 
     def may_be_refused(self, where: Address | None) -> bool:
-        """Whether it would be tried at a target, and it is not known whether it still works."""
+        """Return whether it would be tried at a target without being known to work still."""
         return self.may_try(where) and not self.is_proven
 
 

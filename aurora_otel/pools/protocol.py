@@ -73,7 +73,7 @@ class Hooks(Protocol):
     """
 
     def is_usable(self, connection: Any) -> bool:
-        """Whether a pool may hand an idle connection out.
+        """Return whether a pool may hand an idle connection out.
 
         Asked inside the checkout. Refreshes the topology first, if that is due, and notices
         without a round trip when the server has hung up. Connections that are not ours to judge
@@ -81,7 +81,7 @@ class Hooks(Protocol):
         """
 
     def is_invalidated(self, connection: Any) -> bool:
-        """Whether the agent has invalidated a connection; checks nothing."""
+        """Return whether the agent has invalidated a connection; check nothing."""
 
     def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
         """Return what measures `pool`.

@@ -100,7 +100,7 @@ class Adapter(DriverBase):
         return await session.ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether asyncpg has closed it, or has noticed that it is lost."""
+        """Return whether asyncpg has closed it, or has noticed that it is lost."""
         return bool(connection.is_closed())
 
     def discard(self, connection: Any) -> None:

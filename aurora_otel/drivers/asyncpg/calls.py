@@ -60,7 +60,7 @@ def watch_all(patches: Patches, hooks: Hooks) -> None:
 
 
 def _may_wait(args: tuple[Any, ...]) -> bool:
-    """Whether nothing that the call relies on could be gone once it has waited.
+    """Return whether nothing that the call relies on could be gone once it has waited.
 
     A statement that was prepared without a name is, when the connection has been asked something.
     """

@@ -55,7 +55,7 @@ class LibpqDriver(DriverBase):
     make: ClassVar[Callable[..., Any]]
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether libpq has given it up."""
+        """Return whether libpq has given it up."""
         return bool(connection.closed)
 
     def password(self, login: Login) -> str | None:
@@ -95,7 +95,7 @@ def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[st
 
 
 def _is_name(host: str) -> bool:
-    """Whether it is one host, and not several, or a directory of sockets."""
+    """Return whether it is one host, and not several, or a directory of sockets."""
     return bool(host) and host[0] not in "/@" and "," not in host
 
 
@@ -138,7 +138,7 @@ def login(
 
 
 def is_replication(parameters: Mapping[str, Any]) -> bool:
-    """Whether connection parameters ask for a replication connection, which takes no SQL."""
+    """Return whether connection parameters ask for a replication connection, which takes no SQL."""
     return str(parameters.get("replication") or "false").lower() not in ("false", "off", "no", "0")
 
 

@@ -132,7 +132,7 @@ def trace(patches: Patches, cursor: type, traced: Traced, shown: Mapping[str, st
 
 
 def is_gone(errno: int | None) -> bool:
-    """Whether this error leaves no connection, whatever the driver takes it for."""
+    """Return whether this error leaves no connection, whatever the driver takes it for."""
     return errno in _GONE
 
 

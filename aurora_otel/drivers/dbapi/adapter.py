@@ -135,7 +135,7 @@ class Adapter:
         return True
 
     def is_idle(self, connection: Any) -> bool:
-        """Whether it is fresh: nothing in PEP 249 says whether a transaction is open."""
+        """Return whether it is fresh: nothing in PEP 249 says whether a transaction is open."""
         # Without its socket there is no deadline: a mistake in `fileno` ends it here.
         reachable = session.socket_of(connection.__wrapped__, self.traits) is not None
         return reachable and bool(connection._self_is_fresh)  # noqa: SLF001 - our own proxy
@@ -147,7 +147,7 @@ class Adapter:
         return session.ask(plain, statement, timeout, sock)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether its socket is gone."""
+        """Return whether its socket is gone."""
         if hasattr(connection, ATTRIBUTE) and has_left(connection):
             return True
         try:

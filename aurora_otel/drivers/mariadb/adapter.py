@@ -90,7 +90,7 @@ class Adapter(libmariadb.LibmariadbDriver):
         return session.ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether its socket is closed."""
+        """Return whether its socket is closed."""
         return session.socket_of(connection) is None
 
     def discard(self, connection: Any) -> None:

@@ -48,7 +48,7 @@ def note_session(connection: Any) -> None:
 
 
 def is_another_session(connection: Any) -> bool:
-    """Whether it has connected again since that was written down; from its own thread."""
+    """Return whether it has connected again since that was written down; from its own thread."""
     noted = vars(connection).get(_SESSION)
     if noted is None or connection._closed:
         return False
@@ -59,7 +59,7 @@ def is_another_session(connection: Any) -> bool:
 
 
 def is_lost(connection: Any) -> bool:
-    """Whether the C library has given its socket up; from its own thread."""
+    """Return whether the C library has given its socket up; from its own thread."""
     return bool(connection._closed) or connection._get_socket() < 0
 
 
@@ -111,7 +111,7 @@ def _rows(connection: Any, cursor: Any, statement: str) -> list[Any]:
 
 
 def is_in_transaction(connection: Any) -> bool:
-    """Whether the server said so last."""
+    """Return whether the server said so last."""
     return bool(connection.server_status & STATUS.IN_TRANS)
 
 

@@ -105,7 +105,7 @@ class Adapter(DriverBase):
         return session.of(connection).ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether it was closed; a lost one is not, for the driver."""
+        """Return whether it was closed; a lost one is not, for the driver."""
         return session.of(connection).is_closed(connection)
 
     def discard(self, connection: Any) -> None:

@@ -86,7 +86,7 @@ def _close(connection: Any) -> None:
 
 
 def _timed_out(error: BaseException | None) -> bool:
-    """Whether it comes from a socket's time-out, which each version wraps in another way."""
+    """Return whether it comes from a socket's time-out, which each version wraps in another way."""
     while error is not None and not isinstance(error, TimeoutError):
         error = error.__context__
     return error is not None

@@ -80,10 +80,10 @@ class Session(Protocol):
         """Return its socket, if that is open and known."""
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether the driver has given it up; from any thread."""
+        """Return whether the driver has given it up; from any thread."""
 
     def is_busy(self, connection: Any) -> bool:
-        """Whether a result is being read from it."""
+        """Return whether a result is being read from it."""
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run one statement and leave nothing of it behind; as `Monitor.ask`."""
@@ -106,7 +106,7 @@ class Pure:
         return None if self.is_closed(connection) else sockets.identify(_fileno(connection))
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether the driver has closed the socket."""
+        """Return whether the driver has closed the socket."""
         return _fileno(connection) < 0
 
     def is_busy(self, connection: Any) -> bool:
@@ -160,7 +160,7 @@ class C:
         return found if found is None or sockets.identify(found.fd) == found else None
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether it was closed; one that was lost is not, for the driver."""
+        """Return whether it was closed; one that was lost is not, for the driver."""
         return connection._cmysql is None or not connection._cmysql.connected()
 
     def is_busy(self, connection: Any) -> bool:
@@ -199,7 +199,7 @@ def of(connection: Any) -> Session:
 
 
 def is_sandboxed(connection: Any) -> bool:
-    """Whether the server may refuse everything but a new password."""
+    """Return whether the server may refuse everything but a new password."""
     return bool(connection._client_flags & ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS)
 
 

@@ -92,7 +92,7 @@ class Adapter(libmariadb.LibmariadbDriver):
         return session.ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether it was closed; a lost one is not, for mysqlclient."""
+        """Return whether it was closed; a lost one is not, for mysqlclient."""
         return session.is_closed(connection)
 
     def discard(self, connection: Any) -> None:

@@ -116,7 +116,7 @@ class Adapter(DriverBase):
         return session.ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether pg8000 has closed its socket."""
+        """Return whether pg8000 has closed its socket."""
         return session.is_closed(connection)
 
     def discard(self, connection: Any) -> None:

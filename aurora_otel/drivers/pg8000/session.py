@@ -101,7 +101,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
 
 
 def is_closed(connection: Any) -> bool:
-    """Whether pg8000 has closed its socket."""
+    """Return whether pg8000 has closed its socket."""
     return connection._usock is None
 
 

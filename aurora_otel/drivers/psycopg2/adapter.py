@@ -132,7 +132,7 @@ class Adapter(libpq.LibpqDriver):
 
 
 def _is_connection(made: Any) -> bool:
-    """Whether it is a connection itself, and no proxy that passes for one."""
+    """Return whether it is a connection itself, and no proxy that passes for one."""
     return issubclass(type(made), extensions.connection)
 
 

@@ -35,7 +35,7 @@ class ClassPatches:
         self._done: dict[int, tuple[weakref.ref[type], weakref.ref[_Record]]] = {}
 
     def has(self, cls: type, name: str) -> bool:
-        """Whether `name` was set on `cls`, or is about to be, or cannot."""
+        """Return whether `name` was set on `cls`, or is about to be, or cannot."""
         return name in vars(cls).get(_RECORD, ())
 
     def set(self, cls: type, name: str, make: Callable[[Callable[..., Any]], Any]) -> None:
@@ -92,7 +92,7 @@ def _take_off(cls: type | None, record: _Record | None) -> None:
 
 
 def is_writable(cls: type) -> bool:
-    """Whether methods can be set on a class: not on one that is written in C."""
+    """Return whether methods can be set on a class: not on one that is written in C."""
     return not cls.__flags__ & _IMMUTABLE
 
 

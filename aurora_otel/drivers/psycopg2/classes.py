@@ -252,7 +252,7 @@ def _both(make: _Make, traced: _Make) -> _Make:
 
 
 def _makes_plain_cursors(owner: Any, connection: Any) -> bool:
-    """Whether what a class inherits leaves it to psycopg2 to make cursors."""
+    """Return whether what a class inherits leaves it to psycopg2 to make cursors."""
     return owner is None or isinstance(super(owner, connection).cursor, BuiltinMethodType)
 
 
@@ -267,7 +267,7 @@ def _track_of_named(cursor: Any) -> Track | None:
 
 
 def _is_c(factory: Any, base: type) -> bool:
-    """Whether a factory is one of psycopg2's C types."""
+    """Return whether a factory is one of psycopg2's C types."""
     return isinstance(factory, type) and issubclass(factory, base) and not is_writable(factory)
 
 

@@ -95,7 +95,7 @@ class Adapter(DriverBase):
         return session.ask(connection, statement, timeout)
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether PyMySQL has given its socket up."""
+        """Return whether PyMySQL has given its socket up."""
         return session.is_closed(connection)
 
     def discard(self, connection: Any) -> None:

@@ -54,7 +54,7 @@ class Settings(NamedTuple):  # noqa: PLW1641 - there is a dict in it
         return "<Settings>"  # a secret is among them
 
     def __eq__(self, other: object) -> bool:
-        """Whether both connect alike: each connection has a TLS context of its own."""
+        """Return whether both connect alike: each connection has a TLS context of its own."""
         if not isinstance(other, Settings):
             return NotImplemented
         return {**self.attributes, "ctx": None} == {**other.attributes, "ctx": None}
@@ -94,7 +94,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
 
 
 def is_closed(connection: Any) -> bool:
-    """Whether PyMySQL has given its socket up."""
+    """Return whether PyMySQL has given its socket up."""
     return not connection.open
 
 
