@@ -158,7 +158,7 @@ class Histories(RuleBasedStateMachine):
         Aurora restarts an instance that is renamed ("Modifying an Amazon Aurora DB cluster", DB
         instance identifier: an outage occurs, and the DB instance is rebooted), so that its
         sessions end. `rename` lets them live on, which is harder than that; a swap under living
-        sessions cannot be told from a failover by one that came through a tunnel.
+        sessions cannot be distinguished from a failover by one that came through a tunnel.
         """
         with self.world.lock:
             one, another = self._server(database, which), self._server(database, other)

@@ -312,7 +312,7 @@ def test_in_any_course_of_events_a_known_writer_that_confirms_itself_stays(histo
 
 
 @pytest.mark.parametrize("was_own", [True, False])
-def test_the_open_connection_tells_whose_address_it_is_if_it_was_opened_by_the_name(was_own):
+def test_the_open_connection_shows_whose_address_it_is_if_it_was_opened_by_the_name(was_own):
     peer = Address("10.0.0.2", 5432)
     made = plan("b", kept="b")
     made.answered(made.next(), reader("b"), peer, is_own=was_own)

@@ -97,7 +97,7 @@ def test_a_connection_in_use_that_stays_usable_without_an_answer_is_asked_after_
     assert servers.may_ask(HERE, NOW + FIRST_REST, is_kept=True)
 
 
-def test_an_answer_of_a_server_that_is_not_known_is_no_news(servers):
+def test_an_answer_of_a_server_that_is_not_known_changes_nothing(servers):
     servers.answered(HERE)
     assert servers.get(HERE, NOW) is None
     assert servers.may_ask(HERE, NOW)

@@ -61,7 +61,7 @@ class LoopMonitor:
 
     @property
     def peer(self) -> Address | None:
-        """The network address at its other end, if that can be told."""
+        """The network address at its other end, if that is known."""
         return sockets.peer(self._socket.fd) if self._socket else None
 
     def ask(self, statement: str, timeout: float) -> Rows:
