@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.support.extending import ROOT, Extension
+from tests.support.extending import ROOT, Extension, running
 from tests.support.waiting import eventually
 
 DRIVER = Extension("adding-a-driver.md", "drivers/pgdb.py")
@@ -35,27 +32,12 @@ def run(cluster):
             "instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"],
             "writer_endpoints": host,
         }
-        application = subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("pgdb_application.py")),
-                json.dumps({"host": host, "port": port, **login}),
-                json.dumps(settings),
-                *statements,
-            ],
-            env={**os.environ, "PYTHONPATH": str(path)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        with application:
-            before = json.loads(application.stdout.readline())
+        arguments = json.dumps({"host": host, "port": port, **login}), json.dumps(settings)
+        with running(path, "pgdb_application.py", *arguments, *statements) as reports:
+            before = next(reports)
             switch = cluster.failover(Failover.SWITCHOVER)
-            application.stdin.write("\n")
-            application.stdin.flush()
-            after = json.loads(application.stdout.readline())
+            after = next(reports)
             eventually(lambda: cluster.sessions(switch.old_writer) == 0)
-        assert application.returncode == 0
         assert before["agent"] == str(path / "aurora_otel" / "__init__.py")
         assert before["tracked"] == {switch.old_writer: {"pgdb": 2}}
         assert after["sqlstate"] == "25006"

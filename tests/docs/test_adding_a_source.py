@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +10,7 @@ import psycopg
 import pytest
 
 from aurora_otel.lab import Cluster, Failover
-from tests.support.extending import ROOT, Extension
+from tests.support.extending import ROOT, Extension, running
 from tests.support.waiting import eventually
 
 SOURCE = Extension("adding-a-source.md", "discovery/member_table.py")
@@ -75,26 +72,12 @@ def through_a_switch(cluster: Cluster, path: Path):
         "writer_endpoints": host,
         "identify_timeout": 20,
     }
-    application = subprocess.Popen(
-        [
-            sys.executable,
-            str(Path(__file__).with_name("source_application.py")),
-            cluster.dsn("writer", host=host),
-            json.dumps(settings),
-        ],
-        env={**os.environ, "PYTHONPATH": str(path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with application:
-        before = json.loads(application.stdout.readline())
+    arguments = cluster.dsn("writer", host=host), json.dumps(settings)
+    with running(path, "source_application.py", *arguments) as reports:
+        before = next(reports)
         switch = cluster.failover(Failover.SWITCHOVER)
         list_writer(cluster)
-        application.stdin.write("\n")
-        application.stdin.flush()
-        after = json.loads(application.stdout.readline())
-    assert application.returncode == 0
+        after = next(reports)
     assert before["agent"] == str(path / "aurora_otel" / "__init__.py")
     assert (before["failures"], after["failures"]) == ({}, {})
     return switch, before, after

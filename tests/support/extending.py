@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aurora_otel
 
@@ -41,3 +48,28 @@ class Extension:
         assert text.count(_REGISTRY) == 1
         registry.write_text(text.replace(_REGISTRY, _REGISTRY + self.line))
         return path
+
+
+@contextlib.contextmanager
+def running(path: Path, program: str, *arguments: str) -> Iterator[Iterator[Any]]:
+    """Run a program of `tests/docs` with the package in `path`; yield its reports.
+
+    Each is a line of JSON; the program goes on to the next one at a line of input.
+    """
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "docs" / program), *arguments],
+        env={**os.environ, "PYTHONPATH": str(path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def reports() -> Iterator[Any]:
+        yield json.loads(process.stdout.readline())
+        process.stdin.write("\n")
+        process.stdin.flush()
+        yield json.loads(process.stdout.readline())
+
+    with process:
+        yield reports()
+    assert process.returncode == 0
