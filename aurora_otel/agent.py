@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from aurora_otel.drivers.protocol import Driver, Failure, Opening
+from aurora_otel.drivers.protocol import Attempt, Driver, Failure, Opening
 from aurora_otel.hooks.before_calls import BeforeCalls
 from aurora_otel.hooks.call_errors import CallErrors
 from aurora_otel.hooks.checkouts import Checkouts
+from aurora_otel.hooks.connecting import Connecting
 from aurora_otel.hooks.identification import Identification
 from aurora_otel.hooks.opening import Openings
 from aurora_otel.hooks.placement import Placement
@@ -24,13 +25,13 @@ from aurora_otel.hooks.pool_meters import Meter, Meters
 from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.hooks.rounds import Rounds
 from aurora_otel.model.detector import Detector, Pace
-from aurora_otel.model.endpoints import Endpoint
+from aurora_otel.model.endpoints import Address, Endpoint
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.pools.protocol import Description
 from aurora_otel.runtime import blocking
 from aurora_otel.runtime.background import Background
-from aurora_otel.runtime.effects import Pause, Steps
+from aurora_otel.runtime.effects import Pause, Reconnect, Steps
 from aurora_otel.runtime.reporter import Reporter
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.runtime.signals import without_sigpipe
@@ -91,6 +92,7 @@ class Agent:
         identification = Identification(self._context.servers, _clock, self.shield)
         placement = Placement(self._context)
         self.openings = Openings(self._context, identification, placement)
+        self._connecting = Connecting(self._context)
         reidentification = Reidentification(
             self._context, identification, placement, self.openings.drivers
         )
@@ -126,6 +128,28 @@ class Agent:
         connection = yield from self.openings.receive(driver, opening)
         self.shield.run("start the background loop", self._background.ensure)
         return connection
+
+    def connect_steps(self, driver: Driver, attempt: Attempt) -> Steps[Any]:
+        """Return the steps of a connect: it is made, identified and tracked."""
+        while not self.is_here():
+            # Another thread is at it.
+            yield Pause(_STEP)
+        if self._stopped or self.shield.is_inside:
+            return (yield Reconnect(attempt.connect))
+        connection, route = yield from self._connecting.connect(driver, attempt)
+        opening = self.guarded(attempt.opening, connection)
+        if opening is None or self._stopped:
+            return connection
+        connection = yield from self.openings.receive(driver, opening, attempt, route)
+        self.shield.run("start the background loop", self._background.ensure)
+        return connection
+
+    def goes_straight(self, host: Address) -> bool:
+        """Return whether a connect to `host` would be led straight to the writer now."""
+        if not self._context.routes:
+            return False
+        find = self._connecting.route_to
+        return self.shield.run("find the way to the writer", find, host) is not None
 
     def before_call(self, track: Track) -> None:
         """Prepare a call on a cluster whose state is in doubt."""

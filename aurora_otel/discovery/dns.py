@@ -24,6 +24,17 @@ def rds_endpoint(address: Address) -> Endpoint | None:
     return None
 
 
+def addresses(address: Address) -> frozenset[str]:
+    """Return the network addresses that a name leads to; none if it leads nowhere.
+
+    Blocks for as long as the resolver takes.
+    """
+    with contextlib.suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+        return frozenset(str(socket_address[0]) for *_, socket_address in found)
+    return frozenset()
+
+
 class DomainLookup:
     """Finds the domain of the instance endpoints behind a private name, once, on a thread.
 

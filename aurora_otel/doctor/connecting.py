@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from aurora_otel.doctor.awaiting import outcome
 from aurora_otel.doctor.target import Target
 from aurora_otel.drivers import REGISTRY, Registration
-from aurora_otel.drivers.protocol import Driver, Failure, Opening
-from aurora_otel.runtime.effects import Steps
+from aurora_otel.drivers.protocol import Attempt, Driver, Failure, Opening
+from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime.effects import Reconnect, Steps
 from aurora_otel.tracking.track import Track
 
 T = TypeVar("T")
@@ -60,6 +61,18 @@ class _Listener:
 
     def __init__(self) -> None:
         self.opening: Opening | None = None
+
+    def connect_steps(self, driver: Driver, attempt: Attempt) -> Steps[Any]:
+        """Connect, and keep what was opened."""
+        del driver
+        connection = yield Reconnect(attempt.connect)
+        self.opening = attempt.opening(connection)
+        return connection
+
+    def goes_straight(self, host: Address) -> bool:
+        """Return that it would not."""
+        del host
+        return False
 
     def opened(self, driver: Driver, opening: Opening) -> Any:
         """Keep it."""

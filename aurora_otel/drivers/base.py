@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.drivers.protocol import ATTRIBUTE, LoginFailure, Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
+
+_OPERATIONAL = {"OperationalError", "InterfaceError"}
 
 
 class DriverBase:
@@ -20,6 +23,18 @@ class DriverBase:
     def mark(self, connection: Any, track: Track) -> None:
         """Set the attribute that the hooks read."""
         setattr(connection, ATTRIBUTE, track)
+
+    def is_unreachable(self, error: Exception) -> bool:
+        """Go by PEP 249's names for what is no mistake of the caller's, and by `login_failure`."""
+        if isinstance(error, ssl.SSLError):
+            return False
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        is_of_operation = isinstance(error, OSError) or bool(kinds & _OPERATIONAL)
+        return is_of_operation and self.login_failure(error) is None
+
+    def login_failure(self, error: Exception) -> LoginFailure | None:
+        """Return why a connect failed at the login; as `Driver.login_failure`."""
+        raise NotImplementedError
 
 
 @contextlib.contextmanager

@@ -110,8 +110,49 @@ class Opening(NamedTuple):
         return "<Opening>"  # `reconnect` may show the application's arguments
 
 
+class Attempt(NamedTuple):
+    """A connect that the application has begun, and that the agent carries out.
+
+    Attributes:
+        host: the one host and the port that the application gave, whose name the driver, or its
+            library, resolves; `None` where it gave several, an address or socket of its own, or
+            leaves it to the driver: such a connect is made as it is.
+        connect: connects with the application's own arguments, names resolved afresh each time;
+            raises as the application's own call does. Where it is the object itself that connects,
+            as `Opening.reconnect`.
+        straight: as `connect`, but to a network address, whatever the name of `host` leads to.
+            Nothing else differs: the connection, its errors and the check of the server's
+            certificate have the application's host. `None` where the driver cannot do that.
+        opening: describes a connection that one of the two made; `None`: it is not to be tracked.
+    """
+
+    host: Address | None
+    connect: Callable[[], Any]
+    straight: Callable[[Address], Any] | None
+    opening: Callable[[Any], Opening | None]
+
+    def __repr__(self) -> str:
+        return "<Attempt>"  # the application's arguments may show
+
+
 class Hooks(Protocol):
-    """What a driver's file reports. None of these raises, and none changes what is reported."""
+    """What a driver's file reports. None of these raises, and none changes what is reported.
+
+    Except that `connect_steps` raises what the application's own connect would.
+    """
+
+    def connect_steps(self, driver: Driver, attempt: Attempt) -> Steps[Any]:
+        """Return the steps of a connect: it is made, identified and tracked.
+
+        They end with the connection to hand to the application. `runtime.blocking.run` carries
+        them out; a driver for an event loop has `runtime.coroutines.run` do that.
+        """
+
+    def goes_straight(self, host: Address) -> bool:
+        """Return whether a connect to `host` would be led straight to the writer at this moment.
+
+        Then its name need not be resolved; and one that hangs has somewhere else to go.
+        """
 
     def opened(self, driver: Driver, opening: Opening) -> Any:
         """Identify and track a new connection; return the one to hand to the application."""
@@ -294,6 +335,12 @@ class Driver(Protocol):
         Raises:
             TimeoutError: it took longer.
             Exception: the driver's own.
+        """
+
+    def is_unreachable(self, error: Exception) -> bool:
+        """Return whether a connect failed because no server was there, or none that was ready.
+
+        Refused, timed out, no such host, starting up: not what a server says about a login.
         """
 
     def login_failure(self, error: Exception) -> LoginFailure | None:

@@ -21,11 +21,12 @@ import psycopg
 from psycopg import conninfo, generators, pq, waiting
 
 from aurora_otel.drivers.base import SocketMonitor
-from aurora_otel.drivers.common import libpq
+from aurora_otel.drivers.common import libpq, psycopg_connects
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import watch, watch_close
 from aurora_otel.drivers.protocol import (
+    Attempt,
     Failure,
     Hooks,
     Login,
@@ -36,7 +37,7 @@ from aurora_otel.drivers.protocol import (
     Traced,
 )
 from aurora_otel.model.endpoints import Address
-from aurora_otel.runtime import sockets
+from aurora_otel.runtime import blocking, sockets
 
 # How often a wait comes back to Python, for signals and for our deadline: seconds.
 _INTERVAL = 0.05
@@ -59,13 +60,23 @@ class Adapter(libpq.LibpqDriver):
         """Patch `psycopg.Connection`; for query spans also the cursors."""
         connection = module.Connection
         patches = Patches()
+        attempts = module.connection.conninfo_attempts
 
         def connect(
             wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
         ) -> Any:
-            return _opening(self, hooks, functools.partial(wrapped, *args, **kwargs), args, kwargs)
+            began = time.time_ns()
+            given = args[0] if args else kwargs.get("conninfo", "")
+            asked = psycopg_connects.Asked(hooks, wrapped, attempts, given)
+            return _connecting(self, hooks, asked, began)
+
+        def resolve(
+            wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> Any:
+            return psycopg_connects.resolve(hooks, wrapped, args, kwargs)
 
         patches.wrap(connection, "_connect_gen", connect)
+        patches.wrap(module.connection, "conninfo_attempts", resolve)
         patches.replace(
             connection,
             "wait",
@@ -160,28 +171,30 @@ class Adapter(libpq.LibpqDriver):
         return libpq.login_failure(error.sqlstate, str(error))
 
 
-def _opening(
-    driver: Adapter,
-    hooks: Hooks,
-    connect: Callable[[], Generator[Any, Any, Any]],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+def _connecting(
+    driver: Adapter, hooks: Hooks, asked: psycopg_connects.Asked, began: int
 ) -> Generator[Any, Any, Any]:
-    """Stand in for `_connect_gen`: connect as the driver does, then hand the connection over."""
-    began = time.time_ns()
-    parameters = args[0] if args else kwargs.get("conninfo", "")
-    connection = yield from connect()
+    """Stand in for `_connect_gen`: have the agent connect, and hand the connection over.
 
-    def reconnect() -> Any:
-        timeout = conninfo.timeout_from_conninfo(conninfo.conninfo_to_dict(parameters))
-        connecting = _limited(connect(), time.monotonic() + timeout)
-        try:
-            return waiting.wait_conn(connecting, interval=_INTERVAL)
-        except TimeoutError:
-            raise psycopg.errors.ConnectionTimeout("connection timeout expired") from None
+    The first connect is part of psycopg's own wait, which goes on with the socket that it began
+    with. Others are waited for here, each for as long as the application allows.
+    """
 
-    login = hooks.guarded(_login, connection, parameters) or Login(parameters)
-    return hooks.opened(driver, Opening(connection, login, reconnect, began))
+    def opening(connection: Any) -> Opening:
+        login = hooks.guarded(_login, connection, asked.conninfo) or Login(asked.conninfo)
+        return Opening(connection, login, asked.connect, began)
+
+    attempt = Attempt(asked.host, asked.connect, asked.straight, opening)
+    steps = hooks.connect_steps(driver, attempt)
+    return (yield from blocking.run_within(steps, lambda made: _wait_for(made, asked.timeout)))
+
+
+def _wait_for(connecting: Generator[Any, Any, Any], timeout: float) -> Any:
+    try:
+        limited = _limited(connecting, time.monotonic() + timeout)
+        return waiting.wait_conn(limited, interval=_INTERVAL)
+    except TimeoutError:
+        raise psycopg.errors.ConnectionTimeout("connection timeout expired") from None
 
 
 def _login(connection: Any, parameters: str) -> Login:

@@ -8,6 +8,7 @@ from aurora_otel.hooks.identification import Identity
 from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.hooks.placement import Placement
 from aurora_otel.model.detector import FIRST_STEP
+from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
@@ -15,6 +16,7 @@ from aurora_otel.runtime.effects import Pause, Steps
 from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.settings import Mode
 from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.routes import Route
 
 
 class Misrouting:
@@ -49,6 +51,8 @@ class Misrouting:
         deadline = new.began + self._context.config.settings.refresh_timeout
         step = FIRST_STEP
         latest: Identity | None = identity
+        if cluster and self._is_stale_route(cluster, identity, new.began):
+            latest = yield from self._go_straight(new, cluster, identity)
         while (
             cluster
             and latest
@@ -57,20 +61,63 @@ class Misrouting:
         ):
             yield Pause(min(step, left))
             step *= 2
-            try:
-                before = yield from new.reconnect()
-            except Exception as error:
-                connection = new.opening.connection
-                closed = shield.run("ask a driver's file", new.driver.is_closed, connection)
-                # Where that is unknown, the application gets the driver's error.
-                if closed is not False or is_from_signal_handler(error):
-                    raise
+            if not (yield from self._replace(new, new.reconnect())):
                 # The application has one that works: it keeps that.
                 break
-            if before is not new.opening.connection:
-                shield.run("drop a misrouted connection", new.driver.discard, before)
             latest = yield from self._identify(new)
         return latest
+
+    def _go_straight(
+        self, new: NewConnection, cluster: Cluster, identity: Identity
+    ) -> Steps[Identity | None]:
+        """Replace a misrouted connection by one to the writer itself, if there is a way.
+
+        Returns:
+            where the connection landed that the application would get now.
+
+        Raises:
+            Exception: the driver's own, if the application is left without a connection.
+        """
+        straight = new.attempt.straight if new.attempt else None
+        settings, context = self._context.config.settings, self._context
+        if straight is None or not settings.may_go_straight:
+            return identity
+        name, now = identity.endpoint.address, context.clock()
+        context.routes.note_name(cluster, name)
+        misrouted, window = StraightReason.MISROUTED, settings.refresh_window
+        route = context.routes.open(cluster, name, misrouted, now, window)
+        if route is None:
+            return identity
+        if not (yield from self._replace(new, new.reconnect_straight(straight, route))):
+            context.routes.failed(route)
+            return identity
+        found = yield from self._identify(new)
+        if not reached(route, found):
+            context.routes.failed(route)
+            new.discard(context.config.shield)
+            yield from new.reconnect()
+            return (yield from self._identify(new))
+        return found
+
+    def _replace(self, new: NewConnection, reconnect: Steps[object]) -> Steps[bool]:
+        """Have another connection take the place of a misrouted one; return whether it has.
+
+        Raises:
+            Exception: the driver's own, if the application is left without a connection.
+        """
+        shield = self._context.config.shield
+        try:
+            before = yield from reconnect
+        except Exception as error:
+            connection = new.opening.connection
+            closed = shield.run("ask a driver's file", new.driver.is_closed, connection)
+            # Where that is unknown, the application gets the driver's error.
+            if closed is not False or is_from_signal_handler(error):
+                raise
+            return False
+        if before is not new.opening.connection:
+            shield.run("drop a misrouted connection", new.driver.discard, before)
+        return True
 
     def _respond(self, new: NewConnection, identity: Identity) -> Steps[Cluster]:
         """Count a misrouted connection, and refresh; return its cluster."""
@@ -92,3 +139,14 @@ class Misrouting:
             and cluster.monitor.answered_since(began)
             and cluster.detector.writer not in (None, identity.instance)
         )
+
+
+def reached(route: Route, identity: Identity | None) -> bool:
+    """Return whether a connection that was opened by `route` is one to its writer.
+
+    One whose server could not be asked is, as by any other way, what the application asked for.
+    """
+    if identity is None or identity.dropped:
+        return False
+    answer = identity.answer
+    return answer is None or (answer.is_writer and answer.instance == route.to.writer)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.drivers.protocol import Attempt, Driver, Opening
+from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime.effects import Reconnect, Steps
 from aurora_otel.runtime.shield import Shield
+from aurora_otel.tracking.routes import Route
 
 
 @dataclass(slots=True)
@@ -17,11 +22,15 @@ class NewConnection:
         driver: of the connection.
         opening: the connection.
         began: when it came, in seconds of the monotonic clock.
+        attempt: the connect that it came of, where the agent carries that out.
+        route: by which it was opened, if it went straight to the writer.
     """
 
     driver: Driver
     opening: Opening
     began: float
+    attempt: Attempt | None = None
+    route: Route | None = None
 
     def discard(self, shield: Shield) -> None:
         """Drop the connection: the application is not going to get it."""
@@ -35,4 +44,17 @@ class NewConnection:
         """
         before = self.opening.connection
         self.opening = self.opening._replace(connection=(yield Reconnect(self.opening.reconnect)))
+        self.route = None
+        return before
+
+    def reconnect_straight(self, straight: Callable[[Address], Any], route: Route) -> Steps[object]:
+        """Connect again, to the writer itself; return the connection of before.
+
+        Raises:
+            Exception: the driver's own.
+        """
+        before = self.opening.connection
+        connection = yield Reconnect(partial(straight, route.to.address))
+        self.opening = self.opening._replace(connection=connection)
+        self.route = route
         return before

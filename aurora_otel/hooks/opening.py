@@ -6,20 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.semconv.attributes.network_attributes import NETWORK_PEER_ADDRESS
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 from opentelemetry.trace import SpanContext
 
-from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.drivers.protocol import Attempt, Driver, Opening
 from aurora_otel.hooks.identification import Identification, Identity
-from aurora_otel.hooks.misrouting import Misrouting
+from aurora_otel.hooks.misrouting import Misrouting, reached
 from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.hooks.placement import Placement
-from aurora_otel.model.endpoints import Endpoint
+from aurora_otel.model.endpoints import Endpoint, EndpointType
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.telemetry import log, names
+from aurora_otel.tracking.routes import Route
 from aurora_otel.tracking.track import Track
 
 
@@ -44,17 +46,31 @@ class Openings:
         self._placement = placement
         self._misrouting = Misrouting(context, placement, self._identify)
 
-    def receive(self, driver: Driver, opening: Opening) -> Steps[Any]:
+    def receive(
+        self,
+        driver: Driver,
+        opening: Opening,
+        attempt: Attempt | None = None,
+        route: Route | None = None,
+    ) -> Steps[Any]:
         """Identify and track a new connection; return the one to hand to the application.
+
+        Args:
+            driver: of the connection.
+            opening: the connection.
+            attempt: the connect that it came of, where the agent carries that out.
+            route: by which it was opened, if it went straight to the writer.
 
         Raises:
             BaseException: the application gets no connection, and none is left behind: what
                 connecting again met, or an interrupt.
         """
         shield = self._context.config.shield
-        new = NewConnection(driver, opening, self._context.clock())
+        new = NewConnection(driver, opening, self._context.clock(), attempt, route)
         try:
             identity = yield from self._identify(new)
+            if new.route is not None and not reached(new.route, identity):
+                identity = yield from self._go_back(new, new.route)
             if identity is not None and identity.is_misrouted:
                 identity = yield from self._misrouting.reroute(new, identity)
             if identity is not None:
@@ -77,10 +93,21 @@ class Openings:
                 context.config.settings.identify_timeout,
                 is_known=self._is_known,
             )
-            if identity is None or not identity.dropped:
+            if identity is None or not identity.dropped or new.route is not None:
                 return identity
             new.discard(context.config.shield)
             yield from new.reconnect()
+
+    def _go_back(self, new: NewConnection, route: Route) -> Steps[Identity | None]:
+        """Connect as the application would without the agent: a route led elsewhere.
+
+        Raises:
+            Exception: the driver's own.
+        """
+        self._context.routes.failed(route)
+        new.discard(self._context.config.shield)
+        yield from new.reconnect()
+        return (yield from self._identify(new))
 
     def _is_known(self, endpoint: Endpoint) -> bool:
         """Return whether the topology behind an instance endpoint was read before."""
@@ -93,6 +120,8 @@ class Openings:
         cluster = self._placement.cluster_of(driver, identity)
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
         group = self._placement.group_of(driver.name, cluster, identity)
+        if new.attempt is not None and new.attempt.straight and _is_writer(identity):
+            context.routes.note_name(cluster, identity.endpoint.address)
         attributes = {
             **cluster.attributes,
             names.INSTANCE_ID: group.instance,
@@ -109,13 +138,15 @@ class Openings:
             instance=identity.instance,
             opened_at=context.clock(),
             socket=sockets.identify(descriptor),
-            opened_in=self._report_opening(identity.endpoint, opening.began, attributes),
+            opened_in=self._report_opening(identity, new, attributes),
             endpoint=identity.endpoint if is_asked_later else None,
             peer=identity.peer,
         )
         driver.mark(opening.connection, track)
         self.drivers[driver.name] = driver
         context.tracker.note(track)
+        if new.route is not None:
+            context.tracker.note_straight(group, new.route.reason)
         log.tracked(attributes)
         if identity.postponed:
             # Its first call asks, if the server is quick again by then.
@@ -125,9 +156,18 @@ class Openings:
         )
 
     def _report_opening(
-        self, endpoint: Endpoint, began: int, attributes: dict[str, str]
+        self, identity: Identity, new: NewConnection, attributes: dict[str, str]
     ) -> SpanContext | None:
         if not is_instrumentation_enabled():
             return None
-        address = {SERVER_ADDRESS: endpoint.address.host, SERVER_PORT: endpoint.address.port}
-        return self._context.config.spans.track_connection(began, {**attributes, **address})
+        host, port = identity.endpoint.address
+        shown = {**attributes, SERVER_ADDRESS: host, SERVER_PORT: port}
+        if identity.peer is not None:
+            shown[NETWORK_PEER_ADDRESS] = identity.peer.host
+        if new.route is not None:
+            shown[names.STRAIGHT_REASON] = new.route.reason.value
+        return self._context.config.spans.track_connection(new.opening.began, shown)
+
+
+def _is_writer(identity: Identity) -> bool:
+    return identity.endpoint.type is EndpointType.WRITER

@@ -10,6 +10,7 @@ from aurora_otel.drivers.protocol import Driver
 from aurora_otel.model.groups import PruneReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.name_checks import NameChecks
 from aurora_otel.runtime import sockets
 from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Settings
@@ -43,6 +44,7 @@ class Rounds:
         self._drivers = drivers
         self._deferred = deferred
         self._upkeep = Upkeep(context.clusters, context.tracker)
+        self._name_checks = NameChecks(context.routes, context.clock)
         self._next_prune = context.clock() + context.config.settings.prune_interval
         # When a call that does not return was seen to be stuck, and how old it may get now.
         self._stuck: dict[Track, tuple[float, float]] = {}
@@ -61,6 +63,7 @@ class Rounds:
         context.tracker.drain()
         self._merge_duplicates()
         self._upkeep.tidy(context.clock())
+        self._name_checks.begin_due()
         self._respond_to_deferred()
         self._refresh_where_due()
         self._find_stuck_calls(settings.stuck_after)

@@ -18,6 +18,7 @@ class Symptom(str, Enum):
     MISROUTED = "misrouted"
     HUNG_UP = "hung_up"
     STUCK = "stuck"
+    CONNECT_FAILED = "connect_failed"
     TOPOLOGY = "topology"
 
 

@@ -142,6 +142,7 @@ class Reading:
         contested: the instances that claimed to be the writer, and were not believed.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
         hosts: where answers came from; `None`: where the application itself connected last.
+        writer_at: the network address at which the confirmed writer was asked by its own name.
     """
 
     source: Source
@@ -154,3 +155,4 @@ class Reading:
     contested: tuple[str, ...] = ()
     peers: Mapping[Address, str | None] = field(default_factory=dict)
     hosts: frozenset[Address | None] = frozenset()
+    writer_at: Address | None = None

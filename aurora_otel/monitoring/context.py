@@ -15,6 +15,7 @@ from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.reports import Report
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.tracking.clusters import Clusters
+from aurora_otel.tracking.routes import Routes
 from aurora_otel.tracking.tracker import Tracker
 
 
@@ -41,6 +42,7 @@ class AgentContext:
         clock: the monotonic clock.
         servers: what is known of the server behind each `host:port`.
         apis: the RDS API of each region.
+        routes: which connects go straight to the writer.
     """
 
     config: Config
@@ -49,6 +51,7 @@ class AgentContext:
     clock: Callable[[], float]
     servers: Servers = field(default_factory=Servers)
     apis: Apis = field(default_factory=Apis)
+    routes: Routes = field(default_factory=Routes)
 
     def timestamps(self, *moments: float) -> tuple[int, ...]:
         """Return moments of the monotonic clock in nanoseconds since the epoch, for spans.

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from aurora_otel.model.groups import Outcome
+from aurora_otel.model.straight import StraightReason, Whereabouts
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading
 from aurora_otel.model.window import FirstSymptom
@@ -27,7 +28,9 @@ from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Invalidation
 
 # After these, the server no longer responds.
-_SILENT = frozenset({Symptom.CONNECTION_LOST, Symptom.HUNG_UP, Symptom.STUCK})
+_SILENT = frozenset(
+    {Symptom.CONNECTION_LOST, Symptom.HUNG_UP, Symptom.STUCK, Symptom.CONNECT_FAILED}
+)
 
 
 class FailoverHandler:
@@ -62,6 +65,7 @@ class FailoverHandler:
         if reading.verdict is None or ruling is None:
             return self._refresh_report(reading, refresh, read)
         origin = ruling.first_symptom or refresh
+        self._open_routes(reading, reading.verdict.writer, changed=ruling.old_writer is not None)
         invalidations = self._invalidate(reading.verdict.began, origin.kind)
         ended = self._context.clock()
         report = self._refresh_report(reading, refresh, read)
@@ -76,6 +80,15 @@ class FailoverHandler:
             detection = max(0.0, read - origin.at)
             return FailoverReport(report, clean_up, origin, detection, reference)
         return StaleReport(report, clean_up) if invalidations else report
+
+    def _open_routes(self, reading: Reading, writer: str, *, changed: bool) -> None:
+        """Lead connects to the writer; before anything is closed, and connects again."""
+        cluster, routes, at = self._cluster, self._context.routes, reading.writer_at
+        routes.confirmed(cluster, Whereabouts(writer, at) if at else None, writer)
+        settings = self._context.config.settings
+        if changed and settings.may_go_straight:
+            now = self._context.clock()
+            routes.open_all(cluster, StraightReason.FAILOVER, now, settings.refresh_window)
 
     def _invalidate(self, began: float, symptom: Symptom) -> list[Invalidation]:
         tracker = self._context.tracker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ def run(steps: Steps[T]) -> T:
         effect = next(steps)
         while True:
             try:
-                outcome = _carry_out(effect)
+                outcome = carry_out(effect)
             except BaseException as error:  # noqa: BLE001, PERF203 - for the steps
                 effect = steps.throw(error)
             else:
@@ -31,7 +32,40 @@ def run(steps: Steps[T]) -> T:
         steps.close()
 
 
-def _carry_out(effect: Effect) -> Any:
+def run_within(
+    steps: Steps[T], connect_later: Callable[[Generator[Any, Any, Any]], Any]
+) -> Generator[Any, Any, T]:
+    """As `run`, inside a driver's generator, where connects are generators, too.
+
+    Args:
+        steps: the steps.
+        connect_later: carries out any connect but the first, which becomes part of this generator.
+    """
+    is_first = True
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                if not isinstance(effect, Reconnect):
+                    outcome = carry_out(effect)
+                elif is_first:
+                    is_first = False
+                    outcome = yield from effect.connect()
+                else:
+                    outcome = connect_later(effect.connect())
+            except BaseException as error:  # noqa: BLE001, PERF203 - for the steps
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(outcome)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        steps.close()
+
+
+def carry_out(effect: Effect) -> Any:
+    """Do what `effect` says; return its outcome, and raise what it raises."""
     if isinstance(effect, Reconnect):
         # The application's own connect, seen by its other instrumentations.
         return effect.connect()

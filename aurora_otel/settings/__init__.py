@@ -40,6 +40,13 @@ class RdsApiUse(str, Enum):
     OFF = "off"
 
 
+class StraightConnects(str, Enum):
+    """Whether connects may go straight to the writer while its endpoint's name leads elsewhere."""
+
+    ON = "on"
+    OFF = "off"
+
+
 class QuerySpans(str, Enum):
     """Whether the agent makes query spans of its own, and what of the statement they show."""
 
@@ -157,12 +164,24 @@ class Settings:
         "name of the cluster in telemetry, or `host=name,…` for several",
         "from the endpoint",
     )
+    straight_connects: StraightConnects = _setting(
+        StraightConnects.ON,
+        parsing.choice(StraightConnects),
+        "`on` connects straight to the confirmed writer while the writer endpoint's name may lead "
+        "elsewhere, in `cleanup` alone; `off` never",
+        "on",
+    )
     query_spans: QuerySpans = _setting(
         QuerySpans.OFF,
         parsing.choice(QuerySpans),
         "query spans of our own: `off`, `summary` (the operation only) or `text`",
         "off",
     )
+
+    @property
+    def may_go_straight(self) -> bool:
+        """Whether connects may go straight to the writer."""
+        return self.mode is Mode.CLEANUP and self.straight_connects is StraightConnects.ON
 
     @property
     def endpoints(self) -> EndpointMap:

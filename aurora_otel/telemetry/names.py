@@ -11,11 +11,13 @@ from enum import Enum
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.semconv.attributes.network_attributes import NETWORK_PEER_ADDRESS
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import Outcome, PruneReason
+from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import EventKind, Role, Source
 
@@ -24,6 +26,7 @@ INSTANCE_ID = "aurora.instance.id"
 INSTANCE_ROLE = "aurora.instance.role"
 ENDPOINT_TYPE = "aurora.endpoint.type"
 DRIVER = "aurora.driver"
+STRAIGHT_REASON = "aurora.straight.reason"
 PRUNE_REASON = "aurora.prune.reason"
 INVALIDATION_CAUSE = "aurora.invalidation.cause"
 INVALIDATION_OUTCOME = "aurora.invalidation.outcome"
@@ -70,6 +73,11 @@ ATTRIBUTES = (
     Attribute(ENDPOINT_TYPE, f"{_values(EndpointType)}: how the application connected"),
     Attribute(DRIVER, "as in the setting `DRIVERS`, or as `instrument_dbapi` was given it"),
     Attribute(
+        STRAIGHT_REASON,
+        f"{_values(StraightReason)}: why a connect went straight to the writer, past the name of "
+        "its endpoint; only on connections that did",
+    ),
+    Attribute(
         PRUNE_REASON,
         f"{_values(PruneReason)}: leaked by the application, closed past the agent, or by the "
         "server",
@@ -103,6 +111,10 @@ ATTRIBUTES = (
         SERVER_ADDRESS, "as in the semantic conventions: the host as the application wrote it"
     ),
     Attribute(SERVER_PORT, "as in the semantic conventions"),
+    Attribute(
+        NETWORK_PEER_ADDRESS,
+        "as in the semantic conventions: the server's network address, where that can be told",
+    ),
     Attribute(
         ERROR_TYPE,
         "as in the semantic conventions: the exception's type, or the RDS API's error code",
@@ -211,6 +223,20 @@ MISROUTES = Metric(
     "Connections through the writer endpoint that landed on a reader",
     (INSTANCE_ID, DRIVER),
 )
+STRAIGHT = Metric(
+    "aurora.connection.straight",
+    Kind.COUNTER,
+    "{connection}",
+    "Connections opened straight to the writer, whose endpoint's name may have led elsewhere",
+    (INSTANCE_ID, DRIVER, STRAIGHT_REASON),
+)
+FAILURES = Metric(
+    "aurora.connection.failures",
+    Kind.COUNTER,
+    "{connection}",
+    "Connects that failed, also where another one followed in the same call",
+    (DRIVER, ERROR_TYPE),
+)
 LIFETIME = Metric(
     "aurora.connection.lifetime",
     Kind.HISTOGRAM,
@@ -278,6 +304,8 @@ METRICS = (
     PRUNES,
     INVALIDATIONS,
     MISROUTES,
+    STRAIGHT,
+    FAILURES,
     LIFETIME,
     FAILOVERS,
     DETECTION,
@@ -312,6 +340,8 @@ TRACK = Span(
         DRIVER,
         SERVER_ADDRESS,
         SERVER_PORT,
+        NETWORK_PEER_ADDRESS,
+        STRAIGHT_REASON,
     ),
     "the caller's span",
 )

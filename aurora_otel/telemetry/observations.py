@@ -17,6 +17,7 @@ from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.groups import UNKNOWN, Group, Outcome, PruneReason
+from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import EventKind, Role
 from aurora_otel.settings import Mode, RdsApiUse, Settings
@@ -69,7 +70,13 @@ def _books(found: Observations, tracker: Tracker, unnamed: Collection[str]) -> N
         if group.cluster in unnamed:
             continue
         base = (group.cluster, group.system)
+        for error, count in book.failures.items():
+            _add(found, names.FAILURES, (*base, group.driver, error), count)
+        if book.failures and not book.opens:
+            continue
         here = (*base, group.instance)
+        for why, count in book.straight.items():
+            _add(found, names.STRAIGHT, (*here, group.driver, why.value), count)
         opened = (*here, group.role.value, group.driver, group.endpoint_type.value)
         _add(found, names.OPENS, opened, book.opens)
         _add(found, names.CLOSES, (*here, group.driver), book.closes)
@@ -142,6 +149,7 @@ def _occurring(mode: Mode) -> tuple[tuple[names.Metric, Key], ...]:
         (names.STALE, ()),
         (names.CLOSES, ()),
         (names.MISROUTES, ()),
+        *((names.STRAIGHT, (reason.value,)) for reason in StraightReason),
         *((names.PRUNES, (reason.value,)) for reason in PruneReason),
         *(
             (names.INVALIDATIONS, (cause.value, outcome.value))

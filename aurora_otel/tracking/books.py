@@ -7,16 +7,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aurora_otel.model.detector import Cause
-from aurora_otel.model.groups import Group, Outcome, PruneReason
+from aurora_otel.model.groups import OTHER, Group, Outcome, PruneReason
+from aurora_otel.model.straight import StraightReason
+
+# So many types of errors of failed connects are told apart.
+_MOST_ERRORS = 32
 
 
 @dataclass(slots=True)
 class Book:
-    """The totals of one group: opens = open now + closes + prunes + invalidations `closed`."""
+    """The totals of one group: opens = open now + closes + prunes + invalidations `closed`.
+
+    Attributes:
+        failures: connects that failed, by the type of the error; they are no opens.
+        straight: connects that went straight to the writer, by the reason.
+    """
 
     opens: int = 0
     closes: int = 0
     misroutes: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    straight: Counter[StraightReason] = field(default_factory=Counter)
     prunes: Counter[PruneReason] = field(default_factory=Counter)
     invalidations: Counter[tuple[Cause, Outcome]] = field(default_factory=Counter)
 
@@ -25,6 +36,8 @@ class Book:
         self.opens += other.opens
         self.closes += other.closes
         self.misroutes += other.misroutes
+        self.failures.update(other.failures)
+        self.straight.update(other.straight)
         # Zeros, too: they are exported.
         self.prunes.update(other.prunes)
         self.invalidations.update(other.invalidations)
@@ -35,6 +48,8 @@ class Book:
             self.opens,
             self.closes,
             self.misroutes,
+            Counter(self.failures),
+            Counter(self.straight),
             Counter(self.prunes),
             Counter(self.invalidations),
         )
@@ -45,6 +60,23 @@ class Books(defaultdict[Group, Book]):
 
     def __init__(self) -> None:
         super().__init__(Book)
+
+    def count(self, group: Group, what: str | StraightReason | None) -> None:
+        """Count what happened to a connect.
+
+        Args:
+            group: of the connection.
+            what: the type of the error with which it failed, or why it went straight to the
+                writer; `None`: it was misrouted.
+        """
+        book = self[group]
+        if what is None:
+            book.misroutes += 1
+        elif isinstance(what, StraightReason):
+            book.straight[what] += 1
+        else:
+            is_known = what in book.failures or len(book.failures) < _MOST_ERRORS
+            book.failures[what if is_known else OTHER] += 1
 
     def regroup(self, new: Callable[[Group], Group]) -> None:
         """Count each group as another from now on, with all that it has counted.

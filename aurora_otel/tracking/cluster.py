@@ -8,8 +8,9 @@ from collections.abc import Iterable, Set
 from typing import TYPE_CHECKING
 
 from aurora_otel.model.detector import Detector
-from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.endpoints import Address, EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import EventKind, Role
 
@@ -43,6 +44,8 @@ class Cluster:
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
         is_lumped: whether its figures are reported under `other`, its instances with them.
         view: whether its instances may be asked how they see the others.
+        whereabouts: where the known writer confirmed itself, if that can be told.
+        writer_names: the hosts and ports by which applications connect to its writer.
         known_at: when something was last learnt of its writer, in monotonic seconds.
         used_at: when a connection to it was last opened, in monotonic seconds.
         drivers: the drivers that connected, and through which types of endpoint.
@@ -79,6 +82,8 @@ class Cluster:
         self.named: str | None = None
         self.source: TopologySource | None = None
         self.view = False
+        self.whereabouts: Whereabouts | None = None
+        self.writer_names: dict[Address, None] = {}
         self.known_at = float("-inf")
         self.used_at = float("-inf")
         self.drivers: dict[tuple[str, EndpointType], None] = {}
@@ -128,6 +133,8 @@ class Cluster:
         self.view = self.view or other.view
         self.named = self.named or other.named
         self.domain = self.domain or other.domain
+        self.writer_names.update(other.writer_names)
+        self.whereabouts = self.whereabouts or other.whereabouts
         self.used_at = max(self.used_at, other.used_at)
         self.drivers.update(other.drivers)
         self.absorbed += [other, *other.absorbed]

@@ -24,6 +24,7 @@ from typing import Any
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
+from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.topology import Reading, Role
 from aurora_otel.tracking.books import Books
 from aurora_otel.tracking.cluster import Cluster
@@ -42,7 +43,8 @@ class Tracker:
         self._lock = threading.RLock()
         self._holdings = Holdings()
         self._ended: deque[Ended] = deque()
-        self._misrouted: deque[Group] = deque()
+        # What happened to connects: see `Books.count`.
+        self._connects: deque[tuple[Group, str | StraightReason | None]] = deque()
 
     # What hooks may call: appends only.
 
@@ -66,7 +68,15 @@ class Tracker:
 
     def note_misroute(self, group: Group) -> None:
         """Count a connection through the writer endpoint that landed on a reader of `group`."""
-        self._misrouted.append(group)
+        self._connects.append((group, None))
+
+    def note_failure(self, group: Group, error: str) -> None:
+        """Count a connect of `group` that failed with an error of this type."""
+        self._connects.append((group, error))
+
+    def note_straight(self, group: Group, reason: StraightReason) -> None:
+        """Count a connection of `group` that went straight to the writer."""
+        self._connects.append((group, reason))
 
     def has_unidentified(self, cluster: Cluster) -> bool:
         """Return whether an open connection to `cluster` had no instance at the last drain."""
@@ -78,8 +88,8 @@ class Tracker:
     def drain(self) -> None:
         """Work off the inbox."""
         with self._lock:
-            while self._misrouted:
-                self.books[self._misrouted.popleft()].misroutes += 1
+            while self._connects:
+                self.books.count(*self._connects.popleft())
             while self.inbox:
                 # Taken out only afterwards: an interrupt in between loses nothing.
                 track = self.inbox[0]

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from aurora_otel.lab.postgres_installation import PROGRAMS
 from aurora_otel.model.endpoints import Address, EndpointType, HostTemplate
-from aurora_otel.settings import PREFIX, ClusterNames, Mode, QuerySpans, RdsApiUse, Settings
+from aurora_otel.settings import (
+    PREFIX,
+    ClusterNames,
+    Mode,
+    QuerySpans,
+    RdsApiUse,
+    Settings,
+    StraightConnects,
+)
 
 NAMES = [setting.name for setting in fields(Settings)]
 VARIABLES = [PREFIX + name.upper() for name in NAMES]
@@ -57,6 +65,8 @@ VALID = [
         ClusterNames({DB.host: "orders", "b": "Ü_2"}),
     ),
     ("cluster_id", "/var/run/pg=local", ClusterNames({"/var/run/pg": "local"})),
+    ("straight_connects", "ON", StraightConnects.ON),
+    ("straight_connects", "off", StraightConnects.OFF),
     ("query_spans", "summary", QuerySpans.SUMMARY),
     ("query_spans", "text", QuerySpans.TEXT),
 ]
@@ -114,6 +124,7 @@ INVALID = [
         "a name of up to 128 letters, digits, '.', '_' and '-', or 'host=name', …",
     ),
     ("rds_api", ("yes", "", True, None, 1), "'auto' or 'on' or 'off'"),
+    ("straight_connects", ("auto", "", "yes", None, 1), "'on' or 'off'"),
     ("query_spans", ("on", "", "Sum", None, 0), "'off' or 'summary' or 'text'"),
 ]
 WRONG = [(name, value, allowed) for name, values, allowed in INVALID for value in values]

@@ -22,6 +22,8 @@ SHOWN = {
     "user": "info.user",
 }
 
+# What `target_session_attrs` may ask for of a writer.
+_OF_A_WRITER = ("any", "read-write", "primary")
 # By SQLSTATE, or by its class: invalid authorization; too many connections; and what a login asks
 # for that is not there, not allowed or not supported.
 _LOGIN_FAILURES = {
@@ -92,6 +94,29 @@ def overrides(parameters: Mapping[str, Any], address: Address | None) -> dict[st
     if _is_name(host) and not parameters.get("hostaddr"):
         return changed | _resolved(host, str(parameters.get("port") or ""))
     return changed
+
+
+def named_host(parameters: Mapping[str, Any]) -> Address | None:
+    """Return the one host, and its port, by the name that the application gave.
+
+    `None`: several hosts, an address beside the name, a socket, a service; and what asks for a
+    server that is no writer.
+
+    Args:
+        parameters: what it connects with.
+
+    Raises:
+        ValueError: the port is none.
+    """
+
+    def given(name: str) -> str:
+        return str(parameters.get(name) or os.environ.get(f"PG{name.upper()}") or "")
+
+    wanted = parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
+    if given("hostaddr") or given("service") or (wanted or "any") not in _OF_A_WRITER:
+        return None
+    host = given("host")
+    return Address(host, int(given("port") or DEFAULT_PORT)) if _is_name(host) else None
 
 
 def _is_name(host: str) -> bool:

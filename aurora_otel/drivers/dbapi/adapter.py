@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import wrapt
 
+from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import libpq, mysql_family
 from aurora_otel.drivers.common.patching import wrap_innermost
 from aurora_otel.drivers.dbapi import monitor, session
@@ -55,15 +56,13 @@ class _Arguments(NamedTuple):
         return "<_Arguments>"  # a secret is among them
 
 
-class Adapter:
+class Adapter(DriverBase):
     """The `Driver` for one such module.
 
     Args:
         module: the driver's.
         traits: what is said of it.
     """
-
-    postpones_answers = False
 
     def __init__(self, module: ModuleType, traits: Traits) -> None:
         self.module = module

@@ -1,0 +1,185 @@
+"""psycopg's connects, as the application asked for them.
+
+psycopg resolves the host itself (`conninfo_attempts`), and then calls `_connect_gen` once for each
+address that it found. To repeat that would be to connect to the same address, whatever the name
+leads to by then. So what the application gave is kept between the two, for the thread or the task
+that connects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+
+from aurora_otel.drivers.common import libpq
+from aurora_otel.drivers.protocol import Hooks
+from aurora_otel.model.endpoints import Address
+
+Connecting = Generator[Any, Any, Any]
+# psycopg comes back for the last time at its own limit: this much sooner the agent is there first.
+_SOONER = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the application gave, of which psycopg makes attempts.
+
+    Attributes:
+        host: the one host, by its name.
+        addresses: what psycopg made of it, in the order in which it tries them.
+        error: why it could make nothing of it.
+    """
+
+    host: Address
+    addresses: tuple[str, ...] = ()
+    error: psycopg.Error | None = None
+
+
+_given: ContextVar[_Given | None] = ContextVar("aurora_otel_psycopg_given", default=None)
+
+
+def resolve(
+    hooks: Hooks,
+    wrapped: Callable[..., list[dict[str, Any]]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Stand in for `conninfo_attempts`: return the attempts, and keep what they were made of.
+
+    A name that does not resolve is left for `_connect_gen` to fail with.
+    """
+    parameters = dict(args[0] if args else kwargs["params"])
+    host = hooks.guarded(libpq.named_host, parameters)
+    _given.set(None)
+    if host is None:
+        return wrapped(*args, **kwargs)
+    if hooks.goes_straight(host):
+        _given.set(_Given(host))
+        return [parameters]
+    try:
+        found = wrapped(*args, **kwargs)
+    except psycopg.OperationalError as error:
+        _given.set(_Given(host, error=error))
+        return [parameters]
+    _given.set(_Given(host, tuple(str(each.get("hostaddr")) for each in found)))
+    return found
+
+
+class Asked:
+    """One call of `_connect_gen`, as the application asked for it.
+
+    Attributes:
+        conninfo: what it gave, without what psycopg made of it.
+        host: the one host, by its name, unless psycopg has more addresses to try after this one.
+
+    Args:
+        hooks: where to ask what to do about a connect that hangs.
+        connect: psycopg's `_connect_gen`.
+        attempts: psycopg's `conninfo_attempts`.
+        attempt: the connection string that psycopg calls it with.
+    """
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        connect: Callable[[str], Connecting],
+        attempts: Callable[[Mapping[str, Any]], list[dict[str, Any]]],
+        attempt: str,
+    ) -> None:
+        self._hooks = hooks
+        self._connect = connect
+        self._attempts = attempts
+        self.conninfo = attempt
+        self.host: Address | None = None
+        # The first connect, by what psycopg has resolved, is psycopg's own.
+        self._first: Callable[[], Connecting] | None = partial(connect, attempt)
+        self._is_by_name = False
+        self._parameters = conninfo.conninfo_to_dict(attempt)
+        self._see(_given.get())
+
+    def _see(self, given: _Given | None) -> None:
+        """Take note of what the application gave, if this attempt is made of that."""
+        found = self._parameters.get("hostaddr")
+        if given is None or self._parameters.get("host", given.host.host) != given.host.host:
+            return
+        if found is None:
+            self._first = partial(_failing, given.error) if given.error else None
+        elif found not in given.addresses:
+            return
+        else:
+            del self._parameters["hostaddr"]
+            self.conninfo = conninfo.make_conninfo("", **self._parameters)
+        self._is_by_name = True
+        if not given.addresses or found == given.addresses[-1]:
+            self.host = given.host
+
+    @property
+    def timeout(self) -> float:
+        """The seconds that the application allows for a connect."""
+        return float(conninfo.timeout_from_conninfo(self._parameters))
+
+    @property
+    def straight(self) -> Callable[[Address], Connecting] | None:
+        """What connects to a network address, where the application gave a name."""
+        return self._straight if self._is_by_name else None
+
+    def connect(self) -> Connecting:
+        """Connect as the application asked, the host's name resolved afresh."""
+        first, self._first = self._first, None
+        if first is not None:
+            return self._limited(first(), self.host)
+        if not self._is_by_name:
+            return self._limited(self._connect(self.conninfo), None)
+        return self._limited(self._afresh(), None)
+
+    def _straight(self, address: Address) -> Connecting:
+        parameters = {**self._parameters, "hostaddr": address.host}
+        return self._limited(self._connect(conninfo.make_conninfo("", **parameters)), None)
+
+    def _afresh(self) -> Connecting:
+        failure: psycopg.Error | None = None
+        for each in self._attempts(self._parameters):
+            try:
+                return (yield from self._connect(conninfo.make_conninfo("", **each)))
+            except psycopg.Error as error:  # noqa: PERF203 - as psycopg does
+                failure = error
+        raise failure or psycopg.OperationalError("no host to connect to")
+
+    def _limited(self, connecting: Connecting, host: Address | None) -> Connecting:
+        """Drive a connect for as long as the application allows.
+
+        Args:
+            connecting: the connect.
+            host: give it up, too, once connects to this host go straight to the writer.
+
+        Raises:
+            ConnectionTimeout: that was too long.
+        """
+        until = time.monotonic() + self.timeout - _SOONER
+        with contextlib.closing(connecting):
+            try:
+                state = next(connecting)
+                while True:
+                    ready = yield state
+                    # Nothing has come for a while.
+                    if not ready and self._is_over(until, host):
+                        raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+                    state = connecting.send(ready)
+            except StopIteration as end:
+                return end.value
+
+    def _is_over(self, until: float, host: Address | None) -> bool:
+        return time.monotonic() >= until or (host is not None and self._hooks.goes_straight(host))
+
+
+def _failing(error: psycopg.Error) -> Connecting:
+    raise error
+    yield  # pragma: no cover - it makes this a generator

@@ -1,0 +1,54 @@
+"""Why a connect goes straight to the writer, and when its host may be gone past.
+
+Pure: values only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import Enum
+
+from aurora_otel.model.endpoints import Address
+
+
+class StraightReason(str, Enum):
+    """Why the name of a writer endpoint is taken to lead elsewhere than to the writer."""
+
+    FAILOVER = "failover"
+    MISROUTED = "misrouted"
+    CONNECT_FAILED = "connect_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a confirmed writer is.
+
+    Attributes:
+        writer: the instance.
+        address: the network address at which it confirmed itself, asked by its own name.
+    """
+
+    writer: str
+    address: Address
+
+
+def is_name(host: str) -> bool:
+    """Return whether `host` is a name that a name server resolves.
+
+    An address is the application's own choice, and so is `localhost`: a tunnel, most of the time.
+    """
+    if not host or host[0] in "/@" or "," in host or host == "localhost":
+        return False
+    try:
+        ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return True
+    return False
+
+
+def lead_to(addresses: frozenset[str], address: Address) -> bool:
+    """Return whether all of a name's `addresses` are the host of `address`."""
+    return {each.removeprefix("::ffff:") for each in addresses} == {
+        address.host.removeprefix("::ffff:")
+    }
