@@ -113,7 +113,7 @@ ATTRIBUTES = (
     Attribute(SERVER_PORT, "as in the semantic conventions"),
     Attribute(
         NETWORK_PEER_ADDRESS,
-        "as in the semantic conventions: the server's network address, where that can be told",
+        "as in the semantic conventions: the server's network address, where that is known",
     ),
     Attribute(
         ERROR_TYPE,

@@ -10,7 +10,7 @@ from aurora_otel.model.detector import Cause
 from aurora_otel.model.groups import OTHER, Group, Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
 
-# So many types of errors of failed connects are told apart.
+# So many types of errors of failed connects are counted each by its name.
 _MOST_ERRORS = 32
 
 

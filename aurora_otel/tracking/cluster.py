@@ -44,7 +44,7 @@ class Cluster:
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
         is_lumped: whether its figures are reported under `other`, its instances with them.
         view: whether its instances may be asked how they see the others.
-        whereabouts: where the known writer confirmed itself, if that can be told.
+        whereabouts: where the known writer confirmed itself, if that is known.
         writer_names: the hosts and ports by which applications connect to its writer.
         known_at: when something was last learnt of its writer, in monotonic seconds.
         used_at: when a connection to it was last opened, in monotonic seconds.
