@@ -70,7 +70,6 @@ class Plan:
         self.reached = False
         self._peers = Peers()
         self._hosts: set[Address | None] = set()
-        self._own_addresses: dict[str, Address] = {}
         if beforehand.heard is not None:
             self._under_way = 1
             self.answered(Target(None, None), beforehand.heard, beforehand.heard_at)
@@ -162,8 +161,6 @@ class Plan:
                 return False
             self._renamed_to = answer.instance
         self.reached = True
-        if peer is not None and target.instance is not None:
-            self._own_addresses[answer.instance] = peer
         self._asked.add(answer.instance)
         if answer.view is not None:
             self._listed_by[answer.instance] = answer.view.instances
@@ -314,5 +311,4 @@ class Plan:
             contested=contested,
             peers=self._peers.found,
             hosts=frozenset(self._hosts),
-            writer_at=self._own_addresses.get(writer) if writer is not None else None,
         )

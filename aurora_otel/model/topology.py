@@ -142,7 +142,6 @@ class Reading:
         contested: the instances that claimed to be the writer, and were not believed.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
         hosts: where answers came from; `None`: where the application itself connected last.
-        writer_at: the network address at which the confirmed writer was asked by its own name.
     """
 
     source: Source
@@ -155,4 +154,11 @@ class Reading:
     contested: tuple[str, ...] = ()
     peers: Mapping[Address, str | None] = field(default_factory=dict)
     hosts: frozenset[Address | None] = frozenset()
-    writer_at: Address | None = None
+
+    @property
+    def writer_at(self) -> Address | None:
+        """The network address at which the confirmed writer was asked by its own name, if known."""
+        if self.verdict is None:
+            return None
+        found = (at for at, instance in self.peers.items() if instance == self.verdict.writer)
+        return next(found, None)

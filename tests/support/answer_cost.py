@@ -18,6 +18,7 @@ from pathlib import Path
 from aurora_otel.drivers import REGISTRY
 from aurora_otel.drivers.dbapi import Adapter as DbapiAdapter
 from aurora_otel.drivers.dbapi.traits import Traits
+from aurora_otel.runtime.effects import Reconnect
 from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import BY_ID, Place
 from tests.support.drivers.unknown import UNKNOWN
@@ -39,6 +40,14 @@ class _Listener:
     def opened_steps(self, driver, opening):
         yield from ()
         return self.opened(driver, opening)
+
+    def connect_steps(self, _, attempt):
+        connection = yield Reconnect(attempt.connect)
+        self.opening = attempt.opening(connection)
+        return connection
+
+    def goes_straight(self, _):
+        return False
 
     def guarded(self, question, *args):
         return question(*args)

@@ -102,24 +102,30 @@ class Asked:
         # The first connect, by what psycopg has resolved, is psycopg's own.
         self._first: Callable[[], Connecting] | None = partial(connect, attempt)
         self._is_by_name = False
-        self._parameters = conninfo.conninfo_to_dict(attempt)
-        self._see(_given.get())
+        given = _given.get()
+        if given is not None and f"host={given.host.host}" in attempt:
+            self._see(given, attempt)
 
-    def _see(self, given: _Given | None) -> None:
-        """Take note of what the application gave, if this attempt is made of that."""
-        found = self._parameters.get("hostaddr")
-        if given is None or self._parameters.get("host", given.host.host) != given.host.host:
-            return
-        if found is None:
+    def _see(self, given: _Given, attempt: str) -> None:
+        """Take note of what the application gave, if this attempt is made of that.
+
+        Nothing is parsed here: every connect passes it. psycopg puts the address last.
+        """
+        if not given.addresses:
             self._first = partial(_failing, given.error) if given.error else None
-        elif found not in given.addresses:
-            return
-        else:
-            del self._parameters["hostaddr"]
-            self.conninfo = conninfo.make_conninfo("", **self._parameters)
-        self._is_by_name = True
-        if not given.addresses or found == given.addresses[-1]:
             self.host = given.host
+        else:
+            plain, _, found = attempt.rpartition(" hostaddr=")
+            if found not in given.addresses:
+                return
+            self.conninfo = plain
+            if found == given.addresses[-1]:
+                self.host = given.host
+        self._is_by_name = True
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return dict(conninfo.conninfo_to_dict(self.conninfo))
 
     @property
     def timeout(self) -> float:
@@ -163,15 +169,17 @@ class Asked:
         Raises:
             ConnectionTimeout: that was too long.
         """
-        until = time.monotonic() + self.timeout - _SOONER
+        began, until = time.monotonic(), 0.0
         with contextlib.closing(connecting):
             try:
                 state = next(connecting)
                 while True:
                     ready = yield state
-                    # Nothing has come for a while.
-                    if not ready and self._is_over(until, host):
-                        raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+                    if not ready:
+                        # Nothing has come for a while.
+                        until = until or began + self.timeout - _SOONER
+                        if self._is_over(until, host):
+                            raise psycopg.errors.ConnectionTimeout("connection timeout expired")
                     state = connecting.send(ready)
             except StopIteration as end:
                 return end.value

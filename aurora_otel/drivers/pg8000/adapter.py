@@ -22,6 +22,7 @@ from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.pg8000 import calls, monitor, session
 from aurora_otel.drivers.protocol import (
+    Attempt,
     Hooks,
     Login,
     LoginFailure,
@@ -29,9 +30,9 @@ from aurora_otel.drivers.protocol import (
     Opening,
     Rows,
     Traced,
-    report_opened,
 )
 from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import blocking
 
 # On the connection: where it leads.
 _PLACE = "_aurora_otel_place"
@@ -61,19 +62,27 @@ class Adapter(DriverBase):
             wrapped: Callable[..., Any], made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
         ) -> None:
             began = time.time_ns()
-            wrapped(*args, **kwargs)
 
-            def reconnect() -> Any:
-                session.connect_again(made, functools.partial(wrapped, *args, **kwargs))
+            def open_one(**changed: Any) -> Any:
+                session.connect_again(
+                    made, functools.partial(wrapped, *args, **{**kwargs, **changed})
+                )
                 calls.forget_end(made)
                 return made
 
-            def opening() -> Opening:
+            def straight(address: Address) -> Any:
+                bound = signature.bind(made, *args, **kwargs)
+                with session.socket_to(address, bound) as sock:
+                    return open_one(sock=sock)
+
+            def opening(_: Any) -> Opening:
                 arguments = session.arguments_of(signature.bind(made, *args, **kwargs), made)
                 setattr(made, _PLACE, arguments.place)
-                return Opening(made, Login(arguments), reconnect, began)
+                return Opening(made, Login(arguments), open_one, began)
 
-            report_opened(hooks, self, opening)
+            host = hooks.guarded(lambda: session.host_of(signature.bind(made, *args, **kwargs)))
+            attempt = Attempt(host, open_one, straight if host else None, opening)
+            blocking.run(hooks.connect_steps(self, attempt))
 
         patches.wrap(connection, "__init__", connect)
         calls.watch_all(patches, hooks)

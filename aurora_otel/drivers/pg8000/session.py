@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from pg8000 import core
@@ -15,6 +16,7 @@ from pg8000.exceptions import DatabaseError
 from aurora_otel.drivers.base import second_attempt
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
+from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 
 
@@ -58,6 +60,41 @@ def arguments_of(bound: inspect.BoundArguments, connection: Any) -> Arguments:
     with contextlib.suppress(OSError, ValueError):
         connect["host"], connect["port"], *_ = connection._usock.getpeername()
     return Arguments(connect, repeatable=False)
+
+
+def host_of(bound: inspect.BoundArguments) -> Address | None:
+    """Return the host and the port to which the arguments of an initialiser lead.
+
+    `None`: to a Unix socket, or by a socket of the application's own.
+    """
+    bound.apply_defaults()
+    given = bound.arguments
+    if given["sock"] is not None or given["unix_sock"] is not None or not given["host"]:
+        return None
+    return Address(str(given["host"]), int(given["port"]))
+
+
+@contextlib.contextmanager
+def socket_to(address: Address, bound: inspect.BoundArguments) -> Iterator[socket.socket]:
+    """Yield a socket as pg8000 makes its own, but to `address`; it is closed after an error.
+
+    Args:
+        address: where to.
+        bound: the arguments of the initialiser.
+
+    Raises:
+        OSError: it cannot be connected.
+    """
+    bound.apply_defaults()
+    given = bound.arguments
+    sock = socket.create_connection(address, given["timeout"], given["source_address"])
+    try:
+        if given["tcp_keepalive"]:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        yield sock
+    except BaseException:
+        sock.close()
+        raise
 
 
 def fileno(connection: Any) -> int:
@@ -132,8 +169,9 @@ class _Answer(core.Context):  # type: ignore[misc]
 
 def _leave(state: dict[str, Any]) -> None:
     """End the session on the socket among a connection's attributes, and close it."""
-    stream, sock = state["_sock"], state["_usock"]
-    if sock is None:
+    # Neither is there before the first connect.
+    stream, sock = state.get("_sock"), state.get("_usock")
+    if stream is None or sock is None:
         return
     with contextlib.suppress(OSError, ValueError):
         sock.settimeout(0)

@@ -22,6 +22,7 @@ from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
+    Attempt,
     Hooks,
     Login,
     LoginFailure,
@@ -33,6 +34,7 @@ from aurora_otel.drivers.protocol import (
 from aurora_otel.drivers.psycopg2 import monitor, session
 from aurora_otel.drivers.psycopg2.classes import WatchedClasses, track_by_reference
 from aurora_otel.model.endpoints import Address
+from aurora_otel.runtime import blocking
 from aurora_otel.tracking.track import Track
 
 
@@ -57,18 +59,28 @@ class Adapter(libpq.LibpqDriver):
             began = time.time_ns()
             dsn, factory, rest = _arguments(*args, **kwargs)
 
-            def open_one() -> Any:
+            def open_one(dsn: str = dsn) -> Any:
                 connection = wrapped(dsn, connection_factory=classes.factory(factory), **rest)
                 if _is_connection(connection):
                     hooks.guarded(classes.watch, connection)
                 return connection
 
-            connection = open_one()
-            # A factory may return anything, and what it got from elsewhere is counted already.
-            if not _is_connection(connection) or track_by_reference(connection) is not None:
-                return connection
-            login = hooks.guarded(_login, connection, dsn) or Login(dsn)
-            return hooks.opened(self, Opening(connection, login, open_one, began))
+            def straight(address: Address) -> Any:
+                return open_one(extensions.make_dsn(dsn, hostaddr=address.host))
+
+            def opening(connection: Any) -> Opening | None:
+                # A factory may return anything, and what it got from elsewhere is counted already.
+                if not _is_connection(connection) or track_by_reference(connection) is not None:
+                    return None
+                login = hooks.guarded(_login, connection, dsn) or Login(dsn)
+                return Opening(connection, login, open_one, began)
+
+            # What is not connected yet when it is returned cannot be checked; what a factory that
+            # is no class returns, neither.
+            is_checked = not any(rest.values()) and (factory is None or isinstance(factory, type))
+            host = hooks.guarded(_host, dsn) if is_checked else None
+            attempt = Attempt(host, open_one, straight if host else None, opening)
+            return blocking.run(hooks.connect_steps(self, attempt))
 
         patches.wrap(module, "_connect", connect)
 
@@ -140,6 +152,10 @@ def _arguments(
     dsn: str, connection_factory: Any = None, **rest: Any
 ) -> tuple[str, Any, dict[str, Any]]:
     return dsn, connection_factory, rest
+
+
+def _host(dsn: str) -> Address | None:
+    return libpq.named_host(extensions.parse_dsn(dsn))
 
 
 def _login(connection: Any, dsn: str) -> Login:
