@@ -228,7 +228,7 @@ STRAIGHT = Metric(
     Kind.COUNTER,
     "{connection}",
     "Connections opened straight to the writer, whose endpoint's name may have led elsewhere",
-    (INSTANCE_ID, DRIVER, STRAIGHT_REASON),
+    (DRIVER, STRAIGHT_REASON),
 )
 FAILURES = Metric(
     "aurora.connection.failures",

@@ -76,7 +76,7 @@ def _books(found: Observations, tracker: Tracker, unnamed: Collection[str]) -> N
             continue
         here = (*base, group.instance)
         for why, count in book.straight.items():
-            _add(found, names.STRAIGHT, (*here, group.driver, why.value), count)
+            _add(found, names.STRAIGHT, (*base, group.driver, why.value), count)
         opened = (*here, group.role.value, group.driver, group.endpoint_type.value)
         _add(found, names.OPENS, opened, book.opens)
         _add(found, names.CLOSES, (*here, group.driver), book.closes)
@@ -129,6 +129,9 @@ def _zeros(found: Observations, tracker: Tracker, cluster: Cluster, settings: Se
     for driver, endpoint_type in list(cluster.drivers):
         kinds[driver].append(endpoint_type.value)
     for driver in kinds:
+        if settings.may_go_straight and cluster.has_topology:
+            for reason in StraightReason:
+                _add(found, names.STRAIGHT, (*base, driver, reason.value), 0)
         for instance, role in _instances(tracker, cluster):
             cluster.reported.setdefault((instance, role, driver))
             for metric, values in _occurring(settings.mode):
@@ -149,7 +152,6 @@ def _occurring(mode: Mode) -> tuple[tuple[names.Metric, Key], ...]:
         (names.STALE, ()),
         (names.CLOSES, ()),
         (names.MISROUTES, ()),
-        *((names.STRAIGHT, (reason.value,)) for reason in StraightReason),
         *((names.PRUNES, (reason.value,)) for reason in PruneReason),
         *(
             (names.INVALIDATIONS, (cause.value, outcome.value))
