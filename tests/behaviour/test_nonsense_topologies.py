@@ -43,7 +43,7 @@ TAMPERINGS = {
 }
 PROCEDURES = {
     "an error": "RAISE EXCEPTION 'the disk is on fire';",
-    "silence": "PERFORM pg_catalog.pg_sleep(60);",
+    "silence": "PERFORM pg_catalog.pg_sleep(5);",
 }
 
 
