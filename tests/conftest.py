@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Cluster
-from tests.support import upstream
+from tests.support import requirements, side_by_side, upstream
 from tests.support.agent import Agent, Exported
 from tests.support.failures import (
     pytest_runtest_makereport,  # noqa: F401 - a hook
@@ -27,7 +27,6 @@ from tests.support.failures import (
 )
 from tests.support.labs import as_new
 from tests.support.side_by_side import (
-    pytest_collection_modifyitems,  # noqa: F401 - a hook
     pytest_xdist_make_scheduler,  # noqa: F401 - a hook
 )
 from tests.support.upstream import UPSTREAM
@@ -113,11 +112,18 @@ def connect(driver: str) -> Callable[..., Any]:
     return lambda *args, **kwargs: module.connect(*args, **kwargs)  # noqa: PLW0108 - looked up late
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Record the labs' events; take Ctrl-C, which a shell's background jobs ignore."""
+    for part, title in requirements.parts():
+        config.addinivalue_line("markers", f"{part}: {title}, as docs/requirements.md has it")
     record_events()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    requirements.mark(items)
+    side_by_side.order(items)
 
 
 def pytest_collection_finish() -> None:

@@ -29,5 +29,6 @@ def pytest_xdist_make_scheduler(config, log) -> Scheduling:
     return Scheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def order(items: list[pytest.Item]) -> None:
+    """Put the stories first."""
     items.sort(key=lambda item: item.path.parent.name not in STORIES)
