@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+ASK = "aurora-otel-ask"
 BACKGROUND = "aurora-otel-background"
 RDS_API = "aurora-otel-rds-api"
 REFRESH = "aurora-otel-refresh"

@@ -1,13 +1,9 @@
-import gc
 import threading
-import time
-import weakref
 
 import pytest
 
-from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.discovery.plan import MOST_NAMES
-from aurora_otel.discovery.walk import AT_A_TIME, MOST_PATIENCE, Walk
+from aurora_otel.discovery.walk import MOST_PATIENCE, Walk
 from aurora_otel.model.topology import Source
 from tests.support.fake_cluster import ALL, MASTER, FakeCluster, Instance, RefusedError
 from tests.support.waiting import eventually
@@ -219,131 +215,6 @@ def test_a_reading_that_is_stopped_ends_and_the_next_asks_no_instance(cluster):
     assert cluster.read("c").verdict is None
     assert cluster.path == []
     assert not cluster.open
-
-
-# Two at a time, within one budget.
-
-
-class Slow(FakeCluster):
-    """A cluster whose time is the real one, and whose connects wait until they are released."""
-
-    def __init__(self):
-        super().__init__()
-        self.released = threading.Event()
-        self.waiting = []  # the instances that a connect waits for
-        self.ended = []
-        self.budget = 20.0
-        self.walk = Walk(
-            AuroraPostgreSQL,
-            self.connect,
-            self.locate,
-            lambda error: isinstance(error, RefusedError),
-            time.monotonic,
-            stagger=0.001,
-        )
-
-    def connect(self, target, timeout):
-        name = target.address.host if target.address else self.default
-        if self.instances[name].hangs:
-            # As a resolver does: nothing ends it before it is done.
-            self.waiting.append(name)
-            self.released.wait(20)
-        try:
-            return super().connect(target, timeout)
-        finally:
-            self.ended.append(name)
-
-    def threads(self):
-        return [each for each in threading.enumerate() if each.name == "aurora-otel-ask"]
-
-
-@pytest.fixture
-def slow():
-    made = Slow()
-    yield made
-    made.released.set()
-    eventually(lambda: not made.threads())
-    assert len(made.open) == made.walk.is_connected
-
-
-def test_another_is_asked_beside_one_that_does_not_answer_at_once(slow):
-    slow["b"].hangs = True
-    assert slow.read("b", "c").verdict.writer == "a"
-    assert slow.waiting == ["b"]
-
-
-def test_no_more_than_two_are_asked_at_a_time(slow):
-    for name in ALL:
-        slow[name].hangs = True
-    reading = threading.Thread(target=lambda: slow.read("b", "c", "a", default=False))
-    reading.start()
-    eventually(lambda: len(slow.waiting) == AT_A_TIME)
-    assert len(slow.threads()) == AT_A_TIME
-    slow.released.set()
-    reading.join(20)
-    assert not reading.is_alive()
-
-
-def test_names_that_do_not_resolve_hold_up_no_refresh_and_their_connections_are_closed(slow):
-    for name in ("b", "c"):
-        slow[name].hangs = True
-    slow.default = "a"
-    assert slow.read("b", "c").verdict.writer == "a"
-    assert slow.ended == ["a"]
-    slow.released.set()
-    eventually(lambda: sorted(slow.ended) == list(ALL))
-    eventually(lambda: len(slow.open) == 1)
-
-
-class Socket:
-    """What a driver's frames hold while it connects."""
-
-
-class Failing(FakeCluster):
-    """A cluster whose connects fail, in frames that hold their own error: a circle."""
-
-    def __init__(self):
-        super().__init__()
-        self.held = []
-
-    def connect(self, target, timeout):
-        socket = Socket()
-        self.held.append(weakref.ref(socket))
-        failure = RefusedError(target, timeout)
-        raise failure
-
-
-@pytest.fixture
-def _no_collector():
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("_no_collector")
-def test_what_a_failed_connect_held_is_released_at_once():
-    failing = Failing()
-    assert failing.read("b", "c").verdict is None
-    assert len(failing.held) == 3
-    eventually(lambda: all(socket() is None for socket in failing.held))
-
-
-def test_one_that_is_still_waited_for_is_not_asked_once_more(slow):
-    for name in ALL:
-        slow[name].hangs = True
-    slow.budget = 0.2
-    for _ in range(3):
-        assert slow.read("b", "c", "a", default=False).verdict is None
-    assert sorted(slow.waiting) == list(ALL)
-    assert len(slow.threads()) == len(ALL)
-
-
-def test_a_known_writer_that_is_silent_leaves_the_claim_standing_within_the_budget(slow):
-    slow["a"].hangs = True
-    slow.writer = "c"
-    slow.budget = 2.0
-    assert slow.read("b", "c", writer="a", members=frozenset(ALL)).verdict.writer == "c"
-    assert slow.waiting == ["a"]
 
 
 def test_an_old_writer_that_thaws_is_not_believed(cluster):
