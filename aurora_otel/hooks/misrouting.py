@@ -144,9 +144,12 @@ class Misrouting:
 def reached(route: Route, identity: Identity | None) -> bool:
     """Return whether a connection that was opened by `route` is one to its writer.
 
-    One whose server could not be asked is, as by any other way, what the application asked for.
+    One whose server is too slow to say so yet is asked again later. What cannot say it at all may
+    be another server that has the address by now.
     """
     if identity is None or identity.dropped:
         return False
     answer = identity.answer
-    return answer is None or (answer.is_writer and answer.instance == route.to.writer)
+    if answer is None:
+        return identity.postponed
+    return answer.is_writer and answer.instance == route.to.writer
