@@ -1,34 +1,23 @@
-"""Whom a refresh asks next, and what the answers amount to.
+"""Whom a refresh asks next.
 
-Pure: answers and failures in, targets and a verdict out. A view names a writer at most; an instance
-claims to be the writer at most. A claim against the known writer is a verdict only once the known
-writer was asked, and denied it or could not be reached. If both claim, the known writer stays.
+Pure: answers and failures in, targets out, and a verdict by what the answers amount to
+(`discovery/claims.py`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from enum import Enum
 
+from aurora_otel.discovery.claims import Claims, Known
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.peers import Peers
-from aurora_otel.model.topology import Answer, Reading, Source, Verdict
+from aurora_otel.model.topology import Answer, Reading, Source
 
 # So many names are followed in one refresh: a server that names another one each time it is asked
 # would never be done with.
 MOST_NAMES = 16
-
-
-class Known(Enum):
-    """What a refresh has found out about the known writer."""
-
-    NOT_HEARD = "not heard"
-    CONFIRMED = "confirmed"
-    DENIED = "denied"
-    UNREACHABLE = "unreachable"
-    REFUSED = "refused"  # it is there, and does not take the agent's login
 
 
 class Plan:
@@ -58,13 +47,7 @@ class Plan:
         self._under_way = 0
         self._to_follow = MOST_NAMES
         self._is_closing = False
-        self._instances: dict[str, None] = {}
-        self._listed_by: dict[str, tuple[str, ...]] = {}
-        self._named: str | None = None
-        self._readers_named: set[str] = set()
-        self._claims: dict[str, None] = {}
-        self._known = Known.NOT_HEARD
-        self._renamed_to: str | None = None
+        self._claims = Claims(beforehand)
         self._error: str | None = None
         self._login_refused = False
         self.reached = False
@@ -155,31 +138,17 @@ class Plan:
         if target.address or not target.instance:
             self._hosts.add(target.address)
         self._peers.note(answer.instance, peer, is_own=target.is_own or is_own)
-        if target.is_own and target.instance != answer.instance:
-            if target.instance != self._before.writer or not self._took_its_place(answer):
-                self._failed(target, Failed.BROKEN, "NoAnswerError")
-                return False
-            self._renamed_to = answer.instance
+        is_another = target.is_own and target.instance != answer.instance
+        if is_another and not self._claims.is_renamed_writer(target, answer):
+            self._failed(target, Failed.BROKEN, "NoAnswerError")
+            return False
         self.reached = True
         self._asked.add(answer.instance)
-        if answer.view is not None:
-            self._listed_by[answer.instance] = answer.view.instances
-            self._instances.update(dict.fromkeys(answer.view.instances))
-        self._instances.setdefault(answer.instance)
-        known = self._before.writer
-        if known is not None and target == Target(known, None) and answer.instance != known:
-            # The session is the same: the server that was known has another name now.
-            if answer.is_writer:
-                self._renamed_to = answer.instance
-            else:
-                self._known = Known.DENIED
-        if answer.instance in (known, self._renamed_to):
-            self._known = Known.CONFIRMED if answer.is_writer else Known.DENIED
-        elif answer.is_writer:
-            self._claims.setdefault(answer.instance)
+        self._claims.note(target, answer)
+        if answer.is_writer:
             self._ask_known()
-        if not answer.is_writer:
-            self._follow(answer.view.writer if answer.view else None)
+        elif answer.view and answer.view.writer:
+            self._follow(answer.view.writer)
         return True
 
     def failed(self, target: Target, why: Failed, error: str) -> None:
@@ -205,26 +174,11 @@ class Plan:
             if (where := self._locate(instance)) is not None:
                 self._waiting.append(Target(instance, where))
             self._ask_known()
-        elif instance == known and self._known is Known.NOT_HEARD:
-            self._known = Known.REFUSED if why is Failed.REFUSED else Known.UNREACHABLE
+        elif instance == known and self._claims.known is Known.NOT_HEARD:
+            is_refused = why is Failed.REFUSED
+            self._claims.known = Known.REFUSED if is_refused else Known.UNREACHABLE
 
-    def _took_its_place(self, answer: Answer) -> bool:
-        """Return whether a writer at the known writer's own address is that server, renamed.
-
-        One that was a member beside it, or lists it beside itself, is another server.
-        """
-        listed = answer.view.instances if answer.view else (str(self._before.writer),)
-        return (
-            answer.is_writer
-            and answer.instance not in self._before.members
-            and self._before.writer not in listed
-        )
-
-    def _follow(self, named: str | None) -> None:
-        if named is None:
-            return
-        self._named = named
-        self._readers_named.add(named)
+    def _follow(self, named: str) -> None:
         if named in self._asked or self._to_follow <= 0:
             return
         where = self._locate(named)
@@ -232,18 +186,14 @@ class Plan:
             self._to_follow -= 1
             self._waiting.appendleft(Target(named, where))
 
-    @property
-    def _is_claimed_against(self) -> bool:
-        return bool(self._claims) and self._known is Known.NOT_HEARD
-
     def _ask_known(self) -> None:
         """See to it that the known writer is asked, if a claim stands against it."""
         known = self._before.writer
-        if known is None or not self._is_claimed_against or known in self._asked:
+        if known is None or not self.awaits_known_writer or known in self._asked:
             return
         where = self._locate(known)
         if where is None and known != self._kept:
-            self._known = Known.UNREACHABLE
+            self._claims.known = Known.UNREACHABLE
         else:
             self._waiting.appendleft(Target(known, where))
 
@@ -259,56 +209,27 @@ class Plan:
     @property
     def awaits_known_writer(self) -> bool:
         """Whether a claim waits for what the known writer says."""
-        return self._before.writer is not None and self._is_claimed_against
+        return self._claims.awaits_known_writer
 
     @property
     def _writer(self) -> str | None:
         """The confirmed writer."""
-        known = self._before.writer
-        claims = [claimant for claimant in self._claims if claimant != self._renamed_to]
-        is_confirmed = self._known is Known.CONFIRMED
-        if self._before.hear_all and len(claims) + is_confirmed > 1:
-            return None
-        if is_confirmed:
-            return self._renamed_to or known
-        if not claims or (known is not None and not self._may_follow_known(len(claims))):
-            return None
-        return claims[0]
-
-    def _may_follow_known(self, claims: int) -> bool:
-        """Return whether a claim may stand against the known writer."""
-        if self._known is Known.REFUSED and not self._is_given_up_by_readers:
-            return False
-        return self._known is not Known.NOT_HEARD and claims == 1
-
-    @property
-    def _is_given_up_by_readers(self) -> bool:
-        """Whether no reader names the known writer, as far as they can be heard."""
-        if self._readers_named:
-            return self._before.writer not in self._readers_named
-        return self._is_closing or not (self._waiting or self._under_way)
+        is_over = self._is_closing or not (self._waiting or self._under_way)
+        return self._claims.writer(is_over=is_over)
 
     @property
     def reading(self) -> Reading:
         """What the refresh brought so far."""
-        writer, named = self._writer, self._writer or self._named
-        # A cluster is what its writer lists.
-        instances = self._listed_by.get(writer or "") or tuple(self._instances)
-        contested = tuple(claimant for claimant in self._claims if claimant != writer)
-        verdict = None
-        if writer is not None:
-            renamed = self._before.writer if writer == self._renamed_to else None
-            denied = self._known is Known.DENIED
-            verdict = Verdict(writer, instances, self._before.began, renamed, denied)
+        writer, claims = self._writer, self._claims
         return Reading(
             Source.SQL,
             self._before.began,
-            named,
-            instances,
-            verdict,
-            error=None if verdict else self._error,
+            writer or claims.named,
+            claims.instances(writer),
+            claims.verdict(writer),
+            error=None if writer else self._error,
             login_refused=self._login_refused and not self.reached,
-            contested=contested,
+            contested=claims.contested(writer),
             peers=self._peers.found,
             hosts=frozenset(self._hosts),
         )

@@ -204,6 +204,12 @@ class EndpointMap:
             return domains[0]
         return self.template.pattern if self.template else None
 
+    def is_explained_by_bare_name(self, instance: str, domain: str) -> bool:
+        """Return whether `address` goes by a setting that says nothing of the instance's domain."""
+        if f"{instance}.{domain}" in self.instances:
+            return False
+        return instance in self.instances or self.template is not None
+
     @property
     def of_whole_names(self) -> EndpointMap:
         """Only what is listed by its whole RDS name, which cannot mean another instance."""

@@ -32,7 +32,7 @@ class Peers:
             peer: the network address that the answer came from.
             is_own: whether the instance was asked where it is reached by its own name.
         """
-        if peer is None or (not is_own and _is_of_this_host(peer)):
+        if peer is None or (not is_own and is_of_this_host(peer)):
             # What a tunnel on this host leads to says nothing of where it led before.
             return
         if self._said.setdefault(peer, instance) != instance:
@@ -43,7 +43,8 @@ class Peers:
             self.found.setdefault(peer, None)
 
 
-def _is_of_this_host(peer: Address) -> bool:
+def is_of_this_host(peer: Address) -> bool:
+    """Return whether an address is this host's own, as that of a tunnel is."""
     try:
         return ipaddress.ip_address(peer.host.removeprefix("::ffff:")).is_loopback
     except ValueError:

@@ -28,7 +28,7 @@ from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.bindings import host_of
 from aurora_otel.tracking.cluster import Cluster
-from aurora_otel.tracking.evidence import Claim, Relation, relation
+from aurora_otel.tracking.evidence import Claim, Relation, answers_elsewhere, relation
 
 # The share of a refresh's time that may be spent on finding out where instances are.
 _LOOKUP_SHARE = 0.25
@@ -143,7 +143,7 @@ class TopologyRefresh:
         if (newest := self.access.newest) is not None:
             for where in reading.hosts:
                 self._context.servers.answered(where or newest.endpoint.address)
-        if self._is_of_another_cluster(reading):
+        if self._is_misled(reading) or self._is_of_another_cluster(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
         if reading.instances and self.access.newest:
             confirmed = reading.verdict is not None and self._cluster.view
@@ -183,6 +183,7 @@ class TopologyRefresh:
                     suspect=trigger.suspect,
                     heard=trigger.heard.answer if trigger.heard else None,
                     heard_at=trigger.heard.peer if trigger.heard else None,
+                    host_tells=self._host_tells,
                 ),
             )
             if reading.verdict is not None:
@@ -241,6 +242,11 @@ class TopologyRefresh:
         )
 
     @property
+    def _host_tells(self) -> bool:
+        newest = self.access.newest
+        return newest is not None and newest.endpoint.instance is None
+
+    @property
     def _other_hosts(self) -> list[Address]:
         """Other hosts of the application's, unless they are known to lead to another cluster."""
         leads_to, here = self._context.clusters.bindings.of_host, (self._cluster, None)
@@ -258,6 +264,23 @@ class TopologyRefresh:
         if (address := clusters.locate(cluster, instance, domain, endpoint.port)) is None:
             self._lookup.begin(endpoint)
         return address
+
+    def _is_misled(self, reading: Reading) -> bool:
+        """Return whether bare names in the settings led to other instances of equal names.
+
+        Then they count for nothing here from now on.
+        """
+        cluster, explains = self._cluster, self._context.clusters.endpoints
+        if cluster.domain is None or cluster.is_named_by_rds:
+            return False
+        bare = {
+            name
+            for name in reading.peers.values()
+            if name and explains.is_explained_by_bare_name(name, cluster.domain)
+        }
+        if bare and answers_elsewhere(reading, self._context.tracker.tracks(cluster), bare):
+            cluster.is_named_by_rds = True
+        return cluster.is_named_by_rds
 
     def _is_of_another_cluster(self, reading: Reading) -> bool:
         """Return whether the host, or a name, that was asked leads to another cluster than before.

@@ -34,6 +34,8 @@ class Cluster:
         detector: what is known of its writer.
         monitor: refreshes its topology; set before the cluster is in use.
         domain: the RDS domain of its instances, if that is known.
+        is_named_by_rds: whether its instances are reached by RDS's own names alone: bare names in
+            the settings turned out to mean others.
         alert: whether a call has something to do first: a refresh window is open, or there are
             connections to be identified. The one thing that a healthy call checks.
         instances: the instances that have a name in telemetry, oldest first.
@@ -68,6 +70,7 @@ class Cluster:
         self.system = system
         self.detector = detector
         self.domain: str | None = None
+        self.is_named_by_rds = False
         self.alert = False
         # Until then there are connections whose instance is unknown, and may be asked for.
         self._identify_until = float("-inf")

@@ -139,7 +139,8 @@ class Clusters:
         """Return where `instance` of `cluster` is reached, or `None` where that cannot be known.
 
         Where RDS's own names give the instances of `cluster`, and those of another cluster are
-        called alike, the settings may mean either: then they count for nothing here.
+        called alike, the settings may mean either: then bare names count for nothing here. Nor do
+        they once an instance of this name has answered elsewhere (`evidence.answers_elsewhere`).
 
         Args:
             cluster: the cluster.
@@ -148,8 +149,9 @@ class Clusters:
             port: the port of the application's own connections.
         """
         known = self.endpoints
-        if cluster.domain and any(
-            instance in other.members and other.domain != cluster.domain for other in self
+        if cluster.domain and (
+            cluster.is_named_by_rds
+            or any(instance in other.members and other.domain != cluster.domain for other in self)
         ):
             known = known.of_whole_names
         return known.address(instance, domain, port)
@@ -216,7 +218,7 @@ class Clusters:
     ) -> Cluster:
         """Return `bound` unless the answer says that its host leads to another cluster now."""
         claim = Claim.of_answer(answer)
-        how = relation(bound, claim)
+        how = relation(bound, claim, is_named=endpoint.instance is not None)
         related = self._related(endpoint, answer, claim, now, apart_from=bound)
         is_empty = not bound.members
         if how is Relation.SAME or (how is Relation.UNDECIDED and (related is None or is_empty)):

@@ -7,11 +7,16 @@ the other are therefore the writers of two clusters, whatever host, port or name
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from enum import Enum
 
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.membership import goes_with
+from aurora_otel.model.peers import is_of_this_host
 from aurora_otel.model.topology import Answer, Reading
 from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.track import Track
 
 
 class Relation(Enum):
@@ -61,7 +66,9 @@ class Claim:
         return Claim("", frozenset(reading.instances), writer, is_own, has_view)
 
 
-def relation(cluster: Cluster, claim: Claim, *, is_bound: bool = True) -> Relation:
+def relation(
+    cluster: Cluster, claim: Claim, *, is_bound: bool = True, is_named: bool = False
+) -> Relation:
     """Return how `claim` and what is known of `cluster` go together.
 
     Args:
@@ -70,12 +77,16 @@ def relation(cluster: Cluster, claim: Claim, *, is_bound: bool = True) -> Relati
         is_bound: whether the host that was connected to led to the cluster before. Then an instance
             that one side lists is enough; else an instance may have moved from one to the other,
             and both have to agree on the writer, or to list each other's.
+        is_named: whether that host is an instance's own name, which may have moved as well: then
+            one that is listed here, and does not list the writer, has to list the others.
     """
     writer, members = cluster.likely_writer, cluster.members
     if not members and writer is None:
         return Relation.UNDECIDED
     lists, is_listed = writer in claim.names, claim.writer in members
     agrees = writer is not None and claim.writer == writer
+    if is_listed and is_named and claim.has_view:
+        is_listed = goes_with(claim.names, claim.writer, writer, members.keys())
     if agrees or (lists and is_listed) or (is_bound and (lists or is_listed)):
         return Relation.SAME
     overlap = any(name in members for name in claim.names)
@@ -88,6 +99,27 @@ def relation(cluster: Cluster, claim: Claim, *, is_bound: bool = True) -> Relati
     # Either both list an instance that only one of them can have, and the other's list is out of
     # date; or the writer was renamed. A connection to the former one is best left alone.
     return Relation.OTHER if claim.is_own else Relation.UNDECIDED
+
+
+def answers_elsewhere(reading: Reading, tracks: Iterable[Track], instances: Set[str]) -> bool:
+    """Return whether an instance answered at another network address than it is connected to at.
+
+    Args:
+        reading: what was answered, and where.
+        tracks: the open connections.
+        instances: those that may be other instances of the same names.
+    """
+    peers: dict[str, set[Address]] = {}
+    for track in tracks:
+        instance, by_rds = track.instance, track.endpoint is not None and track.endpoint.domain
+        if instance in instances and instance and by_rds and track.peer:
+            peers.setdefault(instance, set()).add(track.peer)
+    # A tunnel's address shows nothing.
+    known = {name: at for name, at in peers.items() if not any(map(is_of_this_host, at))}
+    return any(
+        instance in known and peer not in known[instance] and not is_of_this_host(peer)
+        for peer, instance in reading.peers.items()
+    )
 
 
 def may_be_one(first: Cluster, second: Cluster) -> bool:

@@ -84,3 +84,26 @@ def test_a_failover_is_found_once_names_follow_after_a_long_time(play):
     history.fail_over(database=0, which=0, follows=False, cuts=False)
     history.write(which=0)
     history.let_time_pass(seconds=4000.0)
+
+
+# Names that lead to other instances of equal names, while the own writer does not answer.
+
+
+def test_a_name_that_moved_to_another_cluster_is_no_writer_of_the_own_one(play):
+    history = play(sizes=[1, 1, 1, 2], first=[(3, "writer", 0), (3, "instance", 1)])
+    history.move_a_name_to_another_cluster(origin=3, destination=1, which=0)
+    history.freeze(database=3, which=0)
+    history.fail_over(database=1, which=0, follows=True, cuts=True)
+    history.refuse_a_write_in_a_read_only_transaction(which=0)
+    history.settle()
+    assert history.application.shut == 0
+
+
+@pytest.mark.parametrize("way", ["writer", "instance"])
+def test_a_template_that_leads_to_a_region_that_was_never_met_closes_nothing(play, way):
+    history = play(sizes=[1, 1, 1, 1], first=[(3, way, 0)], explains="template")
+    history.add_a_reader(database=2)
+    history.fail_over(database=2, which=0, follows=True, cuts=True)
+    history.refuse_a_write_in_a_read_only_transaction(which=0)
+    history.settle()
+    assert history.application.shut == 0

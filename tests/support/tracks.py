@@ -26,7 +26,7 @@ def judge(cluster, writer, began):
 
 
 def new_track(  # noqa: PLR0913 - a record
-    tracker, cluster, connection, *, instance="a", at=1.0, kind=EndpointType.WRITER
+    tracker, cluster, connection, *, instance="a", at=1.0, kind=EndpointType.WRITER, **found
 ):
     group = cluster.group(instance, cluster.role(instance), "psycopg", kind)
     return Track(
@@ -37,6 +37,7 @@ def new_track(  # noqa: PLR0913 - a record
         instance=instance,
         opened_at=at,
         socket=None,
+        **found,
     )
 
 

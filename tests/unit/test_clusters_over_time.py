@@ -98,6 +98,15 @@ def test_settings_mean_the_instances_of_equal_names_of_one_region_only():
     assert met.merge_duplicates() == []
 
 
+def test_settings_that_led_elsewhere_mean_an_instance_by_its_whole_name_alone():
+    where = Address("10.0.0.2", 6001)
+    met = Met(EndpointMap({"db-1": Address("10.0.0.1", 6001), f"db-2.{DOMAIN}": where}))
+    eu = met.connect(f"eu.cluster-{DOMAIN}", "db-1", "db-2")
+    eu.is_named_by_rds = True
+    assert met.locate(eu, "db-1", DOMAIN, 5432) == Address(f"db-1.{DOMAIN}", 5432)
+    assert met.locate(eu, "db-2", DOMAIN, 5432) == where
+
+
 def test_a_template_means_the_hosts_that_have_no_name_of_rds():
     met = Met(EndpointMap(template=HostTemplate("?.db.example.com")))
     own = met.connect("writer.db.example.com", "db-1", "db-2")

@@ -1,9 +1,18 @@
 import pytest
 
 from aurora_otel.model.detector import Detector, Pace
+from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.model.topology import Answer, Reading, Role, Source, Verdict, View
 from aurora_otel.tracking.cluster import Cluster
-from aurora_otel.tracking.evidence import Claim, Relation, may_be_one, relation
+from aurora_otel.tracking.evidence import (
+    Claim,
+    Relation,
+    answers_elsewhere,
+    may_be_one,
+    relation,
+)
+from aurora_otel.tracking.tracker import Tracker
+from tests.support.tracks import Connection, new_track
 
 
 def known(writer, *members, view=True, listed=True):
@@ -86,3 +95,40 @@ def test_a_reading_claims_what_its_verdict_says():
 )
 def test_clusters_whose_writers_do_not_know_each_other_are_never_one(first, second, expected):
     assert may_be_one(first, second) is may_be_one(second, first) is expected
+
+
+def test_an_instance_whose_own_name_may_have_moved_has_to_list_the_others():
+    cluster = known("a", "a", "b", "c")
+    for claim, expected in (
+        (said("b", "x", writer="b"), Relation.OTHER),
+        (said("b", "c", "x", writer="b"), Relation.OTHER),
+        (said("b", "a", "x", writer="b"), Relation.SAME),
+        (said("b", "c", writer="b"), Relation.SAME),
+    ):
+        assert relation(cluster, claim) is Relation.SAME
+        assert relation(cluster, claim, is_named=True) is expected
+
+
+HERE, THERE, TUNNEL = (Address(host, 5432) for host in ("10.0.0.1", "10.0.0.2", "127.0.0.1"))
+RDS_HOST, PRIVATE = "a.c0ffee.eu-west-1.rds.amazonaws.com", "db.internal"
+
+
+@pytest.mark.parametrize(
+    ("host", "connected", "answered", "expected"),
+    [
+        (RDS_HOST, HERE, THERE, True),
+        (RDS_HOST, HERE, HERE, False),
+        (RDS_HOST, TUNNEL, THERE, False),
+        (RDS_HOST, HERE, TUNNEL, False),
+        (PRIVATE, HERE, THERE, False),
+    ],
+)
+def test_an_instance_answers_elsewhere_than_the_application_is_connected_to_it(
+    host, connected, answered, expected
+):
+    endpoint = EndpointMap().classify(host, 5432)
+    connection = Connection()
+    track = new_track(Tracker(), known("a"), connection, endpoint=endpoint, peer=connected)
+    reading = Reading(Source.SQL, 5.0, peers={answered: "a"})
+    assert answers_elsewhere(reading, [track], {"a"}) is expected
+    assert not answers_elsewhere(reading, [track], set())

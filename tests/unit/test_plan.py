@@ -330,3 +330,38 @@ def test_other_hosts_of_the_application_come_last_and_confirm_like_any_other():
     made.answered(other, writer("c"))
     assert verdict(made) == "c"
     assert made.reading.hosts == {at("b"), None, other.address}
+
+
+# The names `b` and `c` have moved to another cluster, where `b` became the writer.
+
+
+@pytest.mark.parametrize("why", [Failed.SILENT, Failed.BROKEN, Failed.REFUSED])
+@pytest.mark.parametrize("listed", [("b",), ("b", "x"), ("b", "c", "x")])
+def test_a_claim_that_lists_neither_the_known_writer_nor_most_of_the_others_is_none(why, listed):
+    made = plan("b", own_host=True)
+    answers = {"b": writer("b", listed), "a": why, "open None": reader("c", "a")}
+    course(made, answers)
+    assert verdict(made) is None
+    assert made.reading.contested == ("b",)
+    assert "x" not in made.reading.instances
+
+
+@pytest.mark.parametrize("listed", [("a", "b"), ("b", "c"), ("b", "c", "new", "a")])
+def test_a_new_writer_lists_the_former_one_or_most_of_the_others(listed):
+    made = plan("b", own_host=False)
+    course(made, {"b": writer("b", listed), "a": Failed.BROKEN})
+    assert verdict(made) == "b"
+
+
+@pytest.mark.parametrize(("host_tells", "expected"), [(True, "b"), (False, None)])
+def test_a_writer_that_is_alone_is_known_by_the_host_that_leads_to_it(host_tells, expected):
+    made = plan("a", own_host=True, host_tells=host_tells)
+    course(made, {"a": Failed.BROKEN, "open None": writer("b", ("b",))})
+    assert verdict(made) == expected
+
+
+def test_a_claim_from_another_cluster_does_not_keep_the_own_writer_from_being_believed():
+    made = plan("b", "a", "c")
+    answers = {"b": writer("b", ("b", "x")), "a": reader("a", "c"), "c": writer("c", ("a", "c"))}
+    course(made, answers)
+    assert verdict(made) == "c"

@@ -1,0 +1,163 @@
+"""What the answers of one refresh amount to: which instance is confirmed as the writer.
+
+Pure: values only. A view names a writer at most; an instance claims to be the writer at most. A
+claim against the known writer is a verdict only once the known writer was asked, and denied it or
+could not be reached. If both claim, the known writer stays. One that shows no sign of being of the
+same cluster is no claim against it: a member's name may have moved to another cluster, and be the
+writer's there.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from aurora_otel.discovery.targets import Beforehand, Target
+from aurora_otel.model.membership import goes_with
+from aurora_otel.model.topology import Answer, Verdict
+
+
+class Known(Enum):
+    """What a refresh has found out about the known writer."""
+
+    NOT_HEARD = "not heard"
+    CONFIRMED = "confirmed"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"  # it is there, and does not take the agent's login
+
+
+class Claims:
+    """The answers of one refresh; used by one thread.
+
+    Attributes:
+        known: what was found out about the known writer.
+        named: the writer that a reader named last.
+
+    Args:
+        before: what is known when the refresh begins.
+    """
+
+    def __init__(self, before: Beforehand) -> None:
+        self.known = Known.NOT_HEARD
+        self.named: str | None = None
+        self._before = before
+        self._answered: dict[str, None] = {}
+        self._listed_by: dict[str, tuple[str, ...]] = {}
+        self._readers_named: set[str] = set()
+        self._claims: dict[str, None] = {}
+        self._renamed_to: str | None = None
+        # Instances that answered where the application itself connects.
+        self._by_host: set[str] = set()
+
+    def is_renamed_writer(self, target: Target, answer: Answer) -> bool:
+        """Return whether the server at the known writer's own address is that one, renamed.
+
+        One that was a member beside it, or lists it beside itself, is another server.
+        """
+        known = self._before.writer
+        listed = answer.view.instances if answer.view else (str(known),)
+        return (
+            target.instance == known
+            and answer.is_writer
+            and answer.instance not in self._before.members
+            and known not in listed
+        )
+
+    def note(self, target: Target, answer: Answer) -> None:
+        """Take note of an answer; another instance's, at an own address, is a renamed one.
+
+        Args:
+            target: the target.
+            answer: what it said.
+        """
+        instance, known = answer.instance, self._before.writer
+        self._answered.setdefault(instance)
+        if answer.view is not None:
+            self._listed_by[instance] = answer.view.instances
+        if target.instance is None and (target.address or self._before.host_tells):
+            self._by_host.add(instance)
+        if target.is_own and target.instance != instance:
+            self._renamed_to = instance
+        if known is not None and target == Target(known, None) and instance != known:
+            # The session is the same: the server that was known has another name now.
+            if answer.is_writer:
+                self._renamed_to = instance
+            else:
+                self.known = Known.DENIED
+        if instance in (known, self._renamed_to):
+            self.known = Known.CONFIRMED if answer.is_writer else Known.DENIED
+        elif answer.is_writer:
+            self._claims.setdefault(instance)
+        if not answer.is_writer and answer.view and answer.view.writer:
+            self.named = answer.view.writer
+            self._readers_named.add(self.named)
+
+    @property
+    def awaits_known_writer(self) -> bool:
+        """Whether a claim waits for what the known writer says."""
+        is_claimed_against = bool(self._claims) and self.known is Known.NOT_HEARD
+        return self._before.writer is not None and is_claimed_against
+
+    def writer(self, *, is_over: bool) -> str | None:
+        """Return the confirmed writer.
+
+        Args:
+            is_over: whether no other answer will come.
+        """
+        known = self._before.writer
+        claims = [each for each in self._claims if each != self._renamed_to and self._is_kin(each)]
+        is_confirmed = self.known is Known.CONFIRMED
+        if self._before.hear_all and len(claims) + is_confirmed > 1:
+            return None
+        if is_confirmed:
+            return self._renamed_to or known
+        if not claims or (known is not None and not self._may_follow(len(claims), is_over=is_over)):
+            return None
+        return claims[0]
+
+    def _is_kin(self, claimant: str) -> bool:
+        """Return whether a claimant shows that it is of the same cluster."""
+        before, listed = self._before, self._listed_by.get(claimant)
+        if before.writer is None or listed is None or claimant in self._by_host:
+            return True
+        return goes_with(frozenset(listed), claimant, before.writer, before.members)
+
+    def _may_follow(self, claims: int, *, is_over: bool) -> bool:
+        """Return whether a claim may stand against the known writer."""
+        if self.known is Known.REFUSED and not self._is_given_up_by_readers(is_over=is_over):
+            return False
+        return self.known is not Known.NOT_HEARD and claims == 1
+
+    def _is_given_up_by_readers(self, *, is_over: bool) -> bool:
+        """Return whether no reader names the known writer, as far as they can be heard."""
+        if self._readers_named:
+            return self._before.writer not in self._readers_named
+        return is_over
+
+    # For the reading.
+
+    def instances(self, writer: str | None) -> tuple[str, ...]:
+        """Return the instances: what the writer lists, if one is confirmed.
+
+        Else what all list, but for claimants that are of another cluster.
+        """
+        if listed := self._listed_by.get(writer or ""):
+            return listed
+        found: dict[str, None] = {}
+        for instance in self._answered:
+            if instance not in self._claims or self._is_kin(instance):
+                found.update(dict.fromkeys(self._listed_by.get(instance, ())))
+                found.setdefault(instance)
+        return tuple(found)
+
+    def contested(self, writer: str | None) -> tuple[str, ...]:
+        """Return those that claim to be the writer beside the confirmed one."""
+        return tuple(claimant for claimant in self._claims if claimant != writer)
+
+    def verdict(self, writer: str | None) -> Verdict | None:
+        """Return the verdict, if a writer is confirmed."""
+        if writer is None:
+            return None
+        renamed = self._before.writer if writer == self._renamed_to else None
+        denied, began = self.known is Known.DENIED, self._before.began
+        return Verdict(writer, self.instances(writer), began, renamed, denied)
