@@ -81,6 +81,9 @@ def test_the_agent_has_one_connection_of_its_own_at_most(start, cluster, connect
     ours = "SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'aurora-otel'"
     for connection in connections * 3:
         provoke(connection)
-        assert sum(cluster.execute(each, ours)[0][0] for each in cluster.instances) <= 1
+        # A second target is asked beside one that is slow, and a server may be slow to see it go.
+        eventually(
+            lambda: sum(cluster.execute(each, ours)[0][0] for each in cluster.instances) <= 1
+        )
     for connection in connections:
         connection.close()
