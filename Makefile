@@ -69,7 +69,7 @@ chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EV
 
 histories: $(VENV)/.dev ## play 10,000 histories of clusters against the agent: HISTORIES=10000
 	TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest --timeout 0 -o faulthandler_timeout=0 \
-		tests/histories/exploration.py $(ARGS)
+		tests/histories/test_drawn_histories.py $(ARGS)
 
 soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without us and with us
 	$(BIN)/python -m tests.processes.soak 100000 10000 docs/reliability.md

@@ -41,6 +41,7 @@ class Question:
 @dataclass(slots=True)
 class _Record:
     server: Server | None = None
+    doubted_at: float = float("-inf")
     rest: float = 0.0
     rests_until: float = float("-inf")
     # The question that waits for longest, under one key: `setdefault` is its claim.
@@ -81,6 +82,21 @@ class Servers:
         if not server.can_answer and math.isinf(server.until):
             server = replace(server, until=now + EXPIRY)
         self._record(address).server = server
+
+    def doubt(self, address: Address, now: float) -> None:
+        """Have a plain server be asked again: it refused a write, as a reader does.
+
+        Once in `EXPIRY`: most of the time, it is the application's own read-only transaction.
+
+        Args:
+            address: of the server.
+            now: seconds of the monotonic clock.
+        """
+        known, record = self.get(address, now), self._records.get(address)
+        if record is None or known is None or known.kind is not Kind.PLAIN:
+            return
+        if now >= record.doubted_at + EXPIRY:
+            record.doubted_at, record.server = now, None
 
     def may_ask(self, address: Address, now: float, *, is_kept: bool = False) -> bool:
         """Return whether a connection that the application uses may be asked to some use.

@@ -83,6 +83,9 @@ class CallErrors:
             self._wake()
             return
         began = self._context.clock()
+        if is_first_refusal and track.instance is None and track.endpoint is not None:
+            # A name that led to a plain server may lead to an Aurora by now.
+            self._context.servers.doubt(track.endpoint.address, began)
         yield from self._reidentification.identify(track)
         if track.cluster.has_topology:
             monitor = track.cluster.monitor

@@ -10,6 +10,8 @@ from aurora_otel.tracking.clusters import Clusters
 from aurora_otel.tracking.registry import IDLE_FOR
 from aurora_otel.tracking.tracker import Tracker
 
+# So many clusters are remembered that turned out to be another one, the latest.
+MOST_ABSORBED = 16
 # Seconds between two searches for names that no answer confirms any more.
 _FADING = 60.0
 
@@ -41,21 +43,38 @@ class Upkeep:
         for cluster in self._clusters:
             if cluster.forgotten:
                 self._fold_names(cluster)
+            if len(cluster.absorbed) > MOST_ABSORBED:
+                self._forget_absorbed(cluster)
         if now >= self._next_fading:
             self._next_fading = now + _FADING
             self._clusters.bindings.fade(now, IDLE_FOR)
 
+    def _forget_absorbed(self, cluster: Cluster) -> None:
+        """Forget the oldest of those that `cluster` has taken over, as far as they have ended."""
+        with self._tracker.settled():
+            groups = self._tracker.open(cluster).items()
+            busy = {group.cluster for group, tracks in groups if tracks}
+        ended = [each for each in cluster.absorbed if each.label not in busy]
+        gone = ended[: len(cluster.absorbed) - MOST_ABSORBED]
+        cluster.absorbed = [each for each in cluster.absorbed if each not in gone]
+        self._report_as_other(gone)
+
     def _forget(self, cluster: Cluster) -> None:
-        for each in (cluster, *cluster.absorbed):
+        self._report_as_other([cluster, *cluster.absorbed])
+
+    def _report_as_other(self, clusters: list[Cluster]) -> None:
+        """Report what is known of clusters that were taken out as `other`."""
+        for each in clusters:
             each.monitor.stop()
             overflow = self._clusters.registry.overflow(each.system)
             overflow.failovers.update(each.failovers)
             overflow.disagreements += each.disagreements
             overflow.events.update(each.events)
-        labels = {each.label for each in (cluster, *cluster.absorbed)}
+        labels = {each.label for each in clusters}
         for other in self._clusters:
             labels -= {each.label for each in (other, *other.absorbed)}
-        self._tracker.forget(cluster, lambda group: group.cluster in labels)
+        for each in clusters:
+            self._tracker.forget(each, lambda group: group.cluster in labels)
 
     def _fold_names(self, cluster: Cluster) -> None:
         """Report instances that are not listed any more, and made room for others, as `other`."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.histories.exploration import Histories
+from tests.histories.machine import Histories
 
 TWO_TO_THE_WRITER = [(0, "writer", 0), (0, "writer", 0)]
 

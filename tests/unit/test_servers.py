@@ -40,6 +40,25 @@ def test_a_plain_server_and_a_pooler_are_forgotten_after_minutes(servers, server
     assert servers.may_ask(HERE, NOW + EXPIRY)
 
 
+def test_a_plain_server_that_refuses_a_write_is_asked_once_more(servers):
+    servers.learn(HERE, PLAIN, NOW)
+    servers.doubt(HERE, NOW + 1)
+    assert servers.may_ask(HERE, NOW + 1)
+    servers.learn(HERE, PLAIN, NOW + 1)
+    servers.doubt(HERE, NOW + EXPIRY)
+    assert not servers.may_ask(HERE, NOW + EXPIRY)
+    servers.doubt(HERE, NOW + 1 + EXPIRY)
+    assert servers.may_ask(HERE, NOW + 1 + EXPIRY)
+
+
+@pytest.mark.parametrize("known", [INSTANCE, POOLER, Server(Kind.REFUSING, until=1e9)])
+def test_any_other_that_refuses_a_write_is_what_it_was(servers, known):
+    servers.doubt(HERE, NOW)
+    servers.learn(HERE, known, NOW)
+    servers.doubt(HERE, NOW)
+    assert servers.get(HERE, NOW).kind is known.kind
+
+
 def test_what_expires_by_itself_does_so_at_its_own_time(servers):
     refusing = Server(Kind.REFUSING, until=NOW + 60)
     servers.learn(HERE, refusing, NOW)

@@ -15,7 +15,7 @@ from aurora_otel.tracking.cluster import MOST_INSTANCES, Cluster
 from aurora_otel.tracking.clusters import Clusters, label
 from aurora_otel.tracking.registry import CROWDED, IDLE_FOR, MOST_CLUSTERS, MOST_LABELS
 from aurora_otel.tracking.tracker import Tracker
-from aurora_otel.tracking.upkeep import Upkeep
+from aurora_otel.tracking.upkeep import MOST_ABSORBED, Upkeep
 from tests.support.tracks import SYSTEM, Connection, new_track
 
 SETTINGS = Settings.resolve({}, {})
@@ -236,3 +236,31 @@ def test_whatever_is_forgotten_no_total_falls_and_opens_equal_open_plus_ended(st
         before = found
         assert process.total(names.COUNT) == len(is_open)
         assert found[names.OPENS] == found[names.CLOSES] + len(is_open)
+
+
+def test_of_clusters_that_turned_out_to_be_one_the_oldest_that_ended_are_reported_as_other(process):
+    connection, track = process.open("first.example.com", "a", "b")
+    winner, kept = track.cluster, []
+    for number in range(2 * MOST_ABSORBED):
+        other, closed = process.open(f"{number}.example.com", "a", "b")
+        loser = closed.cluster
+        loser.failovers[Symptom.READ_ONLY] += 1
+        winner.take_over(loser)
+        process.clusters.registry.remove(loser)
+        process.tracker.absorb(winner, loser)
+        kept.append((other, closed, loser))
+        if number:
+            process.close(closed)
+    opens, failovers = process.total(names.OPENS), process.total(names.FAILOVERS)
+    process.tidy()
+    # The oldest of all still has a connection.
+    assert len(winner.absorbed) == MOST_ABSORBED
+    assert winner.absorbed[0] is kept[0][2]
+    assert not winner.absorbed[0].monitor.is_stopped
+    assert kept[1][2].monitor.is_stopped
+    assert process.total(names.OPENS) == opens
+    assert process.total(names.FAILOVERS) == failovers == 2 * MOST_ABSORBED
+    shown = {key[0] for key in process.observed()[names.OPENS.name]}
+    assert {"0.example.com", OTHER} <= shown
+    assert "1.example.com" not in shown
+    del connection

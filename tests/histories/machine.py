@@ -1,12 +1,13 @@
-"""No history shuts down a connection to the writer, and none leaves a stale one behind."""
+"""Histories: an application and two to four clusters, and everything that may happen to them.
+
+No history shuts down a connection to the writer, and none leaves a stale one behind.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -14,9 +15,6 @@ import aurora_otel.agent
 from aurora_otel.runtime.gate import Gate
 from tests.histories.application import SPEED, Application, Time
 from tests.histories.world import EXPLAINED, PORT, TUNNEL, Database, Server, World
-
-# `make histories HISTORIES=…` plays as many. Not in `make test`: docs/reliability.md, "Histories".
-HISTORIES = int(os.environ.get("TEST_HISTORIES", "10000"))
 
 numbers = st.integers(0, 11)
 WAYS = ("writer", "reader", "instance", "private", "private reader", "tunnel", "explained")
@@ -272,12 +270,3 @@ class Histories(RuleBasedStateMachine):
             and way in ("private", "private reader", "tunnel")
             and database.domain != first.domain
         )
-
-
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=HISTORIES,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)

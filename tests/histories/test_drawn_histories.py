@@ -1,0 +1,33 @@
+"""Histories that are drawn: the same 200 with each run of the tests, or as many others as wanted.
+
+A history is fixed, but not how the agent's threads interleave with it: `make histories` plays
+thousands, and a failure among them is a fault, however seldom it comes back.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.histories.machine import Histories
+
+SAME = 200
+DRAWN = int(os.environ.get("TEST_HISTORIES", "0"))
+
+
+@pytest.mark.timeout(0 if DRAWN else 600)
+def test_no_history_shuts_down_a_connection_to_the_writer_nor_leaves_a_stale_one():
+    # A failure is shrunk by hand: with threads, what is shrunk may fail for another reason.
+    phases = settings.default.phases if DRAWN else (Phase.generate,)
+    drawn = settings(
+        max_examples=DRAWN or SAME,
+        derandomize=not DRAWN,
+        database=None,
+        phases=phases,
+        stateful_step_count=25,
+        deadline=None,
+        print_blob=not DRAWN,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Histories, settings=drawn)
