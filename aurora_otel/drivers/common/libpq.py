@@ -100,7 +100,8 @@ def named_host(parameters: Mapping[str, Any]) -> Address | None:
     """Return the one host, and its port, by the name that the application gave.
 
     `None`: several hosts, an address beside the name, a socket, a service; and what asks for a
-    server that is no writer.
+    server that is no writer. Every connect passes this; for the environment, see
+    `is_led_elsewhere`.
 
     Args:
         parameters: what it connects with.
@@ -108,15 +109,19 @@ def named_host(parameters: Mapping[str, Any]) -> Address | None:
     Raises:
         ValueError: the port is none.
     """
-
-    def given(name: str) -> str:
-        return str(parameters.get(name) or os.environ.get(f"PG{name.upper()}") or "")
-
-    wanted = parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
-    if given("hostaddr") or given("service") or (wanted or "any") not in _OF_A_WRITER:
+    host = str(parameters.get("host") or os.environ.get("PGHOST") or "")
+    if not _is_name(host) or parameters.get("hostaddr") or parameters.get("service"):
         return None
-    host = given("host")
-    return Address(host, int(given("port") or DEFAULT_PORT)) if _is_name(host) else None
+    if parameters.get("target_session_attrs", "any") not in _OF_A_WRITER:
+        return None
+    return Address(host, int(parameters.get("port") or os.environ.get("PGPORT") or DEFAULT_PORT))
+
+
+def is_led_elsewhere() -> bool:
+    """Return whether the environment leads connects elsewhere than their host's name says."""
+    wanted = os.environ.get("PGTARGETSESSIONATTRS", "any")
+    given = os.environ.get("PGHOSTADDR") or os.environ.get("PGSERVICE")
+    return bool(given) or wanted not in _OF_A_WRITER
 
 
 def _is_name(host: str) -> bool:

@@ -61,7 +61,7 @@ def resolve(
     _given.set(None)
     if host is None:
         return wrapped(*args, **kwargs)
-    if hooks.goes_straight(host):
+    if hooks.goes_straight(host) and not libpq.is_led_elsewhere():
         _given.set(_Given(host))
         return [parameters]
     try:
@@ -69,7 +69,9 @@ def resolve(
     except psycopg.OperationalError as error:
         _given.set(_Given(host, error=error))
         return [parameters]
-    _given.set(_Given(host, tuple(str(each.get("hostaddr")) for each in found)))
+    addresses = tuple([each["hostaddr"] for each in found if "hostaddr" in each])
+    if addresses:
+        _given.set(_Given(host, addresses))
     return found
 
 

@@ -72,13 +72,14 @@ class Adapter(libpq.LibpqDriver):
                 # A factory may return anything, and what it got from elsewhere is counted already.
                 if not _is_connection(connection) or track_by_reference(connection) is not None:
                     return None
-                login = hooks.guarded(_login, connection, dsn) or Login(dsn)
+                login = hooks.guarded(_login, connection, dsn, given) or Login(dsn)
                 return Opening(connection, login, open_one, began)
 
             # What is not connected yet when it is returned cannot be checked; what a factory that
             # is no class returns, neither.
             is_checked = not any(rest.values()) and (factory is None or isinstance(factory, type))
-            host = hooks.guarded(_host, dsn) if is_checked else None
+            given = hooks.guarded(extensions.parse_dsn, dsn)
+            host = hooks.guarded(_host, given) if is_checked else None
             attempt = Attempt(host, open_one, straight if host else None, opening)
             return blocking.run(hooks.connect_steps(self, attempt))
 
@@ -154,11 +155,11 @@ def _arguments(
     return dsn, connection_factory, rest
 
 
-def _host(dsn: str) -> Address | None:
-    return libpq.named_host(extensions.parse_dsn(dsn))
+def _host(given: dict[str, str] | None) -> Address | None:
+    return None if given is None or libpq.is_led_elsewhere() else libpq.named_host(given)
 
 
-def _login(connection: Any, dsn: str) -> Login:
-    info, given = connection.info, extensions.parse_dsn(dsn)
+def _login(connection: Any, dsn: str, given: dict[str, str]) -> Login:
+    info = connection.info
     found = libpq.login(given, info.password, lambda: info.dsn_parameters)
     return Login(dsn if found == given else extensions.make_dsn(**found))
