@@ -9,10 +9,11 @@ from typing import Any
 from opentelemetry import metrics, trace
 
 from aurora_otel.agent import Agent
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Login, Opening
+from aurora_otel.discovery import dns
+from aurora_otel.drivers.protocol import ATTRIBUTE, Attempt, Failure, Login, Opening
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.runtime import sockets
+from aurora_otel.runtime import blocking, sockets
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry.metrics import instruments
 from aurora_otel.telemetry.spans import Spans
@@ -63,10 +64,16 @@ class Application:
         """Judge each shutdown at the moment that it happens."""
         patched.setattr(sockets, "shut_down", self._shut_down)
         patched.setattr(sockets, "peer", self._peer)
+        patched.setattr(dns, "addresses", self._addresses)
 
     def _peer(self, descriptor: int) -> Address | None:
         session = self.world.sessions.get(descriptor)
         return session.peer if session else None
+
+    def _addresses(self, name: Address) -> frozenset[str]:
+        with self.world.lock:
+            server = self.world.resolve(*name)
+            return frozenset({server.address.host}) if server else frozenset()
 
     def _shut_down(self, sock: Any, *args: Any, **how: Any) -> Any:
         with self.world.lock:
@@ -89,11 +96,17 @@ class Application:
         def open_() -> Connection:
             return Connection(self._driver.open(host, port, 1.0))
 
-        try:
-            opening = Opening(open_(), Login((host, port)), open_, 0)
+        def straight(address: Address) -> Connection:
+            return Connection(self._driver.open_at(address, host, port, 1.0))
+
+        def opening(connection: Connection) -> Opening:
             with self.world.lock:
-                self.held.append(opening.connection)
-            connection = self.agent.opened(self._driver, opening)
+                self.held.append(connection)
+            return Opening(connection, Login((host, port)), open_, 0)
+
+        attempt = Attempt(Address(host, port), open_, straight, opening)
+        try:
+            connection = blocking.run(self.agent.connect_steps(self._driver, attempt))
         except (LostError, TimeoutError):
             return None
         connection.through = f"{host}:{port}"

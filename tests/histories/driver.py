@@ -68,8 +68,14 @@ class Driver:
 
     def open(self, host: str, port: int, timeout: float) -> Session:
         """Open a session as any client does."""
-        server = self._reach(self.world.resolve(host, port), timeout)
-        session = Session(server, host, port)
+        return self._open(self.world.resolve(host, port), host, port, timeout)
+
+    def open_at(self, address: Address, host: str, port: int, timeout: float) -> Session:
+        """Open a session with the server that has a network address, by another host's name."""
+        return self._open(self.world.at(address), host, port, timeout)
+
+    def _open(self, server: Server | None, host: str, port: int, timeout: float) -> Session:
+        session = Session(self._reach(server, timeout), host, port)
         self.world.sessions[session.near.fileno()] = session
         return session
 
@@ -130,6 +136,9 @@ class Driver:
         with self.world.lock:
             self.monitored += 1
             return Monitor(self, self.open(*(address or login.parameters), timeout))
+
+    def is_unreachable(self, error: Exception) -> bool:
+        return isinstance(error, LostError | TimeoutError)
 
     def login_failure(self, error: Exception) -> None:
         return None

@@ -172,6 +172,11 @@ class World:
         ]
         return found[0] if found else None
 
+    def at(self, address: Address) -> Server | None:
+        """Return the server that has a network address."""
+        everywhere = (server for database in self.databases for server in database.servers)
+        return next((each for each in everywhere if each.address == address), None)
+
     def resolve(self, host: str, port: int) -> Server | None:
         """Return the server that a host and port lead to now."""
         for database in self.databases:
