@@ -93,11 +93,31 @@ class Misrouting:
             return identity
         found = yield from self._identify(new)
         if not reached(route, found):
-            context.routes.failed(route)
-            new.discard(context.config.shield)
-            yield from new.reconnect()
-            return (yield from self._identify(new))
+            return (yield from self.go_back(new, route, found))
         return found
+
+    def go_back(
+        self, new: NewConnection, route: Route, identity: Identity | None
+    ) -> Steps[Identity | None]:
+        """Replace a connection that did not reach the writer as the application itself connects.
+
+        Args:
+            new: the connection.
+            route: by which it was opened.
+            identity: where it landed.
+
+        Returns:
+            where the other one landed.
+
+        Raises:
+            Exception: the driver's own.
+        """
+        if identity is None or identity.dropped or identity.answer is not None:
+            self._context.routes.failed(route)
+        # Else it is a connection that cannot be asked: the route may be right.
+        new.discard(self._context.config.shield)
+        yield from new.reconnect()
+        return (yield from self._identify(new))
 
     def _replace(self, new: NewConnection, reconnect: Steps[object]) -> Steps[bool]:
         """Have another connection take the place of a misrouted one; return whether it has.

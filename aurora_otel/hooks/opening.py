@@ -70,7 +70,7 @@ class Openings:
         try:
             identity = yield from self._identify(new)
             if new.route is not None and not reached(new.route, identity):
-                identity = yield from self._go_back(new, new.route)
+                identity = yield from self._misrouting.go_back(new, new.route, identity)
             if identity is not None and identity.is_misrouted:
                 identity = yield from self._misrouting.reroute(new, identity)
             if identity is not None:
@@ -97,17 +97,6 @@ class Openings:
                 return identity
             new.discard(context.config.shield)
             yield from new.reconnect()
-
-    def _go_back(self, new: NewConnection, route: Route) -> Steps[Identity | None]:
-        """Connect as the application would without the agent: a route led elsewhere.
-
-        Raises:
-            Exception: the driver's own.
-        """
-        self._context.routes.failed(route)
-        new.discard(self._context.config.shield)
-        yield from new.reconnect()
-        return (yield from self._identify(new))
 
     def _is_known(self, endpoint: Endpoint) -> bool:
         """Return whether the topology behind an instance endpoint was read before."""

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from aurora_otel.lab.addresses import is_ip
+
 _SSL_REQUEST = 8  # bytes
 
 
@@ -33,13 +35,21 @@ class Encrypted:
         server: the address of the server behind it.
         directory: for the certificate.
         clients: the file of the certificate that clients have to show, if they have to.
+        at: where to listen.
+        names: what its certificate is for.
     """
 
     def __init__(
-        self, server: tuple[str, int], directory: Path, *, clients: Path | None = None
+        self,
+        server: tuple[str, int],
+        directory: Path,
+        *,
+        clients: Path | None = None,
+        at: tuple[str, int] = ("127.0.0.1", 0),
+        names: Iterable[str] = ("127.0.0.1",),
     ) -> None:
         self.file = directory / "server.pem"
-        certificate = write_self_signed(self.file)
+        certificate = write_self_signed(self.file, names)
         self.trust = ssl.create_default_context(cadata=certificate)
         self.handshakes = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -48,7 +58,7 @@ class Encrypted:
             self._context.verify_mode = ssl.CERT_REQUIRED
             self._context.load_verify_locations(clients)
         self._server = server
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(at)
         self.address: tuple[str, int] = self._listener.getsockname()
 
     @contextlib.contextmanager
@@ -87,20 +97,23 @@ class Encrypted:
         return True
 
 
-def write_self_signed(file: Path) -> str:
-    """Write a certificate and its key into `file`; return the certificate."""
-    certificate, key = self_signed()
+def write_self_signed(file: Path, hosts: Iterable[str] = ("127.0.0.1",)) -> str:
+    """Write a certificate for `hosts` and its key into `file`; return the certificate."""
+    certificate, key = self_signed(hosts)
     file.touch(mode=0o600)
     file.write_text(certificate + key)
     return certificate
 
 
-def self_signed(addresses: Iterable[str] = ("127.0.0.1",)) -> tuple[str, str]:
-    """Return a certificate for a server at any of `addresses`, and its key."""
+def self_signed(hosts: Iterable[str] = ("127.0.0.1",)) -> tuple[str, str]:
+    """Return a certificate for a server at any of `hosts`, names or IP addresses, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
     now = dt.datetime.now(dt.timezone.utc)
-    names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    names = [
+        x509.IPAddress(ipaddress.ip_address(host)) if is_ip(host) else x509.DNSName(host)
+        for host in hosts
+    ]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
