@@ -6,7 +6,7 @@ import importlib
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from aurora_otel.doctor.awaiting import outcome
 from aurora_otel.doctor.target import Target
@@ -52,6 +52,20 @@ DIALLING = {
 }
 
 
+class Opened(NamedTuple):
+    """A connection that the doctor opened.
+
+    Attributes:
+        driver: of the connection.
+        opening: what its hook reported.
+        can_go_straight: whether such a connect can be led to another address than its host's name.
+    """
+
+    driver: Driver
+    opening: Opening
+    can_go_straight: bool
+
+
 class NotHookedError(Exception):
     """The driver connected, and its hook did not report it."""
 
@@ -61,12 +75,14 @@ class _Listener:
 
     def __init__(self) -> None:
         self.opening: Opening | None = None
+        self.can_go_straight = False
 
     def connect_steps(self, driver: Driver, attempt: Attempt) -> Steps[Any]:
         """Connect, and keep what was opened."""
         del driver
         connection = yield Reconnect(attempt.connect)
         self.opening = attempt.opening(connection)
+        self.can_go_straight = attempt.straight is not None
         return connection
 
     def goes_straight(self, host: Address) -> bool:
@@ -117,7 +133,7 @@ def registration(name: str) -> Registration:
     return next(each for each in REGISTRY if each.name == name)
 
 
-def connect(name: str, target: Target) -> tuple[Driver, Opening]:
+def connect(name: str, target: Target) -> Opened:
     """Connect with the driver `name`; return it, and what its hook reported.
 
     Raises:
@@ -137,7 +153,7 @@ def connect(name: str, target: Target) -> tuple[Driver, Opening]:
     if listener.opening is None:
         outcome(connection.close())
         raise NotHookedError
-    return driver, listener.opening
+    return Opened(driver, listener.opening, listener.can_go_straight)
 
 
 def patience(target: Target) -> float:

@@ -22,7 +22,7 @@ from aurora_otel.doctor import (
 from aurora_otel.doctor.findings import Finding, Findings, Level, failure, ok
 from aurora_otel.doctor.target import Target
 from aurora_otel.model import endpoints
-from aurora_otel.model.endpoints import Endpoint
+from aurora_otel.model.endpoints import Endpoint, EndpointType
 from aurora_otel.model.topology import Answer
 from aurora_otel.settings import RdsApiUse, Settings
 
@@ -108,11 +108,17 @@ def _database(
     yield finding
     if opened is None:
         return
-    learnt.visited = visited = instance.visit(*opened, settings)
+    if settings.may_go_straight and _is_writer(target, settings):
+        yield login.straight(opened)
+    learnt.visited = visited = instance.visit(opened.driver, opened.opening, settings)
     try:
         yield from instance.findings(visited, settings)
     finally:
         instance.leave(visited)
+
+
+def _is_writer(target: Target, settings: Settings) -> bool:
+    return settings.endpoints.classify(target.host, target.port).type is EndpointType.WRITER
 
 
 def _api(endpoint: Endpoint, settings: Settings, learnt: _Learnt) -> Findings:

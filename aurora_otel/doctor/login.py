@@ -8,6 +8,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.doctor.connecting import (
     NotHookedError,
+    Opened,
     connect,
     connect_timeout,
     patience,
@@ -17,7 +18,7 @@ from aurora_otel.doctor.findings import Finding, failure, ok, warning
 from aurora_otel.doctor.patience import within
 from aurora_otel.doctor.target import MYSQL, Target
 from aurora_otel.doctor.trying import Library
-from aurora_otel.drivers.protocol import Driver, LoginFailure, Opening
+from aurora_otel.drivers.protocol import LoginFailure
 
 CHECK = "login"
 _LONG = 10.0
@@ -101,11 +102,11 @@ def timeout(name: str, target: Target, environ: Mapping[str, str]) -> Finding:
     return ok(check, f"{name} gives up connecting after {seconds:g} s")
 
 
-def log_in(name: str, target: Target) -> tuple[tuple[Driver, Opening] | None, Finding]:
+def log_in(name: str, target: Target) -> tuple[Opened | None, Finding]:
     """Connect; return the connection with its driver, or why there is none."""
     try:
         # Not every driver's time limit goes beyond the TCP handshake.
-        driver, opening = within(3 * patience(target), lambda: _quietly(name, target))
+        opened = within(3 * patience(target), lambda: _quietly(name, target))
     except NotHookedError:
         return None, failure(
             CHECK,
@@ -114,10 +115,18 @@ def log_in(name: str, target: Target) -> tuple[tuple[Driver, Opening] | None, Fi
         )
     except Exception as error:  # noqa: BLE001 - drivers raise what they like
         return None, refused(name, error)
-    return (driver, opening), ok(CHECK, f"{name} logs in")
+    return opened, ok(CHECK, f"{name} logs in")
 
 
-def _quietly(name: str, target: Target) -> tuple[Driver, Opening]:
+def straight(opened: Opened) -> Finding:
+    """Report whether connects can go straight to the writer while the name leads elsewhere."""
+    check, name = "login.straight", opened.driver.name
+    if opened.can_go_straight:
+        return ok(check, f"{name} connects straight to the writer while this name leads elsewhere")
+    return ok(check, f"{name} connects as it is given here, also where that leads to a reader")
+
+
+def _quietly(name: str, target: Target) -> Opened:
     with suppress_instrumentation():
         return connect(name, target)
 

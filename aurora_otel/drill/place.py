@@ -81,7 +81,7 @@ class Place:
 
     def _visit(self, settings: Settings) -> Visit:
         try:
-            visited = visit(*connect(self.engine.driver, self._target), settings)
+            visited = visit(*connect(self.engine.driver, self._target)[:2], settings)
         except Exception as error:  # noqa: BLE001 - the driver's own, which may quote anything
             finding = refused(self.engine.driver, error)
             raise RefusedError(f"{finding.what}. {finding.remedy}") from None
@@ -105,7 +105,7 @@ class Place:
             time.sleep(0.5)
 
     def _execute(self, statement: str) -> None:
-        _, opening = connect(self.engine.driver, self._target)
+        opening = connect(self.engine.driver, self._target).opening
         with contextlib.closing(opening.connection) as connection:
             connection.cursor().execute(statement)
             connection.commit()

@@ -28,6 +28,9 @@ def test_a_healthy_cluster_has_nothing_to_complain_of(doctor, cluster, dsn):
     (refresh,) = found.of("topology.refresh")
     assert f"{cluster.writer} is the writer" in refresh["what"]
     assert found.of("instance.clock", "ok")
+    # By an address beside the name.
+    (straight,) = found.of("login.straight", "ok")
+    assert "connects as it is given here" in straight["what"]
     assert cluster.password not in found.output
 
 
