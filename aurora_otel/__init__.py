@@ -14,14 +14,20 @@ from __future__ import annotations
 import time
 
 from aurora_otel import snapshot as _snapshot
-from aurora_otel.instrumentor import AuroraInstrumentor, instrument_dbapi, running_agent
-from aurora_otel.snapshot import ClusterSnapshot, InstanceSnapshot, Snapshot
+from aurora_otel.instrumentor import (
+    AuroraInstrumentor,
+    instrument_dbapi,
+    resolved,
+    running_agent,
+)
+from aurora_otel.snapshot import ClusterSnapshot, InstanceSnapshot, SettingSnapshot, Snapshot
 from aurora_otel.version import __version__
 
 __all__ = [
     "AuroraInstrumentor",
     "ClusterSnapshot",
     "InstanceSnapshot",
+    "SettingSnapshot",
     "Snapshot",
     "__version__",
     "instrument_dbapi",
@@ -39,5 +45,5 @@ def snapshot(*, count_untracked: bool = False) -> Snapshot:
     """
     agent = running_agent()
     if agent is None:
-        return _snapshot.INACTIVE
-    return _snapshot.of(agent, time.monotonic(), count_untracked=count_untracked)
+        return _snapshot.inactive(resolved())
+    return _snapshot.of(agent, resolved(), time.monotonic(), count_untracked=count_untracked)

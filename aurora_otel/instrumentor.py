@@ -16,19 +16,19 @@ from __future__ import annotations
 import operator
 import os
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
-from aurora_otel import drivers
+from aurora_otel import drivers, settings
 from aurora_otel.agent import Agent
 from aurora_otel.drivers import dbapi
 from aurora_otel.drivers.dbapi.traits import Traits, check_module
 from aurora_otel.libraries import Libraries
-from aurora_otel.settings import QuerySpans, Settings
+from aurora_otel.settings import Mode, QuerySpans, Resolved, Settings, logged
 from aurora_otel.telemetry import upstream
 from aurora_otel.telemetry.metrics import Instruments, instruments
 from aurora_otel.telemetry.query_spans import QueryTracer
@@ -37,6 +37,7 @@ from aurora_otel.version import __version__
 
 # Arguments of OpenTelemetry's own, not the agent's settings.
 _UPSTREAM = ("skip_dep_check", "raise_exception_on_conflict")
+_PROVIDERS = ("tracer_provider", "meter_provider")
 
 
 class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -48,6 +49,9 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def instrument(self, **kwargs: Any) -> None:
         """Start the agent, or apply other settings to the running one.
+
+        What a call leaves out stays as it is: arguments of earlier calls count until
+        `uninstrument()`, and win over the configuration file and the environment.
 
         Args:
             kwargs: the settings, by lower-case name (see the README); `tracer_provider`
@@ -63,9 +67,8 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def _instrument(self, **kwargs: Any) -> None:
         arguments = {name: value for name, value in kwargs.items() if name not in _UPSTREAM}
-        tracer_provider = arguments.pop("tracer_provider", None)
-        meter_provider = arguments.pop("meter_provider", None)
-        _switch.on(Settings.resolve(arguments), tracer_provider, meter_provider)
+        providers = {name: arguments.pop(name) for name in _PROVIDERS if name in arguments}
+        _switch.on(arguments, providers)
 
     def _uninstrument(self, **_: Any) -> None:
         _switch.off()
@@ -76,43 +79,73 @@ class _Switch:
 
     def __init__(self) -> None:
         self.agent: Agent | None = None
+        # What counts, and what calls of `instrument()` have said so far.
+        self.resolved: Resolved | None = None
+        self._arguments: dict[str, Any] = {}
+        self._providers: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._instruments: Instruments | None = None
         self.libraries = Libraries()
         self._undo_upstream: Callable[[], None] = lambda: None
 
-    def on(self, settings: Settings, tracer_provider: Any, meter_provider: Any) -> None:
+    def on(self, arguments: Mapping[str, Any], providers: Mapping[str, Any]) -> None:
+        """Apply what a call of `instrument()` says, and what the calls before it said."""
+        # Before the lock is taken: what reads the configuration file may have to be imported.
+        settings.resolve(arguments, os.environ)
         with self._lock:
-            tracer_provider = tracer_provider or trace.get_tracer_provider()
-            meter_provider = meter_provider or metrics.get_meter_provider()
-            spans = Spans(tracer_provider.get_tracer("aurora_otel", __version__))
-            if self._instruments is not None:
-                self._instruments.source = None
-            self._instruments = instruments(meter_provider)
-            repatch = False
-            if self.agent is None:
-                self.agent = Agent(settings, spans, self._instruments)
-                self._undo_upstream = upstream.install()
-            else:
-                before = self.agent.settings
-                self.agent.configure(settings, spans, self._instruments)
-                # What decides which drivers are patched, and how.
-                repatch = (before.drivers, before.query_spans) != (
-                    settings.drivers,
-                    settings.query_spans,
-                )
-            traced = None
-            if settings.query_spans is not QuerySpans.OFF:
-                tracer = QueryTracer(settings.query_spans, tracer_provider, self.agent.shield)
-                traced = tracer.traced
-            self._instruments.source = self.agent.observations
-            self.libraries.report_to(self.agent, traced, repatch=repatch)
-        self.libraries.patch_all()
+            both = {**self._arguments, **arguments}
+            resolved = settings.resolve(both, os.environ)
+            self._arguments = both
+            self._providers |= {
+                name: given for name, given in providers.items() if given is not None
+            }
+            if self.resolved is None or self.resolved.bad != resolved.bad:
+                logged.errors(resolved.bad)
+            self.resolved = resolved
+            if resolved.settings.mode is not Mode.OFF:
+                self._start(resolved.settings)
+        if resolved.settings.mode is Mode.OFF:
+            self._stop()
+        else:
+            self.libraries.patch_all()
 
     def off(self) -> None:
+        """Stop, and forget what calls of `instrument()` said."""
+        with self._lock:
+            self._arguments, self._providers, self.resolved = {}, {}, None
+        self._stop()
+
+    def _start(self, settings: Settings) -> None:
+        tracer_provider = self._providers.get("tracer_provider") or trace.get_tracer_provider()
+        meter_provider = self._providers.get("meter_provider") or metrics.get_meter_provider()
+        spans = Spans(tracer_provider.get_tracer("aurora_otel", __version__))
+        if self._instruments is not None:
+            self._instruments.source = None
+        self._instruments = instruments(meter_provider)
+        repatch = False
+        if self.agent is None:
+            self.agent = Agent(settings, spans, self._instruments)
+            self._undo_upstream = upstream.install()
+        else:
+            before = self.agent.settings
+            self.agent.configure(settings, spans, self._instruments)
+            # What decides which drivers are patched, and how.
+            repatch = (before.drivers, before.query_spans) != (
+                settings.drivers,
+                settings.query_spans,
+            )
+        traced = None
+        if settings.query_spans is not QuerySpans.OFF:
+            tracer = QueryTracer(settings.query_spans, tracer_provider, self.agent.shield)
+            traced = tracer.traced
+        self._instruments.source = self.agent.observations
+        self.libraries.report_to(self.agent, traced, repatch=repatch)
+
+    def _stop(self) -> None:
         with self._lock:
             self.libraries.report_to(None, None, repatch=True)
             self._undo_upstream()
+            self._undo_upstream = lambda: None
             if self._instruments is not None:
                 self._instruments.source = None
             agent, self.agent = self.agent, None
@@ -177,6 +210,11 @@ def instrument_dbapi(  # noqa: PLR0913 - all that PEP 249 leaves open
 def running_agent() -> Agent | None:
     """Return the agent, if one is running."""
     return _switch.agent
+
+
+def resolved() -> Resolved | None:
+    """Return the settings that count, and where each was set; `None` before `instrument()`."""
+    return _switch.resolved
 
 
 def patched() -> frozenset[str]:

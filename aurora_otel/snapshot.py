@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aurora_otel.drivers import untracked
 from aurora_otel.model.topology import Role
+from aurora_otel.settings import Resolved
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.tracker import Tracker
 
@@ -60,16 +61,31 @@ class ClusterSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingSnapshot:
+    """A setting that does not have its default by itself.
+
+    Attributes:
+        value: as it was written.
+        source: where: a variable `AURORA_OTEL_…`, `OTEL_CONFIG_FILE`, or an argument of
+            `instrument()`.
+    """
+
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What an agent tracks at one moment.
 
     Attributes:
         active: whether an agent is running.
-        mode: `cleanup` or `observe`; empty without an agent.
+        mode: `cleanup` or `observe`; without an agent `off`, where that was set, or empty.
         clusters: the clusters that the process has met.
         internal_failures: failures inside the agent, by kind; none is what should be there.
         untracked: open connections that are not tracked, by driver: most were opened before
             `instrument()`; `None` unless they were asked for.
+        settings: by lower-case name, what was set, and where.
     """
 
     active: bool
@@ -77,10 +93,11 @@ class Snapshot:
     clusters: tuple[ClusterSnapshot, ...]
     internal_failures: Mapping[str, int]
     untracked: Mapping[str, int] | None = None
+    settings: Mapping[str, SettingSnapshot] = field(default_factory=dict)
 
     def __str__(self) -> str:
         if not self.active:
-            return "aurora-otel is not active"
+            return "\n".join(["aurora-otel is not active", *self._settings()])
         lines = [f"aurora-otel is active, mode {self.mode}"]
         for cluster in self.clusters:
             window = ", refresh window open" if cluster.window_open else ""
@@ -94,17 +111,35 @@ class Snapshot:
                 lines.append(f"  {instance.role.value:8}{instance.id}: {drivers or 'none'}{stale}")
         lines += [f"not tracked: {n} of {name}" for name, n in (self.untracked or {}).items() if n]
         lines += [f"internal failure ({n}): {what}" for what, n in self.internal_failures.items()]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._settings()])
+
+    def _settings(self) -> list[str]:
+        return [
+            f"setting {name} = {setting.value} ({setting.source})"
+            for name, setting in self.settings.items()
+        ]
 
 
-INACTIVE = Snapshot(active=False, mode="", clusters=(), internal_failures={})
+def inactive(resolved: Resolved | None) -> Snapshot:
+    """Return that there is no agent.
+
+    Args:
+        resolved: the settings, if `instrument()` was called.
+    """
+    mode = resolved.settings.mode.value if resolved else ""
+    return Snapshot(
+        active=False, mode=mode, clusters=(), internal_failures={}, settings=_settings(resolved)
+    )
 
 
-def of(agent: Agent, now: float, *, count_untracked: bool = False) -> Snapshot:
+def of(
+    agent: Agent, resolved: Resolved | None, now: float, *, count_untracked: bool = False
+) -> Snapshot:
     """Return what an agent tracks.
 
     Args:
         agent: the agent.
+        resolved: its settings.
         now: seconds of the monotonic clock.
         count_untracked: whether to count what it does not track, too.
     """
@@ -117,7 +152,13 @@ def of(agent: Agent, now: float, *, count_untracked: bool = False) -> Snapshot:
         clusters=clusters,
         internal_failures=dict(agent.shield.failures),
         untracked=untracked.count() if count_untracked else None,
+        settings=_settings(resolved),
     )
+
+
+def _settings(resolved: Resolved | None) -> dict[str, SettingSnapshot]:
+    origins = resolved.origins if resolved else {}
+    return {name: SettingSnapshot(each.text, each.source) for name, each in origins.items()}
 
 
 def _cluster(tracker: Tracker, cluster: Cluster, now: float) -> ClusterSnapshot:

@@ -1,27 +1,32 @@
-"""The agent's settings in the environment: which of them count."""
+"""The agent's settings in the environment and the configuration file: which of them count."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok
-from aurora_otel.settings import PREFIX, BadVariable, refused_variables
+from aurora_otel.settings import PREFIX, BadSetting, resolve
 
 
 def findings(environ: Mapping[str, str]) -> Findings:
-    """Check every variable `AURORA_OTEL_…`."""
-    refused = {variable.name: variable for variable in refused_variables(environ)}
-    given = [name for name, value in environ.items() if name.startswith(PREFIX) and value.strip()]
-    if not given:
+    """Check every setting that is set outside the application, and report which source counts."""
+    found = resolve({}, environ)
+    if not found.origins and not found.bad:
         yield ok("settings", "every setting has its default")
-    for name in sorted(given):
-        if bad := refused.get(name):
-            yield _refused(bad)
-        else:
-            yield ok("settings", f"{name} = {environ[name]}")
+    for bad in sorted(found.bad, key=lambda each: each.name):
+        yield _bad(bad)
+    for name, origin in sorted(found.origins.items()):
+        yield ok("settings", _counts(name, origin.text, origin.source))
 
 
-def _refused(bad: BadVariable) -> Finding:
+def _counts(name: str, text: str, source: str) -> str:
+    variable = PREFIX + name.upper()
+    if source == variable:
+        return f"{variable} = {text}"
+    return f"{name} = {text}, by {source}"
+
+
+def _bad(bad: BadSetting) -> Finding:
     # The value stays out: by mistake, a whole DSN may have been put into it.
     if bad.allowed is None:
         remedy = (
@@ -30,6 +35,6 @@ def _refused(bad: BadVariable) -> Finding:
         return failure("settings", f"{bad.name} is no setting, and is ignored", remedy)
     return failure(
         "settings",
-        f"{bad.name} has a value that is not allowed; the default is used: {bad.default}",
+        f"{bad.name} has a value that is not allowed; {bad.consequence}",
         f"Set it to {bad.allowed}.",
     )

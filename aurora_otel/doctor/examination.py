@@ -24,7 +24,7 @@ from aurora_otel.doctor.target import Target
 from aurora_otel.model import endpoints
 from aurora_otel.model.endpoints import Endpoint, EndpointType
 from aurora_otel.model.topology import Answer
-from aurora_otel.settings import RdsApiUse, Settings
+from aurora_otel.settings import RdsApiUse, Settings, resolve
 
 
 def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple[str, Finding]]:
@@ -34,7 +34,7 @@ def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple
         target: where to connect to, if that was said.
         environ: the environment.
     """
-    settings = Settings.resolve({}, environ)
+    settings = resolve({}, environ).settings
     yield from _section("This host", host.findings())
     yield from _section("Settings", configuration.findings(environ))
     trial = trying.attempt(environ)

@@ -1,14 +1,14 @@
-"""Settings: what can be set, by argument of `instrument()` or by environment variable.
+"""Settings: what can be set, and where.
 
-Every setting is an argument (lower case) and a variable `AURORA_OTEL_<NAME>`; the argument wins.
-A bad argument raises. A bad variable is logged and its default is used: raising under
-`opentelemetry-instrument` would leave the application without every later instrumentation.
+Every setting is an argument of `instrument()` (lower case), a key of OpenTelemetry's configuration
+file and a variable `AURORA_OTEL_<NAME>`; the argument wins over the file, and the file over the
+variable. A bad argument raises. Anything else that is bad is logged and its default is used:
+raising under `opentelemetry-instrument` would leave the application without every later
+instrumentation. For a mode that cannot be understood, it is `observe`, which closes nothing.
 """
 
 from __future__ import annotations
 
-import difflib
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,13 +16,23 @@ from enum import Enum
 from typing import Any
 
 from aurora_otel.model.endpoints import Address, EndpointMap, HostTemplate
-from aurora_otel.settings import parsing
-from aurora_otel.settings.parsing import ClusterNames, InvalidValueError
+from aurora_otel.settings import configuration_file, logged, parsing, sources
+from aurora_otel.settings.configuration_file import UnreadableError
+from aurora_otel.settings.parsing import ClusterNames
+from aurora_otel.settings.sources import PREFIX, BadSetting, Origin
 
-PREFIX = "AURORA_OTEL_"
-# The lab's own variables, which an application that is started beside it inherits.
-_OF_THE_LAB = PREFIX + "LAB_"
-_logger = logging.getLogger(__name__)
+__all__ = [
+    "PREFIX",
+    "BadSetting",
+    "ClusterNames",
+    "Mode",
+    "Origin",
+    "QuerySpans",
+    "RdsApiUse",
+    "Resolved",
+    "Settings",
+    "resolve",
+]
 
 
 class Mode(str, Enum):
@@ -30,6 +40,7 @@ class Mode(str, Enum):
 
     CLEANUP = "cleanup"
     OBSERVE = "observe"
+    OFF = "off"
 
 
 class RdsApiUse(str, Enum):
@@ -55,34 +66,6 @@ class QuerySpans(str, Enum):
     TEXT = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class BadVariable:
-    """An environment variable that does not count.
-
-    Attributes:
-        name: its name.
-        value: its value.
-        near: the variable of a similar name, if this one is unknown and there is one.
-        allowed: what is allowed, if it is known.
-        default: what counts instead.
-    """
-
-    name: str
-    value: str
-    near: str | None = None
-    allowed: str | None = None
-    default: str | None = None
-
-    def __str__(self) -> str:
-        if self.allowed is None:
-            hint = f"; did you mean {self.near}?" if self.near else ""
-            return f"unknown environment variable {self.name} is ignored{hint}"
-        return (
-            f"environment variable {self.name}={self.value!r} is not valid: "
-            f"allowed is {self.allowed}; the default is used: {self.default}"
-        )
-
-
 def _setting(default: Any, parse: Callable[[Any], Any], meaning: str, shown: str = "") -> Any:
     metadata = {"parse": parse, "meaning": meaning, "default": shown or str(default)}
     if callable(default):
@@ -97,7 +80,7 @@ class Settings:
     mode: Mode = _setting(
         Mode.CLEANUP,
         parsing.choice(Mode),
-        "`cleanup` invalidates stale connections, `observe` only counts them",
+        "`cleanup` invalidates stale connections, `observe` only counts them, `off` does nothing",
         "cleanup",
     )
     drivers: frozenset[str] | None = _setting(
@@ -192,52 +175,49 @@ class Settings:
 
     @staticmethod
     def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
-        """Return the settings that `arguments` and the environment amount to.
+        """Return the settings that `arguments` and `environ` amount to; log what is bad.
 
         Args:
             arguments: by lower-case name.
-            environ: the environment.
+            environ: the environment, which also names the configuration file.
 
         Raises:
             ValueError: an argument is unknown or has a value that is not allowed; the message
                 names it, its value and what is allowed.
         """
-        values, refused = _from_environment(environ)
-        for variable in refused:
-            _logger.error("%s", variable)
-        known = {setting.name: setting for setting in fields(Settings)}
-        for name, value in arguments.items():
-            if name not in known:
-                raise ValueError(f"unknown setting {name!r}: allowed are {', '.join(known)}")
-            try:
-                values[name] = known[name].metadata["parse"](value)
-            except InvalidValueError as error:
-                raise ValueError(f"{name}={value!r} is not valid: allowed is {error}") from None
-        return Settings(**values)
+        found = resolve(arguments, environ)
+        logged.errors(found.bad)
+        return found.settings
 
 
-def refused_variables(environ: Mapping[str, str]) -> list[BadVariable]:
-    """Return the variables of `environ` that do not count, and why."""
-    return _from_environment(environ)[1]
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The settings that count, and where each was set.
+
+    Attributes:
+        settings: their values.
+        origins: by name, where a setting was set; one that has its default is left out.
+        bad: what was set, and does not count.
+    """
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    bad: tuple[BadSetting, ...]
 
 
-def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[BadVariable]]:
-    values: dict[str, Any] = {}
-    refused: list[BadVariable] = []
-    known = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
-    for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable.startswith(_OF_THE_LAB):
-            continue
-        if not value.strip():
-            continue
-        if variable not in known:
-            near = difflib.get_close_matches(variable, known, n=1)
-            refused.append(BadVariable(variable, value, near=near[0] if near else None))
-            continue
-        setting = known[variable]
-        try:
-            values[setting.name] = setting.metadata["parse"](value)
-        except InvalidValueError as error:
-            default = setting.metadata["default"]
-            refused.append(BadVariable(variable, value, allowed=str(error), default=default))
-    return values, refused
+def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Resolved:
+    """Return the settings that `arguments` and `environ` amount to, as `Settings.resolve` does."""
+    known = {setting.name: setting for setting in fields(Settings)}
+    try:
+        from_file = sources.from_file(known, configuration_file.options(environ))
+    except UnreadableError as error:
+        from_file = sources.from_unreadable_file(known, error)
+    from_arguments = sources.from_arguments(known, arguments)
+    for name, origin in from_file.origins.items():
+        # What reads the file passes on as arguments what the file sets.
+        if from_arguments.values.get(name) == from_file.values[name]:
+            from_arguments.origins[name] = origin
+    given = (sources.from_environment(known, environ), from_file, from_arguments)
+    values = {name: value for each in given for name, value in each.values.items()}
+    origins = {name: origin for each in given for name, origin in each.origins.items()}
+    return Resolved(Settings(**values), origins, tuple(bad for each in given for bad in each.bad))

@@ -65,6 +65,9 @@ def choice(choices: type[Enum]) -> Callable[[Any], Any]:
     allowed = " or ".join(f"'{choice.value}'" for choice in choices)
 
     def parse(value: Any) -> Enum:
+        if isinstance(value, bool):
+            # So YAML reads `on` and `off`.
+            value = "on" if value else "off"
         try:
             return choices(value.strip().lower() if isinstance(value, str) else value)
         except ValueError:

@@ -95,8 +95,9 @@ _LOGS = f"""\
 Records of the standard `logging` tree `{names.LOGGER}`, with these attributes as `extra`. They
 leave the process through OpenTelemetry where `opentelemetry-instrumentation-logging` is installed,
 from the logger's level up. Trouble with the RDS API and an internal failure are reported once for
-each kind. A wrong environment variable is one ERROR of the logger `{names.LOGGER}.settings`,
-without attributes.
+each kind. A wrong environment variable, or a wrong key of the configuration file, is one ERROR of
+the logger `{names.LOGGER}.settings`, without attributes; where no handler writes to standard error,
+it is written there as well.
 """
 
 

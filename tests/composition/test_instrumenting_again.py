@@ -100,8 +100,11 @@ def test_the_mode_of_a_running_agent_can_be_changed(start, cluster, connect):
     eventually(lambda: agent.exported.metric("aurora.failovers") == 1)
     assert agent.tracked(switch.old_writer) == 2
     held[1].cursor().execute("SELECT 1")
-    # And back: what is stale is cleaned up by the next verdict.
+    # Until it is said, it stays as it is.
     start()
+    assert aurora_otel.snapshot().mode == "observe"
+    # And back: what is stale is cleaned up by the next verdict.
+    start(mode="cleanup")
     held[0].rollback()
     with pytest.raises((psycopg.Error, psycopg2.Error)):
         held[0].cursor().execute("INSERT INTO writes (x) VALUES ('x')")
@@ -129,7 +132,7 @@ def test_drivers_that_were_not_chosen_are_left_alone(originals, start, cluster):
     connection = psycopg2.connect(cluster.dsn("writer"))
     assert agent.tracked() == 1
     connection.close()
-    start()
+    start(drivers=None)
     assert dict(vars(psycopg.Connection)) != plain_class
     AuroraInstrumentor().uninstrument()
     assert originals()

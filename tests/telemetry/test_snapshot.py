@@ -5,7 +5,7 @@ import psycopg2
 import pytest
 
 import aurora_otel
-from aurora_otel import ClusterSnapshot, InstanceSnapshot, Snapshot
+from aurora_otel import ClusterSnapshot, InstanceSnapshot, SettingSnapshot, Snapshot
 from aurora_otel.lab import Failover
 from aurora_otel.model.topology import Role
 from tests.support.waiting import eventually
@@ -29,7 +29,9 @@ def test_without_an_agent_it_says_so():
 
 def test_before_the_first_connection_there_is_no_cluster(agent):
     assert aurora_otel.snapshot().clusters == ()
-    assert str(aurora_otel.snapshot()) == "aurora-otel is active, mode cleanup"
+    first, *others = str(aurora_otel.snapshot()).splitlines()
+    assert first == "aurora-otel is active, mode cleanup"
+    assert all(line.startswith("setting ") for line in others)
 
 
 def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
@@ -40,6 +42,8 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
         psycopg.connect(cluster.dsn(cluster.readers[0])),
     ]
     snapshot = aurora_otel.snapshot()
+    settings = snapshot.settings
+    assert settings["prune_interval"] == SettingSnapshot("0.2", "an argument of instrument()")
     first, second = sorted(cluster.readers)
     used = cluster.readers[0]
     assert snapshot == Snapshot(
@@ -66,6 +70,7 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
             ),
         ),
         internal_failures={},
+        settings=settings,
     )
     assert str(snapshot).splitlines() == [
         "aurora-otel is active, mode cleanup",
@@ -75,6 +80,7 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
             f"  reader  {reader}: {'1 psycopg' if reader == used else 'none'}"
             for reader in (first, second)
         ),
+        *(f"setting {name} = {each.value} ({each.source})" for name, each in settings.items()),
     ]
     for connection in held:
         connection.close()

@@ -1,4 +1,5 @@
 import logging
+import sys
 from dataclasses import fields
 
 import pytest
@@ -11,13 +12,16 @@ from aurora_otel.settings import (
     PREFIX,
     ClusterNames,
     Mode,
+    Origin,
     QuerySpans,
     RdsApiUse,
     Settings,
     StraightConnects,
+    resolve,
 )
 
 NAMES = [setting.name for setting in fields(Settings)]
+MODE = "AURORA_OTEL_MODE"
 VARIABLES = [PREFIX + name.upper() for name in NAMES]
 
 LAB_1 = Address("127.0.0.11", 5432)
@@ -27,6 +31,7 @@ DB = Address("db.example.com", 0)
 VALID = [
     ("mode", "observe", Mode.OBSERVE),
     ("mode", " Cleanup ", Mode.CLEANUP),
+    ("mode", "off", Mode.OFF),
     ("drivers", "psycopg2", frozenset({"psycopg2"})),
     ("drivers", " Psycopg , psycopg2,", frozenset({"psycopg", "psycopg2"})),
     ("prune_interval", "2.5", 2.5),
@@ -75,7 +80,7 @@ VALID = [
 NUMBERS = ("", "-1", "nan", "inf", "1e9", "soon", "1,5", True, None, [], {}, object())
 NO_LIST = (5, None, object(), ["a", 1], b"a")
 INVALID = [
-    ("mode", ("", "clean up", "off", None, 1, []), "'cleanup' or 'observe'"),
+    ("mode", ("", "clean up", "on", None, 1, []), "'cleanup' or 'observe' or 'off'"),
     ("drivers", ("", ",", "psycopg3", "psycopg;psycopg2", [], *NO_LIST[:1]), "psycopg, psycopg2"),
     ("prune_interval", ("0", *NUMBERS), "a number of seconds above 0"),
     ("refresh_window", ("0", *NUMBERS), "a number of seconds above 0"),
@@ -123,7 +128,7 @@ INVALID = [
         ("a b", "a/b", "x" * 129, "a,b", "h=a,h=b", "=a", "h:5432=a", "h h=a", "h=", *NO_LIST),
         "a name of up to 128 letters, digits, '.', '_' and '-', or 'host=name', …",
     ),
-    ("rds_api", ("yes", "", True, None, 1), "'auto' or 'on' or 'off'"),
+    ("rds_api", ("yes", "", None, 1), "'auto' or 'on' or 'off'"),
     ("straight_connects", ("auto", "", "yes", None, 1), "'on' or 'off'"),
     ("query_spans", ("on", "", "Sum", None, 0), "'off' or 'summary' or 'text'"),
 ]
@@ -132,10 +137,16 @@ WRONG = [(name, value, allowed) for name, values, allowed in INVALID for value i
 WRONG_TEXTS = [case for case in WRONG if isinstance(case[1], str) and case[1].strip()]
 
 
+# What counts where the mode cannot be understood.
+OBSERVING = Settings(mode=Mode.OBSERVE)
+
+
 @pytest.fixture
 def errors(caplog):
     caplog.set_level(logging.DEBUG, "aurora_otel")
-    return lambda: [record.getMessage() for record in caplog.records]
+    return lambda: [
+        record.getMessage() for record in caplog.records if record.name.startswith("aurora_otel")
+    ]
 
 
 def variable(name):
@@ -191,7 +202,7 @@ def test_a_wrong_argument_raises_an_error_that_says_what_is_allowed(name, value,
 @pytest.mark.parametrize(("name", "value", "allowed"), WRONG_TEXTS)
 def test_a_wrong_variable_is_one_logged_error_and_the_default(name, value, allowed, errors):
     found = Settings.resolve({}, {variable(name): value})
-    assert found == Settings()
+    assert found == (OBSERVING if name == "mode" else Settings())
     (message,) = errors()
     assert variable(name) in message
     assert repr(value) in message
@@ -208,6 +219,67 @@ def test_a_wrong_variable_spoils_no_other():
     environ = {"AURORA_OTEL_MODE": "observe", "AURORA_OTEL_STUCK_AFTER": "never"}
     found = Settings.resolve({}, environ)
     assert (found.mode, found.stuck_after) == (Mode.OBSERVE, 10)
+
+
+def test_a_mode_under_a_misspelt_name_is_in_doubt_unless_the_mode_is_set_too(errors):
+    misspelt = {"AURORA_OTEL_MODES": "observe"}
+    assert Settings.resolve({}, misspelt) == OBSERVING
+    assert "did you mean AURORA_OTEL_MODE?" in errors()[0]
+    for environ in ({**misspelt, MODE: "cleanup"}, {MODE: "cleanup", **misspelt}):
+        assert Settings.resolve({}, environ).mode is Mode.CLEANUP
+
+
+def test_yaml_reads_on_and_off_as_true_and_false():
+    found = Settings.resolve({"mode": False, "rds_api": True, "query_spans": False}, {})
+    assert (found.mode, found.rds_api, found.query_spans) == (
+        Mode.OFF,
+        RdsApiUse.ON,
+        QuerySpans.OFF,
+    )
+
+
+def test_where_each_setting_was_set_is_known():
+    environ = {MODE: " Observe ", "AURORA_OTEL_STUCK_AFTER": "5", "AURORA_OTEL_DRIVERS": "psycopg"}
+    found = resolve({"stuck_after": 7, "rds_api": RdsApiUse.ON}, environ)
+    argument = "an argument of instrument()"
+    assert found.origins == {
+        "mode": Origin(MODE, " Observe "),
+        "drivers": Origin("AURORA_OTEL_DRIVERS", "psycopg"),
+        "stuck_after": Origin(argument, "7"),
+        "rds_api": Origin(argument, "on"),
+    }
+    assert resolve({}, {MODE: "x"}).origins == {
+        "mode": Origin(f"{MODE}, which is not valid", "observe")
+    }
+
+
+def test_a_wrong_variable_is_seen_on_stderr_where_no_log_goes_there(capsys, monkeypatch):
+    environ = {"AURORA_OTEL_STUCK_AFTER": "never"}
+    # As with a handler that exports to OTLP: this one keeps what it is given.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.NullHandler()])
+    Settings.resolve({}, environ)
+    assert capsys.readouterr().err.count("AURORA_OTEL_STUCK_AFTER='never' is not valid") == 1
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(sys.stderr)])
+    Settings.resolve({}, environ)
+    assert capsys.readouterr().err.count("AURORA_OTEL_STUCK_AFTER='never' is not valid") == 1
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    Settings.resolve({}, environ)
+    assert capsys.readouterr().err.count("AURORA_OTEL_STUCK_AFTER='never' is not valid") == 1
+    logging.getLogger("aurora_otel.settings").setLevel(logging.CRITICAL)
+    try:
+        Settings.resolve({}, environ)
+    finally:
+        logging.getLogger("aurora_otel.settings").setLevel(logging.NOTSET)
+    assert capsys.readouterr().err.count("AURORA_OTEL_STUCK_AFTER='never' is not valid") == 1
+
+
+def test_a_configuration_file_that_cannot_be_read_may_say_observe(errors, tmp_path):
+    environ = {"OTEL_CONFIG_FILE": str(tmp_path / "none.yaml"), MODE: "cleanup"}
+    found = resolve({}, environ)
+    assert found.settings == OBSERVING
+    assert found.origins["mode"].source == "OTEL_CONFIG_FILE, which is not valid"
+    assert Settings.resolve({"mode": "cleanup"}, environ) == Settings()
+    assert "OTEL_CONFIG_FILE" in errors()[0]
 
 
 def test_a_blank_variable_is_none(errors):
