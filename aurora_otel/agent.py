@@ -11,6 +11,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from aurora_otel.drivers.protocol import Attempt, Driver, Failure, Opening
@@ -32,15 +33,21 @@ from aurora_otel.pools.protocol import Description
 from aurora_otel.runtime import blocking
 from aurora_otel.runtime.background import Background
 from aurora_otel.runtime.effects import Pause, Reconnect, Steps
+from aurora_otel.runtime.kill_switch import KillSwitch
 from aurora_otel.runtime.reporter import Reporter
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.runtime.signals import without_sigpipe
 from aurora_otel.runtime.spare import spare
-from aurora_otel.settings import Settings
+from aurora_otel.settings import Mode, Settings
 from aurora_otel.telemetry import emission
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import Observations, observe
-from aurora_otel.telemetry.reports import INFORMATIONAL, InternalFailureReport, Report
+from aurora_otel.telemetry.reports import (
+    INFORMATIONAL,
+    InternalFailureReport,
+    KillSwitchReport,
+    Report,
+)
 from aurora_otel.telemetry.spans import Spans
 from aurora_otel.tracking import clusters
 from aurora_otel.tracking.cluster import Cluster
@@ -62,7 +69,7 @@ class Agent:
     """One running agent.
 
     Attributes:
-        settings: in force now.
+        settings: in force now: what was given, but `observe` while the kill switch is on.
         spans: makes its spans.
         instruments: record its measurements.
         shield: counts the agent's own failures.
@@ -74,7 +81,7 @@ class Agent:
     """
 
     def __init__(self, settings: Settings, spans: Spans, instruments: Instruments) -> None:
-        self.settings = settings
+        self.settings = self._given = settings
         self.shield = Shield(self._report_failure)
         self.spans = spans
         self.instruments = instruments
@@ -102,6 +109,8 @@ class Agent:
         self._meters = Meters(self)
         self.rounds = Rounds(self._context, self.openings.drivers, self._call_errors.deferred)
         self._background = Background(self.rounds.tick)
+        self._kill_switch = KillSwitch(self._apply_kill_switch)
+        self._kill_switch.watch(self._given.kill_switch)
 
     def _create_cluster(self, endpoint: Endpoint, system: str) -> Cluster:
         name = self.settings.cluster_id.of(endpoint.address.host)
@@ -126,7 +135,7 @@ class Agent:
         if self._stopped or self.shield.is_inside:
             return opening.connection
         connection = yield from self.openings.receive(driver, opening)
-        self.shield.run("start the background loop", self._background.ensure)
+        self.shield.run("start the background loop", self._ensure_threads)
         return connection
 
     def connect_steps(self, driver: Driver, attempt: Attempt) -> Steps[Any]:
@@ -222,6 +231,22 @@ class Agent:
     def _wake(self) -> None:
         self._background.wake()
 
+    def _ensure_threads(self) -> None:
+        self._background.ensure()
+        self._kill_switch.ensure()
+
+    # The kill switch.
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether the kill switch is on."""
+        return self._kill_switch.is_on
+
+    def _apply_kill_switch(self, is_on: bool) -> None:  # noqa: FBT001 - a callback
+        mode = Mode.OBSERVE if is_on else self._given.mode
+        self.settings = replace(self._given, mode=mode)
+        self.report(KillSwitchReport(is_on, self._given.kill_switch or "", mode.value))
+
     # A fork.
 
     def is_here(self) -> bool:
@@ -247,9 +272,12 @@ class Agent:
     def configure(self, settings: Settings, spans: Spans, instruments: Instruments) -> None:
         """Apply other settings and providers from now on."""
         self.is_here()
-        self.settings = settings
         self.spans = spans
         self.instruments = instruments
+        self._given = settings
+        # At once, and before the file is checked: under a switch that is on, nothing is closed.
+        self.settings = replace(settings, mode=Mode.OBSERVE) if self.is_killed else settings
+        self._kill_switch.watch(settings.kill_switch)
         self.clusters.endpoints = settings.endpoints
         for cluster in self.clusters:
             cluster.detector.pace = _pace(settings)
@@ -293,7 +321,11 @@ class Agent:
         monitors = [
             each.monitor for cluster in self.clusters for each in (cluster, *cluster.absorbed)
         ]
-        threads = [self._background.stop(), *(each.stop() for each in monitors)]
+        threads = [
+            self._kill_switch.stop(),
+            self._background.stop(),
+            *(each.stop() for each in monitors),
+        ]
         for thread in filter(None, threads):
             thread.join(2 * self.settings.refresh_timeout + 1)
         for monitor in monitors:
@@ -305,6 +337,8 @@ class Agent:
         """Start over: what was tracked belongs to the parent, and so do its sockets."""
         self._disown()
         _inherited.append((self.tracker, self.clusters, self._background, self.reporter))
+        _inherited.append(self._kill_switch)
+        self.settings = self._given
         stopped = self._stopped
         self._begin()
         self._stopped = stopped

@@ -132,6 +132,9 @@ def inactive(resolved: Resolved | None) -> Snapshot:
     )
 
 
+_KILL_SWITCH = "the kill switch is on"
+
+
 def of(
     agent: Agent, resolved: Resolved | None, now: float, *, count_untracked: bool = False
 ) -> Snapshot:
@@ -152,8 +155,14 @@ def of(
         clusters=clusters,
         internal_failures=dict(agent.shield.failures),
         untracked=untracked.count() if count_untracked else None,
-        settings=_settings(resolved),
+        settings=_settings(resolved) | _killed(agent),
     )
+
+
+def _killed(agent: Agent) -> dict[str, SettingSnapshot]:
+    if not agent.is_killed:
+        return {}
+    return {"mode": SettingSnapshot(agent.settings.mode.value, _KILL_SWITCH)}
 
 
 def _settings(resolved: Resolved | None) -> dict[str, SettingSnapshot]:

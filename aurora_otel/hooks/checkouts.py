@@ -11,7 +11,7 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.settings import Mode
-from aurora_otel.tracking.track import Track
+from aurora_otel.tracking.track import State, Track
 
 
 class Checkouts:
@@ -58,8 +58,11 @@ class Checkouts:
         return not self._is_unusable(track)
 
     def _is_unusable(self, track: Track) -> bool:
-        if self._context.config.settings.mode is Mode.OBSERVE or not track.cluster.is_ours:
+        if not track.cluster.is_ours:
             return False
+        if self._context.config.settings.mode is Mode.OBSERVE:
+            # The agent itself closed it, before the mode changed.
+            return track.state is State.INVALIDATED
         return track.hung_up or track.is_unusable
 
     def _note_hang_up(self, track: Track) -> None:

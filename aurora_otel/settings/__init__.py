@@ -31,6 +31,7 @@ __all__ = [
     "RdsApiUse",
     "Resolved",
     "Settings",
+    "StraightConnects",
     "resolve",
 ]
 
@@ -159,6 +160,12 @@ class Settings:
         parsing.choice(QuerySpans),
         "query spans of our own: `off`, `summary` (the operation only) or `text`",
         "off",
+    )
+    kill_switch: str | None = _setting(
+        None,
+        parsing.path,
+        "absolute path of a file: while it exists, the mode is `observe`, within a second",
+        "none",
     )
 
     @property

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import PurePath
 from typing import Any
 
 from aurora_otel.model.endpoints import Address, HostTemplate, normalise, parse
@@ -119,6 +120,16 @@ def cluster_names(value: Any) -> ClusterNames:
             raise InvalidValueError(allowed)
         names[key] = name.strip()
     return ClusterNames(names)
+
+
+def path(value: Any) -> str | None:
+    """Return the path of a file; `None` for an empty value."""
+    if value is None or value == "":
+        return None
+    text = str(value).strip() if isinstance(value, (str, PurePath)) else ""
+    if not PurePath(text).is_absolute() or "\0" in text:
+        raise InvalidValueError("the absolute path of a file")
+    return text
 
 
 def drivers(value: Any) -> frozenset[str] | None:

@@ -19,6 +19,7 @@ from aurora_otel.telemetry.reports import (
     EndedReport,
     FailoverReport,
     InternalFailureReport,
+    KillSwitchReport,
     PruneReport,
     RefreshReport,
     Report,
@@ -58,6 +59,8 @@ def emit(report: Report, spans: Spans, instruments: Instruments) -> None:  # noq
             spans.control_plane(report)
         case InternalFailureReport():
             log.internal_failure(report.where, report.kind, report.frames)
+        case KillSwitchReport():
+            log.kill_switch(report)
 
 
 def _refresh(report: RefreshReport, spans: Spans, instruments: Instruments) -> SpanContext:

@@ -17,6 +17,7 @@ from aurora_otel.telemetry.reports import (
     CleanUp,
     DisagreementReport,
     FailoverReport,
+    KillSwitchReport,
     StaleReport,
 )
 
@@ -111,6 +112,17 @@ def pruned(attributes: Mapping[str, Any]) -> None:
     """Log a pruned connection."""
     if _logger.isEnabledFor(logging.DEBUG):
         _logger.debug("pruned a connection", extra=dict(attributes))
+
+
+def kill_switch(report: KillSwitchReport) -> None:
+    """Log that the kill switch was turned on or off."""
+    _logger.warning(
+        "the kill switch is %s: the mode is %s; its file is %s",
+        "on" if report.is_on else "off",
+        report.mode,
+        report.path,
+        extra={names.AGENT_MODE: report.mode},
+    )
 
 
 def no_module(name: str, kind: str) -> None:

@@ -173,6 +173,21 @@ class InternalFailureReport:
     frames: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class KillSwitchReport:
+    """The kill switch was turned on or off.
+
+    Attributes:
+        is_on: whether it is on.
+        path: of its file.
+        mode: the mode that counts from now on.
+    """
+
+    is_on: bool
+    path: str
+    mode: str
+
+
 Report: TypeAlias = (
     RefreshReport
     | StaleReport
@@ -184,6 +199,7 @@ Report: TypeAlias = (
     | ApiEventReport
     | ControlPlaneReport
     | InternalFailureReport
+    | KillSwitchReport
 )
 # There may be many of these: they are dropped first.
 INFORMATIONAL = (RefreshReport, EndedReport, PruneReport)

@@ -74,6 +74,8 @@ VALID = [
     ("straight_connects", "off", StraightConnects.OFF),
     ("query_spans", "summary", QuerySpans.SUMMARY),
     ("query_spans", "text", QuerySpans.TEXT),
+    ("kill_switch", "/run/aurora-otel/observe", "/run/aurora-otel/observe"),
+    ("kill_switch", " /observe ", "/observe"),
 ]
 
 # A setting, values that are not allowed, and what the error says is.
@@ -130,6 +132,7 @@ INVALID = [
     ),
     ("rds_api", ("yes", "", None, 1), "'auto' or 'on' or 'off'"),
     ("straight_connects", ("auto", "", "yes", None, 1), "'on' or 'off'"),
+    ("kill_switch", ("observe", "./observe", "~/x", "/a\0b", 1, []), "the absolute path of a file"),
     ("query_spans", ("on", "", "Sum", None, 0), "'off' or 'summary' or 'text'"),
 ]
 WRONG = [(name, value, allowed) for name, values, allowed in INVALID for value in values]
@@ -358,4 +361,8 @@ def test_an_argument_is_valid_or_a_value_error(name, value):
     except ValueError as error:
         assert name in str(error)  # noqa: PT017 - whether it raises is what hypothesis chooses
         return
-    assert getattr(found, name) is not None or name in ("instance_host_template", "drivers")
+    assert getattr(found, name) is not None or name in (
+        "instance_host_template",
+        "drivers",
+        "kill_switch",
+    )
