@@ -17,6 +17,7 @@ from aurora_otel import snapshot as _snapshot
 from aurora_otel.instrumentor import (
     AuroraInstrumentor,
     instrument_dbapi,
+    patched,
     resolved,
     running_agent,
 )
@@ -46,4 +47,6 @@ def snapshot(*, count_untracked: bool = False) -> Snapshot:
     agent = running_agent()
     if agent is None:
         return _snapshot.inactive(resolved())
-    return _snapshot.of(agent, resolved(), time.monotonic(), count_untracked=count_untracked)
+    return _snapshot.of(
+        agent, resolved(), patched(), time.monotonic(), count_untracked=count_untracked
+    )

@@ -39,7 +39,7 @@ from aurora_otel.runtime.shield import Shield
 from aurora_otel.runtime.signals import without_sigpipe
 from aurora_otel.runtime.spare import spare
 from aurora_otel.settings import Mode, Settings
-from aurora_otel.telemetry import emission
+from aurora_otel.telemetry import agent_names, emission
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import Observations, observe
 from aurora_otel.telemetry.reports import (
@@ -292,6 +292,7 @@ class Agent:
     def _observe(self) -> Observations:
         found = observe(self.tracker, self.clusters, self.settings, _clock())
         found |= self._meters.observations()
+        found[agent_names.INFO.name] = agent_names.info(self.settings.mode)
         # At once, and on the thread that reads: the same export shows how long they were open.
         self.rounds.report_ended(self._emit)
         return found

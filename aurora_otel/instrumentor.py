@@ -29,7 +29,7 @@ from aurora_otel.drivers import dbapi
 from aurora_otel.drivers.dbapi.traits import Traits, check_module
 from aurora_otel.libraries import Libraries
 from aurora_otel.settings import Mode, QuerySpans, Resolved, Settings, logged
-from aurora_otel.telemetry import upstream
+from aurora_otel.telemetry import log, upstream
 from aurora_otel.telemetry.metrics import Instruments, instruments
 from aurora_otel.telemetry.query_spans import QueryTracer
 from aurora_otel.telemetry.spans import Spans
@@ -83,6 +83,7 @@ class _Switch:
         self.resolved: Resolved | None = None
         self._arguments: dict[str, Any] = {}
         self._providers: dict[str, Any] = {}
+        self._reported: tuple[Mode, frozenset[str] | None] | None = None
         self._lock = threading.RLock()
         self._instruments: Instruments | None = None
         self.libraries = Libraries()
@@ -108,11 +109,25 @@ class _Switch:
             self._stop()
         else:
             self.libraries.patch_all()
+        self._report_start(resolved.settings)
+
+    def _report_start(self, settings: Settings) -> None:
+        """Log once what is in force, and again when another mode or other drivers are."""
+        agent = self.agent
+        mode = agent.settings.mode if agent else Mode.OFF
+        if self._reported == (mode, settings.drivers):
+            return
+        self._reported = mode, settings.drivers
+        if agent is None:
+            log.is_off(mode.value)
+        else:
+            log.started(mode.value, *self.libraries.installed(settings))
 
     def off(self) -> None:
         """Stop, and forget what calls of `instrument()` said."""
         with self._lock:
             self._arguments, self._providers, self.resolved = {}, {}, None
+            self._reported = None
         self._stop()
 
     def _start(self, settings: Settings) -> None:

@@ -11,18 +11,26 @@ from types import ModuleType
 
 from aurora_otel import drivers, pools
 from aurora_otel.agent import Agent
-from aurora_otel.drivers import dbapi
+from aurora_otel.drivers import dbapi, unsupported
 from aurora_otel.drivers.protocol import Traced
 from aurora_otel.runtime.imports import (
     ImportHook,
     is_being_imported,
     is_being_imported_here,
+    is_installed,
     when_imported,
 )
+from aurora_otel.settings import Settings
 from aurora_otel.telemetry import log
+from aurora_otel.telemetry.reports import UnsupportedReport
 
-_Registration = drivers.Registration | pools.Registration
-_REGISTRY: tuple[_Registration, ...] = (*drivers.REGISTRY, *pools.REGISTRY)
+_Registration = drivers.Registration | pools.Registration | unsupported.Registration
+_REGISTRY: tuple[_Registration, ...] = (
+    *drivers.REGISTRY,
+    *pools.REGISTRY,
+    *unsupported.REGISTRY,
+)
+_UNSUPPORTED = frozenset(registration.name for registration in unsupported.REGISTRY)
 _NAMES = tuple(registration.name for registration in _REGISTRY)
 # How long `instrument()` waits for what other threads are importing: seconds.
 _LONGEST_IMPORT = 2.0
@@ -41,6 +49,8 @@ class Libraries:
         self._generation = 0
         # What was found in the place of a library and is none.
         self._strangers: set[str] = set()
+        # Which drivers that are not supported were reported.
+        self._reported: set[str] = set()
         self._undo: dict[str, Callable[[], None]] = {}
         # By name, the modules that the application has described.
         self._others: dict[str, dbapi.Adapter] = {}
@@ -50,7 +60,7 @@ class Libraries:
     @property
     def patched(self) -> frozenset[str]:
         """The names of the drivers and pools that are patched now."""
-        return frozenset(self._undo)
+        return frozenset(self._undo) - _UNSUPPORTED
 
     def report_to(self, agent: Agent | None, traced: Traced | None, *, repatch: bool) -> None:
         """Have what is patched from now on report to `agent`; `None`: patch nothing.
@@ -91,6 +101,24 @@ class Libraries:
         """Forget the threads that do not exist here: one may have held the lock, or patched."""
         self._lock = threading.RLock()
         self._patching = set()
+        self._reported = set()
+
+    def installed(self, settings: Settings) -> tuple[list[str], list[str]]:
+        """Return the libraries that are installed: those that are patched, and those that are not.
+
+        Args:
+            settings: which drivers are chosen.
+        """
+        chosen = settings.drivers
+        patched = [each.name for each in pools.REGISTRY if is_installed(each.module)]
+        patched[:0] = [
+            each.name
+            for each in drivers.REGISTRY
+            if (chosen is None or each.name in chosen) and is_installed(each.module)
+        ]
+        # A part of another library is no driver that was installed for its own sake.
+        others = [each for each in unsupported.REGISTRY if "." not in each.module]
+        return patched, [each.name for each in others if is_installed(each.module)]
 
     # Without the lock: what is patched is imported, and the thread that imports it may want it.
 
@@ -153,11 +181,21 @@ class Libraries:
     ) -> Callable[[], None] | None:
         if not self._is_the_library(registration, module):
             return None
+        if isinstance(registration, unsupported.Registration):
+            report = functools.partial(self._connects_to_rds, agent, module)
+            return unsupported.install(registration, module, report)
         if isinstance(registration, pools.Registration):
             return registration.load().install(module, agent)
         if agent.settings.drivers is None or registration.name in agent.settings.drivers:
             return registration.load().install(module, agent, self._traced)
         return None
+
+    def _connects_to_rds(self, agent: Agent, module: ModuleType, driver: str) -> None:
+        """Report a driver that is not supported, unless the application has described it."""
+        described = any(other.module is module for other in self._others.values())
+        if driver not in self._reported and not described:
+            self._reported.add(driver)
+            agent.report(UnsupportedReport(driver))
 
     def _is_the_library(self, registration: _Registration, module: ModuleType) -> bool:
         """Return whether a module is the library, and nothing that was put in its place."""

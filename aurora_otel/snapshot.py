@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from aurora_otel.model.topology import Role
 from aurora_otel.settings import Resolved
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.tracker import Tracker
+from aurora_otel.version import __version__
 
 if TYPE_CHECKING:
     from aurora_otel.agent import Agent
@@ -86,6 +88,8 @@ class Snapshot:
         untracked: open connections that are not tracked, by driver: most were opened before
             `instrument()`; `None` unless they were asked for.
         settings: by lower-case name, what was set, and where.
+        version: of aurora-otel.
+        patched: the drivers and pools that are imported and patched.
     """
 
     active: bool
@@ -94,6 +98,8 @@ class Snapshot:
     internal_failures: Mapping[str, int]
     untracked: Mapping[str, int] | None = None
     settings: Mapping[str, SettingSnapshot] = field(default_factory=dict)
+    version: str = __version__
+    patched: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if not self.active:
@@ -111,7 +117,12 @@ class Snapshot:
                 lines.append(f"  {instance.role.value:8}{instance.id}: {drivers or 'none'}{stale}")
         lines += [f"not tracked: {n} of {name}" for name, n in (self.untracked or {}).items() if n]
         lines += [f"internal failure ({n}): {what}" for what, n in self.internal_failures.items()]
+        lines.append(f"version {self.version}, patched: {', '.join(self.patched) or 'nothing yet'}")
         return "\n".join([*lines, *self._settings()])
+
+    def _repr_html_(self) -> str:
+        """Return the snapshot for a notebook."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def _settings(self) -> list[str]:
         return [
@@ -136,13 +147,19 @@ _KILL_SWITCH = "the kill switch is on"
 
 
 def of(
-    agent: Agent, resolved: Resolved | None, now: float, *, count_untracked: bool = False
+    agent: Agent,
+    resolved: Resolved | None,
+    patched: Iterable[str],
+    now: float,
+    *,
+    count_untracked: bool = False,
 ) -> Snapshot:
     """Return what an agent tracks.
 
     Args:
         agent: the agent.
         resolved: its settings.
+        patched: the drivers and pools that are patched.
         now: seconds of the monotonic clock.
         count_untracked: whether to count what it does not track, too.
     """
@@ -156,6 +173,7 @@ def of(
         internal_failures=dict(agent.shield.failures),
         untracked=untracked.count() if count_untracked else None,
         settings=_settings(resolved) | _killed(agent),
+        patched=tuple(sorted(patched)),
     )
 
 

@@ -8,7 +8,7 @@ on when that import has ended, by a thread that checks now and then.
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import sys
 import threading
 import time
@@ -139,3 +139,14 @@ def _frames() -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def is_installed(module: str) -> bool:
+    """Return whether the package that `module` is in can be imported, without importing it."""
+    package = module.partition(".")[0]
+    if package in sys.modules:
+        return sys.modules[package] is not None
+    try:
+        return importlib.util.find_spec(package) is not None
+    except Exception:  # noqa: BLE001 - a finder of the application's raises what it likes
+        return False

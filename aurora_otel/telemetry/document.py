@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from aurora_otel.telemetry import names, pool_metrics, prometheus
+from aurora_otel.telemetry import agent_names, names, pool_metrics, prometheus
 from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.spans import MOST_LINKS
 
@@ -39,6 +39,11 @@ of a name gets `-2`. {pool_metrics.MOST_POOLS} names have series of their own; p
 the name `{pool_metrics.OTHER}`, and what only they know is left out. Used is what was handed
 out and is not back yet; time in use ends with the return, and waiting includes the opening of a
 connection where the pool opens one for the caller.
+"""
+
+_AGENT = f"""\
+Of the agent itself, whatever it is connected to. `sum by ({prometheus.label(agent_names.MODE)})`
+counts the processes that clean up, and those that observe.
 """
 
 _READING = """\
@@ -106,7 +111,10 @@ def render() -> str:
     parts = (
         _INTRODUCTION,
         "## Attributes\n",
-        _table(("attribute", "meaning"), ((_code(a.name), a.meaning) for a in names.ATTRIBUTES)),
+        _table(
+            ("attribute", "meaning"),
+            ((_code(a.name), a.meaning) for a in (*names.ATTRIBUTES, *agent_names.ATTRIBUTES)),
+        ),
         "## Metrics\n",
         _COMMON,
         _table(_METRIC_HEAD, map(_metric_row, names.METRICS)),
@@ -117,6 +125,9 @@ def render() -> str:
         "### Pools\n",
         _POOLS,
         _table(_METRIC_HEAD, map(_metric_row, pool_metrics.METRICS)),
+        "### The agent\n",
+        _AGENT,
+        _table(_METRIC_HEAD, map(_metric_row, agent_names.METRICS)),
         _READING,
         "## Spans\n",
         _SPANS,
@@ -131,7 +142,10 @@ def render() -> str:
         _LOGS,
         _table(
             ("level", "message", "attributes"),
-            ((log.level, _code(log.message), _codes(log.attributes)) for log in names.LOGS),
+            (
+                (log.level, _code(log.message), _codes(log.attributes))
+                for log in (*names.LOGS, *agent_names.LOGS)
+            ),
         ),
     )
     return "\n".join(parts)

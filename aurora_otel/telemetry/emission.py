@@ -24,6 +24,7 @@ from aurora_otel.telemetry.reports import (
     RefreshReport,
     Report,
     StaleReport,
+    UnsupportedReport,
 )
 from aurora_otel.telemetry.spans import Spans
 
@@ -61,6 +62,8 @@ def emit(report: Report, spans: Spans, instruments: Instruments) -> None:  # noq
             log.internal_failure(report.where, report.kind, report.frames)
         case KillSwitchReport():
             log.kill_switch(report)
+        case UnsupportedReport():
+            log.unsupported(report.driver)
 
 
 def _refresh(report: RefreshReport, spans: Spans, instruments: Instruments) -> SpanContext:

@@ -11,7 +11,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from aurora_otel.discovery.rds.answers import ApiError, Trouble
-from aurora_otel.telemetry import names
+from aurora_otel.telemetry import agent_names, names
 from aurora_otel.telemetry.reports import (
     ApiEventReport,
     CleanUp,
@@ -20,6 +20,7 @@ from aurora_otel.telemetry.reports import (
     KillSwitchReport,
     StaleReport,
 )
+from aurora_otel.version import __version__
 
 _logger = logging.getLogger(names.LOGGER)
 _REMEDIES = {
@@ -121,7 +122,46 @@ def kill_switch(report: KillSwitchReport) -> None:
         "on" if report.is_on else "off",
         report.mode,
         report.path,
-        extra={names.AGENT_MODE: report.mode},
+        extra={agent_names.MODE: report.mode},
+    )
+
+
+def started(mode: str, instrumented: Sequence[str], unsupported: Sequence[str]) -> None:
+    """Log that the agent is active.
+
+    Args:
+        mode: its mode.
+        instrumented: the drivers and pools that are installed and will be patched.
+        unsupported: the drivers that are installed and not supported.
+    """
+    text = f"; not supported: {', '.join(unsupported)}" if unsupported else ""
+    _logger.info(
+        "aurora-otel %s is active: mode %s; instruments %s%s",
+        __version__,
+        mode,
+        ", ".join(instrumented) or "nothing that is installed",
+        text,
+        extra={agent_names.VERSION: __version__, agent_names.MODE: mode},
+    )
+
+
+def is_off(mode: str) -> None:
+    """Log that there is no agent, because the mode is `off`."""
+    _logger.info(
+        "aurora-otel %s does nothing: the mode is %s",
+        __version__,
+        mode,
+        extra={agent_names.VERSION: __version__, agent_names.MODE: mode},
+    )
+
+
+def unsupported(driver: str) -> None:
+    """Log that a driver without a file of its own connects to Amazon RDS."""
+    _logger.warning(
+        "%s connects to Amazon RDS, and aurora-otel does not support it: its connections are "
+        "neither tracked nor cleaned up",
+        driver,
+        extra={agent_names.DRIVER: driver},
     )
 
 

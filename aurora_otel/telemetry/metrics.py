@@ -13,7 +13,7 @@ from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
-from aurora_otel.telemetry import names, observations, pool_metrics
+from aurora_otel.telemetry import agent_names, names, observations, pool_metrics
 from aurora_otel.telemetry.observations import Observations
 from aurora_otel.version import __version__
 
@@ -32,7 +32,7 @@ class Instruments:
         self._collection = threading.local()
         meter = provider.get_meter("aurora_otel", __version__)
         self._histograms = {}
-        for metric in (*names.METRICS, *pool_metrics.METRICS):
+        for metric in (*names.METRICS, *agent_names.METRICS, *pool_metrics.METRICS):
             if metric.kind is names.Kind.HISTOGRAM:
                 self._histograms[metric.name] = meter.create_histogram(
                     metric.name,
@@ -54,8 +54,8 @@ class Instruments:
             names.Kind.GAUGE: meter.create_observable_gauge,
         }[metric.kind]
         leads = metric is names.METRICS[0]
-        of_pool = metric in pool_metrics.METRICS
-        attributes = pool_metrics.attributes if of_pool else observations.attributes
+        of_cluster = metric in names.METRICS
+        attributes = observations.attributes if of_cluster else pool_metrics.attributes
 
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             found = self._collect(leads=leads).get(metric.name, {})

@@ -41,7 +41,6 @@ TOPOLOGY_CONFIRMED = "aurora.topology.confirmed"
 EVENT_KIND = "aurora.failover.event"
 EVENT_TIME = "aurora.failover.event.time"
 EVENT_MESSAGE = "aurora.failover.event.message"
-AGENT_MODE = "aurora.agent.mode"
 # Counts on spans, one attribute for each value of the enumeration.
 INVALIDATIONS_PREFIX = "aurora.invalidations."
 PRUNES_PREFIX = "aurora.prunes."
@@ -105,7 +104,6 @@ ATTRIBUTES = (
     ),
     Attribute(EVENT_TIME, "when that was, by RDS's clock, in ISO 8601"),
     Attribute(EVENT_MESSAGE, "the event in RDS's words"),
-    Attribute(AGENT_MODE, "what the agent does about stale connections: `cleanup`, `observe`"),
     Attribute(f"{INVALIDATIONS_PREFIX}<outcome>", "number of invalidations with this outcome"),
     Attribute(f"{PRUNES_PREFIX}<reason>", "number of connections pruned for this reason"),
     Attribute(DB_SYSTEM_NAME, "as in the semantic conventions: `postgresql`, `mysql`"),
@@ -450,11 +448,6 @@ INTERNAL_LOG = LogRecord(
     "internal failure in <where>: <type> at <our frames>; the application is not affected",
     (ERROR_TYPE,),
 )
-KILL_SWITCH_LOG = LogRecord(
-    "WARNING",
-    "the kill switch is <on or off>: the mode is <mode>; its file is <path>",
-    (AGENT_MODE,),
-)
 LOGS = (
     FAILOVER_LOG,
     STALE_LOG,
@@ -464,5 +457,4 @@ LOGS = (
     TRACKED_LOG,
     PRUNED_LOG,
     INTERNAL_LOG,
-    KILL_SWITCH_LOG,
 )

@@ -89,5 +89,5 @@ METRICS = (COUNT, MAX, IDLE_MAX, IDLE_MIN, PENDING, TIMEOUTS, CREATE_TIME, WAIT_
 
 
 def attributes(metric: Metric, key: Sequence[str]) -> dict[str, str]:
-    """Return the attributes of one observation: a pool knows no cluster, it may lead anywhere."""
+    """Return the attributes of one observation that belongs to no cluster, as a pool's."""
     return dict(zip(metric.attributes, key, strict=True))

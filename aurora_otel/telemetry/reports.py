@@ -188,6 +188,13 @@ class KillSwitchReport:
     mode: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnsupportedReport:
+    """A driver that is not supported connects to Amazon RDS."""
+
+    driver: str
+
+
 Report: TypeAlias = (
     RefreshReport
     | StaleReport
@@ -200,6 +207,7 @@ Report: TypeAlias = (
     | ControlPlaneReport
     | InternalFailureReport
     | KillSwitchReport
+    | UnsupportedReport
 )
 # There may be many of these: they are dropped first.
 INFORMATIONAL = (RefreshReport, EndedReport, PruneReport)

@@ -5,7 +5,13 @@ import psycopg2
 import pytest
 
 import aurora_otel
-from aurora_otel import ClusterSnapshot, InstanceSnapshot, SettingSnapshot, Snapshot
+from aurora_otel import (
+    ClusterSnapshot,
+    InstanceSnapshot,
+    SettingSnapshot,
+    Snapshot,
+    __version__,
+)
 from aurora_otel.lab import Failover
 from aurora_otel.model.topology import Role
 from tests.support.waiting import eventually
@@ -31,7 +37,8 @@ def test_before_the_first_connection_there_is_no_cluster(agent):
     assert aurora_otel.snapshot().clusters == ()
     first, *others = str(aurora_otel.snapshot()).splitlines()
     assert first == "aurora-otel is active, mode cleanup"
-    assert all(line.startswith("setting ") for line in others)
+    assert all(line.startswith(("version ", "setting ")) for line in others)
+    assert f"version {__version__}, patched: " in aurora_otel.snapshot()._repr_html_()
 
 
 def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
@@ -43,6 +50,7 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
     ]
     snapshot = aurora_otel.snapshot()
     settings = snapshot.settings
+    assert {"psycopg", "psycopg2"} <= set(snapshot.patched)
     assert settings["prune_interval"] == SettingSnapshot("0.2", "an argument of instrument()")
     first, second = sorted(cluster.readers)
     used = cluster.readers[0]
@@ -71,6 +79,7 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
         ),
         internal_failures={},
         settings=settings,
+        patched=snapshot.patched,
     )
     assert str(snapshot).splitlines() == [
         "aurora-otel is active, mode cleanup",
@@ -80,6 +89,7 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
             f"  reader  {reader}: {'1 psycopg' if reader == used else 'none'}"
             for reader in (first, second)
         ),
+        f"version {__version__}, patched: {', '.join(snapshot.patched)}",
         *(f"setting {name} = {each.value} ({each.source})" for name, each in settings.items()),
     ]
     for connection in held:

@@ -1,0 +1,67 @@
+"""Drivers that aurora-otel does not support, which would otherwise go unnoticed.
+
+Where one connects to Amazon RDS, that is reported once; nothing else is done about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from aurora_otel.drivers.common.patching import Patches
+
+_RDS = ".rds.amazonaws.com"
+
+
+class Registration(NamedTuple):
+    """A driver without a file of its own.
+
+    Attributes:
+        name: what it is called in the agent's messages.
+        module: the module whose import by the application brings the driver in.
+        connects: what connects, in `module`.
+    """
+
+    name: str
+    module: str
+    connects: tuple[str, ...]
+
+
+REGISTRY = (
+    Registration("asyncmy", "asyncmy", ("connect", "create_pool")),
+    Registration("mysql-connector's asyncio", "mysql.connector.aio", ("connect",)),
+    Registration("PyGreSQL", "pgdb", ("connect",)),
+    Registration("psqlpy", "psqlpy", ("connect", "connect_pool", "ConnectionPool")),
+    Registration("pyodbc", "pyodbc", ("connect",)),
+)
+
+
+def install(
+    registration: Registration, module: ModuleType, connects_to_rds: Callable[[str], None]
+) -> Callable[[], None]:
+    """Watch what connects; return what undoes it.
+
+    Args:
+        registration: the driver.
+        module: its module.
+        connects_to_rds: is called with the driver's name when it connects to Amazon RDS.
+    """
+    patches = Patches()
+
+    def connect(
+        wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if any(map(_names_rds, (*args, *kwargs.values()))):
+            connects_to_rds(registration.name)
+        return wrapped(*args, **kwargs)
+
+    for name in registration.connects:
+        if hasattr(module, name):
+            patches.wrap(module, name, connect)
+    return patches.undo
+
+
+def _names_rds(argument: Any) -> bool:
+    """Return whether an argument of a connect is the host, a DSN or a URL of an RDS endpoint."""
+    return isinstance(argument, str) and _RDS in argument.lower()
