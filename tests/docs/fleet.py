@@ -11,7 +11,7 @@ from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.topology import Source, Verdict
 from aurora_otel.settings import Settings
-from aurora_otel.telemetry import names
+from aurora_otel.telemetry import agent_names, names
 from aurora_otel.telemetry.metrics import Instruments
 from aurora_otel.telemetry.observations import observe
 from aurora_otel.tracking.cluster import Cluster
@@ -41,10 +41,13 @@ class Process:
         self._connections = []
         self._reader = InMemoryMetricReader()
         self._instruments = Instruments(MeterProvider([self._reader]))
-        self._instruments.source = lambda: observe(
-            self._tracker, [self._cluster], Settings.resolve({}, {}), 0.0
-        )
+        self._instruments.source = self._observe
         self._open(self._instances[0])
+
+    def _observe(self):
+        settings = Settings.resolve({}, {})
+        of_cluster = observe(self._tracker, [self._cluster], settings, 0.0)
+        return {**of_cluster, agent_names.INFO.name: agent_names.info(settings.mode)}
 
     def _open(self, instance):
         connection = Connection()

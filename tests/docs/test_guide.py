@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aurora_otel.telemetry import names, pool_metrics, prometheus
+from aurora_otel.telemetry import agent_names, names, pool_metrics, prometheus
 from tests.docs.fleet import Process
 from tests.support.prometheus import tool
 
@@ -110,7 +110,7 @@ def test_what_is_sent_on_is_what_the_rules_record():
 
 
 def on_prometheus():
-    metrics = [*names.METRICS, *pool_metrics.METRICS]
+    metrics = [*names.METRICS, *agent_names.METRICS, *pool_metrics.METRICS]
     return {
         name
         for metric in metrics
@@ -123,8 +123,8 @@ def on_prometheus():
 
 
 def test_every_name_in_the_guide_is_one_that_is_emitted():
-    emitted = {metric.name for metric in names.METRICS}
-    attributes = {attribute.name for attribute in names.ATTRIBUTES}
+    emitted = {metric.name for metric in (*names.METRICS, *agent_names.METRICS)}
+    attributes = {each.name for each in (*names.ATTRIBUTES, *agent_names.ATTRIBUTES)}
     dotted = set(re.findall(r"\baurora(?:\.[a-z_]+)+", TEXT))
     assert dotted - {"aurora.rules.yml"} <= emitted | attributes
     labels = {prometheus.label(name) for name in attributes}
@@ -178,4 +178,4 @@ def test_what_an_instance_and_a_cluster_add_is_said():
     assert (series[names.INVALIDATIONS.name], series[names.PRUNES.name]) == (96, 48)
     assert series[names.LIFETIME.name] == 14
     folded = sum(series.values()) - (96 - 6) - (48 - 3)
-    assert f"331 {MINUS} 135 = {folded} a process, {folded * PROCESSES:,} in all" in TEXT
+    assert f"333 {MINUS} 135 = {folded} a process, {folded * PROCESSES:,} in all" in TEXT

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from aurora_otel.telemetry import names
+from aurora_otel.telemetry import agent_names, names
 from aurora_otel.telemetry.document import render
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "telemetry.md"
@@ -14,13 +14,15 @@ def test_the_document_is_what_the_code_says():
 
 def test_every_name_is_in_the_document():
     text = render()
-    for named in (*names.ATTRIBUTES, *names.METRICS, *names.SPANS):
+    agents = (*agent_names.ATTRIBUTES, *agent_names.METRICS)
+    for named in (*names.ATTRIBUTES, *names.METRICS, *names.SPANS, *agents):
         assert f"`{named.name}`" in text
-    for record in names.LOGS:
+    for record in (*names.LOGS, *agent_names.LOGS):
         assert f"| {record.level} | `{record.message}` |" in text
 
 
 def test_every_attribute_that_anything_carries_is_explained():
-    explained = {attribute.name for attribute in names.ATTRIBUTES}
-    for carrier in (*names.METRICS, *names.SPANS, *names.LOGS):
+    explained = {each.name for each in (*names.ATTRIBUTES, *agent_names.ATTRIBUTES)}
+    agents = (*agent_names.METRICS, *agent_names.LOGS)
+    for carrier in (*names.METRICS, *names.SPANS, *names.LOGS, *agents):
         assert set(carrier.attributes) <= explained

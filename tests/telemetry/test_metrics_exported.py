@@ -6,7 +6,7 @@ from aurora_otel.collector import MetricKind, Temporality
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.groups import Outcome, PruneReason
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.telemetry import names
+from aurora_otel.telemetry import agent_names, names
 from aurora_otel.telemetry.names import Kind
 from tests.telemetry.story import IN_VAIN
 
@@ -30,7 +30,11 @@ def points(exported, metric):
 
 
 def ours(export):
-    return [point for point in export if point.name.startswith("aurora.")]
+    """What belongs to a cluster."""
+    agents = {metric.name for metric in agent_names.METRICS}
+    return [
+        point for point in export if point.name.startswith("aurora.") and point.name not in agents
+    ]
 
 
 def series(point):
