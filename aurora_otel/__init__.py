@@ -21,6 +21,8 @@ from aurora_otel.instrumentor import (
     resolved,
     running_agent,
 )
+from aurora_otel.model.topology import Role
+from aurora_otel.settings import Mode, QuerySpans, RdsApiUse, StraightConnects
 from aurora_otel.snapshot import ClusterSnapshot, InstanceSnapshot, SettingSnapshot, Snapshot
 from aurora_otel.version import __version__
 
@@ -28,8 +30,13 @@ __all__ = [
     "AuroraInstrumentor",
     "ClusterSnapshot",
     "InstanceSnapshot",
+    "Mode",
+    "QuerySpans",
+    "RdsApiUse",
+    "Role",
     "SettingSnapshot",
     "Snapshot",
+    "StraightConnects",
     "__version__",
     "instrument_dbapi",
     "snapshot",

@@ -15,29 +15,42 @@ from __future__ import annotations
 
 import operator
 import os
-import threading
 from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePath
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, NoReturn
 
-from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
 
-from aurora_otel import drivers, settings
+from aurora_otel import drivers
 from aurora_otel.agent import Agent
 from aurora_otel.drivers import dbapi
 from aurora_otel.drivers.dbapi.traits import Traits, check_module
-from aurora_otel.libraries import Libraries
-from aurora_otel.settings import Mode, QuerySpans, Resolved, Settings, logged
-from aurora_otel.telemetry import log, upstream
-from aurora_otel.telemetry.metrics import Instruments, instruments
-from aurora_otel.telemetry.query_spans import QueryTracer
-from aurora_otel.telemetry.spans import Spans
-from aurora_otel.version import __version__
+from aurora_otel.settings import Mode, QuerySpans, RdsApiUse, Resolved, StraightConnects
+from aurora_otel.switch import Switch
 
-# Arguments of OpenTelemetry's own, not the agent's settings.
-_UPSTREAM = ("skip_dep_check", "raise_exception_on_conflict")
 _PROVIDERS = ("tracer_provider", "meter_provider")
+# Names in `instrument()` that are no settings of the agent's.
+_NO_SETTINGS = (
+    "self",
+    "__class__",
+    "unknown",
+    *_PROVIDERS,
+    "skip_dep_check",
+    "raise_exception_on_conflict",
+)
+
+
+class _Unchanged:
+    """The default of each setting in `instrument()`: what was set before goes on."""
+
+    def __repr__(self) -> str:
+        return "unchanged"
+
+
+_UNCHANGED: Any = _Unchanged()
 
 
 class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -47,128 +60,99 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         """Return none: every entry would be demanded, and one driver is enough."""
         return ()
 
-    def instrument(self, **kwargs: Any) -> None:
+    def instrument(  # type: ignore[override, unused-ignore]  # noqa: PLR0913 - every setting
+        self,
+        *,
+        mode: Mode | Literal["cleanup", "observe", "off"] = _UNCHANGED,
+        drivers: str | Collection[str] | None = _UNCHANGED,
+        prune_interval: float = _UNCHANGED,
+        refresh_window: float = _UNCHANGED,
+        refresh_interval: float = _UNCHANGED,
+        refresh_timeout: float = _UNCHANGED,
+        instance_host_template: str | None = _UNCHANGED,
+        instance_endpoints: str | Mapping[str, str] = _UNCHANGED,
+        rds_api: RdsApiUse | Literal["auto", "on", "off"] = _UNCHANGED,
+        identify_timeout: float = _UNCHANGED,
+        stuck_after: float = _UNCHANGED,
+        writer_endpoints: str | Collection[str] = _UNCHANGED,
+        cluster_id: str | Mapping[str, str] = _UNCHANGED,
+        straight_connects: StraightConnects | Literal["on", "off"] = _UNCHANGED,
+        query_spans: QuerySpans | Literal["off", "summary", "text"] = _UNCHANGED,
+        kill_switch: str | PurePath | None = _UNCHANGED,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        skip_dep_check: bool = False,
+        raise_exception_on_conflict: bool = False,
+        **unknown: NoReturn,
+    ) -> None:
         """Start the agent, or apply other settings to the running one.
 
         What a call leaves out stays as it is: arguments of earlier calls count until
-        `uninstrument()`, and win over the configuration file and the environment.
+        `uninstrument()`, and win over OpenTelemetry's configuration file (`OTEL_CONFIG_FILE`) and
+        the environment variables `AURORA_OTEL_<NAME>`. The default of a setting is in parentheses.
 
         Args:
-            kwargs: the settings, by lower-case name (see the README); `tracer_provider`
-                and `meter_provider` instead of the global ones.
+            mode: what is done about stale connections: `cleanup` closes them, `observe` only counts
+                them, `off` stops the agent (`cleanup`).
+            drivers: names of the drivers to patch: comma-separated, or a collection; `None`: all
+                that are installed (`None`).
+            prune_interval: seconds between two rounds of pruning (30).
+            refresh_window: seconds after a symptom in which calls may refresh the topology first
+                (180).
+            refresh_interval: seconds between two refreshes of a cluster in that window; they become
+                rarer (1).
+            refresh_timeout: seconds that a call may wait for a refresh (1).
+            instance_host_template: how a custom domain names instances, with a `?` for the
+                instance's identifier: `?.db.example.com:5432` (`None`).
+            instance_endpoints: where instances are, if names do not lead to them: `id=host:port,…`,
+                or a mapping of ids to `host:port` (none).
+            rds_api: whether the RDS API may be asked: `auto` where SQL cannot answer, `on` also for
+                names and events of clusters, `off` never (`auto`).
+            identify_timeout: seconds that identifying the instance of a new connection may take
+                (0.5).
+            stuck_after: seconds after which a call in flight makes the background loop refresh; 0:
+                never (10).
+            writer_endpoints: host names that mean the writer, such as private names and tunnels:
+                comma-separated, or a collection (none).
+            cluster_id: the name of the cluster in telemetry; for several clusters `host=name,…`, or
+                a mapping of hosts to names (from the endpoint).
+            straight_connects: whether connects go straight to the confirmed writer while the
+                endpoint's name may lead elsewhere: `on` or `off` (`on`).
+            query_spans: query spans of the agent's own: `off`, `summary` with the operation alone,
+                `text` with the statement (`off`).
+            kill_switch: absolute path of a file: while it exists, the mode is `observe`, within a
+                second (`None`).
+            tracer_provider: makes the spans; `None`: the one given before, or the global one.
+            meter_provider: makes the instruments; `None`: the one given before, or the global one.
+            skip_dep_check: OpenTelemetry's own, without a meaning here.
+            raise_exception_on_conflict: OpenTelemetry's own, without a meaning here.
+            unknown: none is allowed.
 
         Raises:
-            ValueError: an argument is unknown, or has a value that is not allowed.
+            ValueError: an argument is unknown, or has a value that is not allowed; the message says
+                what is.
         """
+        given = {
+            name: value
+            for name, value in locals().items()
+            if name not in _NO_SETTINGS and value is not _UNCHANGED
+        }
+        providers = {"tracer_provider": tracer_provider, "meter_provider": meter_provider}
+        arguments = {**given, **unknown, **providers}
         if not self._is_instrumented_by_opentelemetry:
-            super().instrument(**kwargs)
+            super().instrument(skip_dep_check=True, **arguments)
         else:
-            self._instrument(**kwargs)
+            self._instrument(**arguments)
 
     def _instrument(self, **kwargs: Any) -> None:
-        arguments = {name: value for name, value in kwargs.items() if name not in _UPSTREAM}
-        providers = {name: arguments.pop(name) for name in _PROVIDERS if name in arguments}
-        _switch.on(arguments, providers)
+        providers = {name: kwargs.pop(name) for name in _PROVIDERS}
+        _switch.on(kwargs, providers)
 
     def _uninstrument(self, **_: Any) -> None:
         _switch.off()
 
 
-class _Switch:
-    """The one agent of the process, and the drivers and pools that report to it."""
-
-    def __init__(self) -> None:
-        self.agent: Agent | None = None
-        # What counts, and what calls of `instrument()` have said so far.
-        self.resolved: Resolved | None = None
-        self._arguments: dict[str, Any] = {}
-        self._providers: dict[str, Any] = {}
-        self._reported: tuple[Mode, frozenset[str] | None] | None = None
-        self._lock = threading.RLock()
-        self._instruments: Instruments | None = None
-        self.libraries = Libraries()
-        self._undo_upstream: Callable[[], None] = lambda: None
-
-    def on(self, arguments: Mapping[str, Any], providers: Mapping[str, Any]) -> None:
-        """Apply what a call of `instrument()` says, and what the calls before it said."""
-        # Before the lock is taken: what reads the configuration file may have to be imported.
-        settings.resolve(arguments, os.environ)
-        with self._lock:
-            both = {**self._arguments, **arguments}
-            resolved = settings.resolve(both, os.environ)
-            self._arguments = both
-            self._providers |= {
-                name: given for name, given in providers.items() if given is not None
-            }
-            if self.resolved is None or self.resolved.bad != resolved.bad:
-                logged.errors(resolved.bad)
-            self.resolved = resolved
-            if resolved.settings.mode is not Mode.OFF:
-                self._start(resolved.settings)
-        if resolved.settings.mode is Mode.OFF:
-            self._stop()
-        else:
-            self.libraries.patch_all()
-        self._report_start(resolved.settings)
-
-    def _report_start(self, settings: Settings) -> None:
-        """Log once what is in force, and again when another mode or other drivers are."""
-        agent = self.agent
-        mode = agent.settings.mode if agent else Mode.OFF
-        if self._reported == (mode, settings.drivers):
-            return
-        self._reported = mode, settings.drivers
-        if agent is None:
-            log.is_off(mode.value)
-        else:
-            log.started(mode.value, *self.libraries.installed(settings))
-
-    def off(self) -> None:
-        """Stop, and forget what calls of `instrument()` said."""
-        with self._lock:
-            self._arguments, self._providers, self.resolved = {}, {}, None
-            self._reported = None
-        self._stop()
-
-    def _start(self, settings: Settings) -> None:
-        tracer_provider = self._providers.get("tracer_provider") or trace.get_tracer_provider()
-        meter_provider = self._providers.get("meter_provider") or metrics.get_meter_provider()
-        spans = Spans(tracer_provider.get_tracer("aurora_otel", __version__))
-        if self._instruments is not None:
-            self._instruments.source = None
-        self._instruments = instruments(meter_provider)
-        repatch = False
-        if self.agent is None:
-            self.agent = Agent(settings, spans, self._instruments)
-            self._undo_upstream = upstream.install()
-        else:
-            before = self.agent.settings
-            self.agent.configure(settings, spans, self._instruments)
-            # What decides which drivers are patched, and how.
-            repatch = (before.drivers, before.query_spans) != (
-                settings.drivers,
-                settings.query_spans,
-            )
-        traced = None
-        if settings.query_spans is not QuerySpans.OFF:
-            tracer = QueryTracer(settings.query_spans, tracer_provider, self.agent.shield)
-            traced = tracer.traced
-        self._instruments.source = self.agent.observations
-        self.libraries.report_to(self.agent, traced, repatch=repatch)
-
-    def _stop(self) -> None:
-        with self._lock:
-            self.libraries.report_to(None, None, repatch=True)
-            self._undo_upstream()
-            self._undo_upstream = lambda: None
-            if self._instruments is not None:
-                self._instruments.source = None
-            agent, self.agent = self.agent, None
-        if agent is not None:
-            agent.stop()
-
-
-_switch = _Switch()
+_switch = Switch()
 
 
 def instrument_dbapi(  # noqa: PLR0913 - all that PEP 249 leaves open
@@ -237,12 +221,4 @@ def patched() -> frozenset[str]:
     return _switch.libraries.patched
 
 
-def _after_fork_in_child() -> None:
-    # A thread that does not exist here may have held it.
-    _switch._lock = threading.RLock()  # noqa: SLF001 - the module's own
-    _switch.libraries.after_fork_in_child()
-    if _switch.agent is not None:
-        _switch.agent.after_fork_in_child()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_switch.after_fork_in_child)
