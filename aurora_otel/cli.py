@@ -1,4 +1,4 @@
-"""`aurora-otel`: the command line. A command's module is imported when the command is chosen."""
+"""`aurora-otel`: the command line. A command's modules are imported when the command is chosen."""
 
 from __future__ import annotations
 
@@ -48,14 +48,19 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """The modules of the extra `demo` without which a command cannot start."""
 
 MISSING_EXTRA = 2
+BAD_USAGE = 2
 INTERRUPTED = 130
+
+
+class Arguments(Protocol):
+    """What the module `aurora_otel.<name>.arguments` offers; it needs no extra."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's arguments to `parser`."""
 
 
 class Command(Protocol):
     """What the module `aurora_otel.<name>.command` offers."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the command's arguments to `parser`."""
 
     def run(self, args: argparse.Namespace) -> int:
         """Carry the command out and return the exit status."""
@@ -67,7 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: the command's own, or 2 when something that it needs is not installed.
     """
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        parser.exit(BAD_USAGE)
+    arguments = _arguments(options.command, options.arguments)
     if missing := [module for module in NEEDS[options.command] if not _installed(module)]:
         print(  # noqa: T201 - the command line speaks to a person
             f"aurora-otel {options.command} needs {', '.join(missing)}: "
@@ -77,18 +87,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return MISSING_EXTRA
     try:
         command = cast("Command", importlib.import_module(f"aurora_otel.{options.command}.command"))
-        parser = argparse.ArgumentParser(
-            prog=f"aurora-otel {options.command}", description=COMMANDS[options.command]
-        )
-        command.add_arguments(parser)
-        arguments, unknown = parser.parse_known_args(options.arguments)
-        if unknown:
-            # Names alone: the values may be connection strings.
-            names = [text.partition("=")[0] for text in unknown if text.startswith("--")]
-            parser.error(f"unknown arguments{': ' if names else ''}{', '.join(names)}")
         return command.run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _arguments(command: str, given: Sequence[str]) -> argparse.Namespace:
+    """Read a command's own arguments; end with its help, or where they make no sense."""
+    described = cast("Arguments", importlib.import_module(f"aurora_otel.{command}.arguments"))
+    parser = argparse.ArgumentParser(prog=f"aurora-otel {command}", description=COMMANDS[command])
+    described.add_arguments(parser)
+    arguments, unknown = parser.parse_known_args(given)
+    if unknown:
+        # Names alone: the values may be connection strings.
+        names = [text.partition("=")[0] for text in unknown if text.startswith("--")]
+        parser.error(f"unknown arguments{': ' if names else ''}{', '.join(names)}")
+    return arguments
 
 
 def _installed(module: str) -> bool:
@@ -106,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"aurora-otel {__version__}")
-    parser.add_argument("command", choices=COMMANDS, help="what to do")
+    parser.add_argument("command", choices=COMMANDS, nargs="?", help="what to do")
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, help="the command's own; try: COMMAND --help"
     )

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aurora_otel.dashboards.files import RUNBOOKS, write
+from aurora_otel.dashboards.files import write
+
+if TYPE_CHECKING:
+    import argparse
 
 COULD_NOT_WRITE = 2
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `aurora-otel dashboards`."""
-    parser.add_argument("directory", type=Path, metavar="DIR", help="where to; made if need be")
-    parser.add_argument(
-        "--runbooks",
-        default=RUNBOOKS,
-        metavar="URL",
-        help="where the alerts find the page of runbooks (default: %(default)s)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:

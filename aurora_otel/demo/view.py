@@ -156,7 +156,8 @@ def _shown(value: Value) -> str:
 def metric_table(changed: Iterable[Change]) -> Table:
     """Return the metrics that changed over the failover."""
     table = Table(box=SIMPLE)
-    table.add_column("metric")
+    # Wrapped where the terminal is narrow: a name that is cut is no name.
+    table.add_column("metric", overflow="fold")
     table.add_column("attributes", style="dim", overflow="fold")
     table.add_column("before", justify="right")
     table.add_column("after", justify="right")

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from aurora_otel.doctor.examination import examine
 from aurora_otel.doctor.findings import Finding, Level, worst
 from aurora_otel.doctor.printout import Text, document
 from aurora_otel.doctor.target import Target, TargetError, of_dsn, of_host
 
+if TYPE_CHECKING:
+    import argparse
+
 FAILED = 1
 BAD_USAGE = 2
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `aurora-otel doctor`."""
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--dsn",
-        metavar="DSN",
-        help="the application's connection string, as libpq takes it, or a URL that begins with "
-        "postgresql:// or mysql://; the password may come from the environment instead "
-        "(PGPASSWORD, MYSQL_PWD)",
-    )
-    where.add_argument(
-        "--host", metavar="HOST[:PORT]", help="an endpoint, for what can be said without a login"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -37,6 +37,8 @@ class Names(NamedTuple):
 def describe(endpoint: Endpoint) -> Finding:
     """Report what the endpoint's name, or a setting, says about it."""
     check, host = "endpoint", endpoint.address.host
+    if not host:
+        return ok(check, "without a host, the connection string leads to a server on this host")
     if endpoint.type is EndpointType.PROXY:
         return warning(
             check,
@@ -92,7 +94,16 @@ def names(target: Target) -> tuple[list[Finding], Names | None]:
                 "Check /etc/resolv.conf, and the route to the name servers that it lists.",
             )
         ], None
-    except OSError:
+    except OSError as error:
+        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+            return [
+                failure(
+                    "endpoint.name",
+                    f"no name server answers where {target.host} is",
+                    "Check /etc/resolv.conf, whether this host reaches the name servers that it"
+                    " lists, and in a container its network.",
+                )
+            ], None
         return [
             failure(
                 "endpoint.name",

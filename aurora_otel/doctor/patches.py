@@ -10,6 +10,8 @@ from opentelemetry.instrumentation.environment_variables import (
 
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
 from aurora_otel.doctor.trying import Library, Trial
+from aurora_otel.drivers import unsupported
+from aurora_otel.runtime.imports import is_installed
 from aurora_otel.settings import PREFIX
 
 OURS = "aurora"
@@ -36,9 +38,23 @@ def findings(trial: Trial, environ: Mapping[str, str]) -> Findings:
     for driver in installed:
         yield _driver(driver, trial, environ)
         yield from _others(driver, environ)
+    yield from _unsupported()
     for pool in trial.pools:
         if pool.usable:
             yield _pool(pool, trial)
+
+
+def _unsupported() -> Findings:
+    for each in unsupported.REGISTRY:
+        # A part of another library is no driver that was installed for its own sake.
+        if "." not in each.module and is_installed(each.module):
+            yield warning(
+                f"drivers.{each.name}",
+                f"{each.name} is installed, and not supported: its connections are neither tracked"
+                " nor cleaned up",
+                "If the application connects to Aurora with it, use a driver that the README names,"
+                " or describe it by aurora_otel.instrument_dbapi.",
+            )
 
 
 def _loading(trial: Trial, environ: Mapping[str, str]) -> Findings:
@@ -58,7 +74,8 @@ def _loading(trial: Trial, environ: Mapping[str, str]) -> Findings:
     if trial.active:
         yield ok(
             "agent",
-            "the agent starts under opentelemetry-instrument; it tracks what is opened after that",
+            "the agent starts under opentelemetry-instrument; it tracks what is opened after that,"
+            " and snapshot(count_untracked=True) counts what was opened before",
         )
     elif not trial.error and any(driver.usable for driver in trial.drivers):
         yield _left_out(environ)

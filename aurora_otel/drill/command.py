@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aurora_otel.demo.application import ApplicationError
+from aurora_otel.demo.files import check_writable
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.recording import Timeline
 from aurora_otel.demo.report import page
@@ -29,58 +29,12 @@ from aurora_otel.drill.rehearsal import IDLE, WRITE_EVERY, WRITERS, Course, rehe
 from aurora_otel.settings import Settings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
 FAILED = 1
 REFUSED = 2
 LINE_WIDTH = 140
-_COURSE = Course()
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `aurora-otel drill`."""
-    parser.add_argument("--cluster", required=True, metavar="ID", help="the cluster's identifier")
-    parser.add_argument(
-        "--target",
-        metavar="INSTANCE",
-        help="the reader that is to become the writer (default: RDS chooses)",
-    )
-    parser.add_argument(
-        "--region", help="the cluster's region (default: that of the AWS configuration)"
-    )
-    parser.add_argument(
-        "--dsn",
-        metavar="DSN",
-        help="how the workload connects through the writer endpoint: a connection string as libpq"
-        " takes it, or a URL (default: the cluster's own endpoint, with PGUSER, PGPASSWORD and"
-        " PGDATABASE)",
-    )
-    parser.add_argument(
-        "--before",
-        type=_seconds,
-        default=_COURSE.before,
-        metavar="SECONDS",
-        help="how long to watch the healthy cluster first (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=_COURSE.timeout,
-        metavar="SECONDS",
-        help="how long the cluster may take to get another writer (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--after",
-        type=_seconds,
-        default=_COURSE.after,
-        metavar="SECONDS",
-        help="how long to go on watching then (default: %(default)g)",
-    )
-    parser.add_argument("--yes", action="store_true", help="do not ask before failing over")
-    parser.add_argument("--report", metavar="FILE", help="write a page about it into FILE")
-    parser.add_argument(
-        "--json", action="store_true", help="print the figures as JSON, all else on standard error"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     logging.getLogger("aurora_otel").addHandler(logging.NullHandler())
     try:
         if args.report is not None:
-            Path(args.report).touch()  # what cannot be written is better known now than afterwards
+            check_writable(Path(args.report))
         outcome = _drill(args, console)
     except NoFailoverError as error:
         _say(console, str(error))
@@ -198,10 +152,3 @@ def _say(console: Console, text: str) -> None:
 
 def _print_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more; got {text}")
-    return value

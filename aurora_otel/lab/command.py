@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import select
 import signal
@@ -12,56 +11,16 @@ from typing import TYPE_CHECKING
 
 from aurora_otel.lab.cluster import Cluster
 from aurora_otel.lab.display import HELP, Display, JsonDisplay, RichDisplay
-from aurora_otel.lab.engines import ENGINES
 from aurora_otel.lab.errors import LabError
 from aurora_otel.lab.failover import Failover
 from aurora_otel.lab.instances import Condition
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
     from types import FrameType
 
 _RESTART_AFTER = 5.0  # seconds until a crashed instance comes back, as Aurora would restart it
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument("--name", default="lab", help="the cluster's identifier (default: lab)")
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="postgresql",
-        help="what plays Aurora: PostgreSQL (the default), or MariaDB for Aurora MySQL",
-    )
-    parser.add_argument(
-        "--dns-lag",
-        type=_seconds,
-        default=0.0,
-        metavar="SECONDS",
-        help="how long the endpoints go on leading to the old writer (default: 0)",
-    )
-    parser.add_argument(
-        "--failover", choices=[kind.value for kind in Failover], help="fail over once, unasked"
-    )
-    parser.add_argument(
-        "--after",
-        type=_seconds,
-        default=5.0,
-        metavar="SECONDS",
-        help="when to do that, counted from when the cluster is up (default: 5)",
-    )
-    parser.add_argument(
-        "--for",
-        dest="duration",
-        type=_seconds,
-        metavar="SECONDS",
-        help="end after so many seconds (default: at Ctrl-C or the end of the input)",
-    )
-    parser.add_argument(
-        "--json",
-        action="store_true",
-        help="print JSON: how to connect first, then one line an event",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -197,13 +156,6 @@ class _Console:
             action()
         except (LabError, ValueError) as error:
             self._display.event("error", str(error), message=str(error))
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more; got {text}")
-    return value
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

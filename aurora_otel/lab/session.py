@@ -5,10 +5,12 @@ Whatever instruments psycopg hooks its `Connection`; the lab must not show up in
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aurora_otel.lab.conninfo import conninfo
 from aurora_otel.lab.errors import LabError, StatementError
 
 if TYPE_CHECKING:
@@ -25,20 +27,43 @@ except ImportError as error:
 _Self = TypeVar("_Self", bound="Session")
 
 
+# What is not set by an empty value.
+_EMPTY = frozenset({b"hostaddr", b"client_encoding", b"require_auth", b"requirepeer"})
+
+
+def without_environment(text: str) -> str:
+    """Return a connection string for which the shell's variables `PG…` change nothing.
+
+    Args:
+        text: libpq's connection string; what it sets stays.
+    """
+    given = {each.keyword for each in pq.Conninfo.parse(text.encode()) if each.val is not None}
+    defaults = {
+        each.keyword.decode(): (each.compiled or b"").decode()
+        for each in pq.Conninfo.get_defaults()
+        if each.envvar is not None
+        and each.envvar.decode() in os.environ
+        and each.keyword not in given
+        and (each.compiled is not None or each.keyword in _EMPTY)
+    }
+    return f"{text} {conninfo(defaults)}"
+
+
 class Session:
     """A session; a context manager.
 
     Args:
-        conninfo: libpq's connection string.
+        text: libpq's connection string.
         timeout: seconds that connecting, and each statement, may take.
 
     Raises:
         StatementError: the login or a statement failed, or took too long.
     """
 
-    def __init__(self, conninfo: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, text: str, *, timeout: float = 10.0) -> None:
         self._timeout = timeout
-        self._connection: PGconn = pq.PGconn.connect_start(conninfo.encode())
+        alone = without_environment(text).encode()
+        self._connection: PGconn = pq.PGconn.connect_start(alone)
         try:
             self._connect()
         except BaseException:

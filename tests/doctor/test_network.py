@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
+import pytest
+
 from aurora_otel.doctor.findings import Level
 from aurora_otel.doctor.network import Names, describe, meaning
+from aurora_otel.doctor.network import names as of_name
+from aurora_otel.doctor.target import Target
 from aurora_otel.model.endpoints import EndpointMap
 
 HASH = "c0ffee123456.eu-west-1.rds.amazonaws.com"
@@ -30,6 +36,25 @@ def test_any_other_private_name_is_not():
 def test_a_proxy_is_no_endpoint_for_a_clean_up():
     proxy = EndpointMap().classify(f"orders.proxy-{HASH}", 5432)
     assert describe(proxy).level is Level.WARNING
+
+
+def test_a_connection_string_without_a_host_leads_to_this_host():
+    assert describe(EndpointMap().classify("", 5432)).what.endswith("a server on this host")
+
+
+@pytest.mark.parametrize(
+    ("errno", "remedy"), [(socket.EAI_AGAIN, "/etc/resolv.conf"), (socket.EAI_NONAME, "spelling")]
+)
+def test_a_name_server_that_does_not_answer_is_told_from_a_name_that_it_does_not_know(
+    monkeypatch, errno, remedy
+):
+    def getaddrinfo(*_, **__):
+        raise socket.gaierror(errno, "")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    ((finding,), found) = of_name(Target("db.example.com", 5432))
+    assert remedy in finding.remedy
+    assert found is None
 
 
 def test_an_endpoint_of_rds_is_called_what_it_is():

