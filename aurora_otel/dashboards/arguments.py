@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aurora_otel.dashboards.files import RUNBOOKS
 
@@ -13,7 +14,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="where to; made if need be")
     parser.add_argument(
         "--runbooks",
-        default=RUNBOOKS,
+        type=_url,
         metavar="URL",
-        help="where the alerts find the page of runbooks (default: %(default)s)",
+        help=f"where the alerts find the page of runbooks (default: {RUNBOOKS}, which is written to"
+        " DIR: publish it, and give its address)",
     )
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_address = False
+    if not is_address or not text.isprintable() or " " in text or parts.fragment:
+        raise argparse.ArgumentTypeError("must be an http or https URL without a fragment")
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from aurora_otel.dashboards.files import write
+from aurora_otel.dashboards.files import RUNBOOKS, write
 
 if TYPE_CHECKING:
     import argparse
@@ -16,7 +16,7 @@ COULD_NOT_WRITE = 2
 def run(args: argparse.Namespace) -> int:
     """Write everything; the exit status is 2 when that was not possible."""
     try:
-        written = write(args.directory, args.runbooks)
+        written = write(args.directory, args.runbooks or RUNBOOKS)
     except OSError as error:
         sys.stderr.write(f"aurora-otel dashboards: {error}\n")
         return COULD_NOT_WRITE

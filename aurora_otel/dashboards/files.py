@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-RUNBOOKS = "https://github.com/aurora-otel/aurora-otel/blob/main/docs/runbooks.md"
-"""Where alerts find their runbooks, unless it is said otherwise."""
+RUNBOOKS = "runbooks.md"
+"""Where alerts find their runbooks: the file in the directory that is written, or a URL instead."""
 
 _INSTALLED = Path(__file__).with_name("data")
 _CHECKOUT = Path(__file__).parents[2]
-_RUNBOOKS_FILE = "runbooks.md"
+_ANNOTATION = b"runbook_url: "
 
 
 def write(directory: Path, runbooks: str = RUNBOOKS) -> list[Path]:
@@ -27,7 +27,8 @@ def write(directory: Path, runbooks: str = RUNBOOKS) -> list[Path]:
     for name, file in files():
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.read_bytes().replace(RUNBOOKS.encode(), runbooks.encode()))
+        default, chosen = (_ANNOTATION + place.encode() for place in (RUNBOOKS, runbooks))
+        target.write_bytes(file.read_bytes().replace(default, chosen))
         target.chmod(file.stat().st_mode)
         written.append(target)
     return written
@@ -39,7 +40,7 @@ def files() -> Iterator[tuple[Path, Path]]:
         yield from _below(_INSTALLED)
     else:
         yield from _below(_CHECKOUT / "dashboards")
-        yield Path(_RUNBOOKS_FILE), _CHECKOUT / "docs" / _RUNBOOKS_FILE
+        yield Path(RUNBOOKS), _CHECKOUT / "docs" / RUNBOOKS
 
 
 def _below(directory: Path) -> Iterator[tuple[Path, Path]]:

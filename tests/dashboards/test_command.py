@@ -53,6 +53,18 @@ def test_alerts_lead_to_the_runbooks_where_they_are(tmp_path):
     assert links == [f"{where}#{rule['alert'].lower()}" for rule in ALERTS]
 
 
+@pytest.mark.parametrize(
+    "where",
+    ["runbooks", "file:///runbooks.md", "https://", "https://a b", "https://[", "https://a#b"],
+)
+def test_an_address_of_the_runbooks_that_is_none_is_refused(where, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["dashboards", "--runbooks", where, str(tmp_path / "out")])
+    assert end.value.code == 2
+    assert "must be an http or https URL" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_directory_that_cannot_be_written_is_one_clear_line(tmp_path, capsys):
     (tmp_path / "out").write_text("a file")
     assert cli.main(["dashboards", str(tmp_path / "out")]) == 2
