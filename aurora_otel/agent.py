@@ -150,7 +150,7 @@ class Agent:
         if opening is None or self._stopped:
             return connection
         connection = yield from self.openings.receive(driver, opening, attempt, route)
-        self.shield.run("start the background loop", self._background.ensure)
+        self.shield.run("start the background loop", self._ensure_threads)
         return connection
 
     def goes_straight(self, host: Address) -> bool:

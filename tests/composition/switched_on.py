@@ -1,13 +1,18 @@
-"""An application that switches the agent on in the ways of its first argument; one connection.
+"""Applications that switch the agent on in the ways of the first argument, a process for each.
 
-Each way is a call: `["loader"]`, what `opentelemetry-instrument` runs at a start;
-`["instrument", {settings}]`; `["uninstrument"]`. Then it connects, reports that, waits for a line,
-writes twice, and reports what came of it.
+A way has its variables and its calls: `["loader"]`, what `opentelemetry-instrument` runs at start;
+`["instrument", {settings}]`; `["uninstrument"]`. Then it connects. When all have, that is reported;
+after a line of input, each writes twice, and what came of it is reported. They are forked from one
+process that has imported everything, and instrumented nothing.
 """
 
 import json
+import multiprocessing
+import os
 import sys
 
+import opentelemetry.configuration
+import opentelemetry.distro  # noqa: F401 - once for all
 import psycopg
 from opentelemetry.instrumentation.auto_instrumentation import initialize
 
@@ -16,8 +21,22 @@ import aurora_otel
 CALLS = {
     "loader": initialize,
     "instrument": lambda settings: aurora_otel.AuroraInstrumentor().instrument(**settings),
-    "uninstrument": aurora_otel.AuroraInstrumentor().uninstrument,
+    "uninstrument": lambda: aurora_otel.AuroraInstrumentor().uninstrument(),
 }
+
+
+forks = multiprocessing.get_context("fork")
+
+
+def live(way, dsn, pipe):
+    os.environ.update(way["environ"])
+    for name, *arguments in way["calls"]:
+        CALLS[name](*arguments)
+    connection = psycopg.connect(dsn, autocommit=True)
+    pipe.send("connected")
+    pipe.recv()
+    writes = f"{write(connection)}, {write(connection)}"
+    pipe.send({"writes": writes, "snapshot": str(aurora_otel.snapshot())})
 
 
 def write(connection):
@@ -34,13 +53,18 @@ def report(line):
 
 
 def main():
-    for name, *arguments in json.loads(sys.argv[1]):
-        CALLS[name](*arguments)
-    connection = psycopg.connect(sys.argv[2], autocommit=True)
+    ways, pipes = json.loads(sys.argv[1]), {}
+    for name, way in ways.items():
+        pipes[name], pipe = forks.Pipe()
+        forks.Process(target=live, args=(way, sys.argv[2], pipe)).start()
+        pipe.close()
+    for pipe in pipes.values():
+        pipe.recv()
     report("connected")
     sys.stdin.readline()
-    writes = [write(connection), write(connection)]
-    report(json.dumps({"writes": writes, "snapshot": str(aurora_otel.snapshot())}))
+    for pipe in pipes.values():
+        pipe.send("write")
+    report(json.dumps({name: pipe.recv() for name, pipe in pipes.items()}))
 
 
 if __name__ == "__main__":

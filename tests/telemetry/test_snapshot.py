@@ -135,7 +135,7 @@ def test_in_observe_mode_it_shows_what_is_stale(start, cluster, connect, driver)
 def test_an_open_refresh_window_shows(start, cluster, connect):
     start(refresh_window=3)
     connection = connect(cluster.dsn("writer"))
-    assert "window" not in str(aurora_otel.snapshot())
+    assert "window open" not in str(aurora_otel.snapshot())
     connection.cursor().execute("SET TRANSACTION READ ONLY")
     refused_write(connection)
     assert aurora_otel.snapshot().clusters[0].window_open
