@@ -28,6 +28,7 @@ from aurora_otel import drivers
 from aurora_otel.agent import Agent
 from aurora_otel.drivers import dbapi
 from aurora_otel.drivers.dbapi.traits import Traits, check_module
+from aurora_otel.runtime import system
 from aurora_otel.settings import Mode, QuerySpans, RdsApiUse, Resolved, StraightConnects
 from aurora_otel.switch import Switch
 
@@ -221,4 +222,5 @@ def patched() -> frozenset[str]:
     return _switch.libraries.patched
 
 
-os.register_at_fork(after_in_child=_switch.after_fork_in_child)
+if system.missing() is None:
+    os.register_at_fork(after_in_child=_switch.after_fork_in_child)

@@ -12,6 +12,7 @@ from opentelemetry import metrics, trace
 from aurora_otel import settings
 from aurora_otel.agent import Agent
 from aurora_otel.libraries import Libraries
+from aurora_otel.runtime import system
 from aurora_otel.settings import Mode, QuerySpans, Resolved, Settings, logged
 from aurora_otel.telemetry import log, upstream
 from aurora_otel.telemetry.metrics import Instruments, instruments
@@ -49,9 +50,10 @@ class Switch:
             if self.resolved is None or self.resolved.bad != resolved.bad:
                 logged.errors(resolved.bad)
             self.resolved = resolved
-            if resolved.settings.mode is not Mode.OFF:
+            is_off = resolved.settings.mode is Mode.OFF or system.missing() is not None
+            if not is_off:
                 self._start(resolved.settings)
-        if resolved.settings.mode is Mode.OFF:
+        if is_off:
             self._stop()
         else:
             self.libraries.patch_all()
@@ -64,7 +66,9 @@ class Switch:
         if self._reported == (mode, settings.drivers):
             return
         self._reported = mode, settings.drivers
-        if agent is None:
+        if (missing := system.missing()) is not None:
+            log.cannot_run(missing)
+        elif agent is None:
             log.is_off(mode.value)
         else:
             log.started(mode.value, *self.libraries.installed(settings))

@@ -14,8 +14,9 @@ import ctypes
 import os
 import socket
 import struct
-import sys
 from collections.abc import Iterator
+
+from aurora_otel.runtime.system import IS_LINUX
 
 # Linux's values, not in `socket`.
 _SO_ATTACH_FILTER = 26
@@ -65,7 +66,7 @@ def stop_receiving(handle: _socket.socket) -> None:
     Raises:
         OSError: the system has no such filter, and nothing has been changed.
     """
-    if sys.platform != "linux":
+    if not IS_LINUX:
         raise OSError
     _attach(handle, _NOTHING)
     handle.shutdown(socket.SHUT_RD)
@@ -81,7 +82,7 @@ def paused(fd: int) -> Iterator[None]:
     Args:
         fd: the descriptor of one of the agent's own connections, open until the block ends.
     """
-    if sys.platform != "linux":
+    if not IS_LINUX:
         yield
         return
     handle = _socket.socket(fileno=os.dup(fd))

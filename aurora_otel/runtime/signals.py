@@ -18,7 +18,7 @@ def block_sigpipe() -> None:
 
 def without_sigpipe(action: Callable[[], object]) -> None:
     """Call `action` with SIGPIPE blocked, in a thread of the application's."""
-    if not hasattr(signal, "sigtimedwait"):
+    if not hasattr(signal, "pthread_sigmask"):
         action()
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
@@ -26,6 +26,7 @@ def without_sigpipe(action: Callable[[], object]) -> None:
         action()
     finally:
         if signal.SIGPIPE not in before:
-            # One that waits would be delivered now.
-            signal.sigtimedwait({signal.SIGPIPE}, 0)
+            # One that waits would be delivered now. macOS has no `sigtimedwait`.
+            if signal.SIGPIPE in signal.sigpending():
+                signal.sigwait({signal.SIGPIPE})
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

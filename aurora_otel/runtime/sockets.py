@@ -16,7 +16,6 @@ import importlib.util
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime.receiving import stop_receiving
 from aurora_otel.runtime.spare import spare
+from aurora_otel.runtime.system import IS_LINUX
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def _unpatched_select() -> Any:
 
 select = _unpatched_select()
 # Linux's own, and not in every build of `select`; elsewhere poll reports the end of both sides.
-_HUNG_UP = getattr(select, "POLLRDHUP", 0x2000) if sys.platform == "linux" else 0
+_HUNG_UP = getattr(select, "POLLRDHUP", 0x2000) if IS_LINUX else 0
 # None of either on Windows.
 _CAN_POLL = hasattr(select, "poll")
 _SIGPIPE = getattr(signal, "SIGPIPE", None)

@@ -11,18 +11,29 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from aurora_otel.runtime.sockets import SocketId, identify
+from aurora_otel.runtime.system import IS_LINUX
 
 # Of Linux's `struct tcp_info`: tcpi_bytes_received. Other systems have no such count.
 _BYTES_RECEIVED = struct.Struct("=128xQ")
-_TCP_INFO = getattr(socket, "TCP_INFO", None)
+_TCP_INFO = getattr(socket, "TCP_INFO", None) if IS_LINUX else None
 _LONGEST = 256
-# More than any receive queue holds; and Linux's flags.
+# More than any receive queue holds; and Linux's flags: elsewhere these do not discard.
 _ALL = 1 << 30
-_DISCARD = getattr(socket, "MSG_TRUNC", 0) | socket.MSG_DONTWAIT
+_DISCARD = socket.MSG_TRUNC | socket.MSG_DONTWAIT if IS_LINUX else 0
 
-libc = ctypes.CDLL(None, use_errno=True)
+
+def _process() -> Any:
+    """Return the functions of the libraries that this process has loaded; Windows gives none."""
+    try:
+        return ctypes.CDLL(None, use_errno=True)
+    except TypeError:
+        return None
+
+
+libc = _process()
 
 
 def received(sock: SocketId | None) -> int:
@@ -52,7 +63,7 @@ def discard(sock: SocketId | None) -> None:
 
     After `sockets.shut_down`, whose owner would go on to read that first.
     """
-    if sock is None or not _DISCARD & ~socket.MSG_DONTWAIT:
+    if sock is None or not _DISCARD:
         return
     try:
         duplicate = os.dup(sock.fd)

@@ -40,7 +40,10 @@ UNSUPPORTED = LogRecord(
     "neither tracked nor cleaned up",
     (DRIVER,),
 )
-LOGS = (START, OFF, KILL_SWITCH, UNSUPPORTED)
+NO_SYSTEM = LogRecord(
+    "WARNING", "aurora-otel <version> does nothing on this system, which has no <name>", (VERSION,)
+)
+LOGS = (START, OFF, NO_SYSTEM, KILL_SWITCH, UNSUPPORTED)
 
 
 def info(mode: Mode) -> dict[tuple[str, ...], int]:

@@ -155,6 +155,20 @@ def is_off(mode: str) -> None:
     )
 
 
+def cannot_run(missing: str) -> None:
+    """Log that there is no agent, because this system lacks what it stands on.
+
+    Args:
+        missing: the name of a function that is not there.
+    """
+    _logger.warning(
+        "aurora-otel %s does nothing on this system, which has no %s",
+        __version__,
+        missing,
+        extra={agent_names.VERSION: __version__},
+    )
+
+
 def unsupported(driver: str) -> None:
     """Log that a driver without a file of its own connects to Amazon RDS."""
     _logger.warning(
