@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel extensions servers clean
+.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -105,6 +105,11 @@ wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
 	.ci/use-wheel dist/*.whl
+
+matrix: $(VENV)/.dev ## install the wheel in fresh environments, oldest to newest, each through a failover
+	rm -rf dist/matrix
+	$(BIN)/python -m build --wheel --outdir dist/matrix .
+	$(BIN)/python -m tests.matrix dist/matrix/*.whl $(ARGS)
 
 extensions:
 	@.ci/servers extensions

@@ -1,0 +1,1 @@
+"""`make matrix`: the wheel in fresh environments, each through a failover."""
