@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "dashboards": "write Grafana dashboards and Prometheus rules to a directory",
     "demo": "fail over a local cluster under a sample application, without and with the agent",
+    "docs": "list the documents, or print one",
     "doctor": "check whether the agent will work here, and say what to do if not",
     "drill": "fail a real cluster over, and see what it does to an application",
     "lab": "start a local cluster to connect to and to fail over",
@@ -33,6 +34,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "pymysql",
         "rich",
     ),
+    "docs": (),
     "doctor": (),
     "drill": (
         "jinja2",

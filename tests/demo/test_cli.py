@@ -1,10 +1,13 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from aurora_otel import cli
 from aurora_otel.version import __version__
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_version(capsys):
@@ -75,6 +78,15 @@ def test_a_commands_help_needs_no_extra(command):
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert f"usage: aurora-otel {command}".encode() in done.stdout
+
+
+def test_the_documents_are_listed_and_printed(capsys):
+    documents = {file.stem: file for file in (ROOT / "docs").glob("*.md")}
+    assert cli.main(["docs"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == sorted(documents)
+    assert cli.main(["docs", "guide"]) == 0
+    assert capsys.readouterr().out == documents["guide"].read_text(encoding="utf-8")
 
 
 def test_without_a_command_there_is_help(capsys):

@@ -1,0 +1,1 @@
+"""The project's documents, as they come with the package."""
