@@ -8,12 +8,12 @@ on when that import has ended, by a thread that checks now and then.
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -147,6 +147,8 @@ def is_installed(module: str) -> bool:
     if package in sys.modules:
         return sys.modules[package] is not None
     try:
-        return importlib.util.find_spec(package) is not None
+        # Not `importlib.util.find_spec`: it takes the lock of all imports, which a thread may hold
+        # that waits for this one.
+        return PathFinder.find_spec(package) is not None
     except Exception:  # noqa: BLE001 - a finder of the application's raises what it likes
         return False
