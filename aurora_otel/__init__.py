@@ -23,13 +23,20 @@ from aurora_otel.instrumentor import (
 )
 from aurora_otel.model.topology import Role
 from aurora_otel.settings import Mode, QuerySpans, RdsApiUse, StraightConnects
-from aurora_otel.snapshot import ClusterSnapshot, InstanceSnapshot, SettingSnapshot, Snapshot
+from aurora_otel.snapshot import (
+    ClusterSnapshot,
+    InstanceSnapshot,
+    InvalidationSnapshot,
+    SettingSnapshot,
+    Snapshot,
+)
 from aurora_otel.version import __version__
 
 __all__ = [
     "AuroraInstrumentor",
     "ClusterSnapshot",
     "InstanceSnapshot",
+    "InvalidationSnapshot",
     "Mode",
     "QuerySpans",
     "RdsApiUse",

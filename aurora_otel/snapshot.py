@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aurora_otel.drivers import untracked
+from aurora_otel.model.groups import Outcome
 from aurora_otel.model.topology import Role
 from aurora_otel.settings import Resolved
 from aurora_otel.tracking.cluster import Cluster
@@ -17,6 +18,9 @@ from aurora_otel.version import __version__
 
 if TYPE_CHECKING:
     from aurora_otel.agent import Agent
+
+
+_OBSERVED = Outcome.OBSERVED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,29 @@ class InstanceSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class InvalidationSnapshot:
+    """Connections that were found stale, since the agent started.
+
+    Attributes:
+        instance: the instance that they pointed to.
+        driver: their driver.
+        cause: why they were stale, as `aurora.invalidation.cause`.
+        outcome: `closed`, `failed`, or `observed`: it would have been closed in the mode `cleanup`.
+        count: how many.
+    """
+
+    instance: str
+    driver: str
+    cause: str
+    outcome: str
+    count: int
+
+    def __str__(self) -> str:
+        what = "would have been closed" if self.outcome == _OBSERVED else self.outcome
+        return f"{self.count} {self.driver} to {self.instance} {what}: {self.cause}"
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSnapshot:
     """One cluster.
 
@@ -47,6 +74,7 @@ class ClusterSnapshot:
         window_open: whether a symptom has opened the refresh window.
         failovers: how many changes of the writer this process has seen.
         instances: its instances, the writer first.
+        invalidations: the connections that were found stale, and what came of them.
     """
 
     id: str
@@ -55,6 +83,7 @@ class ClusterSnapshot:
     window_open: bool
     failovers: int
     instances: tuple[InstanceSnapshot, ...]
+    invalidations: tuple[InvalidationSnapshot, ...] = ()
 
     @property
     def connections(self) -> int:
@@ -115,6 +144,7 @@ class Snapshot:
                 drivers = ", ".join(f"{n} {name}" for name, n in instance.connections.items() if n)
                 stale = f", {instance.stale} stale" if instance.stale else ""
                 lines.append(f"  {instance.role.value:8}{instance.id}: {drivers or 'none'}{stale}")
+            lines += [f"  {each}" for each in cluster.invalidations]
         lines += [f"not tracked: {n} of {name}" for name, n in (self.untracked or {}).items() if n]
         lines += [f"internal failure ({n}): {what}" for what, n in self.internal_failures.items()]
         lines.append(f"version {self.version}, patched: {', '.join(self.patched) or 'nothing yet'}")
@@ -207,4 +237,10 @@ def _cluster(tracker: Tracker, cluster: Cluster, now: float) -> ClusterSnapshot:
         cluster.detector.window_open(now),
         sum(cluster.failovers.values()),
         tuple(instances),
+        tuple(
+            InvalidationSnapshot(group.instance, group.driver, cause.value, outcome.value, count)
+            for group, book in tracker.books.items()
+            if group.cluster == cluster.label
+            for (cause, outcome), count in book.invalidations.items()
+        ),
     )

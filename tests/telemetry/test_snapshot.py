@@ -8,6 +8,7 @@ import aurora_otel
 from aurora_otel import (
     ClusterSnapshot,
     InstanceSnapshot,
+    InvalidationSnapshot,
     SettingSnapshot,
     Snapshot,
     __version__,
@@ -126,6 +127,11 @@ def test_in_observe_mode_it_shows_what_is_stale(start, cluster, connect, driver)
     old = by_id(aurora_otel.snapshot())[switch.old_writer]
     assert (dict(old.connections), old.stale) == ({driver: 3}, 3)
     assert f"  reader  {switch.old_writer}: 3 {driver}, 3 stale" in str(aurora_otel.snapshot())
+    # And what the mode cleanup would have done.
+    (found,) = aurora_otel.snapshot().clusters[0].invalidations
+    assert found == InvalidationSnapshot(switch.old_writer, driver, "writer_changed", "observed", 3)
+    line = f"  3 {driver} to {switch.old_writer} would have been closed: writer_changed"
+    assert line in str(aurora_otel.snapshot()).splitlines()
     for connection in held:
         connection.close()
     eventually(lambda: agent.exported.metric("aurora.connection.stale") == 0)
