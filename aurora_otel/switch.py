@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -71,7 +72,7 @@ class Switch:
         elif agent is None:
             log.is_off(mode.value)
         else:
-            log.started(mode.value, *self.libraries.installed(settings))
+            log.started(mode.value, functools.partial(self.libraries.installed, settings))
 
     def off(self) -> None:
         """Stop, and forget what calls of `instrument()` said."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -126,14 +126,17 @@ def kill_switch(report: KillSwitchReport) -> None:
     )
 
 
-def started(mode: str, instrumented: Sequence[str], unsupported: Sequence[str]) -> None:
+def started(mode: str, installed: Callable[[], tuple[Sequence[str], Sequence[str]]]) -> None:
     """Log that the agent is active.
 
     Args:
         mode: its mode.
-        instrumented: the drivers and pools that are installed and will be patched.
-        unsupported: the drivers that are installed and not supported.
+        installed: returns the drivers and pools that are installed and will be patched, and the
+            drivers that are installed and not supported; is called only if that is logged.
     """
+    if not _logger.isEnabledFor(logging.INFO):
+        return
+    instrumented, unsupported = installed()
     text = f"; not supported: {', '.join(unsupported)}" if unsupported else ""
     _logger.info(
         "aurora-otel %s is active: mode %s; instruments %s%s",
