@@ -29,6 +29,10 @@ def points(exported, metric):
     ]
 
 
+# Seen only where a connect fails, or may go straight: in tests/behaviour/test_stale_names.py.
+OF_CONNECTS = {names.FAILURES, names.STRAIGHT}
+
+
 def ours(export):
     """What belongs to a cluster."""
     agents = {metric.name for metric in agent_names.METRICS}
@@ -44,7 +48,7 @@ def series(point):
 def test_every_metric_arrives_with_its_kind_unit_and_attributes(exported):
     for metric in names.METRICS:
         found = points(exported, metric)
-        assert found, metric.name
+        assert found or metric in OF_CONNECTS, metric.name
         optional = {"error.type"} & set(metric.attributes)
         for point in found:
             assert (point.kind, point.monotonic, point.temporality) == KINDS[metric.kind]
@@ -58,7 +62,9 @@ def test_every_metric_arrives_with_its_kind_unit_and_attributes(exported):
 def test_no_metric_arrives_that_is_not_defined(exported):
     assert exported.collector.problems == []
     defined = {metric.name for metric in names.METRICS}
-    assert {p.name for export in exported.collector.exports for p in ours(export)} == defined
+    found = {p.name for export in exported.collector.exports for p in ours(export)}
+    assert found <= defined
+    assert defined - found <= {metric.name for metric in OF_CONNECTS}
 
 
 def test_histograms_have_the_boundaries_of_their_definition(exported):

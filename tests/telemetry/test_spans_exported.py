@@ -48,6 +48,8 @@ def test_every_span_arrives_with_its_kind_and_attributes(exported):
     expected["invalidate connections"] -= {"aurora.invalidations.<outcome>"}
     expected["invalidate connections"] |= INVALIDATION_COUNTS
     expected["refresh topology"] -= {"error.type", "aurora.topology.writer_id"}
+    # Of connects that went straight: in tests/behaviour/test_stale_names.py.
+    expected["track connection"] -= {names.STRAIGHT_REASON}
     seen = set()
     for span in exported.collector.spans:
         if span.scope.name != "aurora_otel":
@@ -64,6 +66,8 @@ def test_every_span_arrives_with_its_kind_and_attributes(exported):
         optional = set()
         if span.name == "refresh topology":
             optional = {"error.type", "aurora.topology.writer_id"}
+        if span.name == "track connection":
+            optional = {names.STRAIGHT_REASON}
         assert set(span.attributes) - optional == expected[span.name]
     # RDS's own events are shown in tests/rds_api.
     assert seen >= OURS - {"prune connections", "control plane failover"}
