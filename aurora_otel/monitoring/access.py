@@ -26,6 +26,8 @@ FULL_FIRST = 60.0
 FULL_LONGEST = 900.0
 # These lead to the writer by no failover, or are instances, which are asked by name.
 _NO_WRITERS = (EndpointType.READER, EndpointType.PROXY, EndpointType.INSTANCE)
+# For so many seconds, a login that worked is not taken to be refused: passwords are rotated.
+PROVEN_FOR = 60.0
 # An attempt waits for this share of its time for what comes of another one.
 PATIENCE = 0.6
 
@@ -59,13 +61,13 @@ class _Known:
 
     Attributes:
         access: the login.
-        is_proven: whether the last login of the agent's own with it worked.
+        proven_at: when a login of the agent's own with it worked, if it was the last one.
         is_refused: whether a server refused its user or password.
         unusable_at: the targets where it does not work for another reason.
     """
 
     access: Access
-    is_proven: bool = False
+    proven_at: float = float("-inf")
     is_refused: bool = False
     unusable_at: set[Address | None] = field(default_factory=set)
 
@@ -77,9 +79,9 @@ class _Known:
     def may_try(self, where: Address | None) -> bool:
         return not self.is_refused and where not in self.unusable_at
 
-    def may_be_refused(self, where: Address | None) -> bool:
+    def may_be_refused(self, where: Address | None, now: float) -> bool:
         """Return whether it would be tried at a target without being known to work still."""
-        return self.may_try(where) and not self.is_proven
+        return self.may_try(where) and now - self.proven_at >= PROVEN_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class ClusterAccess:
             if login is None:
                 continue
             patience = PATIENCE * (until - self._clock())
-            with self._trials.turn(partial(known.may_be_refused, target.address), until, patience):
+            with self._trials.turn(partial(self._may_be_refused, known, target), until, patience):
                 # It may have been refused at another target meanwhile.
                 if not known.may_try(target.address):
                     continue
@@ -186,10 +188,13 @@ class ClusterAccess:
                     failure = error
         raise failure
 
+    def _may_be_refused(self, known: _Known, target: Target) -> bool:
+        return known.may_be_refused(target.address, self._clock())
+
     def _log_in(self, known: _Known, login: Login, target: Target, until: float) -> Monitor:
         left = max(until - self._clock(), 0.001)
         made = spare.with_room(known.access.driver.monitor, login, _where(target), left)
-        known.is_proven = True
+        known.proven_at = self._clock()
         self._pace.logged_in(_key(target), self._clock())
         self._full.pop(target.address, None)
         return made
@@ -215,7 +220,7 @@ class ClusterAccess:
 
     def _note_failure(self, known: _Known, where: Address | None, error: Exception) -> bool:
         """Take note of a failed attempt; return whether another login may be tried there."""
-        known.is_proven = False
+        known.proven_at = float("-inf")
         failure = known.access.driver.login_failure(error)
         if failure is LoginFailure.REFUSED:
             self._refuse(known.access)

@@ -9,7 +9,13 @@ from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Login, LoginFailure
 from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.model.pace import LoginPace
-from aurora_otel.monitoring.access import FULL_FIRST, MOST_LOGINS, Access, ClusterAccess
+from aurora_otel.monitoring.access import (
+    FULL_FIRST,
+    MOST_LOGINS,
+    PROVEN_FOR,
+    Access,
+    ClusterAccess,
+)
 
 HOST = Target(None, None)
 A, B = (Target(name, Address(name, 5432)) for name in "ab")
@@ -287,6 +293,21 @@ def test_a_login_that_worked_is_tried_at_two_targets_at_a_time(slow):
     first.put(None)
     second.put(None)
     assert slow.both_outcomes() == {"a": None, "b": None}
+
+
+def test_a_login_that_worked_some_time_ago_is_untested_again(slow):
+    slow.works("app")
+    slow.begin(A)
+    slow.next_attempt()[1].put(None)
+    slow.outcomes.get(timeout=10)
+    slow.now += PROVEN_FOR
+    slow.begin(A)
+    _, first = slow.next_attempt()
+    slow.begin(B)
+    with pytest.raises(queue.Empty):
+        slow.pending.get(timeout=0.2)
+    first.put(LoginFailure.REFUSED)
+    assert slow.both_outcomes() == {"a": LoginError, "b": LoginNotAllowedError}
 
 
 def test_after_a_connect_of_the_application_a_login_is_untested_again(slow):
