@@ -145,23 +145,34 @@ class Histories(RuleBasedStateMachine):
 
     @rule(database=numbers, which=numbers)
     def rename(self, database, which):
+        """Give an instance another name.
+
+        Aurora restarts an instance that is renamed ("Modifying an Amazon Aurora DB cluster", DB
+        instance identifier: an outage occurs, and the DB instance is rebooted), so that its
+        sessions end.
+        """
+        with self.world.lock:
+            self._cut(self._server(database, which))
+            self.rename_under_sessions(database, which)
+
+    def rename_under_sessions(self, database, which):
+        """Give an instance another name, and leave its sessions open: for single histories."""
         self.created += 1
         with self.world.lock:
             self._server(database, which).name = f"renamed-{self.created}"
 
     @rule(database=numbers, which=numbers, other=numbers)
     def swap_names(self, database, which, other):
-        """Have two instances of one cluster change names.
+        """Have two instances of one cluster change names; the sessions of both end, as above."""
+        with self.world.lock:
+            self._cut(self._server(database, which))
+            self._cut(self._server(database, other))
+            self.swap_names_under_sessions(database, which, other)
 
-        Aurora restarts an instance that is renamed ("Modifying an Amazon Aurora DB cluster", DB
-        instance identifier: an outage occurs, and the DB instance is rebooted), so that its
-        sessions end. `rename` lets them live on, which is harder than that; a swap under living
-        sessions cannot be distinguished from a failover by one that came through a tunnel.
-        """
+    def swap_names_under_sessions(self, database, which, other):
+        """Have two instances change names, and leave their sessions open: for single histories."""
         with self.world.lock:
             one, another = self._server(database, which), self._server(database, other)
-            self._cut(one)
-            self._cut(another)
             one.name, another.name = another.name, one.name
 
     # What must hold.

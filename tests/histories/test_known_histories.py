@@ -33,7 +33,7 @@ def test_a_failover_shuts_down_what_is_on_the_old_writer(play):
 @pytest.mark.parametrize("way", ["writer", "instance", "private"])
 def test_a_renamed_writer_keeps_its_connections(play, way):
     history = play(first=[(0, way, 0), (0, way, 0)])
-    history.rename(database=0, which=0)
+    history.rename_under_sessions(database=0, which=0)
     history.let_time_pass(seconds=4000.0)
     history.refuse_a_write_in_a_read_only_transaction(which=0)
     history.settle()
@@ -43,7 +43,7 @@ def test_a_renamed_writer_keeps_its_connections(play, way):
 @pytest.mark.parametrize("way", ["writer", "instance", "private"])
 def test_a_swap_of_names_keeps_the_connections_to_the_writer(play, way):
     history = play(first=[(0, way, 0), (0, way, 0)])
-    history.swap_names(database=0, which=0, other=1)
+    history.swap_names_under_sessions(database=0, which=0, other=1)
     history.refuse_a_write_in_a_read_only_transaction(which=0)
     history.settle()
     assert history.application.shut == 0
@@ -61,7 +61,7 @@ def test_a_writer_is_found_behind_the_host_that_was_not_the_last(play, explains)
 @pytest.mark.parametrize("explains", ["nothing", "template"])
 def test_a_server_that_was_renamed_before_the_failover_is_known_by_its_own_word(play, explains):
     history = play(sizes=[1], first=[(0, "private", 0)], explains=explains)
-    history.rename(database=0, which=0)
+    history.rename_under_sessions(database=0, which=0)
     history.add_a_reader(database=0)
     history.fail_over(database=0, which=0, follows=False, cuts=False)
 
@@ -70,7 +70,7 @@ def test_a_server_that_was_renamed_after_the_failover_is_known_by_its_own_word(p
     history = play(sizes=[1], first=[(0, "private", 0)])
     history.add_a_reader(database=0)
     history.fail_over(database=0, which=0, follows=True, cuts=False)
-    history.rename(database=0, which=0)
+    history.rename_under_sessions(database=0, which=0)
 
 
 def test_a_connection_that_was_lost_while_it_was_asked_keeps_no_other_from_being_asked(play):
