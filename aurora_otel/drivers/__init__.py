@@ -37,7 +37,7 @@ class Registration(NamedTuple):
 
 
 REGISTRY = (
-    Registration("psycopg", "psycopg", "aurora_otel.drivers.psycopg", "Connection"),
+    Registration("psycopg", "psycopg", "aurora_otel.drivers.psycopg", "BaseConnection"),
     Registration("psycopg2", "psycopg2", "aurora_otel.drivers.psycopg2", "extensions.connection"),
     Registration("pymysql", "pymysql", "aurora_otel.drivers.pymysql", "connections.Connection"),
     Registration(

@@ -32,6 +32,7 @@ class Registration(NamedTuple):
 REGISTRY = (
     Registration("sqlalchemy", "sqlalchemy", "aurora_otel.pools.sqlalchemy"),
     Registration("psycopg_pool", "psycopg_pool", "aurora_otel.pools.psycopg_pool"),
+    Registration("asyncpg's pool", "asyncpg.pool", "aurora_otel.pools.asyncpg"),
     Registration("django", "django.db.backends.base.base", "aurora_otel.pools.django"),
     Registration(
         "mysql-connector's pool", "mysql.connector.pooling", "aurora_otel.pools.mysql_connector"

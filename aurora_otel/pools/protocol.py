@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
+from aurora_otel.runtime.effects import Steps
+
 
 class Gauges(NamedTuple):
     """What a pool reports about itself; `None` where it cannot: then `used` is what was handed out.
@@ -79,6 +81,9 @@ class Hooks(Protocol):
         without a round trip when the server has hung up. Connections that are not ours to judge
         are usable.
         """
+
+    def is_usable_steps(self, connection: Any) -> Steps[bool]:
+        """Return the steps of `is_usable`, for a pool on an event loop, which awaits them."""
 
     def is_invalidated(self, connection: Any) -> bool:
         """Return whether the agent has invalidated a connection; check nothing."""

@@ -1,4 +1,4 @@
-"""psycopg_pool's pools (sync).
+"""psycopg_pool's pools, for threads and for event loops.
 
 `_getconn_unchecked` is what every checkout passes, also one that has waited for the return of
 another. The public callback `check` comes after it, but a pool waits longer and longer between two
@@ -15,14 +15,15 @@ from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+from aurora_otel.runtime.coroutines import run
 
 
 class Adapter:
     """The `Pool` for psycopg_pool."""
 
     def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
-        """Patch `ConnectionPool`, from which `NullConnectionPool` inherits."""
-        pool = module.ConnectionPool
+        """Patch `ConnectionPool` and `AsyncConnectionPool`, from which the null pools inherit."""
+        pool, on_loop = module.ConnectionPool, module.AsyncConnectionPool
         patches = Patches()
 
         def meter(of: Any) -> Meter:
@@ -33,6 +34,12 @@ class Adapter:
         patches.replace(pool, "_connect", _creating(meter, connect))
         patches.replace(pool, "getconn", _lending(meter, pool.getconn, module.PoolTimeout))
         patches.replace(pool, "putconn", _returning(meter, pool.putconn))
+        unchecked, connect = on_loop._getconn_unchecked, on_loop._connect  # noqa: SLF001 - as above
+        patches.replace(on_loop, "_getconn_unchecked", _checking_on_loop(hooks, unchecked))
+        patches.replace(on_loop, "_connect", _creating_on_loop(meter, connect))
+        lending = _lending_on_loop(meter, on_loop.getconn, module.PoolTimeout)
+        patches.replace(on_loop, "getconn", lending)
+        patches.replace(on_loop, "putconn", _returning_on_loop(meter, on_loop.putconn))
         return patches.undo
 
 
@@ -54,6 +61,26 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
             connection.close()
             # As the pool does with one that fails its check: another one is opened for it.
             self._putconn(connection, from_getconn=True)
+
+    return _getconn_unchecked
+
+
+def _checking_on_loop(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def _getconn_unchecked(self: Any, timeout: float) -> Any:
+        deadline = time.monotonic() + timeout
+        while True:
+            connection = await original(self, deadline - time.monotonic())
+            try:
+                if await run(hooks.is_usable_steps(connection)):
+                    return connection
+            except BaseException:
+                # A cancellation's, as the pool does.
+                await self._putconn(connection, from_getconn=True)
+                raise
+            connection._pool = None  # noqa: SLF001 - as above
+            await connection.close()
+            await self._putconn(connection, from_getconn=True)
 
     return _getconn_unchecked
 
@@ -81,11 +108,47 @@ def _lending(
     return getconn
 
 
+def _creating_on_loop(
+    meter: Callable[[Any], Meter], original: Callable[..., Any]
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def _connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with meter(self).creating():
+            return await original(self, *args, **kwargs)
+
+    return _connect
+
+
+def _lending_on_loop(
+    meter: Callable[[Any], Meter], original: Callable[..., Any], timed_out: type[Exception]
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def getconn(self: Any, *args: Any, **kwargs: Any) -> Any:
+        pool = meter(self)
+        with pool.waiting(timed_out):
+            connection = await original(self, *args, **kwargs)
+        pool.lent(connection)
+        return connection
+
+    return getconn
+
+
 def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def putconn(self: Any, conn: Any) -> Any:
         meter(self).returned(conn)
         return original(self, conn)
+
+    return putconn
+
+
+def _returning_on_loop(
+    meter: Callable[[Any], Meter], original: Callable[..., Any]
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def putconn(self: Any, conn: Any) -> Any:
+        meter(self).returned(conn)
+        return await original(self, conn)
 
     return putconn
 

@@ -7,8 +7,10 @@ the values that were bound to it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
+import inspect
 import re
 import threading
 import weakref
@@ -21,7 +23,7 @@ from opentelemetry.instrumentation.dbapi import CursorTracer, DatabaseApiIntegra
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Status, StatusCode
 
-from aurora_otel.drivers.protocol import ATTRIBUTE
+from aurora_otel.drivers.protocol import track_of
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.settings import QuerySpans
 from aurora_otel.version import __version__
@@ -44,7 +46,7 @@ class QueryTracer:
         self._shield = shield
         self._provider = _Provider(provider)
         self._tracers: weakref.WeakKeyDictionary[Any, _Tracer] = weakref.WeakKeyDictionary()
-        # Connections inside a call that has its span, and the threads that make it.
+        # Connections inside a call that has its span, and the threads or tasks that make it.
         self._running: set[tuple[int, int]] = set()
 
     def traced(
@@ -61,23 +63,43 @@ class QueryTracer:
         def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
             connection = connection_of(cursor)
             running = id(connection), threading.get_ident()
-            # Some drivers' `executemany` is a loop over `execute`, and some ask something of their
-            # own with another cursor: it is one call all the same.
-            if getattr(connection, ATTRIBUTE, None) is None or running in self._running:
-                return original(cursor, *args, **kwargs)
-            method = functools.partial(original, cursor)
-            tracer = self._shield.run(
-                "prepare a query span", self._tracer, system, connection, attributes
-            )
+            tracer = self._tracer_for(running, system, connection, attributes)
             if tracer is None:
-                return method(*args, **kwargs)
+                return original(cursor, *args, **kwargs)
             self._running.add(running)
             try:
+                method = functools.partial(original, cursor)
                 return tracer.traced_execution(cursor, method, *args, **kwargs)
             finally:
                 self._running.discard(running)
 
-        return call
+        @functools.wraps(original)
+        async def call_on_loop(cursor: Any, *args: Any, **kwargs: Any) -> Any:
+            connection = connection_of(cursor)
+            running = id(connection), id(asyncio.current_task())
+            tracer = self._tracer_for(running, system, connection, attributes)
+            if tracer is None:
+                return await original(cursor, *args, **kwargs)
+            self._running.add(running)
+            try:
+                method = functools.partial(original, cursor)
+                return await tracer.traced_execution_async(cursor, method, *args, **kwargs)
+            finally:
+                self._running.discard(running)
+
+        return call_on_loop if inspect.iscoroutinefunction(original) else call
+
+    def _tracer_for(
+        self, running: tuple[int, int], system: str, connection: Any, attributes: Mapping[str, str]
+    ) -> _Tracer | None:
+        """Return what makes the span of a call, if it is to have one."""
+        # Some drivers' `executemany` is a loop over `execute`, and some ask something of their own
+        # with another cursor: it is one call all the same.
+        if running in self._running or track_of(connection) is None:
+            return None
+        return self._shield.run(
+            "prepare a query span", self._tracer, system, connection, attributes
+        )
 
     def _tracer(self, system: str, connection: Any, attributes: Mapping[str, str]) -> _Tracer:
         tracer = self._tracers.get(connection)

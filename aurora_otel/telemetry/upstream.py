@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import ATTRIBUTE
+from aurora_otel.drivers.protocol import track_of
 from aurora_otel.telemetry import names
 
 
@@ -26,7 +26,7 @@ def install() -> Callable[[], None]:
     ) -> Any:
         result = wrapped(*args, **kwargs)
         connection = args[0] if args else kwargs.get("connection")
-        if getattr(connection, ATTRIBUTE, None) is not None:
+        if track_of(connection) is not None:
             integration.span_attributes = _Attributes(integration.span_attributes, connection)
         return result
 
@@ -49,7 +49,8 @@ class _Attributes(dict[str, Any]):
         return super().items()
 
     def _read(self) -> None:
-        track = getattr(self._connection(), ATTRIBUTE, None)
+        connection = self._connection()
+        track = None if connection is None else track_of(connection)
         if track is not self._track and track is not None:
             self._track = track
             self[names.INSTANCE_ID] = track.group.instance

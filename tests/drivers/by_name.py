@@ -9,18 +9,20 @@ import sys
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.instrumentor import running_agent
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import DRIVERS, Place
 from tests.support.drivers.unknown import UNKNOWN
 
 
 def main() -> None:
     task = json.load(sys.stdin)
-    driver = next(each for each in (*DRIVERS, *UNKNOWN) if each.id == task["driver"])
+    drivers = (*DRIVERS, *UNKNOWN, *ASYNC_DRIVERS)
+    driver = next(each for each in drivers if each.id == task["driver"])
     driver.introduce()
     AuroraInstrumentor().instrument(**task["settings"])
     tracked = []
     for place in task["places"]:
-        connection = driver.dbapi.connect(**driver.arguments(Place(*place)))
+        connection = driver.open(driver.arguments(Place(*place)))
         with running_agent().tracker.settled():
             ((group, _),) = [
                 (group, tracks)

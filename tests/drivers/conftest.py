@@ -11,6 +11,7 @@ import pytest
 
 from aurora_otel.lab import Cluster
 from tests.support.agent import Agent
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import DRIVERS as KNOWN
 from tests.support.drivers.descriptors import Descriptor
 from tests.support.drivers.harmless import HARMLESS
@@ -21,7 +22,8 @@ from tests.support.names import _resolved  # noqa: F401 - a fixture
 ORDERS = ("upstream before the agent", "upstream after the agent")
 # `make test-fast` names a few of them.
 CHOSEN = os.environ.get("TEST_DRIVERS", "").split(",")
-DRIVERS = tuple(driver for driver in (*KNOWN, *UNKNOWN) if CHOSEN == [""] or driver.id in CHOSEN)
+EVERY = (*KNOWN, *UNKNOWN, *ASYNC_DRIVERS)
+DRIVERS = tuple(driver for driver in EVERY if CHOSEN == [""] or driver.id in CHOSEN)
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "way": lambda driver: ((way.name, way) for way in driver.ways),

@@ -76,19 +76,18 @@ def _postgresql(client: _Client) -> None:
         + _message(b"K", struct.pack("!ii", 4711, 7))
         + ready
     )
+    asked = b""
     while True:
         kind = client.read(1)
         body = client.read(struct.unpack("!i", client.read(4))[0] - 4)
         if kind == b"X":
             return
-        if kind == b"Q" and body.startswith(b"COPY"):
-            client.send(_message(b"H", struct.pack("!bhh", 0, 1, 0)))
-            if b"aurora" in body:
-                _copy_without_end(client, body)
-            client.send(
-                _message(b"d", b"1\n") + _message(b"c") + _message(b"C", b"COPY 1\0") + ready
-            )
-            continue
+        if kind == b"P":
+            asked = body
+        if kind in _EXTENDED:
+            _extended(client, kind, asked)
+        if kind == b"S":
+            client.send(ready)
         if kind == b"Q" and b"aurora" in body:
             _postgresql_without_end(client, body)
         if kind == b"Q":
@@ -96,12 +95,24 @@ def _postgresql(client: _Client) -> None:
             client.send(row + _message(b"C", b"SELECT 1\0") + ready)
 
 
-def _copy_without_end(client: _Client, statement: bytes) -> None:
-    if b"row " in statement:
-        client.send(b"d" + struct.pack("!i", 1 << 30))
-        client.send_without_end(b"x" * 1024)
-    value = b"x" * 100 if b"rows" in statement else b"\t" * 100
-    client.send_without_end(_message(b"d", value + b"\n"))
+# Parse, Describe, Bind, Execute: what is asked is described first, and executed later.
+_EXTENDED = (b"P", b"D", b"B", b"E")
+
+
+def _extended(client: _Client, kind: bytes, asked: bytes) -> None:
+    is_endless = b"aurora" in asked
+    if kind == b"D" and b"columns" in asked:
+        _postgresql_without_end(client, asked)
+    if kind == b"E" and is_endless:
+        _rows_without_end(client, asked)
+    described = _message(b"T", _described("abc" if is_endless else "x"))
+    answers = {
+        b"P": _message(b"1"),
+        b"D": _message(b"t", b"\0\0") + described,
+        b"B": _message(b"2"),
+        b"E": _row(b"1") + _message(b"C", b"SELECT 1\0"),
+    }
+    client.send(answers[kind])
 
 
 def _postgresql_without_end(client: _Client, statement: bytes) -> None:
@@ -109,6 +120,10 @@ def _postgresql_without_end(client: _Client, statement: bytes) -> None:
         client.send(b"T" + struct.pack("!ih", 1 << 30, 32000))
         client.send_without_end(_described("x")[2:])
     client.send(_message(b"T", _described("abc")))
+    _rows_without_end(client, statement)
+
+
+def _rows_without_end(client: _Client, statement: bytes) -> None:
     if b"row " in statement:
         client.send(b"D" + struct.pack("!ihi", 1 << 30, 3, (1 << 30) - 1000))
         client.send_without_end(b"x" * 1024)

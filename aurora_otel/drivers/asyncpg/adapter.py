@@ -7,6 +7,7 @@ several hosts may be tried.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -43,7 +44,6 @@ class Adapter(DriverBase):
         self, module: ModuleType, hooks: Hooks, traced: Traced | None
     ) -> Callable[[], None]:
         """Patch `connect_utils`, and the classes `Protocol` and `Connection`."""
-        del traced
         patches = Patches()
 
         async def opened(connect: Callable[[], Any], parameters: Mapping[str, Any]) -> Any:
@@ -60,6 +60,8 @@ class Adapter(DriverBase):
 
         unwrap = wrap_innermost(module.connect_utils, "_connect", connect)
         calls.watch_all(patches, hooks)
+        if traced is not None:
+            calls.trace(patches, functools.partial(traced, self.system, attributes=session.SHOWN))
 
         def undo() -> None:
             unwrap()
@@ -109,7 +111,7 @@ class Adapter(DriverBase):
 
     def mark(self, connection: Any, track: Track) -> None:
         """Put it on the connection's protocol."""
-        session.mark(connection, track)
+        session.mark(connection, track, self.address(connection))
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect below every patch, on a loop of its own."""

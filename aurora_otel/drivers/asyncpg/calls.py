@@ -15,9 +15,9 @@ from typing import Any
 from asyncpg import Connection
 from asyncpg.protocol import Protocol
 
-from aurora_otel.drivers.asyncpg.session import ERRORS
+from aurora_otel.drivers.asyncpg.session import ERRORS, is_inherited
 from aurora_otel.drivers.common import libpq
-from aurora_otel.drivers.common.async_watching import watch
+from aurora_otel.drivers.common.async_watching import watch, watch_close
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, track_of
 from aurora_otel.model.symptoms import Symptom
@@ -34,10 +34,10 @@ _CALLS = (
     "prepare",
     "query",
 )
-# On a protocol: its connection ends, and its track by what this says.
-_ENDING = "_aurora_otel_ending"
-_LOST = "lost in a call"
-_COLLECTED = "collected"
+# On a protocol: its connection was lost.
+_LOST = "_aurora_otel_lost"
+# The connections that are being collected, by number.
+_collected: set[int] = set()
 _IDLE_LOSS = Failure(Symptom.HUNG_UP, lost=True, may_wait=False)
 
 
@@ -55,8 +55,17 @@ def watch_all(patches: Patches, hooks: Hooks) -> None:
         )
         patches.replace(Protocol, name, watched)
     patches.replace(Protocol, "connection_lost", _reporting(hooks, Protocol.connection_lost))
+    close = watch_close(hooks, Connection.close, Connection.is_closed)
+    patches.replace(Connection, "close", close)
     patches.replace(Connection, "_cleanup", _closing(hooks, Connection._cleanup))
     patches.replace(Connection, "__del__", _collecting(hooks, Connection.__del__))
+
+
+def trace(patches: Patches, traced: Callable[..., Any]) -> None:
+    """Have the calls of connections that take a statement make query spans."""
+    for name in ("execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval"):
+        made = traced(getattr(Connection, name), connection_of=lambda connection: connection)
+        patches.replace(Connection, name, made)
 
 
 def _may_wait(args: tuple[Any, ...]) -> bool:
@@ -78,15 +87,14 @@ def _failure(protocol: Any, error: Exception, _: tuple[Any, ...]) -> Failure:
 
 
 def _reporting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Report that a connection is lost. One in a call is reported by that, which fails then."""
+    """Report that an idle connection is lost. One in a call is reported by that, which fails."""
 
     @functools.wraps(original)
     def connection_lost(self: Any, exc: Any) -> None:
         track = getattr(self, ATTRIBUTE, None)
         if track is not None and not self.is_closed():
-            if track.in_flight_since:
-                setattr(self, _ENDING, _LOST)
-            else:
+            setattr(self, _LOST, True)
+            if not track.in_flight_since:
                 hooks.failed(track, lambda: _IDLE_LOSS)
         original(self, exc)
 
@@ -98,29 +106,32 @@ def _closing(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def _cleanup(self: Any) -> None:
-        ending = getattr(self._protocol, _ENDING, None)
+        is_reported = getattr(self._protocol, _LOST, False) or id(self) in _collected
         try:
             original(self)
         finally:
             track = hooks.guarded(track_of, self)
-            if track is not None and ending is None:
+            if track is not None and not is_reported:
                 hooks.closed(track)
 
     return _cleanup
 
 
 def _collecting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a connection that was never closed count as collected: it closes itself then."""
+    """Have a connection that was never closed count as collected: it closes itself then.
+
+    Not in a forked child. What a loop watches is its parent's, too: to close the connection would
+    have the parent's loop hear of it no more, and its calls hang.
+    """
 
     @functools.wraps(original)
     def __del__(self: Any) -> None:  # noqa: N807 - it stands for one
-        hooks.guarded(_note_collection, self)
-        original(self)
+        if hooks.guarded(is_inherited, self):
+            return
+        _collected.add(id(self))
+        try:
+            original(self)
+        finally:
+            _collected.discard(id(self))
 
     return __del__
-
-
-def _note_collection(connection: Any) -> None:
-    protocol = connection._protocol
-    if protocol is not None and getattr(protocol, ATTRIBUTE, None) is not None:
-        setattr(protocol, _ENDING, _COLLECTED)

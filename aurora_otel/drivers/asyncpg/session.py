@@ -4,23 +4,40 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from asyncpg import InterfaceError, InternalClientError, PostgresError, protocol
+from asyncpg import InterfaceError, InternalClientError, PostgresError, Record, protocol
 from asyncpg.protocol import Protocol
 
-from aurora_otel.drivers.common import copy_text
 from aurora_otel.drivers.common.async_deadline import deadline
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
 
 ERRORS = (PostgresError, InterfaceError, InternalClientError, OSError)
 
+# On a protocol: the process that opened its connection, and where to.
+_PID = "_aurora_otel_pid"
+_PLACE = "_aurora_otel_place"
+# Where connections show what query spans say about them.
+SHOWN = {
+    "database": "_params.database",
+    "host": f"_protocol.{_PLACE}.host",
+    "port": f"_protocol.{_PLACE}.port",
+    "user": "_params.user",
+}
 
-def mark(connection: Any, track: Track) -> None:
+
+def mark(connection: Any, track: Track, place: Address) -> None:
     """Put `track` where calls find it: a connection itself takes no attribute."""
-    setattr(connection._protocol, ATTRIBUTE, track)
+    vars(connection._protocol).update({ATTRIBUTE: track, _PLACE: place, _PID: os.getpid()})
+
+
+def is_inherited(connection: Any) -> bool:
+    """Return whether a connection was opened in the process that this one was forked from."""
+    return getattr(connection._protocol, _PID, None) not in {None, os.getpid()}
 
 
 def fileno(connection: Any) -> int:
@@ -30,21 +47,32 @@ def fileno(connection: Any) -> int:
 
 
 async def ask(connection: Any, statement: str, timeout: float) -> Rows:
-    """Run a statement below asyncpg's own state: nothing prepared, no codecs, one round trip.
+    """Run a statement below asyncpg's own state: nothing named, no codecs of the application's.
 
-    By COPY, in which rows come as text. Between a statement that was prepared without a name and
-    its execution it would take that away.
+    What it returns is cast to text. Not by COPY, which has the transport stop reading and begin
+    anew: what reads belongs to the context of whatever began that, for as long as it lives.
     """
-    found: list[bytes] = []
-
-    async def keep(data: bytes) -> None:
-        found.append(data)
-
     # Below the patches; and the application's `command_timeout` is not for this.
-    copy_out = super(Protocol, connection._protocol).copy_out
+    below: Any = super(Protocol, connection._protocol)
     with deadline(sockets.identify(fileno(connection)), timeout, ERRORS):
-        await copy_out(f"COPY ({statement}) TO STDOUT", keep, protocol.NO_TIMEOUT)
-    return copy_text.rows(b"".join(found).decode("utf-8", "replace"))
+        prepared = await below.prepare(
+            "",
+            statement,
+            protocol.NO_TIMEOUT,
+            ignore_custom_codec=True,
+            record_class=Record,
+        )
+        prepared._init_types()
+        prepared._init_codecs()
+        found = await below.bind_execute(
+            state=prepared,
+            args=(),
+            portal_name="",
+            limit=0,
+            return_extra=False,
+            timeout=protocol.NO_TIMEOUT,
+        )
+    return [list(row) for row in found]
 
 
 def drop(connection: Any) -> None:

@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from aurora_otel.drivers.common.deadline import MOST_BYTES, AnswerTooLongError, Meter
 from aurora_otel.runtime import sockets
 
 # How often the bytes are counted: seconds, doubled up to the longest.
-_FIRST = 0.005
-_LONGEST = 0.05
+_FIRST = 0.001
+_LONGEST = 0.005
 
 
 @contextlib.contextmanager
 def deadline(
-    sock: sockets.SocketId | None, timeout: float, errors: tuple[type[Exception], ...]
-) -> Iterator[None]:
+    sock: sockets.SocketId | None,
+    timeout: float,
+    errors: type[Exception] | tuple[type[Exception], ...],
+) -> Iterator[Callable[[], None]]:
     """Shut `sock` down after `timeout` seconds or `MOST_BYTES`, unless the block has ended.
 
     For a block that awaits. As `drivers.common.deadline`, on timers of the running loop.
@@ -32,6 +34,9 @@ def deadline(
         timeout: seconds.
         errors: what the driver raises when its socket is gone.
 
+    Yields:
+        what counts the bytes at once, for a block that reads by itself; it raises, too.
+
     Raises:
         AnswerTooLongError: too many bytes came in.
         TimeoutError: the seconds are over.
@@ -39,7 +44,7 @@ def deadline(
     watcher = _Watcher(sock, timeout)
     watcher.check(_FIRST)
     try:
-        yield
+        yield watcher.meter.check
     except errors:
         if watcher.over is not None:
             raise watcher.over from None
@@ -60,12 +65,12 @@ class _Watcher:
         self.timer: asyncio.TimerHandle
         self._sock = sock
         self._until = time.monotonic() + timeout
-        self._meter = Meter(sock)
+        self.meter = Meter(sock)
         self._loop = asyncio.get_running_loop()
 
     def check(self, pause: float) -> None:
         left = self._until - time.monotonic()
-        if self._meter.count > MOST_BYTES:
+        if self.meter.count > MOST_BYTES:
             self.over = AnswerTooLongError()
         elif left <= 0:
             self.over = TimeoutError()

@@ -8,12 +8,13 @@ statement: such a call stays in flight until that is over, or a hang would never
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from aurora_otel.drivers.common.methods import write
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, track_of
 from aurora_otel.runtime.coroutines import run
 from aurora_otel.tracking.track import Track
 
@@ -110,6 +111,33 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         "ends": ends,
     }
     return write(_TEMPLATE, original, names, path=path)
+
+
+def watch_close(
+    hooks: Hooks, original: Callable[..., Any], is_closed: Callable[[Any], bool]
+) -> Callable[..., Any]:
+    """Return `original`, a coroutine function, as one that reports that the connection is closed.
+
+    As `watching.watch_close`.
+    """
+
+    @functools.wraps(original)
+    async def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        track = hooks.guarded(track_of, self)
+        if track is None:
+            return await original(self, *args, **kwargs)
+        # Once the driver has ended the session, the connection looks hung up by the server.
+        track.in_flight_since = monotonic()
+        try:
+            return await original(self, *args, **kwargs)
+        finally:
+            try:
+                if hooks.guarded(is_closed, self):
+                    hooks.closed(track)
+            finally:
+                track.in_flight_since = 0.0
+
+    return close
 
 
 def _clear_when_over(track: Track, is_ending: Callable[[], bool]) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+import psycopg
 
 from tests.support.drivers import awaited
-from tests.support.drivers.descriptors import Descriptor, Place, _by_parameters
+from tests.support.drivers.descriptors import Descriptor, Place, _by_parameters, _libpq
 from tests.support.drivers.engines import POSTGRESQL
 
 
@@ -48,20 +49,36 @@ def _asyncpg(place: Place) -> dict[str, Any]:
     return {**_by_parameters(place), "timeout": 60}
 
 
-ASYNC_DRIVERS = tuple(
-    AsyncDescriptor(
+def _on_each_loop(*args: Any, **others: Any) -> tuple[AsyncDescriptor, ...]:
+    # uvloop resolves names in C, and psycopg itself in a thread.
+    return tuple(
+        AsyncDescriptor(*args, **others, variant=loop, loop=loop, takes_names=loop == "asyncio")
+        for loop in awaited.LOOPS
+    )
+
+
+ASYNC_DRIVERS = (
+    *_on_each_loop(
         "asyncpg",
         POSTGRESQL,
         "asyncpg",
         _asyncpg,
         code=lambda error: getattr(error, "sqlstate", None),
-        variant=loop,
         has_upstream=False,
-        # uvloop resolves names in C.
-        takes_names=loop == "asyncio",
-        loop=loop,
         wrapped=awaited.AsyncpgConnection,
         raised=(asyncpg.PostgresError, asyncpg.InterfaceError, OSError),
-    )
-    for loop in awaited.LOOPS
+        connect_by=asyncpg.connect,
+    ),
+    *_on_each_loop(
+        "psycopg",
+        POSTGRESQL,
+        "psycopg",
+        _libpq,
+        code=lambda error: error.sqlstate,
+        has_upstream=False,
+        wrapped=awaited.PsycopgConnection,
+        raised=(psycopg.Error,),
+        # Looked up late: other instrumentations wrap it.
+        connect_by=lambda **login: psycopg.AsyncConnection.connect(**login),  # noqa: PLW0108
+    ),
 )

@@ -147,6 +147,23 @@ class AsyncpgConnection(Connection):
             await self.plain.execute("BEGIN")
 
 
+class PsycopgConnection(Connection):
+    """psycopg's own cursors, awaited."""
+
+    async def execute(
+        self, statement: str, parameters: Sequence[Any]
+    ) -> tuple[Any, list[tuple[Any, ...]]] | None:
+        cursor = self.plain.cursor()
+        await cursor.execute(statement, parameters or None)
+        return (cursor.description, await cursor.fetchall()) if cursor.description else None
+
+    async def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        await self.plain.cursor().executemany(statement, rows)
+
+    async def end(self, statement: str) -> None:
+        await (self.plain.commit() if statement == "COMMIT" else self.plain.rollback())
+
+
 def _numbered(statement: str) -> str:
     numbers = iter(range(1, 100))
     return _PARAMETER.sub(lambda _: f"${next(numbers)}", statement)

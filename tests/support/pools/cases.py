@@ -13,7 +13,9 @@ import sqlalchemy
 from sqlalchemy import pool as sqlalchemy_pools
 
 from aurora_otel.lab import Cluster
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import DRIVERS, Descriptor
+from tests.support.pools.async_libraries import AsyncpgPool, AsyncPsycopgPool
 from tests.support.pools.libraries import (
     DIALECTS,
     SIZE,
@@ -108,6 +110,27 @@ KINDS = (
 )
 
 
+ASYNC_KINDS = (
+    Kind("asyncpg.Pool", "asyncpg", ("asyncpg",), AsyncpgPool),
+    Kind("AsyncConnectionPool", "psycopg_pool on a loop", ("psycopg",), AsyncPsycopgPool),
+    Kind(
+        "AsyncConnectionPool-check",
+        "psycopg_pool on a loop",
+        ("psycopg",),
+        lambda driver, cluster: AsyncPsycopgPool(
+            driver, cluster, check=psycopg_pool.AsyncConnectionPool.check_connection
+        ),
+    ),
+    Kind(
+        "AsyncNullConnectionPool",
+        "psycopg_pool on a loop",
+        ("psycopg",),
+        lambda driver, cluster: AsyncPsycopgPool(driver, cluster, null=True),
+        idle=0,
+    ),
+)
+
+
 class Case(NamedTuple):
     """A kind of pool, and the driver that it connects with."""
 
@@ -131,11 +154,20 @@ class Case(NamedTuple):
 EVERYTHING = os.environ.get("TEST_POOLS", "") == "all"
 # Every kind with the first driver that it works with, and the first kind of each library with all
 # of them: beyond the connect, hardly a pool knows which driver it is.
-FIRST = {"QueuePool", "ConnectionPool", "Django", "MySQLConnectionPool", "PooledDB"}
+FIRST = {
+    "AsyncConnectionPool",
+    "ConnectionPool",
+    "Django",
+    "MySQLConnectionPool",
+    "PooledDB",
+    "QueuePool",
+    "asyncpg.Pool",
+}
 CASES = tuple(
     Case(kind, driver)
-    for kind in KINDS
-    for place, driver in enumerate(each for each in DRIVERS if each.name in kind.drivers)
+    for kinds, drivers in ((KINDS, DRIVERS), (ASYNC_KINDS, ASYNC_DRIVERS))
+    for kind in kinds
+    for place, driver in enumerate(each for each in drivers if each.name in kind.drivers)
     if place == 0 or kind.name in FIRST or EVERYTHING
 )
 

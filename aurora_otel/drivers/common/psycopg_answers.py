@@ -1,0 +1,197 @@
+"""What psycopg's connections, for threads and for event loops, are asked below their own state.
+
+No BEGIN, no adapters, nothing prepared. An answer that is late is left for the connection's next
+call, which reads it before it begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psycopg
+from psycopg import generators, pq, waiting
+
+from aurora_otel.drivers.common import async_deadline, deadline
+from aurora_otel.drivers.protocol import Rows
+from aurora_otel.runtime import sockets
+
+# How often a wait comes back to Python, for signals and for our deadline: seconds.
+INTERVAL = 0.05
+# The first read brings 16 KiB at most, all of an Aurora's answer. A later one may go on for as long
+# as something comes.
+_WATCHED_READ = 2
+
+_Limit = Callable[[sockets.SocketId, float, type[Exception]], AbstractContextManager[Any]]
+
+
+class UnfinishedError(TimeoutError):
+    """Part of an answer came in time."""
+
+
+def ask(connection: Any, statement: str, timeout: float) -> Rows:
+    """Run a statement; as `Driver.ask`."""
+    # Before anything is sent: a failure here must leave no answer on the connection.
+    sock = sockets.identify(fileno(connection))
+    try:
+        # A signal handler may raise from here on, and the server answers all the same.
+        execution = _execution(connection, statement, timeout, sock)
+        results = waiting.wait(execution, connection.pgconn.socket, interval=INTERVAL)
+    except UnfinishedError:
+        # What is left of it may have no end.
+        discard(connection)
+        raise
+    except BaseException:
+        vars(connection)["wait"] = _postponing(connection)
+        raise
+    return _rows(results)
+
+
+async def ask_on_loop(connection: Any, statement: str, timeout: float) -> Rows:
+    """Run a statement on an `AsyncConnection`; as `Driver.ask`."""
+    sock = sockets.identify(fileno(connection))
+    try:
+        execution = _execution(connection, statement, timeout, sock, async_deadline.deadline)
+        results = await _wait_on_loop(execution, connection.pgconn.socket)
+    except UnfinishedError:
+        discard(connection)
+        raise
+    except BaseException:
+        vars(connection)["wait"] = _postponing_on_loop(connection)
+        raise
+    return _rows(results)
+
+
+def fileno(connection: Any) -> int:
+    """Return libpq's descriptor, -1 once the connection is gone."""
+    return -1 if connection.closed else int(connection.pgconn.socket)
+
+
+def discard(connection: Any) -> None:
+    """Finish a connection on libpq's level, past the hook on `close`."""
+    connection._closed = True  # noqa: SLF001 - else its __del__ warns of a leak
+    connection.pgconn.finish()
+
+
+def limited(
+    generator: Generator[Any, Any, Any],
+    until: float,
+    sock: sockets.SocketId | None = None,
+    limit: _Limit = deadline.deadline,
+) -> Generator[Any, Any, Any]:
+    """Drive a generator of psycopg's within limits.
+
+    Args:
+        generator: the generator.
+        until: when it must have ended, in seconds of the monotonic clock.
+        sock: the socket of an answer that is to have an end.
+        limit: shuts a socket down whose answer has none.
+
+    Raises:
+        TimeoutError: it has come to `until`.
+        UnfinishedError: it has, or `sock` has received too many bytes; part of an answer came.
+    """
+    reads = 0
+    # On a loop, which comes by as rarely as it has time.
+    check: Callable[[], None] | None = None
+    try:
+        with contextlib.closing(generator), contextlib.ExitStack() as watched:
+            try:
+                state = next(generator)
+                while True:
+                    ready = yield state
+                    reads += bool(ready & waiting.Ready.R)
+                    # Also while something comes: an answer may have no end.
+                    if (left := until - time.monotonic()) <= 0:
+                        raise TimeoutError
+                    if check is not None:
+                        check()
+                    elif sock is not None and reads == _WATCHED_READ:
+                        check = watched.enter_context(limit(sock, left, psycopg.Error))
+                    state = generator.send(ready)
+            except StopIteration as end:
+                return end.value
+    except TimeoutError as error:
+        if reads:
+            raise UnfinishedError from error
+        raise
+
+
+def _execution(
+    connection: Any,
+    statement: str,
+    timeout: float,
+    sock: sockets.SocketId | None,
+    limit: _Limit = deadline.deadline,
+) -> Generator[Any, Any, Any]:
+    connection.pgconn.send_query(statement.encode())
+    executing = generators.execute(connection.pgconn)
+    return limited(executing, time.monotonic() + timeout, sock, limit)
+
+
+async def _wait_on_loop(execution: Generator[Any, Any, Any], fileno: int) -> Any:
+    try:
+        return await waiting.wait_async(execution, fileno, interval=INTERVAL)
+    except psycopg.OperationalError as error:
+        # psycopg takes any OSError for a lost socket.
+        if isinstance(error.__cause__, TimeoutError):
+            raise error.__cause__ from None
+        raise
+
+
+def _rows(results: Any) -> Rows:
+    result = results[-1]
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        raise psycopg.errors.error_from_result(result)
+    return [
+        [_text(result.get_value(row, column)) for column in range(result.nfields)]
+        for row in range(result.ntuples)
+    ]
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")
+
+
+def _postponing(connection: Any) -> Callable[..., Any]:
+    """Return a `wait`, which all calls pass, that first reads the agent's answer."""
+    there = weakref.ref(connection)
+
+    def wait(generator: Any, *args: Any, **kwargs: Any) -> Any:
+        connection: Any = there()
+        original = functools.partial(type(connection).wait, connection)
+        if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            original(_late_answer(connection, deadline.deadline))
+        vars(connection).pop("wait", None)
+        return original(generator, *args, **kwargs)
+
+    return wait
+
+
+def _postponing_on_loop(connection: Any) -> Callable[..., Any]:
+    there = weakref.ref(connection)
+
+    async def wait(generator: Any, *args: Any, **kwargs: Any) -> Any:
+        connection: Any = there()
+        original = functools.partial(type(connection).wait, connection)
+        if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            await original(_late_answer(connection, async_deadline.deadline))
+        vars(connection).pop("wait", None)
+        return await original(generator, *args, **kwargs)
+
+    return wait
+
+
+def _late_answer(connection: Any, limit: _Limit) -> Generator[Any, Any, Any]:
+    """Read what is left of the agent's answer: for as long as it takes, but within its bytes."""
+    sock = sockets.identify(int(connection.pgconn.socket))
+    try:
+        yield from limited(generators.execute(connection.pgconn), float("inf"), sock, limit)
+    except TimeoutError:
+        connection.pgconn.finish()
+        raise psycopg.OperationalError("the connection is lost") from None

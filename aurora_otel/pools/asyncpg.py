@@ -1,0 +1,117 @@
+"""asyncpg's pool.
+
+A holder is a place in a pool, and each checkout passes its `acquire`, which connects again where
+the connection of that place is closed. A stale one is closed just before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+from aurora_otel.runtime.coroutines import run
+
+# On the queue of a pool, which stands for it: a pool itself has no weak references.
+_POOL = "_aurora_otel_pool"
+_TIMED_OUT = (TimeoutError, asyncio.TimeoutError)
+
+
+class Adapter:
+    """The `Pool` for asyncpg."""
+
+    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
+        """Patch `Pool` and `PoolConnectionHolder`."""
+        pool, holder = module.Pool, module.PoolConnectionHolder
+        patches = Patches()
+
+        def meter(of: Any) -> Meter:
+            queue = of._queue  # noqa: SLF001 - see above
+            return hooks.meter(queue, functools.partial(_describe, of, queue))
+
+        patches.replace(holder, "acquire", _checking(hooks, holder.acquire))
+        patches.replace(pool, "_acquire", _lending(meter, pool._acquire))  # noqa: SLF001 - as above
+        patches.replace(pool, "release", _returning(meter, pool.release))
+        connecting = _creating(meter, pool._get_new_connection)  # noqa: SLF001 - as above
+        patches.replace(pool, "_get_new_connection", connecting)
+        return patches.undo
+
+
+def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def acquire(self: Any) -> Any:
+        connection = self._con
+        if (
+            connection is not None
+            and not connection.is_closed()
+            and not await run(hooks.is_usable_steps(connection))
+            and connection is self._con
+        ):
+            connection.terminate()
+        return await original(self)
+
+    return acquire
+
+
+def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def _acquire(self: Any, timeout: Any) -> Any:
+        if self._queue is None:
+            # It was not opened: the original says so.
+            return await original(self, timeout)
+        pool = meter(self)
+        with pool.waiting(_TIMED_OUT):
+            proxy = await original(self, timeout)
+        pool.lent(proxy._con)  # noqa: SLF001 - as above
+        return proxy
+
+    return _acquire
+
+
+def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def release(self: Any, connection: Any, *args: Any, **kwargs: Any) -> Any:
+        plain = getattr(connection, "_con", None)
+        if plain is not None and self._queue is not None:
+            meter(self).returned(plain)
+        return await original(self, connection, *args, **kwargs)
+
+    return release
+
+
+def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def _get_new_connection(self: Any) -> Any:
+        with meter(self).creating():
+            return await original(self)
+
+    return _get_new_connection
+
+
+def _describe(pool: Any, queue: Any) -> Description:
+    setattr(queue, _POOL, pool)
+    return Description(_name(pool), queue, _gauges)
+
+
+def _name(pool: Any) -> str:
+    """Return what the semantic conventions make of a pool without a name."""
+    dsn, given = next(iter(pool._connect_args), None), pool._connect_kwargs  # noqa: SLF001 - as above
+    parts = urlsplit(dsn or "")
+    host = given.get("host") or parts.hostname
+    if not isinstance(host, str):
+        return "asyncpg"
+    port = given.get("port") or parts.port
+    database = given.get("database") or parts.path.strip("/")
+    return host + (f":{port}" if port else "") + (f"/{database}" if database else "")
+
+
+def _gauges(queue: Any) -> Gauges:
+    pool = getattr(queue, _POOL)
+    idle, size = pool.get_idle_size(), pool.get_max_size()
+    used = pool.get_size() - idle
+    return Gauges(idle=idle, used=used, max=size, idle_max=size, idle_min=pool.get_min_size())
