@@ -25,15 +25,17 @@ class Extension:
     Args:
         document: its name in `docs/`.
         file: the file to add, by its path in `aurora_otel`.
+        block: which of the document's blocks of Python is the file.
 
     Attributes:
-        blocks: the document's blocks of Python; the last one is the file.
+        blocks: the document's blocks of Python.
         line: the line for the registry.
     """
 
-    def __init__(self, document: str, file: str) -> None:
+    def __init__(self, document: str, file: str, block: int = -1) -> None:
         text = (ROOT / "docs" / document).read_text(encoding="utf-8")
         self._file = file
+        self._block = block
         self.blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
         (self.line,) = re.findall(r"^```diff\n\+(.*?\n)```$", text, re.MULTILINE)
 
@@ -42,7 +44,7 @@ class Extension:
         package = path / "aurora_otel"
         shutil.copytree(Path(aurora_otel.__file__).parent, package)
         file = package / self._file
-        file.write_text(self.blocks[-1])
+        file.write_text(self.blocks[self._block])
         registry = file.with_name("__init__.py")
         text = registry.read_text()
         assert text.count(_REGISTRY) == 1

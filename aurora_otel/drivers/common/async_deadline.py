@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from aurora_otel.drivers.common.deadline import MOST_BYTES, AnswerTooLongError, Meter
 from aurora_otel.runtime import sockets
@@ -24,7 +24,7 @@ def deadline(
     sock: sockets.SocketId | None,
     timeout: float,
     errors: type[Exception] | tuple[type[Exception], ...],
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[None]:
     """Shut `sock` down after `timeout` seconds or `MOST_BYTES`, unless the block has ended.
 
     For a block that awaits. As `drivers.common.deadline`, on timers of the running loop.
@@ -34,9 +34,6 @@ def deadline(
         timeout: seconds.
         errors: what the driver raises when its socket is gone.
 
-    Yields:
-        what counts the bytes at once, for a block that reads by itself; it raises, too.
-
     Raises:
         AnswerTooLongError: too many bytes came in.
         TimeoutError: the seconds are over.
@@ -44,7 +41,7 @@ def deadline(
     watcher = _Watcher(sock, timeout)
     watcher.check(_FIRST)
     try:
-        yield watcher.meter.check
+        yield
     except errors:
         if watcher.over is not None:
             raise watcher.over from None
@@ -65,12 +62,12 @@ class _Watcher:
         self.timer: asyncio.TimerHandle
         self._sock = sock
         self._until = time.monotonic() + timeout
-        self.meter = Meter(sock)
+        self._meter = Meter(sock)
         self._loop = asyncio.get_running_loop()
 
     def check(self, pause: float) -> None:
         left = self._until - time.monotonic()
-        if self.meter.count > MOST_BYTES:
+        if self._meter.count > MOST_BYTES:
             self.over = AnswerTooLongError()
         elif left <= 0:
             self.over = TimeoutError()

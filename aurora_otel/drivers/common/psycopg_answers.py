@@ -11,23 +11,20 @@ import functools
 import time
 import weakref
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 from psycopg import generators, pq, waiting
 
-from aurora_otel.drivers.common import async_deadline, deadline
+from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets
 
 # How often a wait comes back to Python, for signals and for our deadline: seconds.
 INTERVAL = 0.05
 # The first read brings 16 KiB at most, all of an Aurora's answer. A later one may go on for as long
-# as something comes.
+# as something comes, in one call into C: on a loop, too, a thread has to watch that.
 _WATCHED_READ = 2
-
-_Limit = Callable[[sockets.SocketId, float, type[Exception]], AbstractContextManager[Any]]
 
 
 class UnfinishedError(TimeoutError):
@@ -56,7 +53,7 @@ async def ask_on_loop(connection: Any, statement: str, timeout: float) -> Rows:
     """Run a statement on an `AsyncConnection`; as `Driver.ask`."""
     sock = sockets.identify(fileno(connection))
     try:
-        execution = _execution(connection, statement, timeout, sock, async_deadline.deadline)
+        execution = _execution(connection, statement, timeout, sock)
         results = await _wait_on_loop(execution, connection.pgconn.socket)
     except UnfinishedError:
         discard(connection)
@@ -82,7 +79,6 @@ def limited(
     generator: Generator[Any, Any, Any],
     until: float,
     sock: sockets.SocketId | None = None,
-    limit: _Limit = deadline.deadline,
 ) -> Generator[Any, Any, Any]:
     """Drive a generator of psycopg's within limits.
 
@@ -90,15 +86,12 @@ def limited(
         generator: the generator.
         until: when it must have ended, in seconds of the monotonic clock.
         sock: the socket of an answer that is to have an end.
-        limit: shuts a socket down whose answer has none.
 
     Raises:
         TimeoutError: it has come to `until`.
         UnfinishedError: it has, or `sock` has received too many bytes; part of an answer came.
     """
     reads = 0
-    # On a loop, which comes by as rarely as it has time.
-    check: Callable[[], None] | None = None
     try:
         with contextlib.closing(generator), contextlib.ExitStack() as watched:
             try:
@@ -109,10 +102,8 @@ def limited(
                     # Also while something comes: an answer may have no end.
                     if (left := until - time.monotonic()) <= 0:
                         raise TimeoutError
-                    if check is not None:
-                        check()
-                    elif sock is not None and reads == _WATCHED_READ:
-                        check = watched.enter_context(limit(sock, left, psycopg.Error))
+                    if sock is not None and reads == _WATCHED_READ:
+                        watched.enter_context(deadline(sock, left, psycopg.Error))
                     state = generator.send(ready)
             except StopIteration as end:
                 return end.value
@@ -127,11 +118,10 @@ def _execution(
     statement: str,
     timeout: float,
     sock: sockets.SocketId | None,
-    limit: _Limit = deadline.deadline,
 ) -> Generator[Any, Any, Any]:
     connection.pgconn.send_query(statement.encode())
     executing = generators.execute(connection.pgconn)
-    return limited(executing, time.monotonic() + timeout, sock, limit)
+    return limited(executing, time.monotonic() + timeout, sock)
 
 
 async def _wait_on_loop(execution: Generator[Any, Any, Any], fileno: int) -> Any:
@@ -166,7 +156,7 @@ def _postponing(connection: Any) -> Callable[..., Any]:
         connection: Any = there()
         original = functools.partial(type(connection).wait, connection)
         if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
-            original(_late_answer(connection, deadline.deadline))
+            original(_late_answer(connection))
         vars(connection).pop("wait", None)
         return original(generator, *args, **kwargs)
 
@@ -180,18 +170,18 @@ def _postponing_on_loop(connection: Any) -> Callable[..., Any]:
         connection: Any = there()
         original = functools.partial(type(connection).wait, connection)
         if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
-            await original(_late_answer(connection, async_deadline.deadline))
+            await original(_late_answer(connection))
         vars(connection).pop("wait", None)
         return await original(generator, *args, **kwargs)
 
     return wait
 
 
-def _late_answer(connection: Any, limit: _Limit) -> Generator[Any, Any, Any]:
+def _late_answer(connection: Any) -> Generator[Any, Any, Any]:
     """Read what is left of the agent's answer: for as long as it takes, but within its bytes."""
     sock = sockets.identify(int(connection.pgconn.socket))
     try:
-        yield from limited(generators.execute(connection.pgconn), float("inf"), sock, limit)
+        yield from limited(generators.execute(connection.pgconn), float("inf"), sock)
     except TimeoutError:
         connection.pgconn.finish()
         raise psycopg.OperationalError("the connection is lost") from None
