@@ -30,6 +30,9 @@ class Ask(NamedTuple):
     statement: str
     timeout: float
 
+    def __repr__(self) -> str:
+        return "<Ask>"  # the connection may show how it was opened
+
 
 class Reconnect(NamedTuple):
     """Connect again as the application did: its outcome is the connection.
@@ -39,6 +42,9 @@ class Reconnect(NamedTuple):
     """
 
     connect: Callable[[], Any]
+
+    def __repr__(self) -> str:
+        return "<Reconnect>"  # `connect` may show the application's arguments
 
 
 class Pause(NamedTuple):

@@ -72,6 +72,9 @@ class Attempt(NamedTuple):
     kwargs: dict[str, Any]
     began: int
 
+    def __repr__(self) -> str:
+        return "<Attempt>"  # the application's arguments are secret
+
     def connect(self) -> None:
         """Do it."""
         self.method(*self.args, **self.kwargs)

@@ -39,6 +39,9 @@ class _Connected(NamedTuple):
     parameters: str
     began: int
 
+    def __repr__(self) -> str:
+        return "<Connected>"  # there may be a password among the parameters
+
 
 def install(
     patches: Patches,
