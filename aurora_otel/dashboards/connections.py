@@ -1,14 +1,14 @@
 """*Aurora connections*: the fleet, day by day.
 
 From top to bottom: how many connections there are and where, how they come and go, what should not
-happen, and the states of the pools that hold them.
+happen, which connects failed or went past a name, and the states of the pools that hold them.
 """
 
 from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from aurora_otel.dashboards import pools
+from aurora_otel.dashboards import connects, pools
 from aurora_otel.dashboards.frame import CONNECTIONS, Row, dashboard
 from aurora_otel.dashboards.panels import (
     BLUE,
@@ -36,6 +36,7 @@ from aurora_otel.dashboards.promql import (
     is_,
     sum_by,
 )
+from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import PruneReason
 from aurora_otel.model.topology import Role
 from aurora_otel.telemetry import names
@@ -69,6 +70,7 @@ def build() -> Dashboard:
                 "What should not happen",
                 (_prunes(), _leaks(), _misroutes(), _invalidations()),
             ),
+            Row("Connects", connects.panels()),
             Row("Pools", pools.panels()),
         ),
     )
@@ -277,18 +279,27 @@ def _leaks() -> Panel:
 
 
 def _misroutes() -> Panel:
+    to_the_writer = (
+        is_(names.ENDPOINT_TYPE, EndpointType.READER.value),
+        is_(names.INSTANCE_ROLE, Role.WRITER.value),
+    )
     return lines(
         About(
             "Misrouted, by service",
             "Connections through the writer endpoint that landed on a reader, because DNS was "
             "behind. Seconds after a failover this is normal. If it goes on, something caches "
-            "DNS for too long: the resolver, a sidecar, a proxy.",
+            "DNS for too long: the resolver, a sidecar, a proxy. Those through the reader endpoint "
+            "that landed on the writer are left where they are: they load it.",
             COUNT,
             NO_AGENT,
             ZERO_IS_GOOD,
             width=6,
         ),
         Query(sum_by(JOB, SHOWN.increase(names.MISROUTES, RATE)), f"{{{{{JOB}}}}}"),
+        Query(
+            sum_by(JOB, SHOWN.increase(names.OPENS, RATE, *to_the_writer)),
+            f"{{{{{JOB}}}}}, reader endpoint",
+        ),
         bars=True,
     )
 

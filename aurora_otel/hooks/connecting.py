@@ -131,15 +131,15 @@ class Connecting:
 
     def _note(self, driver: Driver, attempt: Attempt, error: Exception) -> _Place | None:
         """Count a failed connect; return where it was to lead, if its host is known."""
-        context = self._context
-        if attempt.host is None:
-            return None
-        endpoint = context.clusters.endpoints.classify(*attempt.host)
-        cluster = context.clusters.find(endpoint, context.clock())
+        context, endpoint, cluster = self._context, None, None
+        if attempt.host is not None:
+            endpoint = context.clusters.endpoints.classify(*attempt.host)
+            cluster = context.clusters.find(endpoint, context.clock())
         label, system = (cluster.label, cluster.system) if cluster else (UNKNOWN, driver.system)
-        group = Group(label, system, UNKNOWN, Role.UNKNOWN, driver.name, endpoint.type)
+        kind = endpoint.type if endpoint else EndpointType.OTHER
+        group = Group(label, system, UNKNOWN, Role.UNKNOWN, driver.name, kind)
         context.tracker.note_failure(group, type(error).__qualname__)
-        return _Place(endpoint, cluster)
+        return _Place(endpoint, cluster) if endpoint else None
 
     def _find_route(
         self, attempt: Attempt, endpoint: Endpoint, cluster: Cluster

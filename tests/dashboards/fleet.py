@@ -83,7 +83,7 @@ def suffering(cluster, directory):
         run = Run(stack.enter_context(Prometheus(directory, targets)))
         run.start = run.prometheus.now()
         _connect(run, cluster, services)
-        _be_careless(run, services.shop)
+        _be_careless(run, cluster, services.shop)
         run.calm = _after_a_scrape(run.prometheus)
         _fail_over(run, cluster, services)
         _be_misrouted(run, cluster, services)
@@ -103,7 +103,9 @@ def _connect(run, cluster, services):
     _settled(run, shop=17, reports=4, audit=2)
 
 
-def _be_careless(run, shop):
+def _be_careless(run, cluster, shop):
+    nowhere = cluster.dsn("writer", dbname="nowhere")
+    assert shop.connect(names=["none"], dsn=nowhere).error == "OperationalError"
     shop.close(names=["w11"])
     shop.leak(name="w10")
     run.counted |= {"closed": 1, "leaked": 1}
