@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.common.patching import wrap_innermost
 
 _RDS = ".rds.amazonaws.com"
 
@@ -47,7 +47,6 @@ def install(
         module: its module.
         connects_to_rds: is called with the driver's name when it connects to Amazon RDS.
     """
-    patches = Patches()
 
     def connect(
         wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -56,10 +55,15 @@ def install(
             connects_to_rds(registration.name)
         return wrapped(*args, **kwargs)
 
-    for name in registration.connects:
-        if hasattr(module, name):
-            patches.wrap(module, name, connect)
-    return patches.undo
+    # The application may describe the driver as well: either is taken out wherever it is by then.
+    there = [name for name in registration.connects if hasattr(module, name)]
+    undos = [wrap_innermost(module, name, connect) for name in there]
+
+    def undo() -> None:
+        for each in undos:
+            each()
+
+    return undo
 
 
 def _names_rds(argument: Any) -> bool:

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 from aurora_otel.drivers.common.methods import write
+from aurora_otel.drivers.common.watching import preparation
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, track_of
 from aurora_otel.runtime.coroutines import run
 from aurora_otel.tracking.track import Track
@@ -27,7 +28,7 @@ async def call({declared}):
     if track is None{unless}:
         return await original({passed})
     if track.cluster.alert and hooks.guarded(may_wait, {arguments}):
-        await run(hooks.before_call_steps(track))
+        await run(hooks.before_call_steps(track)){prepare}
     if track.in_flight_since and not hooks.guarded(is_ending, {receiver}):
         # The mark is another call's: the driver refuses this one, or has it wait.
         return await original({passed})
@@ -67,6 +68,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     may_wait: Callable[[tuple[Any, ...]], bool] = lambda _: True,
     is_ending: Callable[[Any], bool] = _never,
     is_over: Callable[[Any], bool] = _never,
+    prepared: Callable[[Any, Any], Any] | None = None,
     path: str = ATTRIBUTE,
 ) -> Callable[..., Any]:
     """Return a coroutine function as one that marks its call as in flight and reports its errors.
@@ -80,6 +82,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
             method's parameters, keyword-only ones apart.
         is_ending: whether `self` is still busy with a call that was cancelled.
         is_over: whether, after an error, `self` is closed and reports that nowhere else.
+        prepared: as in `watching.watch`.
         path: the attributes that lead from `self` to the track, with dots between them; where
             one is missing, the call is not watched.
     """
@@ -109,8 +112,10 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         "GIVEN_UP": GIVEN_UP,
         "fails": fails,
         "ends": ends,
+        "prepared": prepared,
     }
-    return write(_TEMPLATE, original, names, path=path)
+    prepare = preparation(original) if prepared else ""
+    return write(_TEMPLATE, original, names, path=path, prepare=prepare)
 
 
 def watch_close(

@@ -148,6 +148,26 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("utf-8", "replace")
 
 
+def after_late_answer(connection: Any, generator: Any) -> Any:
+    """Return what to run in place of a call's generator: where an answer is late, that goes first.
+
+    The agent may have asked within the call's own `wait`.
+    """
+    name = getattr(generator, "__name__", "")
+    is_late = connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE
+    if name == _late_answer.__name__ or not is_late or "wait" not in vars(connection):
+        return generator
+    made = _in_turn(_late_answer(connection), generator)
+    # A rollback is known by it.
+    made.__name__ = name
+    return made
+
+
+def _in_turn(first: Generator[Any, Any, Any], then: Generator[Any, Any, Any]) -> Any:
+    yield from first
+    return (yield from then)
+
+
 def _postponing(connection: Any) -> Callable[..., Any]:
     """Return a `wait`, which all calls pass, that first reads the agent's answer."""
     there = weakref.ref(connection)

@@ -19,6 +19,7 @@ from psycopg import pq, waiting
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.async_watching import watch, watch_close
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.common.psycopg_answers import after_late_answer
 from aurora_otel.drivers.protocol import Driver, Failure, Hooks, Login, Opening
 from aurora_otel.runtime.coroutines import run
 
@@ -82,7 +83,13 @@ def install(
     patches.wrap(connection, "_connect_gen", connect)
     original = waiting.wait_conn_async
     patches.replace(waiting, "wait_conn_async", _receiving(original, opened))
-    watched = watch(hooks, connection.wait, errors=psycopg.Error, failure_of=_failure)
+    watched = watch(
+        hooks,
+        connection.wait,
+        errors=psycopg.Error,
+        failure_of=_failure,
+        prepared=after_late_answer,
+    )
     patches.replace(connection, "wait", watched)
     close = watch_close(hooks, connection.close, attrgetter("closed"))
     patches.replace(connection, "close", close)

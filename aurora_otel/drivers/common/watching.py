@@ -6,6 +6,7 @@ A call on a healthy connection pays a mark that it is in flight and one attribut
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -22,7 +23,7 @@ def call({declared}):
     if track is None{unless}:
         return original({passed})
     if track.cluster.alert and hooks.guarded(may_wait, {arguments}):
-        hooks.before_call(track)
+        hooks.before_call(track){prepare}
     track.in_flight_since = monotonic()
     try:
         return original({passed})
@@ -43,6 +44,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     errors: type[Exception] | tuple[type[Exception], ...],
     failure_of: Callable[[Any, Any, tuple[Any, ...]], Failure],
     may_wait: Callable[[tuple[Any, ...]], bool] = lambda _: True,
+    prepared: Callable[[Any, Any], Any] | None = None,
     path: str = ATTRIBUTE,
     like: Callable[..., Any] | None = None,
     owner: type | None = None,
@@ -56,6 +58,8 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         failure_of: what an error on `self` means, given the call's arguments.
         may_wait: whether the call may wait for a refresh, given its arguments: in the order of the
             method's parameters, keyword-only ones apart.
+        prepared: returns what takes the place of the call's first argument, given `self` and that
+            argument, where the cluster was in doubt: the agent may have asked on `self` meanwhile.
         path: the attributes that lead from `self` to the track, with dots between them; where
             one is missing, the call is not watched.
         like: a function with the same parameters, if `original` is written in C and called often.
@@ -69,8 +73,16 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         "errors": errors,
         "monotonic": monotonic,
         "partial": functools.partial,
+        "prepared": prepared,
     }
-    return write(_TEMPLATE, original, names, like=like, owner=owner, path=path)
+    prepare = preparation(original) if prepared else ""
+    return write(_TEMPLATE, original, names, like=like, owner=owner, path=path, prepare=prepare)
+
+
+def preparation(original: Callable[..., Any]) -> str:
+    """Return the line of a template that has `prepared` replace a call's first argument."""
+    receiver, first, *_ = inspect.signature(original).parameters
+    return f"\n        {first} = hooks.guarded(prepared, {receiver}, {first}) or {first}"
 
 
 def never(_: tuple[Any, ...]) -> bool:

@@ -20,8 +20,8 @@ def _let_writes_through() -> None:
     receive = Openings.receive
     statement = "SELECT set_config('default_transaction_read_only', 'off', false)"
 
-    def meddling(self: Openings, driver: Driver, opening: Opening) -> Steps[Any]:
-        connection = yield from receive(self, driver, opening)
+    def meddling(self: Openings, driver: Driver, opening: Opening, *others: Any) -> Steps[Any]:
+        connection = yield from receive(self, driver, opening, *others)
         driver.ask(connection, statement, 1.0)
         return connection
 

@@ -26,6 +26,12 @@ class EndlessPostgreSQL:
         if data[:1] == b"Q" and OURS in data:
             self.asked += 1
             data = b"Q" + (len(POSTGRESQL) + 5).to_bytes(4, "big") + POSTGRESQL + b"\0"
+        elif data[:1] == b"P" and OURS in data:
+            # By the extended protocol: an unnamed statement, without types, and what follows it.
+            self.asked += 1
+            parse = b"\0" + POSTGRESQL + b"\0\0\0"
+            rest = data[1 + int.from_bytes(data[1:5], "big") :]
+            data = b"P" + (len(parse) + 4).to_bytes(4, "big") + parse + rest
         return Action(forward=data)
 
     def from_server(self, data):

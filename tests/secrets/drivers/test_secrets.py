@@ -41,7 +41,7 @@ def log_in_in_vain(driver, cluster):
     arguments = driver.login(cluster)
     database = "dbname" if "dbname" in arguments else "database"
     for wrong in ({"password": WRONG}, {"password": TOKEN}, {"port": 1}, {database: "nowhere"}):
-        error = attempt(lambda wrong=wrong: driver.dbapi.connect(**{**arguments, **wrong}))
+        error = attempt(lambda wrong=wrong: driver.open({**arguments, **wrong}))
         assert isinstance(error, driver.errors)
 
 

@@ -129,10 +129,8 @@ class AsyncpgConnection(Connection):
         self, statement: str, parameters: Sequence[Any]
     ) -> tuple[Any, list[tuple[Any, ...]]] | None:
         await self._begin()
-        prepared = await self.plain.prepare(_numbered(statement))
-        rows = [tuple(row) for row in await prepared.fetch(*parameters)]
-        described = prepared.get_attributes()
-        return (described, rows) if described else None
+        found = await self.plain.fetch(_numbered(statement), *parameters)
+        return (tuple(found[0].keys()), [tuple(row) for row in found]) if found else None
 
     async def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         await self._begin()
