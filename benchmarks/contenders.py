@@ -24,6 +24,7 @@ UPSTREAM = "upstream"
 BOTH = "upstream and ours"
 AWS_TRACKER = "AWS: tracker"
 AWS_USUAL = "AWS: tracker, failover, host monitoring"
+AWS_LATE_DNS = "AWS: initial connection, tracker, failover"
 
 
 def plain(place: Place) -> Connect:
@@ -55,7 +56,7 @@ def both(place: Place) -> Connect:
     return ours_with_metrics(place)
 
 
-def aws(place: Place, plugins: str) -> Connect:
+def aws(place: Place, plugins: str, *, with_address: bool = True) -> Connect:
     """Connect through AWS's wrapper.
 
     The lab's names are Aurora's, but no DNS server knows them: the target function adds the
@@ -65,8 +66,9 @@ def aws(place: Place, plugins: str) -> Connect:
     from aws_advanced_python_wrapper import AwsWrapperConnection  # noqa: PLC0415 - heavy
 
     def psycopg_connect(conninfo: str = "", **parameters: Any) -> Any:
-        address = place.addresses.get(parameters.get("host", ""))
-        return psycopg.Connection.connect(conninfo, **parameters, hostaddr=address)
+        if with_address:
+            parameters["hostaddr"] = place.addresses.get(parameters.get("host", ""))
+        return psycopg.Connection.connect(conninfo, **parameters)
 
     def connect(target: str, **more: Any) -> Any:
         parameters = place.parameters(target, **more)
@@ -89,6 +91,15 @@ def aws_tracker(place: Place) -> Connect:
 def aws_usual(place: Place) -> Connect:
     """Connect through AWS's wrapper with tracker, failover and host monitoring."""
     return aws(place, "aurora_connection_tracker,failover_v2,host_monitoring_v2")
+
+
+def by_name(contender: str, place: Place) -> Connect:
+    """Connect through ours or AWS's wrapper by the host's name alone, wherever that leads."""
+    if contender == AWS_LATE_DNS:
+        plugins = "initial_connection,aurora_connection_tracker,failover_v2"
+        return aws(place, plugins, with_address=False)
+    connect = CONTENDERS[contender](place)
+    return lambda target, **more: connect(target, hostaddr=None, **more)
 
 
 CONTENDERS: dict[str, Callable[[Place], Connect]] = {

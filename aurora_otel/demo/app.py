@@ -9,8 +9,9 @@ its connection in use. With a pool, each write takes a connection out of it and 
     python app.py 'host=... dbname=...' --pool psycopg_pool
     python app.py mysql://user:password@host/database --writers 4 --idle 16
 
-It reads commands from standard input (`use idle`, `stop`) and reports every call on standard
-output: JSON lines with times of `time.monotonic()`, which processes on one Linux host share.
+It reads commands from standard input (`use idle`, `resolve NAME=ADDRESS`, `stop`) and reports
+every call on standard output: JSON lines with times of `time.monotonic()`, which processes on one
+Linux host share.
 """
 
 import argparse
@@ -355,9 +356,8 @@ class PooledClient(Client):
             self._database.close(connection)
 
 
-def resolve(names: list[str]) -> None:
+def resolve(addresses: dict[str, str]) -> None:
     """Make names resolve to addresses that no name server knows, as `curl --resolve` does."""
-    addresses = dict(name.split("=") for name in names)
     plain: Any = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
@@ -378,8 +378,9 @@ def main() -> None:
     parser.add_argument("--resolve", nargs="*", default=[], metavar="NAME=ADDRESS")
     options = parser.parse_args()
 
-    if options.resolve:
-        resolve(options.resolve)
+    addresses = dict(each.split("=") for each in options.resolve)
+    if addresses:
+        resolve(addresses)
     database = (MySQL if options.dsn.startswith("mysql://") else PostgreSQL)(options.dsn)
     with contextlib.closing(database.connect()) as connection:
         database.execute(connection, database.table)
@@ -413,7 +414,7 @@ def main() -> None:
     for thread in (reporter, *threads):
         thread.start()
 
-    obey(wanted)
+    obey(wanted, addresses)
     stopped.set()
     wanted.set()
     for thread in threads:
@@ -422,11 +423,14 @@ def main() -> None:
     reporter.join()
 
 
-def obey(wanted: threading.Event) -> None:
+def obey(wanted: threading.Event, addresses: dict[str, str]) -> None:
     """Follow standard input until it says `stop`."""
     for line in sys.stdin:
         if line == "use idle\n":
             wanted.set()
+        elif line.startswith("resolve "):
+            name, address = line.split()[1].split("=")
+            addresses[name] = address
         elif line == "stop\n":
             return
     # The parent process is gone, and a call that hangs must not keep this one.

@@ -81,6 +81,10 @@ class Application:
         """Have the application use its idle connections."""
         self._send("use idle")
 
+    def resolve(self, name: str, address: str) -> None:
+        """Have a name lead the application's next connects to another address."""
+        self._send(f"resolve {name}={address}")
+
     def stop(self) -> bool:
         """Have the application stop, and end it if it cannot; return whether it stopped."""
         self._send("stop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from aurora_otel.lab.failover import Failover
 
@@ -36,6 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(the default), or it stops answering",
     )
     parser.add_argument(
+        "--dns-lag",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long after the failover DNS leads to the old writer, some 20 to 30 on Aurora "
+        "(default: 0)",
+    )
+    parser.add_argument(
         "--json",
         metavar="FILE",
         help="write the figures as JSON to FILE; -: to standard output, and all else to "
@@ -47,3 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write a page about the run into FILE, self-contained HTML for a ticket",
     )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more; got {text}")
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 BROKEN_PROMISE = 1
 COULD_NOT_RUN = 2
 STANDARD_OUTPUT = "-"
+AFTER_DNS = 3.0
+"""Seconds that a run goes on after DNS has followed."""
 LINE_WIDTH = 140
 """Characters a line where no terminal says how many there are."""
 
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         for file, _ in wanted:
             if file != STANDARD_OUTPUT:
                 check_writable(Path(file))
-        result = carry_out(args.engine, Failover(args.failover), console, args.pool)
+        result = carry_out(args.engine, Failover(args.failover), console, args.pool, args.dns_lag)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
@@ -79,9 +82,11 @@ def _write(file: str, text: str) -> None:
         Path(file).write_text(text, encoding="utf-8")
 
 
-def carry_out(engine: str, failover: Failover, console: Console, pool: str = "none") -> Result:
+def carry_out(
+    engine: str, failover: Failover, console: Console, pool: str = "none", dns_lag: float = 0
+) -> Result:
     """Make all runs of `failover`, showing each on `console` while it goes on."""
-    to_run = plans(engine, failover, pool)
+    to_run = plans(engine, failover, pool, dns_lag)
     recordings: dict[str, Recording] = {}
     for number, plan in enumerate(to_run, start=1):
         timeline = Timeline(plan.name)
@@ -91,6 +96,7 @@ def carry_out(engine: str, failover: Failover, console: Console, pool: str = "no
         engine=engine,
         pool=pool,
         failover=failover,
+        dns_lag=dns_lag,
         without=recordings["without"],
         with_agent=recordings["with"],
         every_thread_hung=recordings.get("with_every_thread_hung"),
@@ -98,22 +104,25 @@ def carry_out(engine: str, failover: Failover, console: Console, pool: str = "no
     )
 
 
-def plans(engine: str, failover: Failover, pool: str = "none") -> list[Plan]:
+def plans(engine: str, failover: Failover, pool: str = "none", dns_lag: float = 0) -> list[Plan]:
     """Return the runs that show `failover`, in their order."""
-    both = [
-        Plan("without", engine, failover, instrumented=False, pool=pool),
-        Plan("with", engine, failover, instrumented=True, pool=pool),
-    ]
-    if failover is not Failover.HANG:
-        return both
-    every_thread_hung = Plan(
-        "with_every_thread_hung",
+    without = Plan(
+        "without",
         engine,
         failover,
-        instrumented=True,
+        instrumented=False,
         pool=pool,
+        after=max(Plan.after, dns_lag + AFTER_DNS),
+        dns_lag=dns_lag,
+    )
+    with_agent = replace(without, name="with", instrumented=True)
+    if failover is not Failover.HANG:
+        return [without, with_agent]
+    every_thread_hung = replace(
+        with_agent,
+        name="with_every_thread_hung",
         settings={"AURORA_OTEL_STUCK_AFTER": "2"},
         fresh_every=0,
         idle_after=None,
     )
-    return [*both, every_thread_hung]
+    return [without, with_agent, every_thread_hung]

@@ -21,11 +21,20 @@ LAST_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Refused:
-    """Writes that the old writer refused after the topology had named the new one."""
+    """Writes that the old writer refused after the topology had named the new one.
+
+    Args:
+        total: All of them.
+        most_per_writing_thread: The largest number of those in one thread.
+        on_idle_connections: Those on connections that had been idle until then.
+        on_new_connections: Those on connections that were opened after the old writer had become
+            a reader: DNS led there.
+    """
 
     total: int
     most_per_writing_thread: int
     on_idle_connections: int
+    on_new_connections: int
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Figures:
         writing_threads_that_write_again: How many of them had a write that the new writer took.
         seconds_to_published: Until the topology named the new writer.
         seconds_to_first_clean_write: Until the new writer took a write of such a thread.
+        seconds_to_last_failed_write: Until the last write failed, in any way.
         seconds_to_no_stale_connection: Until no session was left on the old writer.
         seconds_without_a_write: The longest time in which no write at all was accepted.
     """
@@ -67,6 +77,7 @@ class Figures:
     writing_threads_that_write_again: int
     seconds_to_published: float
     seconds_to_first_clean_write: float | None
+    seconds_to_last_failed_write: float | None
     seconds_to_no_stale_connection: float | None
     seconds_without_a_write: float
 
@@ -103,8 +114,7 @@ class AgentFigures:
 def figures(run: Recording) -> Figures:
     """Return what `run` amounts to for the application."""
     switch = run.switch
-    # Until then the old writer may still have taken a write.
-    settled = max(run.published, switch.refused or 0)
+    settled = settled_at(run)
     writers = [call for call in run.writes if call.kind is ClientKind.WRITER]
     clean = [call for call in writers if call.outcome is Outcome.OK and call.start >= settled]
     failed = failed_writes(run.writes)
@@ -133,6 +143,9 @@ def figures(run: Recording) -> Figures:
         writing_threads_that_write_again=len({call.client for call in clean}),
         seconds_to_published=run.published - switch.began,
         seconds_to_first_clean_write=min((call.end - switch.began for call in clean), default=None),
+        seconds_to_last_failed_write=max(
+            (call.end - switch.began for call in (*failed, *closed)), default=None
+        ),
         seconds_to_no_stale_connection=seconds_to_no_stale_connection(run),
         seconds_without_a_write=seconds_without_a_write(run),
     )
@@ -144,17 +157,29 @@ def failed_writes(calls: Iterable[Call]) -> list[Call]:
     return [call for call in calls if call.operation is Operation.WRITE and call.outcome in bad]
 
 
+def settled_at(run: Recording) -> float:
+    """Return when the topology named the new writer, and the old one took no write any more."""
+    return max(run.published, run.switch.refused or 0)
+
+
 def refused(run: Recording) -> Refused:
     """Return what was refused after the topology had named the new writer."""
     late = [
         call for call in run.writes if call.outcome is Outcome.REFUSED and call.end > run.published
     ]
+    settled = settled_at(run)
+    new = {
+        call.connection
+        for call in run.calls
+        if call.operation is Operation.CONNECT and call.start > settled
+    }
     return Refused(
         total=len(late),
         most_per_writing_thread=most(
             call.client for call in late if call.kind is not ClientKind.IDLE
         ),
         on_idle_connections=sum(call.kind is ClientKind.IDLE for call in late),
+        on_new_connections=sum(call.connection in new for call in late),
     )
 
 

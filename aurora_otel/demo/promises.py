@@ -68,6 +68,29 @@ def application_recovers(run: Figures, agent: AgentFigures) -> Iterator[Promise]
     yield Promise("The agent counts exactly one failover.", agent.failovers == 1, agent.failovers)
 
 
+def past_stale_dns(run: Figures) -> Iterator[Promise]:
+    """Yield what holds while DNS leads to the old writer."""
+    refused = run.refused_after_published
+    yield Promise(
+        "No write is refused on a connection that was opened after the failover.",
+        refused.on_new_connections == 0,
+        refused.on_new_connections,
+    )
+
+
+def not_waiting_for_dns(run: Figures, dns_lag: float) -> Iterator[Promise]:
+    """Yield what holds then, too, where the old writer lives on.
+
+    After a crash, logins of the agent's own are spread: all processes have lost their connections.
+    """
+    first = run.seconds_to_first_clean_write
+    yield Promise(
+        "The writing threads write to the new writer before DNS leads there.",
+        first is not None and first < run.seconds_to_published + dns_lag,
+        first,
+    )
+
+
 def pool_hands_out_what_works(run: Figures, agent: AgentFigures) -> Iterator[Promise]:
     """Yield what holds where a pool holds the connections."""
     yield Promise(

@@ -34,6 +34,7 @@ class Result:
     every_thread_hung: Recording | None
     versions: Mapping[str, str]
     pool: str = "none"
+    dns_lag: float = 0.0
 
     @property
     def runs(self) -> tuple[Recording, ...]:
@@ -70,6 +71,10 @@ class Result:
         if self.failover is Failover.SWITCHOVER:
             yield from promises.problem_shown(self.without_figures)
         yield from promises.application_recovers(self.with_figures, self.agent_figures)
+        if self.dns_lag:
+            yield from promises.past_stale_dns(self.with_figures)
+            if self.failover is Failover.SWITCHOVER:
+                yield from promises.not_waiting_for_dns(self.with_figures, self.dns_lag)
         if self.pool != "none":
             yield from promises.pool_hands_out_what_works(self.with_figures, self.agent_figures)
             if self.failover is Failover.SWITCHOVER:
@@ -92,6 +97,7 @@ class Result:
             "engine": self.engine,
             "pool": self.pool,
             "failover": self.failover.value,
+            "dns_lag": self.dns_lag,
             "old_writer": switch.old_writer,
             "new_writer": switch.new_writer,
             "without": asdict(self.without_figures),

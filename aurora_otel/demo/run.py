@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aurora_otel.collector import Collector
 from aurora_otel.demo.application import Application
@@ -53,6 +53,8 @@ class Plan:
         fresh_every: Between two fresh connections; 0: none.
         before: From the application's start to the failover.
         after: From the moment the topology names the new writer to the end.
+        dns_lag: For how long after that moment the writer endpoint's name leads to the old writer;
+            0: the endpoint is a gateway, which follows at once.
         idle_after: From that moment to the use of the idle connections; `None`: they are used
             `EARLY` seconds into the failover, so that they hang like all others.
     """
@@ -69,6 +71,7 @@ class Plan:
     before: float = 4
     after: float = 7
     idle_after: float | None = 3
+    dns_lag: float = 0
 
 
 def record(plan: Plan, timeline: Timeline) -> Recording:
@@ -80,13 +83,13 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
         application = stack.enter_context(
             Application(
                 [
-                    _dsn(cluster),
+                    _dsn(plan, cluster),
                     f"--writers={plan.writers}",
                     f"--idle={plan.idle}",
                     f"--fresh-every={plan.fresh_every}",
                     f"--pool={plan.pool}",
                     "--resolve",
-                    *(f"{name}={address}" for name, address in cluster.hosts.items()),
+                    *(f"{name}={address}" for name, address in _hosts(plan, cluster).items()),
                 ],
                 environment=environment,
                 instrumented=plan.instrumented,
@@ -122,9 +125,16 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
         )
 
 
-def _dsn(cluster: Cluster) -> str:
-    named = {NAMED_BY[cluster.engine]: APPLICATION_NAME}
+def _dsn(plan: Plan, cluster: Cluster) -> str:
+    named: dict[str, Any] = {NAMED_BY[cluster.engine]: APPLICATION_NAME}
+    if plan.dns_lag and cluster.engine == "postgresql":
+        # Beside an address, a name would not be resolved.
+        named["hostaddr"] = None
     return cluster.dsn(**named, connect_timeout=CONNECT_TIMEOUT)
+
+
+def _hosts(plan: Plan, cluster: Cluster) -> Mapping[str, str]:
+    return cluster.records() if plan.dns_lag else cluster.hosts
 
 
 def _environment(plan: Plan, cluster: Cluster, collector: Collector) -> dict[str, str]:
@@ -149,6 +159,10 @@ def _fail_over(
         early.start()
     timeline.switch = switch = cluster.failover(plan.failover)
     timeline.phase = Phase.AFTER
+    if plan.dns_lag:
+        name, address = cluster.host("writer"), cluster.address(switch.new_writer)[0]
+        left = _published(switch) + plan.dns_lag - time.monotonic()
+        threading.Timer(max(0, left), application.resolve, (name, address)).start()
     if plan.idle_after is not None:
         used_idle = sleep_until(_published(switch) + plan.idle_after)
         application.use_idle()

@@ -96,11 +96,13 @@ def rows(run: Figures) -> Iterator[tuple[str, str]]:
     yield "  refused after the topology changed", str(refused.total)
     yield "  the most per thread", str(refused.most_per_writing_thread)
     yield "  on idle connections", str(refused.on_idle_connections)
+    yield "  on connections opened after it", str(refused.on_new_connections)
     yield "writes on a closed connection", str(run.closed_writes)
     yield "calls that never returned", str(run.hung_calls)
     yield "sessions left on the old writer", str(run.sessions_on_old_writer)
     yield "topology names the new writer after", seconds(run.seconds_to_published)
     yield "first clean write after", seconds(run.seconds_to_first_clean_write)
+    yield "last failed write after", seconds(run.seconds_to_last_failed_write)
     yield "no stale connection left after", seconds(run.seconds_to_no_stale_connection)
     yield "longest without an accepted write", seconds(run.seconds_without_a_write)
 

@@ -222,8 +222,8 @@ class Cluster:
         Args:
             target: an endpoint or an instance.
             host: another name for it, as a custom domain has; an IP address stands alone.
-            params: more of libpq's parameters, or other values for those that are set here; the
-                query of a URL.
+            params: more of libpq's parameters, or other values for those that are set here, `None`
+                to leave one out; the query of a URL.
         """
         if self._engine.surface:
             return url("mysql", self.parameters(target, host=host), params)

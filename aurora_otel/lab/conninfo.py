@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 
 def conninfo(parameters: Mapping[str, object]) -> str:
-    """Return the connection string of these parameters, quoted where it has to be."""
-    return " ".join(f"{name}={_quoted(str(value))}" for name, value in parameters.items())
+    """Return the connection string of these parameters, quoted where need be, without `None`."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return " ".join(f"{name}={_quoted(str(value))}" for name, value in given.items())
 
 
 def url(scheme: str, login: Mapping[str, Any], query: Mapping[str, object]) -> str:

@@ -86,3 +86,23 @@ def test_a_hang_has_a_third_run_in_which_nothing_is_opened_afresh():
     assert third.name == "with_every_thread_hung"
     assert (third.fresh_every, third.idle_after) == (0, None)
     assert third.settings == {"AURORA_OTEL_STUCK_AFTER": "2"}
+
+
+def test_with_a_late_dns_each_run_goes_on_until_that_has_followed():
+    for plan in command.plans("postgresql", Failover.CRASH, dns_lag=20):
+        assert plan.dns_lag == 20
+        assert plan.after > 20
+    assert {plan.after for plan in command.plans("postgresql", Failover.CRASH)} == {Plan.after}
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+def test_a_time_that_is_none_is_an_error(seconds, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["demo", f"--dns-lag={seconds}"])
+    assert end.value.code == 2
+    assert "--dns-lag" in capsys.readouterr().err
+
+
+def test_what_was_asked_of_dns_is_in_the_json(recorded, capsys):
+    main(["demo", "--dns-lag", "0.1", "--json", "-"])
+    assert json.loads(capsys.readouterr().out)["dns_lag"] == 0.1

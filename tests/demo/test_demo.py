@@ -14,20 +14,22 @@ pytestmark = [pytest.mark.demo, pytest.mark.timeout(180)]
 
 
 RUNS = (
-    *((engine, how, "none") for engine in ("postgresql", "mysql") for how in FAILOVERS),
-    ("postgresql", "switchover", "sqlalchemy"),
-    ("postgresql", "crash", "psycopg_pool"),
+    *((engine, how, "none", 0) for engine in ("postgresql", "mysql") for how in FAILOVERS),
+    ("postgresql", "switchover", "sqlalchemy", 0),
+    ("postgresql", "crash", "psycopg_pool", 0),
+    ("postgresql", "switchover", "none", 5),
 )
 
 
-@pytest.mark.parametrize(("engine", "failover", "pool"), RUNS)
-def test_the_demo_keeps_its_promises(engine, failover, pool, tmp_path):
+@pytest.mark.parametrize(("engine", "failover", "pool", "dns_lag"), RUNS)
+def test_the_demo_keeps_its_promises(engine, failover, pool, dns_lag, tmp_path):
     report = tmp_path / "report.html"
     program = "import sys, aurora_otel.cli; sys.exit(aurora_otel.cli.main())"
     done = subprocess.run(
         [
             *(sys.executable, "-c", program, "demo"),
             *("--engine", engine, "--failover", failover, "--pool", pool),
+            *("--dns-lag", str(dns_lag)),
             *("--json", "-", "--report", str(report)),
         ],
         check=False,
@@ -46,6 +48,10 @@ def test_the_demo_keeps_its_promises(engine, failover, pool, tmp_path):
     if pool != "none" and failover == "switchover":
         # What happens to a write in flight when its server dies, no pool can help.
         assert document["with"]["closed_writes"] == 0
+    if dns_lag:
+        shown = {half: document[half]["refused_after_published"] for half in ("without", "with")}
+        assert shown["with"]["on_new_connections"] == 0
+        assert shown["without"]["on_new_connections"] > 0
     assert document["with"]["invalidated"] > 0 or failover == "crash"
     assert document["with"]["detection_seconds"] is not None
     assert document["with"]["cleanup_seconds"] is not None

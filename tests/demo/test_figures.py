@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +75,23 @@ def test_what_was_refused_before_the_topology_changed_is_no_matter():
         2,
         1,
     )
+
+
+def test_what_is_refused_on_a_connection_that_was_opened_after_the_failover_is_counted_apart():
+    calls = [
+        replace(connect("writer-1", 5, 5.1), connection=1),
+        replace(connect("fresh", 11.2, 11.3), connection=2),
+        replace(connect("fresh", 11.6, 11.7), connection=3),
+        write("writer-1", 12, 12.1, Outcome.REFUSED, connection=1),
+        # Opened while the old writer still took writes.
+        write("fresh", 11.6, 11.8, Outcome.REFUSED, connection=2),
+        write("fresh", 11.8, 11.9, Outcome.REFUSED, connection=3),
+    ]
+    counted = figures(recording(*calls))
+    assert counted.refused_after_published.total == 3
+    assert counted.refused_after_published.on_new_connections == 1
+    assert counted.seconds_to_last_failed_write == pytest.approx(2.1)
+    assert figures(recording()).seconds_to_last_failed_write is None
 
 
 def test_a_write_that_the_old_writer_may_have_taken_is_not_the_first_clean_one():

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from aurora_otel.demo.recording import Outcome
 from aurora_otel.demo.result import installed_versions
 from aurora_otel.lab import Failover
-from tests.demo.runs import hung, recording, result, with_agent, write
+from tests.demo.runs import connect, hung, recording, result, with_agent, write
 
 
 def broken(result):
@@ -59,6 +60,19 @@ def test_a_pool_loses_no_write_while_the_old_writer_lives():
     assert result(Failover.CRASH, with_agent=run, pool="sqlalchemy").kept
     (promise,) = broken(result(with_agent=run, pool="sqlalchemy"))
     assert "its connection is gone" in promise
+
+
+def test_while_dns_is_late_no_new_connection_is_refused_and_writes_do_not_wait_for_it():
+    good = with_agent(write("writer-1", 12, 12.1))
+    assert broken(result(with_agent=good, dns_lag=5)) == []
+    new = replace(connect("fresh", 12, 12.1), connection=7)
+    refused = write("fresh", 12.2, 12.3, Outcome.REFUSED, connection=7)
+    run = with_agent(new, refused)
+    assert broken(result(with_agent=run)) == []
+    (promise,) = broken(result(with_agent=run, dns_lag=5))
+    assert "opened after the failover" in promise
+    (promise,) = broken(result(with_agent=good, dns_lag=0.5))
+    assert "before DNS leads there" in promise
 
 
 def test_a_switchover_without_its_problem_shows_nothing():

@@ -34,6 +34,11 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
         "writes",
         _NONE,
     ),
+    "refused_after_published.on_new_connections": (
+        "of them on connections opened after the failover",
+        "writes",
+        _NONE,
+    ),
     "closed_writes": ("Writes that failed because their connection was gone", "writes", _NONE),
     "most_closed_writes_per_connection": (
         "of them the most on one connection",
@@ -56,6 +61,7 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     ),
     "seconds_to_published": ("Until the topology named the new writer", "s", _NEVER),
     "seconds_to_first_clean_write": ("Until a writing thread wrote to the new writer", "s", _NEVER),
+    "seconds_to_last_failed_write": ("Until the last write failed", "s", _NEVER),
     "seconds_to_no_stale_connection": ("Until no stale connection was left", "s", _NEVER),
     "seconds_without_a_write": ("The longest time without an accepted write", "s", _NEVER),
     "verdict_seconds": ("Until the agent had its verdict", "s", _NEVER),

@@ -34,8 +34,8 @@ def of_demo(result: Result) -> Report:
     story = _STORIES[result.failover].format(old=switch.old_writer)
     return Report(
         title=f"Failover of {switch.old_writer} to {switch.new_writer}: {result.failover.value}",
-        story=f"{story} {switch.new_writer} became the writer. The same application went through "
-        "it without the agent and with it.",
+        story=f"{story} {switch.new_writer} became the writer.{_dns(result)} The same"
+        " application went through it without the agent and with it.",
         made=datetime.fromtimestamp(result.without.clock.unix_ns / 1e9, tz=timezone.utc),
         cluster=cluster_of(result.runs),
         counted="Sessions of the application on each instance, as the servers count them.",
@@ -47,8 +47,18 @@ def of_demo(result: Result) -> Report:
             *(Fact(name, version) for name, version in result.versions.items()),
         ),
         command=f"aurora-otel demo --engine {result.engine} --failover {result.failover.value}"
-        " --report FILE.html",
+        f"{_option(result)} --report FILE.html",
     )
+
+
+def _dns(result: Result) -> str:
+    if not result.dns_lag:
+        return ""
+    return f" DNS led to {result.with_agent.switch.old_writer} for {result.dns_lag:g} s more."
+
+
+def _option(result: Result) -> str:
+    return f" --dns-lag {result.dns_lag:g}" if result.dns_lag else ""
 
 
 def _run(run: Recording) -> Run:

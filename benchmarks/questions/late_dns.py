@@ -1,0 +1,165 @@
+"""What is lost while the writer endpoint's name goes on leading to the old writer?"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import threading
+import time
+from typing import Any, NamedTuple
+
+from aurora_otel.lab import Failover, Switch, resolving
+from benchmarks.bench import Bench
+from benchmarks.contenders import AWS_LATE_DNS, OURS, by_name
+from benchmarks.figures import Answer, Bars, Figure, Spread
+from benchmarks.place import Place
+from benchmarks.subjects import Subject
+
+TITLE = "A name that follows late"
+
+THREADS = 4
+EVERY = 0.05
+BOTH = (OURS, AWS_LATE_DNS)
+# Ours may take so many times as long until a write is accepted.
+TIMES = 1.5
+# AWS's error after which the connection leads to the new writer.
+GOES_ON = "FailoverSuccessError"
+
+
+class Call(NamedTuple):
+    """A write, with the connect before it where there was one; times are `time.monotonic()`."""
+
+    began: float
+    ended: float
+    accepted: bool
+
+
+class Lost(NamedTuple):
+    """What a failover cost.
+
+    Attributes:
+        writes: how many failed.
+        seconds: from when the new writer was there until it had accepted the first.
+    """
+
+    writes: int
+    seconds: float
+
+
+def measure(bench: Bench) -> Answer:
+    """Fail over under ours and AWS's wrapper at once, each in a process of its own."""
+    lag = float(bench.pick(15, 3))
+    figures: list[Figure] = []
+    bars: dict[str, Spread] = {}
+    kinds = (Failover.SWITCHOVER,) if bench.quick else (Failover.SWITCHOVER, Failover.CRASH)
+    for kind in kinds:
+        lost: dict[str, list[Lost]] = {name: [] for name in BOTH}
+        for _ in range(bench.pick(5, 1)):
+            for name, each in _fail_over(bench, kind, lag).items():
+                lost[name].append(each)
+        writes = {name: Spread.of([each.writes for each in lost[name]]) for name in BOTH}
+        times = {name: Spread.of([each.seconds * 1e3 for each in lost[name]]) for name in BOTH}
+        aws_writes, aws_time = writes[AWS_LATE_DNS], times[AWS_LATE_DNS]
+        most, latest = aws_writes.middle, TIMES * aws_time.middle
+        limits = (most, latest) if kind is Failover.SWITCHOVER else (None, None)
+        title = f"{kind.value}, DNS {lag:g} s late"
+        figures += [
+            Figure(f"{title}, failed writes: {OURS}", writes[OURS], "", limits[0]),
+            Figure(f"{title}, failed writes: AWS", aws_writes, ""),
+            Figure(f"{title}, first write: {OURS}", times[OURS], "ms", limits[1]),
+            Figure(f"{title}, first write: AWS", aws_time, "ms"),
+        ]
+        bars |= {f"{name}, {kind.value}": times[name] for name in BOTH}
+    notes = (
+        f"{THREADS} threads write every {EVERY * 1e3:.0f} ms, each on a connection through the"
+        " cluster endpoint, which it opens again after an error, but for AWS's"
+        " `FailoverSuccessError`, after which it goes on. The endpoint's name leads to"
+        " an instance's own address, as on Aurora, and to the old writer's until the time is over."
+        " A write counts as failed whatever error it or its connect gets; AWS's wrapper reports a"
+        " connection that it has replaced by an error, too. The time is from when the new writer is"
+        " there, and the old one takes no more, to the end of the first write that is accepted."
+        " AWS's plugins are here `initial_connection`, `aurora_connection_tracker` and"
+        " `failover_v2`.\n\n"
+        "After a crash all processes lose their connections at once, and ours spread their first"
+        " logins over 15 seconds, so that thousands of them do not storm the instances. Within"
+        " that time the name that leads elsewhere is all there is to go by, and there is no target."
+    )
+    return Answer(tuple(figures), Bars("ms", bars), notes)
+
+
+def _fail_over(bench: Bench, kind: Failover, lag: float) -> dict[str, Lost]:
+    """Return, for each, what was lost."""
+    cluster = bench.cluster
+    cluster.heal()
+    host = cluster.host("writer")
+    with contextlib.ExitStack() as stack:
+        running = {
+            name: stack.enter_context(
+                Subject(functools.partial(_Application, name, bench.place, cluster.records()[host]))
+            )
+            for name in BOTH
+        }
+        for subject in running.values():
+            subject.ask("begin")
+        time.sleep(1)
+        switch = cluster.failover(kind)
+        if kind is Failover.CRASH:
+            cluster.recover(switch.old_writer)
+        time.sleep(lag)
+        for subject in running.values():
+            subject.ask("follow", cluster.address(switch.new_writer)[0])
+        time.sleep(1)
+        return {name: _lost(subject.ask("end"), switch) for name, subject in running.items()}
+
+
+def _lost(calls: list[Call], switch: Switch) -> Lost:
+    settled = max(switch.published or switch.began, switch.refused or 0)
+    failed = sum(not call.accepted for call in calls if call.ended > switch.began)
+    accepted = [call.ended for call in calls if call.accepted and call.began >= settled]
+    # If there was none, it was later than all that.
+    return Lost(failed, min(accepted, default=max(call.ended for call in calls)) - settled)
+
+
+class _Application:
+    """Writes in some threads, by a name that follows when it is allowed to."""
+
+    def __init__(self, contender: str, place: Place, address: str) -> None:
+        self._addresses = {**place.addresses, place.hosts["writer"]: address}
+        self._host = place.hosts["writer"]
+        self._names = contextlib.ExitStack()
+        self._names.enter_context(resolving(self._addresses))
+        # AWS's wrapper compares addresses by it.
+        socket.gethostbyname = lambda name: str(self._addresses.get(name, name))
+        self._connect = by_name(contender, place)
+        self._calls: list[Call] = []
+        self._stopped = threading.Event()
+
+    def begin(self) -> None:
+        """Start to write."""
+        for _ in range(THREADS):
+            threading.Thread(target=self._write_on, daemon=True).start()
+
+    def follow(self, address: str) -> None:
+        """Have the name lead to the new writer."""
+        self._addresses[self._host] = address
+
+    def end(self) -> list[Call]:
+        """Stop; return what was done."""
+        self._stopped.set()
+        return list(self._calls)
+
+    def _write_on(self) -> None:
+        connection: Any = None
+        while not self._stopped.wait(EVERY):
+            began = time.monotonic()
+            accepted = True
+            try:
+                if connection is None:
+                    connection = self._connect("writer")
+                connection.cursor().execute("INSERT INTO writes VALUES (1)")
+            except Exception as error:  # noqa: BLE001 - whatever a contender makes of it
+                accepted = False
+                if type(error).__name__ != GOES_ON:
+                    connection = None
+            self._calls.append(Call(began, time.monotonic(), accepted))
