@@ -19,6 +19,7 @@ from aurora_otel.hooks.before_calls import BeforeCalls
 from aurora_otel.hooks.call_errors import CallErrors
 from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.hooks.connecting import Connecting
+from aurora_otel.hooks.explanations import Before, Explanations
 from aurora_otel.hooks.identification import Identification
 from aurora_otel.hooks.opening import Openings
 from aurora_otel.hooks.placement import Placement
@@ -99,6 +100,7 @@ class Agent:
         identification = Identification(self._context.servers, _clock, self.shield)
         placement = Placement(self._context)
         self.openings = Openings(self._context, identification, placement)
+        self._explanations = Explanations(self._context)
         self._connecting = Connecting(self._context)
         reidentification = Reidentification(
             self._context, identification, placement, self.openings.drivers
@@ -169,15 +171,19 @@ class Agent:
         if self._owns(track) and not self.shield.is_inside:
             yield from self.shield.steps("prepare a call", self._before_calls.prepare, track)
 
-    def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
-        """Take note of an error; act on it if it is a symptom."""
-        blocking.run(self.failed_steps(track, failure_of))
+    def failed(
+        self, track: Track, failure_of: Callable[[], Failure], error: Exception | None = None
+    ) -> None:
+        """Take note of an error; act on it if it is a symptom, and explain it."""
+        blocking.run(self.failed_steps(track, failure_of, error))
 
-    def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
+    def failed_steps(
+        self, track: Track, failure_of: Callable[[], Failure], error: Exception | None = None
+    ) -> Steps[None]:
         """Return the steps of `failed`, for a runner."""
         is_inside = self.shield.is_inside
         yield from self.shield.steps(
-            "respond to a symptom", self._fail, track, failure_of, is_inside=is_inside
+            "respond to a symptom", self._fail, track, failure_of, error, is_inside=is_inside
         )
 
     def given_up(self, track: Track, since: float) -> None:
@@ -215,12 +221,20 @@ class Agent:
     # A call.
 
     def _fail(
-        self, track: Track, failure_of: Callable[[], Failure], *, is_inside: bool
+        self,
+        track: Track,
+        failure_of: Callable[[], Failure],
+        error: Exception | None,
+        *,
+        is_inside: bool,
     ) -> Steps[None]:
         failure = failure_of()
         if self._owns(track):
+            before = Before(_clock(), was_shut_down=track.is_shut_down)
             may_wait = failure.may_wait and not is_inside
             yield from self._call_errors.respond(track, failure, may_wait=may_wait)
+            if error is not None:
+                self._explanations.explain(error, track, failure, before)
         else:
             track.lost = track.lost or failure.lost
 

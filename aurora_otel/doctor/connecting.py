@@ -109,13 +109,17 @@ class _Listener:
         yield from ()
         self.before_call(track)
 
-    def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
+    def failed(
+        self, track: Track, failure_of: Callable[[], Failure], error: Exception | None = None
+    ) -> None:
         """Nothing is tracked."""
 
-    def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
+    def failed_steps(
+        self, track: Track, failure_of: Callable[[], Failure], error: Exception | None = None
+    ) -> Steps[None]:
         """Nothing is tracked."""
         yield from ()
-        self.failed(track, failure_of)
+        self.failed(track, failure_of, error)
 
     def given_up(self, track: Track, since: float) -> None:
         """Nothing is tracked."""

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.rows import Rows as Rows  # noqa: PLC0414 - drivers know this file alone
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.track import Track
@@ -120,7 +121,9 @@ class Attempt(NamedTuple):
         connect: connects with the application's own arguments, names resolved afresh each time;
             raises as the application's own call does. Where it is the object itself that connects,
             as `Opening.reconnect`.
-        straight: as `connect`, but to a network address, whatever the name of `host` leads to.
+        straight: as `connect`, but to the writer itself, whatever the name of `host` leads to: to
+            its network address or, where a certificate is checked for the host that a C library
+            connects to, by its own name.
             Nothing else differs: the connection, its errors and the check of the server's
             certificate have the application's host. `None` where the driver cannot do that.
         opening: describes a connection that one of the two made; `None`: it is not to be tracked.
@@ -128,7 +131,7 @@ class Attempt(NamedTuple):
 
     host: Address | None
     connect: Callable[[], Any]
-    straight: Callable[[Address], Any] | None
+    straight: Callable[[Whereabouts], Any] | None
     opening: Callable[[Any], Opening | None]
 
     def __repr__(self) -> str:
@@ -160,12 +163,16 @@ class Hooks(Protocol):
     def before_call(self, track: Track) -> None:
         """Refresh the topology, if that is due: `track.cluster.alert` is set."""
 
-    def failed(self, track: Track, failure_of: Callable[[], Failure]) -> None:
+    def failed(
+        self, track: Track, failure_of: Callable[[], Failure], error: Exception | None = None
+    ) -> None:
         """Take note of an error; act on it if it is a symptom.
 
         Args:
             track: of the connection.
             failure_of: returns what the error means; it may raise, which goes no further.
+            error: the error, if the application gets it: it is given a note if a failover is its
+                cause.
         """
 
     # For a driver on an event loop: the steps of the three above, to be awaited.
@@ -176,7 +183,9 @@ class Hooks(Protocol):
     def before_call_steps(self, track: Track) -> Steps[None]:
         """Return the steps of `before_call`."""
 
-    def failed_steps(self, track: Track, failure_of: Callable[[], Failure]) -> Steps[None]:
+    def failed_steps(
+        self, track: Track, failure_of: Callable[[], Failure], error: Exception | None = None
+    ) -> Steps[None]:
         """Return the steps of `failed`."""
 
     # These wait for nothing.

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from aurora_otel.drivers.protocol import Attempt, Driver, LoginFailure
+from aurora_otel.hooks.explanations import Explanations
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointType, normalise
 from aurora_otel.model.groups import UNKNOWN, Group
 from aurora_otel.model.straight import StraightReason
@@ -53,6 +54,7 @@ class Connecting:
 
     def __init__(self, context: AgentContext) -> None:
         self._context = context
+        self._explanations = Explanations(context)
 
     def connect(self, driver: Driver, attempt: Attempt) -> Steps[Connected]:
         """Connect as the application asked.
@@ -98,7 +100,7 @@ class Connecting:
         if attempt.straight is None:
             return None
         try:
-            connection = yield Reconnect(partial(attempt.straight, route.to.address))
+            connection = yield Reconnect(partial(attempt.straight, route.to))
         except Exception as error:
             if is_from_signal_handler(error):
                 raise
@@ -123,11 +125,17 @@ class Connecting:
             return None
         if not shield.run("ask a driver's file", driver.is_unreachable, error):
             return None
-        find = self._find_route
+        find, began = self._find_route, self._context.clock()
         route = yield from shield.steps(
             "respond to a failed connect", find, attempt, place.endpoint, place.cluster
         )
-        return (yield from self._go_straight(driver, attempt, route)) if route else None
+        connected = None
+        if route is not None:
+            connected = yield from self._go_straight(driver, attempt, route)
+        if connected is None and place.endpoint.type is EndpointType.WRITER:
+            explain = self._explanations.explain_connect
+            shield.run("explain a failed connect", explain, error, place.cluster.current, began)
+        return connected
 
     def _note(self, driver: Driver, attempt: Attempt, error: Exception) -> _Place | None:
         """Count a failed connect; return where it was to lead, if its host is known."""

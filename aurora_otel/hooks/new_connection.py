@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from aurora_otel.drivers.protocol import Attempt, Driver, Opening
-from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime.effects import Reconnect, Steps
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.tracking.routes import Route
@@ -47,14 +47,16 @@ class NewConnection:
         self.route = None
         return before
 
-    def reconnect_straight(self, straight: Callable[[Address], Any], route: Route) -> Steps[object]:
+    def reconnect_straight(
+        self, straight: Callable[[Whereabouts], Any], route: Route
+    ) -> Steps[object]:
         """Connect again, to the writer itself; return the connection of before.
 
         Raises:
             Exception: the driver's own.
         """
         before = self.opening.connection
-        connection = yield Reconnect(partial(straight, route.to.address))
+        connection = yield Reconnect(partial(straight, route.to))
         self.opening = self.opening._replace(connection=connection)
         self.route = route
         return before

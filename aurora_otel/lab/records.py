@@ -25,7 +25,8 @@ class Records(Mapping[str, str]):
     def __init__(self, places: Addresses, names: Names, aliases: Mapping[str, str]) -> None:
         self._places = places
         self._names = names
-        own = {places.host(place): place for place in places.places}
+        # An instance's own name first: all others lead to it.
+        own = {places.host(place): place for place in (*places.instances, *places.places)}
         self._targets = own | {name: places.checked(aliases[name]) for name in aliases}
 
     def __getitem__(self, name: str) -> str:

@@ -194,6 +194,16 @@ class Detector:
         """The known writer: it said so itself."""
         return self._confirmed or self._introduced
 
+    @property
+    def changed_at(self) -> float:
+        """When the writer was found to be another one, the last time."""
+        return self._changed_at
+
+    @property
+    def confirmed_at(self) -> float:
+        """When a writer was confirmed, the last time."""
+        return self._judged
+
     def introduce(self, writer: str) -> None:
         """Take note of an instance that says it is the writer, if none is known yet."""
         if self.writer is None:

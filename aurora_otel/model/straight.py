@@ -27,10 +27,12 @@ class Whereabouts:
     Attributes:
         writer: the instance.
         address: the network address at which it confirmed itself, asked by its own name.
+        own_name: that name, and the port: what it is reached by, whatever its address.
     """
 
     writer: str
     address: Address
+    own_name: Address | None = None
 
 
 def is_name(host: str) -> bool:

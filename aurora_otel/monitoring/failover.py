@@ -84,7 +84,11 @@ class FailoverHandler:
     def _open_routes(self, reading: Reading, writer: str, *, changed: bool) -> None:
         """Lead connects to the writer; before anything is closed, and connects again."""
         cluster, routes, at = self._cluster, self._context.routes, reading.writer_at
-        routes.confirmed(cluster, Whereabouts(writer, at) if at else None, writer)
+        to = None
+        if at is not None:
+            own_name = self._context.clusters.locate(cluster, writer, cluster.domain, at.port)
+            to = Whereabouts(writer, at, own_name)
+        routes.confirmed(cluster, to, writer)
         settings = self._context.config.settings
         if changed and settings.may_go_straight:
             now = self._context.clock()

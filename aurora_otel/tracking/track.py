@@ -141,11 +141,16 @@ class Track(weakref.ref[Any]):
         return self.state is State.CLAIMED
 
     @property
+    def is_shut_down(self) -> bool:
+        """Whether a verdict has closed it, or is about to."""
+        return self.state in (State.CLAIMED, State.INVALIDATED)
+
+    @property
     def is_unusable(self) -> bool:
         """Whether a verdict has closed it, or is about to, or would if it could."""
         if self.shutdown_failed:
             return self.cluster.detector.staleness(self) is not None
-        return self.state in (State.CLAIMED, State.INVALIDATED)
+        return self.is_shut_down
 
 
 class Invalidation(NamedTuple):

@@ -11,6 +11,7 @@ from mariadb.constants import FIELD_TYPE, STATUS
 import aurora_otel
 from aurora_otel.drivers.mariadb import Adapter
 from aurora_otel.model.symptoms import Symptom
+from aurora_otel.runtime.effects import Reconnect
 from aurora_otel.runtime.sockets import has_hung_up
 from tests.support.drivers.mariadb_features import executed
 from tests.support.drivers.mysql_features import MARIADB
@@ -87,7 +88,11 @@ class Hooks:
         driver.mark(opening.connection, track)
         return opening.connection
 
-    def failed(self, track, failure_of):
+    def connect_steps(self, driver, attempt):
+        connection = yield Reconnect(attempt.connect)
+        return self.opened(driver, attempt.opening(connection))
+
+    def failed(self, track, failure_of, error=None):
         self.failures.append(failure_of())
 
     def closed(self, track):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import tempfile
 import threading
@@ -14,14 +15,19 @@ import MySQLdb
 import pymysql
 import pytest
 
+from aurora_otel.drivers import REGISTRY
 from aurora_otel.drivers.protocol import LoginFailure
 from aurora_otel.lab import Cluster, mariadb_settings
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
+from aurora_otel.runtime.effects import Reconnect
 from tests.support.mysql import arguments
 from tests.support.sql import run
 from tests.support.tls import self_signed
 from tests.support.waiting import eventually
 
+# What the server's certificate is for, besides its address.
+NAMED = "orders.example.com"
 CIPHER = "SHOW STATUS LIKE 'Ssl_cipher'"
 MODULES = {
     "pymysql": pymysql,
@@ -46,7 +52,7 @@ def running(name):
     directory.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         certificate_file, key_file = directory / "certificate", directory / "key"
-        texts = self_signed(f"127.0.0.{number}" for number in range(1, 255))
+        texts = self_signed([NAMED, *(f"127.0.0.{number}" for number in range(1, 255))])
         for file, text in zip((certificate_file, key_file), texts, strict=True):
             file.write_text(text)
         patch.delitem(mariadb_settings._ALWAYS, "skip-ssl", raising=False)
@@ -150,3 +156,73 @@ def test_a_server_with_another_certificate_is_refused_by_the_agent(opened, anoth
         access.driver.monitor(access.login, another_server, 5.0)
     assert access.driver.login_failure(refused.value) is not LoginFailure.REFUSED
     assert run(connection, "SELECT 1")[0][0] == 1
+
+
+class Straight:
+    """Hooks by which every connect goes straight to a server."""
+
+    def __init__(self, to):
+        self.to = to
+
+    def connect_steps(self, driver, attempt):
+        connection = yield Reconnect(functools.partial(attempt.straight, self.to))
+        self.opening = attempt.opening(connection)
+        self.shown = driver.address(connection)
+        return connection
+
+    def guarded(self, question, *args):
+        return question(*args)
+
+
+@pytest.fixture(params=MODULES)
+def straight(request, encrypted):
+    """Connects straight to a server, while another host is given; yields what that is shown as."""
+    _, certificate_file = encrypted
+    driver = next(each for each in REGISTRY if each.name == request.param).load()
+    module, ca = MODULES[request.param], str(certificate_file)
+
+    @contextlib.contextmanager
+    def straight(host, to):
+        ways = {"ssl": {"ca": ca}} if request.param == "mysqlclient" else {"ssl_ca": ca}
+        login = {**arguments(encrypted[0]), **ways, **WAYS[request.param], "host": host}
+        hooks = Straight(Whereabouts("writer", to, to))
+        undo = driver.install(module, hooks, None)
+        try:
+            connection = module.connect(**login)
+            yield connection, hooks.shown
+            connection.close()
+        finally:
+            undo()
+
+    return straight
+
+
+def test_a_straight_connect_is_encrypted_and_keeps_the_host_that_was_given(straight, encrypted):
+    (cluster, _), to = encrypted, Address(*encrypted[0].plain_address(encrypted[0].writer))
+    with straight(NAMED, to) as (connection, shown):
+        assert run(connection, CIPHER)[0][1]
+        assert shown == Address(NAMED, cluster.address("writer")[1])
+        for name in ("host", "server_host", "server_name"):
+            assert getattr(connection, name, NAMED) == NAMED
+        if hasattr(connection, "get_host_info"):
+            assert NAMED in connection.get_host_info()
+
+
+def test_a_straight_connect_to_a_server_with_another_certificate_is_refused(
+    straight, another_server
+):
+    with (
+        pytest.raises(Exception, match=r"(?i)certificate|ssl|tls"),
+        straight(NAMED, another_server),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("straight", ["pymysql"], indirect=True)
+def test_a_straight_connect_checks_the_certificate_for_the_host_that_was_given(straight, encrypted):
+    to = Address(*encrypted[0].plain_address(encrypted[0].writer))
+    with (
+        pytest.raises(Exception, match=r"(?i)certificate|ssl|tls"),
+        straight("another.example.com", to),
+    ):
+        pass

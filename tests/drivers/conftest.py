@@ -31,6 +31,7 @@ CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "harmless": lambda _: HARMLESS.items(),
     "reconnect": lambda driver: driver.reconnects.items(),
     "c_library": lambda driver: () if driver.takes_names else (("C library", None),),
+    "straight": lambda driver: (("straight", None),) if driver in KNOWN else (),
     "order": lambda driver: ((order, order) for order in ORDERS if driver.has_upstream),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import aurora_otel
+from tests.support.sql import notes_of
 
 
 @pytest.fixture
@@ -23,5 +24,6 @@ def held(agent, cluster, connect, driver):
 
 
 def test_an_error_that_is_no_failover_closes_nothing(held, driver, cluster, connect, harmless):
-    harmless.provoke(driver, cluster, connect)
+    error = harmless.provoke(driver, cluster, connect)
+    assert notes_of(error) == []
     assert harmless.is_symptom or not aurora_otel.snapshot().clusters[0].window_open

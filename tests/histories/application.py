@@ -12,6 +12,7 @@ from aurora_otel.agent import Agent
 from aurora_otel.discovery import dns
 from aurora_otel.drivers.protocol import ATTRIBUTE, Attempt, Failure, Login, Opening
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime import blocking, sockets
 from aurora_otel.settings import Settings
@@ -96,8 +97,8 @@ class Application:
         def open_() -> Connection:
             return Connection(self._driver.open(host, port, 1.0))
 
-        def straight(address: Address) -> Connection:
-            return Connection(self._driver.open_at(address, host, port, 1.0))
+        def straight(to: Whereabouts) -> Connection:
+            return Connection(self._driver.open_at(to.address, host, port, 1.0))
 
         def opening(connection: Connection) -> Opening:
             with self.world.lock:

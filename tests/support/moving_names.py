@@ -32,7 +32,9 @@ class _HostsFile:
             return
         self._hosts = hosts
         draft = self._path.with_suffix(".draft")
-        draft.write_text("".join(f"{ip} {host}\n" for host, ip in hosts.items()))
+        # The first name of a line is the canonical one, as at the end of a chain of CNAMEs.
+        names = {ip: [host for host in hosts if hosts[host] == ip] for ip in hosts.values()}
+        draft.write_text("".join(f"{ip} {' '.join(each)}\n" for ip, each in names.items()))
         # A change is noticed by the whole second of the file's time stamp.
         self._stamp += 1
         os.utime(draft, (self._stamp, self._stamp))

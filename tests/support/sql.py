@@ -55,6 +55,11 @@ def attempt(action: Callable[[], Any]) -> Exception | None:
     return None
 
 
+def notes_of(error: Any) -> list[str]:
+    """Return the notes on an exception; CPython 3.10 knows none."""
+    return list(getattr(error, "__notes__", ()))
+
+
 class Call:
     """A call in a thread of its own, and what came of it."""
 

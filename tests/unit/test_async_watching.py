@@ -32,7 +32,7 @@ class Hooks:
         yield Pause(0.0)
         self.reported.append("before")
 
-    def failed_steps(self, track, failure_of):
+    def failed_steps(self, track, failure_of, error):
         self.reported.append(("failed", failure_of(), bool(track.in_flight_since)))
         yield Pause(0.0)
 

@@ -37,7 +37,7 @@ class Hooks:
     def guarded(self, question, *args):
         return self.shield.run("ask", question, *args)
 
-    def failed(self, track, failure):
+    def failed(self, track, failure, error):
         self.reported.append("failed")
         failure()
 

@@ -89,7 +89,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
 
     async def fails(track: Track, receiver: Any, error: Exception, args: tuple[Any, ...]) -> None:
         try:
-            await run(hooks.failed_steps(track, lambda: failure_of(receiver, error, args)))
+            await run(hooks.failed_steps(track, lambda: failure_of(receiver, error, args), error))
         finally:
             if hooks.guarded(is_over, receiver):
                 hooks.closed(track)

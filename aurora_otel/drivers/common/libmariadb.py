@@ -10,17 +10,22 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
-from aurora_otel.drivers.common.mysql_family import Attempt
+from aurora_otel.drivers.common.mysql_family import Call
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import ATTRIBUTE, Hooks, Login, Opening
+from aurora_otel.drivers.protocol import ATTRIBUTE, Attempt, Driver, Hooks, Login, Opening
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
+from aurora_otel.runtime import blocking
 
 # Where a connection keeps its login.
 LOGIN = f"{ATTRIBUTE}_login"
+# Where one that went straight to the writer was to lead: the library shows where it led.
+GIVEN = f"{ATTRIBUTE}_given"
 _OTHER_NAMES = {"db": "database", "passwd": "password", "username": "user"}
 
 
@@ -68,32 +73,109 @@ class Opened(Protocol):
         """
 
 
-def watch_initialiser(
-    patches: Patches, hooks: Hooks, connections: type, positional: Sequence[str], opened: Opened
-) -> None:
-    """Wrap the initialiser of connections, which connects them.
+@dataclass(frozen=True, slots=True)
+class Initialiser:
+    """How a class of connections is initialised, which connects them.
 
-    Args:
-        patches: where to note what is replaced.
-        hooks: where to report.
-        connections: their class.
+    Attributes:
+        driver: of the class.
+        connections: the class.
         positional: its parameters in their order.
-        opened: reports that one was opened.
+        close: closes an object, so that it can be initialised again.
+        describe: describes an object that was initialised, given when that began.
     """
 
-    def initialise(connection: Any, attempt: Attempt) -> None:
-        attempt.connect()
-        # One without its login is not tracked.
-        hooks.guarded(_keep_login, connection, positional, attempt)
-        opened(hooks, connection, attempt.began)
+    driver: Driver
+    connections: type
+    positional: Sequence[str]
+    close: Callable[[Any], None]
+    describe: Callable[[Any, int], Opening]
 
-    mysql_family.watch_connect(patches, hooks, (connections, "__init__"), initialise)
+    def watch(self, patches: Patches, hooks: Hooks) -> None:
+        """Have the agent carry out each connect."""
+
+        def initialise(connection: Any, call: Call) -> None:
+            values = hooks.guarded(self._values, call) or {}
+            one = _Connecting(connection, call, values, self.close)
+            host = hooks.guarded(_host, values)
+            straight = one.straight if host else None
+
+            def opening(_: Any) -> Opening | None:
+                setattr(connection, LOGIN, Login(Parameters(values)))
+                return hooks.guarded(self.describe, connection, call.began)
+
+            attempt = Attempt(host, one.connect, straight, opening)
+            blocking.run(hooks.connect_steps(self.driver, attempt))
+
+        mysql_family.watch_connect(patches, hooks, (self.connections, "__init__"), initialise)
+
+    def _values(self, call: Call) -> dict[str, Any]:
+        """Return the arguments of a call by their names."""
+        values = dict(zip(self.positional, call.args, strict=False))
+        return values | {_OTHER_NAMES.get(name, name): each for name, each in call.kwargs.items()}
 
 
-def _keep_login(connection: Any, positional: Sequence[str], attempt: Attempt) -> None:
-    values = dict(zip(positional, attempt.args, strict=False))
-    values |= {_OTHER_NAMES.get(name, name): value for name, value in attempt.kwargs.items()}
-    setattr(connection, LOGIN, Login(Parameters(values)))
+@dataclass(slots=True)
+class _Connecting:
+    """One object that connects.
+
+    Attributes:
+        connection: the object.
+        call: the application's call.
+        values: its arguments.
+        close: as in `Initialiser`.
+        has_session: whether it has connected.
+    """
+
+    connection: Any
+    call: Call
+    values: dict[str, Any]
+    close: Callable[[Any], None]
+    has_session: bool = False
+
+    def connect(self) -> Any:
+        """Connect as the application asked."""
+        self.call.connect()
+        return self._connected(None)
+
+    def straight(self, to: Whereabouts) -> Any:
+        """Connect to the writer.
+
+        The object has one session at a time. If it had one already and gets no other, it gets one
+        as the application asked: the agent asks it where it is.
+        """
+        given = _host(self.values)
+        place = to.own_name or to.address
+        changed = {**self.values, "host": place.host, "port": place.port}
+        if not self.has_session:
+            self.call.method(**changed)
+            return self._connected(given)
+        self.close(self.connection)
+        try:
+            self.call.method(**changed)
+        except Exception:  # noqa: BLE001 - the application's own way may have another error
+            return self.connect()
+        return self._connected(given)
+
+    def _connected(self, given: Address | None) -> Any:
+        self.has_session = True
+        setattr(self.connection, GIVEN, given)
+        if given is not None and "host" in vars(self.connection):
+            # mysqlclient notes what it was called with.
+            self.connection.host = given.host
+        return self.connection
+
+
+def _host(values: dict[str, Any]) -> Address | None:
+    if values.get("unix_socket"):
+        return None
+    return mysql_family.named_host(values.get("host"), values.get("port"))
+
+
+def given_to(connection: Any) -> Address | None:
+    """Return where a connection was to lead, if it went straight to the writer instead."""
+    given: Address | None = vars(connection).get(GIVEN)
+    return given
 
 
 def opening(

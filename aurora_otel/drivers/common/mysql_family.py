@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.protocol import Failure, Hooks, LoginFailure, Traced, unmark
 from aurora_otel.model import symptoms
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import is_name
 
 # All of them reach MySQL's protocol; a MariaDB behind it is met as a plain MySQL.
 SYSTEM = "mysql"
@@ -57,7 +59,7 @@ def loss() -> Failure:
     return failure(None, "", lost=True)
 
 
-class Attempt(NamedTuple):
+class Call(NamedTuple):
     """A call of the method by which an object connects.
 
     Attributes:
@@ -80,11 +82,21 @@ class Attempt(NamedTuple):
         self.method(*self.args, **self.kwargs)
 
 
+def named_host(host: object, port: object) -> Address | None:
+    """Return the one host that an application gave, by its name, and the port.
+
+    `None`: it gave several or none, or what the libraries take for a Unix socket.
+    """
+    if not isinstance(host, str) or not is_name(host):
+        return None
+    return Address(host, int(str(port)) if port else DEFAULT_PORT)
+
+
 def watch_connect(
     patches: Patches,
     hooks: Hooks,
     method: tuple[type, str],
-    connect: Callable[[Any, Attempt], None],
+    connect: Callable[[Any, Call], None],
     *,
     is_lost: Callable[[Any], bool] | None = None,
 ) -> None:
@@ -107,7 +119,7 @@ def watch_connect(
         began = time.time_ns()
         lost = is_lost is not None and bool(hooks.guarded(is_lost, connection))
         end(hooks, connection, lost=lost)
-        connect(connection, Attempt(wrapped, args, kwargs, began))
+        connect(connection, Call(wrapped, args, kwargs, began))
 
     patches.wrap(*method, connect_watched)
 

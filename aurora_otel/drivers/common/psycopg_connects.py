@@ -22,6 +22,7 @@ from psycopg import conninfo
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.protocol import Hooks
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
 
 Connecting = Generator[Any, Any, Any]
 # psycopg comes back for the last time at its own limit: this much sooner the agent is there first.
@@ -135,7 +136,7 @@ class Asked:
         return float(conninfo.timeout_from_conninfo(self._parameters))
 
     @property
-    def straight(self) -> Callable[[Address], Connecting] | None:
+    def straight(self) -> Callable[[Whereabouts], Connecting] | None:
         """What connects to a network address, where the application gave a name."""
         return self._straight if self._is_by_name else None
 
@@ -148,8 +149,8 @@ class Asked:
             return self._limited(self._connect(self.conninfo), None)
         return self._limited(self._afresh(), None)
 
-    def _straight(self, address: Address) -> Connecting:
-        parameters = {**self._parameters, "hostaddr": address.host}
+    def _straight(self, to: Whereabouts) -> Connecting:
+        parameters = {**self._parameters, "hostaddr": to.address.host}
         return self._limited(self._connect(conninfo.make_conninfo("", **parameters)), None)
 
     def _afresh(self) -> Connecting:

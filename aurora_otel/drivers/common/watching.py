@@ -30,7 +30,7 @@ def call({declared}):
     except errors as error:
         # The mark goes first: what follows is our time, not the server's.
         track.in_flight_since = 0.0
-        hooks.failed(track, partial(failure_of, {receiver}, error, {arguments}))
+        hooks.failed(track, partial(failure_of, {receiver}, error, {arguments}), error)
         raise
     finally:
         track.in_flight_since = 0.0

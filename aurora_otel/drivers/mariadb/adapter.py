@@ -49,18 +49,22 @@ class Adapter(libmariadb.LibmariadbDriver):
     ) -> Callable[[], None]:
         """Patch the classes of connections and cursors."""
         patches = Patches()
-        libmariadb.watch_initialiser(patches, hooks, Connection, session.POSITIONAL, self._opened)
+        libmariadb.Initialiser(
+            self, Connection, session.POSITIONAL, session.close, _describe
+        ).watch(patches, hooks)
+        patches.replace(Connection, "server_name", _shown_host(Connection.server_name))
         calls.watch_all(patches, hooks, self._opened)
         if traced is not None:
             mysql_family.trace(patches, Cursor, traced, _SHOWN)
         return patches.undo
 
     def _opened(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = False) -> None:
-        opening = functools.partial(_opening, in_use=in_use)
-        report_opened(hooks, self, opening, connection, began)
+        report_opened(hooks, self, functools.partial(_describe, in_use=in_use), connection, began)
 
     def address(self, connection: Any) -> Address:
         """Return what the C library connected to; for a Unix socket, its path."""
+        if (given := libmariadb.given_to(connection)) is not None:
+            return given
         host = connection.unix_socket or connection.server_name
         return Address(host, connection.server_port or mysql_family.DEFAULT_PORT)
 
@@ -108,6 +112,16 @@ class Adapter(libmariadb.LibmariadbDriver):
         return mysql_family.login_failure(calls.number_of(error), str(error))
 
 
-def _opening(connection: Any, began: int, *, in_use: bool) -> Opening:
+def _describe(connection: Any, began: int, *, in_use: bool = False) -> Opening:
     session.note_session(connection)
     return libmariadb.opening(connection, session.connect_again, began, in_use=in_use)
+
+
+def _shown_host(original: property) -> property:
+    """Return `original` as one that shows the host that the application gave."""
+
+    def server_name(connection: Any) -> Any:
+        shown, given = original.fget(connection), libmariadb.given_to(connection)  # type: ignore[misc]
+        return shown if given is None else given.host
+
+    return property(server_name, doc=original.__doc__)

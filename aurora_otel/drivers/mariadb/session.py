@@ -16,7 +16,7 @@ from mariadb.connections import Connection
 from mariadb.constants import STATUS
 from mariadb.cursors import Cursor
 
-from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common import libmariadb, mysql_family
 from aurora_otel.drivers.common.deadline import Meter, deadline
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
 from aurora_otel.runtime import sockets, traffic
@@ -116,7 +116,17 @@ def is_in_transaction(connection: Any) -> bool:
 
 
 def connect_again(connection: Any, values: dict[str, Any]) -> Any:
-    """Connect the same object once more; it keeps the session that it has until that is done."""
+    """Connect the same object once more; it keeps the session that it has until that is done.
+
+    One that went straight to the writer is initialised again: the library goes back to where it
+    went.
+    """
+    if libmariadb.given_to(connection) is not None:
+        close(connection)
+        Unpatched.__init__(connection, **values)
+        setattr(connection, libmariadb.GIVEN, None)
+        note_session(connection)
+        return connection
     _reconnect(connection)
     # The library's own reconnecting forgets what the driver sets after a connect.
     _autocommit.fset(connection, values.get("autocommit", False))

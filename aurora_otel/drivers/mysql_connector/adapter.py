@@ -21,6 +21,7 @@ from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.mysql_connector import calls, monitor, session
 from aurora_otel.drivers.protocol import (
+    Attempt,
     Hooks,
     Login,
     LoginFailure,
@@ -28,9 +29,10 @@ from aurora_otel.drivers.protocol import (
     Opening,
     Rows,
     Traced,
-    report_opened,
 )
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
+from aurora_otel.runtime import blocking
 
 _SHOWN = {"database": "_database", "host": "_host", "port": "_port", "user": "_user"}
 
@@ -50,13 +52,24 @@ class Adapter(DriverBase):
         """Patch both classes and what they inherit; for query spans also the cursors."""
         patches = Patches()
 
-        def connect(connection: Any, attempt: mysql_family.Attempt) -> None:
-            configured = connection._unix_socket  # noqa: SLF001 - public only later
-            unix_socket = attempt.kwargs.get("unix_socket", configured)
-            session.of(connection).connect(connection, unix_socket, attempt.connect)
-            if traced is not None:
-                hooks.guarded(session.keep_spans_apart, connection)
-            report_opened(hooks, self, _opening, connection, original, attempt.began)
+        def connect(connection: Any, call: mysql_family.Call) -> None:
+            given = session.given_by(connection, call.kwargs)
+
+            def first() -> Any:
+                session.of(connection).connect(connection, given.unix_socket, call.connect)
+                return connection
+
+            def straight(to: Whereabouts) -> Any:
+                return session.connect_straight(connection, call.connect, to)
+
+            def opening(_: Any) -> Opening | None:
+                if traced is not None:
+                    hooks.guarded(session.keep_spans_apart, connection)
+                return hooks.guarded(_opening, connection, original, call.began)
+
+            host = hooks.guarded(_host, given)
+            attempt = Attempt(host, first, straight if host else None, opening)
+            blocking.run(hooks.connect_steps(self, attempt))
 
         original = MySQLConnectionAbstract.connect
         mysql_family.watch_connect(patches, hooks, (MySQLConnectionAbstract, "connect"), connect)
@@ -142,6 +155,10 @@ def _connection_of(cursor: Any) -> Any:
         return cursor._connection.get_self()  # noqa: SLF001 - public on no version
     except (AttributeError, ReferenceError):
         return None
+
+
+def _host(given: session.Given) -> Address | None:
+    return None if given.unix_socket else mysql_family.named_host(given.host, given.port)
 
 
 def _opening(connection: Any, connect: Callable[..., None], began: int) -> Opening:

@@ -58,6 +58,8 @@ _C_CALLS = (
     "info_query",
     "set_character_set_name",
 )
+# Pings, and has an error of its own for a ping that fails.
+_CURSOR = "cursor"
 _C_SETTERS = ("autocommit", "database")
 # What reads on in a result: by itself, or inside another call, which is then the one in flight.
 _PURE_READS = ("get_rows",)
@@ -84,7 +86,7 @@ def watch_all(patches: Patches, hooks: Hooks) -> None:
 def _watch_pure(patches: Patches, hooks: Hooks) -> None:
     watched = functools.partial(watch, hooks, errors=ERRORS)
     query_iter = _watched_query_iter(hooks, MySQLConnection.cmd_query_iter)
-    for name in _PURE_CALLS:
+    for name in (*_PURE_CALLS, _CURSOR):
         method = watched(getattr(MySQLConnection, name), failure_of=_failure, may_wait=_may_wait)
         patches.replace(MySQLConnection, name, method)
     for name in _PURE_READS:
@@ -98,7 +100,7 @@ def _watch_pure(patches: Patches, hooks: Hooks) -> None:
 def _watch_c(patches: Patches, hooks: Hooks) -> None:
     watched = functools.partial(watch, hooks, errors=ERRORS)
     reports_loss = functools.partial(_reports_loss, hooks)
-    for name in _C_CALLS:
+    for name in (*_C_CALLS, _CURSOR):
         method = watched(getattr(CMySQLConnection, name), failure_of=_failure, may_wait=_may_wait)
         patches.replace(CMySQLConnection, name, method)
     reset = watched(CMySQLConnection.cmd_reset_connection, failure_of=_failure)

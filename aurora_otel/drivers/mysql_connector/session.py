@@ -14,17 +14,19 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mysql.connector.connection import MySQLConnection
 from mysql.connector.constants import ClientFlag, ServerFlag
 from mysql.connector.errors import Error
+from mysql.connector.network import MySQLTCPSocket
 
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.common.hidden_sockets import HiddenSockets, Peer
 from aurora_otel.drivers.mysql_connector.announcements import believed_within_limits
 from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import sockets
 
 try:
@@ -39,9 +41,12 @@ __all__ = [
     "ERRORS",
     "PURE",
     "CMySQLConnection",
+    "Given",
     "c_cursors",
     "connect_again",
+    "connect_straight",
     "discard",
+    "given_by",
     "is_sandboxed",
     "keep_spans_apart",
     "of",
@@ -76,6 +81,9 @@ class Session(Protocol):
     def connect(self, connection: Any, unix_socket: Any, connect: Callable[[], None], /) -> None:
         """Run `connect`, and note what has to be known about it."""
 
+    def lead(self, connection: Any, to: Whereabouts) -> contextlib.AbstractContextManager[None]:
+        """Have the object connect to `to` inside, while its host stays what it is."""
+
     def socket(self, connection: Any) -> sockets.SocketId | None:
         """Return its socket, if that is open and known."""
 
@@ -100,6 +108,19 @@ class Pure:
     def connect(self, _connection: Any, _unix_socket: Any, connect: Callable[[], None]) -> None:
         """Run `connect`."""
         connect()
+
+    @contextlib.contextmanager
+    def lead(self, connection: Any, to: Whereabouts) -> Iterator[None]:
+        """Give it a socket that connects elsewhere than it says."""
+
+        def socket_there() -> Any:
+            sock = MySQLTCPSocket(*to.address, connection._force_ipv6)
+            sock._address = f"{connection.server_host}:{connection.server_port}"
+            sock.set_connection_timeout(connection._connection_timeout)
+            return sock
+
+        with _replaced(connection, "_get_connection", socket_there):
+            yield
 
     def socket(self, connection: Any) -> sockets.SocketId | None:
         """Return the one that it has as an object."""
@@ -149,6 +170,21 @@ class C:
                 _hidden.note_existing()
         setattr(connection, _BEGAN, time.monotonic())
         connect()
+
+    @contextlib.contextmanager
+    def lead(self, connection: Any, to: Whereabouts) -> Iterator[None]:
+        """Have the C library connect to another host than the connection has."""
+
+        def connect_there() -> None:
+            given = connection._host, connection._port
+            connection._host, connection._port = to.own_name or to.address
+            try:
+                type(connection)._open_connection(connection)
+            finally:
+                connection._host, connection._port = given
+
+        with _replaced(connection, "_open_connection", connect_there):
+            yield
 
     def socket(self, connection: Any) -> sockets.SocketId | None:
         """Find it out, once; from the connection's own thread, which must not be using it."""
@@ -235,6 +271,39 @@ def connect_again(connection: Any, connect: Callable[[Any], None]) -> Any:
         raise
     _close(session, before)
     return connection
+
+
+class Given(NamedTuple):
+    """Where an application wants a connection to lead."""
+
+    host: object
+    port: object
+    unix_socket: object
+
+
+def given_by(connection: Any, kwargs: dict[str, Any]) -> Given:
+    """Return where a call of `connect` with these arguments leads."""
+    return Given(
+        kwargs.get("host", connection._host),
+        kwargs.get("port", connection._port),
+        kwargs.get("unix_socket", connection._unix_socket),
+    )
+
+
+def connect_straight(connection: Any, connect: Callable[[], None], to: Whereabouts) -> Any:
+    """As `connect_again`, to `to`."""
+    with of(connection).lead(connection, to):
+        return connect_again(connection, lambda _: connect())
+
+
+@contextlib.contextmanager
+def _replaced(connection: Any, name: str, method: Callable[[], Any]) -> Iterator[None]:
+    """Have `method` stand in for one of an object."""
+    vars(connection)[name] = method
+    try:
+        yield
+    finally:
+        vars(connection).pop(name, None)
 
 
 def _close(session: Session, attributes: dict[str, Any]) -> None:

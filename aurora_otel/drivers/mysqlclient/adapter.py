@@ -25,6 +25,7 @@ from aurora_otel.drivers.protocol import (
     Login,
     LoginFailure,
     Monitor,
+    Opening,
     Rows,
     Traced,
     report_opened,
@@ -34,6 +35,8 @@ from aurora_otel.runtime import sockets
 
 _SHOWN = {"database": "database", "host": "host", "port": "port", "user": "user"}
 _TCP = " via TCP/IP"
+# So many characters of a host does libmariadb show.
+_SHOWN_OF_HOST = 64
 
 
 class Adapter(libmariadb.LibmariadbDriver):
@@ -49,18 +52,22 @@ class Adapter(libmariadb.LibmariadbDriver):
     ) -> Callable[[], None]:
         """Patch `MySQLdb.connections.Connection`; for query spans also the cursors."""
         patches = Patches()
-        libmariadb.watch_initialiser(patches, hooks, Connection, session.POSITIONAL, self._opened)
+        libmariadb.Initialiser(
+            self, Connection, session.POSITIONAL, session.close, _describe
+        ).watch(patches, hooks)
+        patches.replace(Connection, "get_host_info", _shown_host(Connection.get_host_info))
         calls.watch_all(patches, hooks, self._opened)
         if traced is not None:
             mysql_family.trace(patches, BaseCursor, traced, _SHOWN)
         return patches.undo
 
     def _opened(self, hooks: Hooks, connection: Any, began: int, *, in_use: bool = False) -> None:
-        opening = functools.partial(libmariadb.opening, in_use=in_use)
-        report_opened(hooks, self, opening, connection, session.connect_again, began)
+        report_opened(hooks, self, functools.partial(_describe, in_use=in_use), connection, began)
 
     def address(self, connection: Any) -> Address:
         """Return what libmariadb connected to; an option file may have named it."""
+        if (address := libmariadb.given_to(connection)) is not None:
+            return address
         given = getattr(connection, libmariadb.LOGIN).parameters.values
         host: str = connection.get_host_info()
         if not host.endswith(_TCP):
@@ -109,3 +116,19 @@ class Adapter(libmariadb.LibmariadbDriver):
         if not isinstance(error, Error):
             return None
         return mysql_family.login_failure(*mysql_family.code_of(error))
+
+
+def _describe(connection: Any, began: int, *, in_use: bool = False) -> Opening:
+    return libmariadb.opening(connection, session.connect_again, began, in_use=in_use)
+
+
+def _shown_host(original: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return `original` as one that shows the host that the application gave."""
+
+    @functools.wraps(original)
+    def get_host_info(connection: Any) -> str:
+        shown, given = original(connection), libmariadb.given_to(connection)
+        # As much of it as the library shows.
+        return shown if given is None else f"{given.host[:_SHOWN_OF_HOST]}{_TCP}"
+
+    return get_host_info

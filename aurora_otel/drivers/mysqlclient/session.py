@@ -10,7 +10,7 @@ from typing import Any
 from MySQLdb import Error, ProgrammingError, _mysql
 from MySQLdb.connections import Connection
 
-from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common import libmariadb, mysql_family
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets
@@ -107,6 +107,7 @@ def connect_again(connection: Any, values: dict[str, Any]) -> Any:
         # A failed initialiser leaves it open for mysqlclient, with nothing behind it.
         close(connection)
         raise
+    setattr(connection, libmariadb.GIVEN, None)
     return connection
 
 

@@ -32,6 +32,7 @@ from aurora_otel.drivers.protocol import (
     Traced,
 )
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking
 
 # On the connection: where it leads.
@@ -70,9 +71,9 @@ class Adapter(DriverBase):
                 calls.forget_end(made)
                 return made
 
-            def straight(address: Address) -> Any:
+            def straight(to: Whereabouts) -> Any:
                 bound = signature.bind(made, *args, **kwargs)
-                with session.socket_to(address, bound) as sock:
+                with session.socket_to(to.address, bound) as sock:
                     return open_one(sock=sock)
 
             def opening(_: Any) -> Opening:

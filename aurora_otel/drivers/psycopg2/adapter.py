@@ -34,6 +34,7 @@ from aurora_otel.drivers.protocol import (
 from aurora_otel.drivers.psycopg2 import monitor, session
 from aurora_otel.drivers.psycopg2.classes import WatchedClasses, track_by_reference
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking
 from aurora_otel.tracking.track import Track
 
@@ -65,8 +66,8 @@ class Adapter(libpq.LibpqDriver):
                     hooks.guarded(classes.watch, connection)
                 return connection
 
-            def straight(address: Address) -> Any:
-                return open_one(extensions.make_dsn(dsn, hostaddr=address.host))
+            def straight(to: Whereabouts) -> Any:
+                return open_one(extensions.make_dsn(dsn, hostaddr=to.address.host))
 
             def opening(connection: Any) -> Opening | None:
                 # A factory may return anything, and what it got from elsewhere is counted already.

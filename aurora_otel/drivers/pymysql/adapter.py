@@ -21,6 +21,7 @@ from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.protocol import (
     ATTRIBUTE,
+    Attempt,
     Hooks,
     Login,
     LoginFailure,
@@ -28,10 +29,11 @@ from aurora_otel.drivers.protocol import (
     Opening,
     Rows,
     Traced,
-    report_opened,
 )
 from aurora_otel.drivers.pymysql import calls, monitor, session
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
+from aurora_otel.runtime import blocking
 
 _SHOWN = {"database": "db", "host": "host", "port": "port", "user": "user"}
 
@@ -48,9 +50,20 @@ class Adapter(DriverBase):
         """Patch `pymysql.connections.Connection`; for query spans also the cursors."""
         patches = Patches()
 
-        def connect(connection: Any, attempt: mysql_family.Attempt) -> None:
-            attempt.connect()
-            report_opened(hooks, self, _opening, connection, attempt)
+        def connect(connection: Any, call: mysql_family.Call) -> None:
+            def first() -> Any:
+                call.connect()
+                return connection
+
+            def straight(to: Whereabouts) -> Any:
+                return session.connect_straight(connection, call.method, to.address)
+
+            def opening(_: Any) -> Opening | None:
+                return hooks.guarded(_opening, connection, call)
+
+            host = hooks.guarded(_host, connection, call)
+            attempt = Attempt(host, first, straight if host else None, opening)
+            blocking.run(hooks.connect_steps(self, attempt))
 
         # A ping finds a connection lost, and keeps the error to itself.
         mysql_family.watch_connect(
@@ -122,8 +135,18 @@ class Adapter(DriverBase):
         return Login(login.parameters._replace(attributes=attributes))
 
 
-def _opening(connection: Any, attempt: mysql_family.Attempt) -> Opening:
-    is_given = (*attempt.args, attempt.kwargs.get("sock"))[0] is not None
-    login = Login(session.Settings(session.settings_of(connection), is_given))
-    again = functools.partial(session.connect_again, connection, attempt.method)
-    return Opening(connection, login, again, attempt.began)
+def _is_given(call: mysql_family.Call) -> bool:
+    """Return whether the application gave a socket that is connected."""
+    return (*call.args, call.kwargs.get("sock"))[0] is not None
+
+
+def _host(connection: Any, call: mysql_family.Call) -> Address | None:
+    if _is_given(call) or connection.unix_socket:
+        return None
+    return mysql_family.named_host(connection.host, connection.port)
+
+
+def _opening(connection: Any, call: mysql_family.Call) -> Opening:
+    login = Login(session.Settings(session.settings_of(connection), _is_given(call)))
+    again = functools.partial(session.connect_again, connection, call.method)
+    return Opening(connection, login, again, call.began)

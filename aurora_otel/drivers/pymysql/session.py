@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from pymysql.constants import COMMAND, SERVER_STATUS
 from aurora_otel.drivers.base import second_attempt
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
+from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 
 # How a connection was configured to connect. Not all of its attributes: an application's own could
@@ -108,9 +111,33 @@ def connect_again(connection: Any, connect: Callable[[], None]) -> Any:
     with second_attempt(connection) as before:
         connection._sock = connection._rfile = connection._result = None
         connect()
-    if (sock := before["_sock"]) is not None:
-        with contextlib.suppress(OSError), sock, before["_rfile"]:
+    # Neither is there before the first connect.
+    sock, file = before.get("_sock"), before.get("_rfile")
+    if sock is not None and file is not None:
+        with contextlib.suppress(OSError), sock, file:
             sock.sendall(_QUIT)
+    return connection
+
+
+def connect_straight(
+    connection: Any, connect: Callable[[socket.socket], None], address: Address
+) -> Any:
+    """As `connect_again`, to `address`; in all else, the host stays what the application gave.
+
+    Raises:
+        OSError: no connection.
+        pymysql.Error: the driver's own.
+    """
+    source = (connection.bind_address, 0) if connection.bind_address is not None else None
+    sock = socket.create_connection(address, connection.connect_timeout, source)
+    with contextlib.ExitStack() as failing:
+        failing.callback(sock.close)
+        # As PyMySQL does with its own.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connect_again(connection, functools.partial(connect, sock))
+        failing.pop_all()
+    connection.host_info = f"socket {connection.host}:{connection.port}"
     return connection
 
 

@@ -19,24 +19,26 @@ def _run_all(connection: Any, statements: tuple[str, ...]) -> None:
         run(connection, statement)
 
 
-def read_only_transaction(driver: Descriptor, cluster: Cluster, connect: Connect) -> None:
+def read_only_transaction(driver: Descriptor, cluster: Cluster, connect: Connect) -> Any:
     connection = connect()
     _run_all(connection, driver.engine.read_only_transaction)
     error = attempt(lambda: run(connection, WRITE))
     assert driver.code(error) == driver.engine.codes["refused"]
     connection.rollback()
     connection.close()
+    return error
 
 
-def forbidden_by_another_option(driver: Descriptor, cluster: Cluster, connect: Connect) -> None:
+def forbidden_by_another_option(driver: Descriptor, cluster: Cluster, connect: Connect) -> Any:
     connection = connect()
     error = attempt(lambda: _run_all(connection, driver.engine.forbidden))
     assert driver.code(error) == driver.engine.codes["forbidden"]
     connection.rollback()
     connection.close()
+    return error
 
 
-def lock_timeout(driver: Descriptor, cluster: Cluster, connect: Connect) -> None:
+def lock_timeout(driver: Descriptor, cluster: Cluster, connect: Connect) -> Any:
     owner, late = connect(), connect()
     (row,) = _two_rows(owner)[:1]
     _touch(owner, row)
@@ -46,9 +48,10 @@ def lock_timeout(driver: Descriptor, cluster: Cluster, connect: Connect) -> None
     for connection in (owner, late):
         connection.rollback()
         connection.close()
+    return error
 
 
-def deadlock(driver: Descriptor, cluster: Cluster, connect: Connect) -> None:
+def deadlock(driver: Descriptor, cluster: Cluster, connect: Connect) -> Any:
     one, other = connect(), connect()
     first, second = _two_rows(one)
     _touch(one, first)
@@ -63,26 +66,29 @@ def deadlock(driver: Descriptor, cluster: Cluster, connect: Connect) -> None:
     one.rollback()
     for connection in (one, other):
         connection.close()
+    return errors[-1]
 
 
-def idle_timeout(driver: Descriptor, cluster: Cluster, connect: Connect) -> None:
+def idle_timeout(driver: Descriptor, cluster: Cluster, connect: Connect) -> Any:
     connection = connect()
     ((session,),) = run(connection, driver.engine.session)
     _run_all(connection, driver.engine.idle_timeout)
     eventually(lambda: not cluster.execute(cluster.writer, driver.engine.is_there, session))
-    assert isinstance(attempt(lambda: run(connection, "SELECT 1")), driver.errors)
+    error = attempt(lambda: run(connection, "SELECT 1"))
+    assert isinstance(error, driver.errors)
     attempt(connection.close)
+    return error
 
 
 class Harmless(NamedTuple):
     """An error that is no failover.
 
     Attributes:
-        provoke: makes an application get it, on connections of its own.
+        provoke: makes an application get it, on connections of its own; returns it.
         is_symptom: whether it may be one, so that the topology is refreshed.
     """
 
-    provoke: Callable[[Descriptor, Cluster, Connect], None]
+    provoke: Callable[[Descriptor, Cluster, Connect], Any]
     is_symptom: bool
 
 
