@@ -43,7 +43,12 @@ def test_a_failover_with_every_driver_exports_no_secret(
 ):
     secrets = [cluster.password, ANOTHER, LITERAL]
     writer = ":".join(map(str, cluster.address("writer")))
-    agent = start(writer_endpoints=writer, query_spans="summary", refresh_timeout=0.5)
+    agent = start(
+        writer_endpoints=writer,
+        query_spans="summary",
+        refresh_timeout=0.5,
+        straight_connects="off",  # the misrouted connection is to stay one
+    )
     held = [each.connect(cluster) for each in drivers for _ in range(2)]
     rotate()
     cluster.dns_lag = 600

@@ -133,6 +133,9 @@ class _Connecting:
     close: Callable[[Any], None]
     has_session: bool = False
 
+    def __repr__(self) -> str:
+        return "<_Connecting>"  # a secret is among the arguments
+
     def connect(self) -> Any:
         """Connect as the application asked."""
         self.call.connect()
