@@ -84,7 +84,7 @@ class Adapter(libpq.LibpqDriver):
                 errors=psycopg.Error,
                 failure_of=_failure,
                 may_wait=_may_wait,
-                prepared=psycopg_answers.after_late_answer,
+                settle=psycopg_answers.read_late_answer,
             ),
         )
         patches.replace(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from aurora_otel.lab import Failover
@@ -132,3 +135,35 @@ def test_connections_that_were_opened_meanwhile_are_identified_by_their_next_cal
     for connection in (silent, *held):
         connection.close()
     eventually(lambda: agent.tracked() == 0)
+
+
+@pytest.fixture
+def interrupt():
+    """Have a handler of the application's raise KeyboardInterrupt after so many seconds."""
+
+    def handle(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, handle)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_call_that_is_interrupted_before_it_began_is_not_made(start, cluster, interrupt):
+    agent = start(identify_timeout=0.2)
+    delay = "PERFORM pg_catalog.pg_sleep(3);"
+    connection = psycopg.connect(cluster.dsn("writer"), autocommit=True)
+    with replaced(cluster, "aurora_replica_status", before=delay):
+        late = psycopg.connect(cluster.dsn("writer"), autocommit=True)
+        run(late, "SELECT 1")
+        # Its server may be asked again by then: the call that asks has to wait for the answer.
+        time.sleep(2)
+        interrupt(1)
+        with pytest.raises(KeyboardInterrupt):
+            run(late, "INSERT INTO writes (x) VALUES ('interrupted')")
+    assert run(connection, "SELECT count(*) FROM writes WHERE x = 'interrupted'") == [(0,)]
+    assert run(late, "SELECT 42") == [(42,)]
+    assert agent.tracked() == 2
+    for each in (connection, late):
+        each.close()

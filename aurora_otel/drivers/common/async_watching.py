@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
 from aurora_otel.drivers.common.methods import write
-from aurora_otel.drivers.common.watching import preparation
+from aurora_otel.drivers.common.watching import settling_of
 from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, track_of
 from aurora_otel.runtime.coroutines import run
 from aurora_otel.tracking.track import Track
@@ -28,7 +28,7 @@ async def call({declared}):
     if track is None{unless}:
         return await original({passed})
     if track.cluster.alert and hooks.guarded(may_wait, {arguments}):
-        await run(hooks.before_call_steps(track)){prepare}
+        await run(hooks.before_call_steps(track)){settling}
     if track.in_flight_since and not hooks.guarded(is_ending, {receiver}):
         # The mark is another call's: the driver refuses this one, or has it wait.
         return await original({passed})
@@ -68,7 +68,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     may_wait: Callable[[tuple[Any, ...]], bool] = lambda _: True,
     is_ending: Callable[[Any], bool] = _never,
     is_over: Callable[[Any], bool] = _never,
-    prepared: Callable[[Any, Any], Any] | None = None,
+    settle: Callable[[Any, Any], Awaitable[None]] | None = None,
     path: str = ATTRIBUTE,
 ) -> Callable[..., Any]:
     """Return a coroutine function as one that marks its call as in flight and reports its errors.
@@ -82,7 +82,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
             method's parameters, keyword-only ones apart.
         is_ending: whether `self` is still busy with a call that was cancelled.
         is_over: whether, after an error, `self` is closed and reports that nowhere else.
-        prepared: as in `watching.watch`.
+        settle: as in `watching.watch`, and awaited.
         path: the attributes that lead from `self` to the track, with dots between them; where
             one is missing, the call is not watched.
     """
@@ -112,10 +112,10 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         "GIVEN_UP": GIVEN_UP,
         "fails": fails,
         "ends": ends,
-        "prepared": prepared,
+        "settle": settle,
     }
-    prepare = preparation(original) if prepared else ""
-    return write(_TEMPLATE, original, names, path=path, prepare=prepare)
+    settling = f"\n        await {settling_of(original)}" if settle else ""
+    return write(_TEMPLATE, original, names, path=path, settling=settling)
 
 
 def watch_close(

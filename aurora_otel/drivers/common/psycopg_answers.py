@@ -7,7 +7,6 @@ call, which reads it before it begins.
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 import weakref
 from collections.abc import Callable, Generator
@@ -98,7 +97,8 @@ def limited(
                 state = next(generator)
                 while True:
                     ready = yield state
-                    reads += bool(ready & waiting.Ready.R)
+                    # After an interrupt psycopg comes back with nothing.
+                    reads += bool(ready and ready & waiting.Ready.R)
                     # Also while something comes: an answer may have no end.
                     if (left := until - time.monotonic()) <= 0:
                         raise TimeoutError
@@ -148,24 +148,26 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("utf-8", "replace")
 
 
-def after_late_answer(connection: Any, generator: Any) -> Any:
-    """Return what to run in place of a call's generator: where an answer is late, that goes first.
+def read_late_answer(connection: Any, generator: Any) -> None:
+    """Read the agent's answer, if it is late, before a call runs `generator`.
 
-    The agent may have asked within the call's own `wait`.
+    In a wait of its own: psycopg goes on with what an interrupt has ended, and that must not be the
+    application's statement.
     """
-    name = getattr(generator, "__name__", "")
+    if _has_to_wait(connection, generator):
+        type(connection).wait(connection, _late_answer(connection))
+
+
+async def read_late_answer_on_loop(connection: Any, generator: Any) -> None:
+    """Do the same for an `AsyncConnection`."""
+    if _has_to_wait(connection, generator):
+        await type(connection).wait(connection, _late_answer(connection))
+
+
+def _has_to_wait(connection: Any, generator: Any) -> bool:
     is_late = connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE
-    if name == _late_answer.__name__ or not is_late or "wait" not in vars(connection):
-        return generator
-    made = _in_turn(_late_answer(connection), generator)
-    # A rollback is known by it.
-    made.__name__ = name
-    return made
-
-
-def _in_turn(first: Generator[Any, Any, Any], then: Generator[Any, Any, Any]) -> Any:
-    yield from first
-    return (yield from then)
+    is_reading = getattr(generator, "gi_code", None) is _late_answer.__code__
+    return is_late and "wait" in vars(connection) and not is_reading
 
 
 def _postponing(connection: Any) -> Callable[..., Any]:
@@ -174,11 +176,9 @@ def _postponing(connection: Any) -> Callable[..., Any]:
 
     def wait(generator: Any, *args: Any, **kwargs: Any) -> Any:
         connection: Any = there()
-        original = functools.partial(type(connection).wait, connection)
-        if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
-            original(_late_answer(connection))
+        read_late_answer(connection, generator)
         vars(connection).pop("wait", None)
-        return original(generator, *args, **kwargs)
+        return type(connection).wait(connection, generator, *args, **kwargs)
 
     return wait
 
@@ -188,11 +188,9 @@ def _postponing_on_loop(connection: Any) -> Callable[..., Any]:
 
     async def wait(generator: Any, *args: Any, **kwargs: Any) -> Any:
         connection: Any = there()
-        original = functools.partial(type(connection).wait, connection)
-        if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
-            await original(_late_answer(connection))
+        await read_late_answer_on_loop(connection, generator)
         vars(connection).pop("wait", None)
-        return await original(generator, *args, **kwargs)
+        return await type(connection).wait(connection, generator, *args, **kwargs)
 
     return wait
 

@@ -19,7 +19,7 @@ from psycopg import pq, waiting
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.async_watching import watch, watch_close
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.common.psycopg_answers import after_late_answer
+from aurora_otel.drivers.common.psycopg_answers import read_late_answer_on_loop
 from aurora_otel.drivers.protocol import Driver, Failure, Hooks, Login, Opening
 from aurora_otel.runtime.coroutines import run
 
@@ -88,7 +88,7 @@ def install(
         connection.wait,
         errors=psycopg.Error,
         failure_of=_failure,
-        prepared=after_late_answer,
+        settle=read_late_answer_on_loop,
     )
     patches.replace(connection, "wait", watched)
     close = watch_close(hooks, connection.close, attrgetter("closed"))

@@ -23,7 +23,7 @@ def call({declared}):
     if track is None{unless}:
         return original({passed})
     if track.cluster.alert and hooks.guarded(may_wait, {arguments}):
-        hooks.before_call(track){prepare}
+        hooks.before_call(track){settling}
     track.in_flight_since = monotonic()
     try:
         return original({passed})
@@ -44,7 +44,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
     errors: type[Exception] | tuple[type[Exception], ...],
     failure_of: Callable[[Any, Any, tuple[Any, ...]], Failure],
     may_wait: Callable[[tuple[Any, ...]], bool] = lambda _: True,
-    prepared: Callable[[Any, Any], Any] | None = None,
+    settle: Callable[[Any, Any], None] | None = None,
     path: str = ATTRIBUTE,
     like: Callable[..., Any] | None = None,
     owner: type | None = None,
@@ -58,8 +58,8 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         failure_of: what an error on `self` means, given the call's arguments.
         may_wait: whether the call may wait for a refresh, given its arguments: in the order of the
             method's parameters, keyword-only ones apart.
-        prepared: returns what takes the place of the call's first argument, given `self` and that
-            argument, where the cluster was in doubt: the agent may have asked on `self` meanwhile.
+        settle: called with `self` and the call's first argument where the cluster was in doubt: the
+            agent may have asked on `self`. What it raises, the call raises.
         path: the attributes that lead from `self` to the track, with dots between them; where
             one is missing, the call is not watched.
         like: a function with the same parameters, if `original` is written in C and called often.
@@ -73,16 +73,16 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         "errors": errors,
         "monotonic": monotonic,
         "partial": functools.partial,
-        "prepared": prepared,
+        "settle": settle,
     }
-    prepare = preparation(original) if prepared else ""
-    return write(_TEMPLATE, original, names, like=like, owner=owner, path=path, prepare=prepare)
+    settling = f"\n        {settling_of(original)}" if settle else ""
+    return write(_TEMPLATE, original, names, like=like, owner=owner, path=path, settling=settling)
 
 
-def preparation(original: Callable[..., Any]) -> str:
-    """Return the line of a template that has `prepared` replace a call's first argument."""
+def settling_of(original: Callable[..., Any]) -> str:
+    """Return the call of `settle` in a template, with the names that `original` gives."""
     receiver, first, *_ = inspect.signature(original).parameters
-    return f"\n        {first} = hooks.guarded(prepared, {receiver}, {first}) or {first}"
+    return f"settle({receiver}, {first})"
 
 
 def never(_: tuple[Any, ...]) -> bool:
