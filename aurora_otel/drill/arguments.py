@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from aurora_otel.drill.rehearsal import Course
+from aurora_otel.lab.arguments import seconds
 
 _COURSE = Course()
 
@@ -29,21 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--before",
-        type=_seconds,
+        type=seconds,
         default=_COURSE.before,
         metavar="SECONDS",
         help="how long to watch the healthy cluster first (default: %(default)g)",
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         default=_COURSE.timeout,
         metavar="SECONDS",
         help="how long the cluster may take to get another writer (default: %(default)g)",
     )
     parser.add_argument(
         "--after",
-        type=_seconds,
+        type=seconds,
         default=_COURSE.after,
         metavar="SECONDS",
         help="how long to go on watching then (default: %(default)g)",
@@ -53,10 +54,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print the figures as JSON, all else on standard error"
     )
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more; got {text}")
-    return value

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from aurora_otel.drivers.common.patching import wrap_innermost
+from aurora_otel.runtime.imports import is_installed
 
 _RDS = ".rds.amazonaws.com"
 
@@ -35,6 +36,12 @@ REGISTRY = (
     Registration("psqlpy", "psqlpy", ("connect", "connect_pool", "ConnectionPool")),
     Registration("pyodbc", "pyodbc", ("connect",)),
 )
+
+
+def installed() -> list[str]:
+    """Return the names of those that are installed for their own sake: not as a part of another."""
+    own = (each for each in REGISTRY if "." not in each.module)
+    return [each.name for each in own if is_installed(each.module)]
 
 
 def install(

@@ -50,11 +50,12 @@ class Connecting:
 
     Args:
         context: what it works with.
+        explanations: explain connects that fail.
     """
 
-    def __init__(self, context: AgentContext) -> None:
+    def __init__(self, context: AgentContext, explanations: Explanations) -> None:
         self._context = context
-        self._explanations = Explanations(context)
+        self._explanations = explanations
 
     def connect(self, driver: Driver, attempt: Attempt) -> Steps[Connected]:
         """Connect as the application asked.

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--dns-lag",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="how long the endpoints go on leading to the old writer (default: 0)",
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--after",
-        type=_seconds,
+        type=seconds,
         default=5.0,
         metavar="SECONDS",
         help="when to do that, counted from when the cluster is up (default: 5)",
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for",
         dest="duration",
-        type=_seconds,
+        type=seconds,
         metavar="SECONDS",
         help="end after so many seconds (default: at Ctrl-C or the end of the input)",
     )
@@ -48,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Return a duration that an argument gives.
+
+    Raises:
+        argparse.ArgumentTypeError: it is negative, or no number.
+    """
     value = float(text)
     if not value >= 0:
         raise argparse.ArgumentTypeError(f"must be seconds, 0 or more; got {text}")

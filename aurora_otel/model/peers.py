@@ -43,9 +43,14 @@ class Peers:
             self.found.setdefault(peer, None)
 
 
+def unmapped(host: str) -> str:
+    """Return an IPv4 address as such, also where an IPv6 socket has mapped it."""
+    return host.removeprefix("::ffff:")
+
+
 def is_of_this_host(peer: Address) -> bool:
     """Return whether an address is this host's own, as that of a tunnel is."""
     try:
-        return ipaddress.ip_address(peer.host.removeprefix("::ffff:")).is_loopback
+        return ipaddress.ip_address(unmapped(peer.host)).is_loopback
     except ValueError:
         return False

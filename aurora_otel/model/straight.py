@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.peers import unmapped
 
 
 class StraightReason(str, Enum):
@@ -51,6 +52,4 @@ def is_name(host: str) -> bool:
 
 def lead_to(addresses: frozenset[str], address: Address) -> bool:
     """Return whether all of a name's `addresses` are the host of `address`."""
-    return {each.removeprefix("::ffff:") for each in addresses} == {
-        address.host.removeprefix("::ffff:")
-    }
+    return set(map(unmapped, addresses)) == {unmapped(address.host)}

@@ -19,7 +19,7 @@ def run(steps: Steps[T]) -> T:
         effect = next(steps)
         while True:
             try:
-                outcome = carry_out(effect)
+                outcome = _carry_out(effect)
             except BaseException as error:  # noqa: BLE001, PERF203 - for the steps
                 effect = steps.throw(error)
             else:
@@ -47,7 +47,7 @@ def run_within(
         while True:
             try:
                 if not isinstance(effect, Reconnect):
-                    outcome = carry_out(effect)
+                    outcome = _carry_out(effect)
                 elif is_first:
                     is_first = False
                     outcome = yield from effect.connect()
@@ -64,8 +64,7 @@ def run_within(
         steps.close()
 
 
-def carry_out(effect: Effect) -> Any:
-    """Do what `effect` says; return its outcome, and raise what it raises."""
+def _carry_out(effect: Effect) -> Any:
     if isinstance(effect, Reconnect):
         # The application's own connect, seen by its other instrumentations.
         return effect.connect()

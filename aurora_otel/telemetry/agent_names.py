@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from aurora_otel.settings import Mode
-from aurora_otel.telemetry.names import Attribute, Kind, LogRecord, Metric
+from aurora_otel.telemetry.names import DRIVER, Attribute, Kind, LogRecord, Metric
 from aurora_otel.version import __version__
 
 VERSION = "aurora.agent.version"
 MODE = "aurora.agent.mode"
-DRIVER = "aurora.driver"
 
 MODES = (Mode.CLEANUP, Mode.OBSERVE)
 ATTRIBUTES = (

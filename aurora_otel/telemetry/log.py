@@ -178,7 +178,7 @@ def unsupported(driver: str) -> None:
         "%s connects to Amazon RDS, and aurora-otel does not support it: its connections are "
         "neither tracked nor cleaned up",
         driver,
-        extra={agent_names.DRIVER: driver},
+        extra={names.DRIVER: driver},
     )
 
 

@@ -255,8 +255,16 @@ def slow():
     return SlowTargets()
 
 
-def test_an_untested_login_that_is_refused_at_a_slow_target_is_tried_at_no_other(slow):
+def be_proven(slow):
+    """Have the application log in, and then the agent with the same login."""
     slow.works("app")
+    slow.begin(A)
+    slow.next_attempt()[1].put(None)
+    slow.outcomes.get(timeout=10)
+
+
+def assert_is_tried_at_one_target_only(slow):
+    """Try a login at two targets; the first one is slow to refuse it."""
     slow.begin(A)
     where, outcome = slow.next_attempt()
     slow.begin(B)
@@ -266,6 +274,11 @@ def test_an_untested_login_that_is_refused_at_a_slow_target_is_tried_at_no_other
     assert where == "a"
     assert slow.both_outcomes() == {"a": LoginError, "b": LoginNotAllowedError}
     assert slow.pending.empty()
+
+
+def test_an_untested_login_that_is_refused_at_a_slow_target_is_tried_at_no_other(slow):
+    slow.works("app")
+    assert_is_tried_at_one_target_only(slow)
 
 
 def test_an_untested_login_that_works_is_tried_at_the_next_target_at_once(slow):
@@ -281,10 +294,7 @@ def test_an_untested_login_that_works_is_tried_at_the_next_target_at_once(slow):
 
 
 def test_a_login_that_worked_is_tried_at_two_targets_at_a_time(slow):
-    slow.works("app")
-    slow.begin(A)
-    slow.next_attempt()[1].put(None)
-    slow.outcomes.get(timeout=10)
+    be_proven(slow)
     slow.begin(A)
     _, first = slow.next_attempt()
     slow.begin(B)
@@ -296,33 +306,15 @@ def test_a_login_that_worked_is_tried_at_two_targets_at_a_time(slow):
 
 
 def test_a_login_that_worked_some_time_ago_is_untested_again(slow):
-    slow.works("app")
-    slow.begin(A)
-    slow.next_attempt()[1].put(None)
-    slow.outcomes.get(timeout=10)
+    be_proven(slow)
     slow.now += PROVEN_FOR
-    slow.begin(A)
-    _, first = slow.next_attempt()
-    slow.begin(B)
-    with pytest.raises(queue.Empty):
-        slow.pending.get(timeout=0.2)
-    first.put(LoginFailure.REFUSED)
-    assert slow.both_outcomes() == {"a": LoginError, "b": LoginNotAllowedError}
+    assert_is_tried_at_one_target_only(slow)
 
 
 def test_after_a_connect_of_the_application_a_login_is_untested_again(slow):
+    be_proven(slow)
     slow.works("app")
-    slow.begin(A)
-    slow.next_attempt()[1].put(None)
-    slow.outcomes.get(timeout=10)
-    slow.works("app")
-    slow.begin(A)
-    _, first = slow.next_attempt()
-    slow.begin(B)
-    with pytest.raises(queue.Empty):
-        slow.pending.get(timeout=0.2)
-    first.put(LoginFailure.REFUSED)
-    assert slow.both_outcomes() == {"a": LoginError, "b": LoginNotAllowedError}
+    assert_is_tried_at_one_target_only(slow)
 
 
 def test_a_target_that_does_not_respond_delays_no_other_for_long(slow):

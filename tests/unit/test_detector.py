@@ -4,14 +4,13 @@ import pytest
 
 from aurora_otel.model.detector import (
     Cause,
-    Detector,
-    Pace,
     Ruling,
 )
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role, Verdict
 from aurora_otel.model.window import FirstSymptom
+from tests.support.detectors import detector, verdict
 
 WRITER, READER, UNKNOWN = Role.WRITER, Role.READER, Role.UNKNOWN
 
@@ -25,17 +24,6 @@ class Connection:
     role: Role = WRITER
     opened_at: float = 10.0
     refused: bool = False
-
-
-def verdict(writer, began):
-    return Verdict(writer, ("a", "b", "c"), began)
-
-
-def detector(writer="a", *, random=lambda: 0.5, window=180.0, interval=1.0):
-    made = Detector(Pace(window, interval), random)
-    if writer:
-        made.introduce(writer)
-    return made
 
 
 def changed(*verdicts):

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Verdict
+from tests.support.detectors import detector
 from tests.support.interleaving import for_each_line
 from tests.support.tracks import new_cluster
 
 MODEL = ("aurora_otel/model/detector.py", "aurora_otel/model/window.py")
 MEMBERS = ("a", "b", "c")
-
-
-def detector(writer="a"):
-    made = Detector(Pace(180.0, 1.0), lambda: 0.5)
-    if writer:
-        made.introduce(writer)
-    return made
 
 
 @pytest.mark.parametrize("writer", ["a", "b"])

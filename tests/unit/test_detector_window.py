@@ -5,22 +5,9 @@ import pytest
 from aurora_otel.model.detector import (
     FIRST_STEP,
     RAREST,
-    Detector,
-    Pace,
 )
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import Verdict
-
-
-def verdict(writer, began):
-    return Verdict(writer, ("a", "b", "c"), began)
-
-
-def detector(writer="a", *, random=lambda: 0.5, window=180.0, interval=1.0):
-    made = Detector(Pace(window, interval), random)
-    if writer:
-        made.introduce(writer)
-    return made
+from tests.support.detectors import detector, verdict
 
 
 def test_a_symptom_opens_the_window_and_the_next_one_extends_it():

@@ -9,13 +9,16 @@ from typing import Any
 import asyncpg
 
 from aurora_otel.drivers.asyncpg import session
+from aurora_otel.drivers.base import SocketMonitor
+from aurora_otel.drivers.common import private_loop
 from aurora_otel.drivers.common.libpq import APPLICATION_NAME
 from aurora_otel.drivers.common.patching import plain
-from aurora_otel.drivers.common.private_loop import LoopMonitor
 from aurora_otel.model.endpoints import Address
 
 
-def connect(parameters: Mapping[str, Any], address: Address | None, timeout: float) -> LoopMonitor:
+def connect(
+    parameters: Mapping[str, Any], address: Address | None, timeout: float
+) -> SocketMonitor:
     """Open a connection; as `Driver.monitor`.
 
     Args:
@@ -42,4 +45,4 @@ def connect(parameters: Mapping[str, Any], address: Address | None, timeout: flo
         )
         return connecting
 
-    return LoopMonitor(opened, session.fileno, session.ask, session.drop, timeout)
+    return private_loop.connected(opened, session.fileno, session.ask, session.drop, timeout)

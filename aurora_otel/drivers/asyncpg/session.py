@@ -50,7 +50,7 @@ async def ask(connection: Any, statement: str, timeout: float) -> Rows:
     """Run a statement below asyncpg's own state: nothing named, no codecs of the application's.
 
     What it returns is cast to text. Not by COPY, which has the transport stop reading and begin
-    anew: what reads belongs to the context of whatever began that, for as long as it lives.
+    again: what reads belongs to the context of whatever began that, for as long as it lives.
     """
     # Below the patches; and the application's `command_timeout` is not for this.
     below: Any = super(Protocol, connection._protocol)

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from aurora_otel.drivers.common.deadline import MOST_BYTES, AnswerTooLongError, Meter
+from aurora_otel.drivers.common.deadline import MOST_BYTES, AnswerTooLongError, Meter, raising_limit
 from aurora_otel.runtime import sockets
 
 # How often the bytes are counted: seconds, doubled up to the longest.
@@ -41,17 +41,10 @@ def deadline(
     watcher = _Watcher(sock, timeout)
     watcher.check(_FIRST)
     try:
-        yield
-    except errors:
-        if watcher.over is not None:
-            raise watcher.over from None
-        raise
-    else:
-        if watcher.over is not None:
-            # It came in time, and the socket is gone all the same.
-            raise watcher.over
+        with raising_limit(lambda: watcher.over, errors):
+            yield
     finally:
-        watcher.timer.cancel()
+        watcher.stop()
 
 
 class _Watcher:
@@ -59,13 +52,19 @@ class _Watcher:
 
     def __init__(self, sock: sockets.SocketId | None, timeout: float) -> None:
         self.over: TimeoutError | None = None
-        self.timer: asyncio.TimerHandle
+        self._timer: asyncio.TimerHandle | None = None
         self._sock = sock
         self._until = time.monotonic() + timeout
         self._meter = Meter(sock)
         self._loop = asyncio.get_running_loop()
 
+    def stop(self) -> None:
+        """Check no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
     def check(self, pause: float) -> None:
+        """Shut the socket down if a limit is reached, or check again after so many seconds."""
         left = self._until - time.monotonic()
         if self._meter.count > MOST_BYTES:
             self.over = AnswerTooLongError()
@@ -74,4 +73,4 @@ class _Watcher:
         if self.over is not None:
             sockets.shut_down(self._sock)
             return
-        self.timer = self._loop.call_later(min(pause, left), self.check, min(2 * pause, _LONGEST))
+        self._timer = self._loop.call_later(min(pause, left), self.check, min(2 * pause, _LONGEST))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from aurora_otel.runtime import sockets, traffic
 from aurora_otel.runtime.gate import Gate
@@ -78,17 +78,33 @@ def deadline(
     watcher = _Watcher(sock, timeout)
     threading.Thread(target=watcher.run, name="aurora-otel-deadline", daemon=True).start()
     try:
+        with raising_limit(watcher.end, errors):
+            yield
+    finally:
+        watcher.end()
+
+
+@contextlib.contextmanager
+def raising_limit(
+    reached: Callable[[], TimeoutError | None],
+    errors: type[Exception] | tuple[type[Exception], ...],
+) -> Iterator[None]:
+    """Raise the limit for which the socket of a block was shut down, if it was.
+
+    Args:
+        reached: returns the limit; called at the end of the block.
+        errors: what the driver raises when its socket is gone.
+    """
+    try:
         yield
     except errors:
-        if (over := watcher.end()) is not None:
+        if (over := reached()) is not None:
             raise over from None
         raise
     else:
-        if (over := watcher.end()) is not None:
-            # It came in time, and the socket is gone all the same.
+        if (over := reached()) is not None:
+            # The answer came in time, and the socket is gone all the same.
             raise over
-    finally:
-        watcher.end()
 
 
 class _Watcher:

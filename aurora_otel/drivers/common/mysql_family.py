@@ -75,7 +75,7 @@ class Call(NamedTuple):
     began: int
 
     def __repr__(self) -> str:
-        return "<Attempt>"  # the application's arguments are secret
+        return "<Call>"  # the application's arguments are secret
 
     def connect(self) -> None:
         """Do it."""

@@ -12,8 +12,8 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.protocol import Rows
-from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 
 T = TypeVar("T")
@@ -26,8 +26,14 @@ class _Loop(asyncio.SelectorEventLoop):
         return socket.getaddrinfo(*args, **kwargs)
 
 
-class LoopMonitor:
-    """A `Monitor` over a connection of a driver for event loops.
+def connected(
+    connect: Callable[[asyncio.AbstractEventLoop], Coroutine[Any, Any, Any]],
+    fileno: Callable[[Any], int],
+    ask: Callable[[Any, str, float], Awaitable[Rows]],
+    discard: Callable[[Any], None],
+    timeout: float,
+) -> SocketMonitor:
+    """Return a `Monitor` over a connection of a driver for event loops.
 
     Args:
         connect: opens the connection, below every patch; called with the loop.
@@ -40,48 +46,24 @@ class LoopMonitor:
         TimeoutError: it took longer.
         Exception: the driver's own.
     """
+    loop = _Loop()
+    try:
+        connection = loop.run_until_complete(_within(connect(loop), timeout))
+    except BaseException:
+        loop.close()
+        raise
 
-    def __init__(
-        self,
-        connect: Callable[[asyncio.AbstractEventLoop], Coroutine[Any, Any, Any]],
-        fileno: Callable[[Any], int],
-        ask: Callable[[Any, str, float], Awaitable[Rows]],
-        discard: Callable[[Any], None],
-        timeout: float,
-    ) -> None:
-        self._ask = ask
-        self._discard = discard
-        self._loop = _Loop()
-        try:
-            self._connection = self._run(_within(connect(self._loop), timeout))
-        except BaseException:
-            self._loop.close()
-            raise
-        self._socket = sockets.identify(fileno(self._connection))
+    def ask_on_loop(connection: Any, statement: str, timeout: float) -> Rows:
+        return loop.run_until_complete(ask(connection, statement, timeout))
 
-    @property
-    def peer(self) -> Address | None:
-        """The network address at its other end, if that is known."""
-        return sockets.peer(self._socket.fd) if self._socket else None
-
-    def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement; as `Monitor.ask`."""
-        return self._run(self._ask(self._connection, statement, timeout))
-
-    def close(self) -> None:
-        """Close the connection, and the loop."""
+    def close(connection: Any) -> None:
         with contextlib.suppress(Exception):
-            self._discard(self._connection)
+            discard(connection)
             # The transport closes its socket in the next round of the loop.
-            self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+            loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
 
-    def abort(self) -> None:
-        """Shut the socket down, which makes an `ask` fail."""
-        sockets.shut_down(self._socket)
-
-    def _run(self, awaitable: Awaitable[T]) -> T:
-        return self._loop.run_until_complete(awaitable)
+    return SocketMonitor(connection, sockets.identify(fileno(connection)), ask_on_loop, close)
 
 
 async def _within(connecting: Coroutine[Any, Any, T], timeout: float) -> T:
