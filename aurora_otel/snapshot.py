@@ -70,6 +70,7 @@ class ClusterSnapshot:
     Attributes:
         id: its name in telemetry.
         system: `db.system.name`.
+        kind: of the cluster, as `aurora.cluster.kind`.
         writer: the known writer, if there is one.
         window_open: whether a symptom has opened the refresh window.
         failovers: how many changes of the writer this process has seen.
@@ -79,6 +80,7 @@ class ClusterSnapshot:
 
     id: str
     system: str
+    kind: str
     writer: str | None
     window_open: bool
     failovers: int
@@ -137,8 +139,8 @@ class Snapshot:
         for cluster in self.clusters:
             window = ", refresh window open" if cluster.window_open else ""
             lines.append(
-                f"cluster {cluster.id} ({cluster.system}): {cluster.connections} connections, "
-                f"{cluster.failovers} failovers{window}"
+                f"cluster {cluster.id} ({cluster.system}, {cluster.kind}): "
+                f"{cluster.connections} connections, {cluster.failovers} failovers{window}"
             )
             for instance in cluster.instances:
                 drivers = ", ".join(f"{n} {name}" for name, n in instance.connections.items() if n)
@@ -233,6 +235,7 @@ def _cluster(tracker: Tracker, cluster: Cluster, now: float) -> ClusterSnapshot:
     return ClusterSnapshot(
         cluster.label,
         cluster.system,
+        cluster.kind,
         cluster.detector.writer,
         cluster.detector.window_open(now),
         sum(cluster.failovers.values()),

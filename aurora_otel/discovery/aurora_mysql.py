@@ -33,6 +33,7 @@ LIMIT {MOST_ROWS}"""  # noqa: S608 - constants only
 class AuroraMySQL:
     """The `TopologySource` of Aurora MySQL."""
 
+    kind = "aurora"
     evidence: Mapping[str, str] = {"aurora_server_id": "'aurora_server_id'"}
     confirmation = Confirmation.FIRST_CLAIM
 

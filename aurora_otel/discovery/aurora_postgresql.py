@@ -44,6 +44,7 @@ LIMIT {MOST_ROWS}
 class AuroraPostgreSQL:
     """The `TopologySource` of Aurora PostgreSQL."""
 
+    kind = "aurora"
     evidence: Mapping[str, str] = {
         "identity": _IDENTITY_OR_ROUTER,
         "view": _MAY_CALL.format(name="aurora_replica_status"),

@@ -45,6 +45,8 @@ class Claims:
         self._listed_by: dict[str, tuple[str, ...]] = {}
         self._readers_named: set[str] = set()
         self._claims: dict[str, None] = {}
+        # By instance that answered: the epoch at which it claims; `None`: it does not.
+        self.epochs: dict[str, int | None] = {}
         self._renamed_to: str | None = None
         # Instances that answered where the application itself connects.
         self._by_host: set[str] = set()
@@ -72,6 +74,7 @@ class Claims:
         """
         instance, known = answer.instance, self._before.writer
         self._answered.setdefault(instance)
+        self.epochs[instance] = answer.epoch if answer.is_writer else None
         if answer.view is not None:
             self._listed_by[instance] = answer.view.instances
         if target.instance is None and (target.address or self._before.host_tells):
@@ -106,14 +109,28 @@ class Claims:
         """
         known = self._before.writer
         claims = [each for each in self._claims if each != self._renamed_to and self._is_kin(each)]
-        is_confirmed = self.known is Known.CONFIRMED
-        if self._before.hear_all and len(claims) + is_confirmed > 1:
-            return None
-        if is_confirmed:
-            return self._renamed_to or known
+        confirmed = (self._renamed_to or known) if self.known is Known.CONFIRMED else None
+        if self._before.hear_all:
+            if self.known is Known.NOT_HEARD and known is not None:
+                return None
+            return self._highest([*claims, confirmed] if confirmed else claims)
+        if confirmed:
+            return confirmed
         if not claims or (known is not None and not self._may_follow(len(claims), is_over=is_over)):
             return None
         return claims[0]
+
+    def _highest(self, claimants: list[str]) -> str | None:
+        """Return the only claimant of the highest epoch, unless a higher or equal one is known.
+
+        One that claimed at such an epoch and cannot be heard now may be the true writer.
+        """
+        before, epochs = self._before, {each: self.epochs[each] or 0 for each in claimants}
+        top = max(epochs.values(), default=-1)
+        writers = [each for each, epoch in epochs.items() if epoch == top]
+        unheard = (epoch for each, epoch in before.claims.items() if each not in self.epochs)
+        is_beaten = top < before.epoch or any(epoch >= top > 0 for epoch in unheard)
+        return writers[0] if len(writers) == 1 and not is_beaten else None
 
     def _is_kin(self, claimant: str) -> bool:
         """Return whether a claimant shows that it is of the same cluster."""
@@ -160,4 +177,5 @@ class Claims:
             return None
         renamed = self._before.writer if writer == self._renamed_to else None
         denied, began = self.known is Known.DENIED, self._before.began
-        return Verdict(writer, self.instances(writer), began, renamed, denied)
+        epoch = self.epochs.get(writer) or 0
+        return Verdict(writer, self.instances(writer), began, renamed, denied, epoch)

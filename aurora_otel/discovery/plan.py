@@ -47,6 +47,7 @@ class Plan:
         self._under_way = 0
         self._to_follow = MOST_NAMES
         self._is_closing = False
+        self._is_cut_short = False
         self._claims = Claims(beforehand)
         self._error: str | None = None
         self._login_refused = False
@@ -92,6 +93,7 @@ class Plan:
             if self.awaits_known_writer and target.instance == known:
                 return target
             if self._is_closing:
+                self._is_cut_short = True
                 continue
             if name not in self._before.silent:
                 return target
@@ -142,6 +144,9 @@ class Plan:
         if is_another and not self._claims.is_renamed_writer(target, answer):
             self._failed(target, Failed.BROKEN, "NoAnswerError")
             return False
+        if self._before.is_another_lineage(answer):
+            self._failed(target, Failed.BROKEN, "NoAnswerError")
+            return False
         self.reached = True
         self._asked.add(answer.instance)
         self._claims.note(target, answer)
@@ -166,6 +171,7 @@ class Plan:
         self._error = error
         self._login_refused = self._login_refused or why is Failed.REFUSED
         instance, known = target.instance, self._before.writer
+        self._is_cut_short = self._is_cut_short or why is Failed.UNHEARD
         if instance is None or why is Failed.UNHEARD:
             return
         if target.address is None and why is not Failed.SILENT:
@@ -202,8 +208,6 @@ class Plan:
     @property
     def is_settled(self) -> bool:
         """Whether there is a verdict, and nothing that is still to be asked can change it."""
-        if self._before.hear_all and not self._is_closing:
-            return self._under_way == 0 and not self._waiting and self._writer is not None
         return self._writer is not None
 
     @property
@@ -214,7 +218,10 @@ class Plan:
     @property
     def _writer(self) -> str | None:
         """The confirmed writer."""
-        is_over = self._is_closing or not (self._waiting or self._under_way)
+        is_all_heard = not (self._waiting or self._under_way)
+        is_over = self._is_closing or is_all_heard
+        if self._before.hear_all and (self._is_cut_short or not is_all_heard):
+            return None
         return self._claims.writer(is_over=is_over)
 
     @property
@@ -230,6 +237,7 @@ class Plan:
             error=None if writer else self._error,
             login_refused=self._login_refused and not self.reached,
             contested=claims.contested(writer),
+            claims=claims.epochs,
             peers=self._peers.found,
             hosts=frozenset(self._hosts),
         )

@@ -37,7 +37,10 @@ class Confirmation(Enum):
         FIRST_CLAIM: the first instance that claims to be the writer is believed: the storage lets
             no two of them write. A known writer that is not the claimant is asked before that.
         ALL_REACHABLE: two may accept writes at the same time (split brain), so all instances that
-            can be reached are asked; if more than one claims, there is no verdict.
+            can be reached are asked. The writer is the one that claims at the highest epoch, if
+            that is not below the highest that was ever confirmed; two at one epoch are no verdict,
+            nor is one beside another that claimed at that epoch or a higher one, and is silent now.
+            Without epochs, it is the only one that claims.
     """
 
     FIRST_CLAIM = "first_claim"
@@ -62,6 +65,9 @@ class Match:
 
 class TopologySource(Protocol):
     """One kind of cluster of one database system."""
+
+    kind: str
+    """What telemetry calls this kind of cluster."""
 
     evidence: Mapping[str, str]
     """The source's part in the probe: SQL expressions by names of its own choice.

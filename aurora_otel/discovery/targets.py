@@ -5,8 +5,8 @@ Pure: values only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -85,7 +85,11 @@ class Beforehand:
         heard_at: the network address at the other end of that.
         host_tells: whether where the application connects shows the cluster: it is no instance's
             own name, which may be another cluster's by now.
-        hear_all: whether all that can be reached are heard before a claim is believed.
+        hear_all: whether all that can be reached are heard before a claim is believed; see
+            `discovery.source.Confirmation.ALL_REACHABLE`.
+        epoch: the highest epoch at which a writer was ever confirmed.
+        claims: by instance, the epoch at which it claimed to be the writer when it last answered.
+        lineage: what all instances of the cluster answer alike, if that is known.
     """
 
     began: float
@@ -99,3 +103,10 @@ class Beforehand:
     heard_at: Address | None = None
     host_tells: bool = True
     hear_all: bool = False
+    epoch: int = 0
+    claims: Mapping[str, int] = field(default_factory=dict)
+    lineage: str | None = None
+
+    def is_another_lineage(self, answer: Answer) -> bool:
+        """Return whether an instance has another cluster's data."""
+        return None not in (self.lineage, answer.lineage) and answer.lineage != self.lineage

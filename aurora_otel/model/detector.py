@@ -92,6 +92,7 @@ class Detector:
     Attributes:
         changes: how often a verdict named another writer.
         pace: how often to refresh.
+        epoch: the highest at which a writer was confirmed.
 
     Args:
         pace: how often to refresh.
@@ -101,6 +102,7 @@ class Detector:
     def __init__(self, pace: Pace, random: Callable[[], float]) -> None:
         self.changes = 0
         self.pace = pace
+        self.epoch = 0
         self._random = random
         self._confirmed: str | None = None
         self._introduced: str | None = None
@@ -238,6 +240,7 @@ class Detector:
             self._changed_at = verdict.began
             self.changes += 1
         self._confirmed = verdict.writer
+        self.epoch = max(self.epoch, verdict.epoch)
         return Ruling(old if changed else None, first)
 
     def staleness(self, connection: ConnectionFacts) -> Cause | None:

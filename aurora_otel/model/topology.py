@@ -93,12 +93,18 @@ class Answer:
         role: its role by its own word.
         backend_id: the server's own number for the session that was asked.
         view: how it sees the cluster, where that could be read.
+        epoch: a number that rises with each promotion, such as PostgreSQL's timeline; 0 where the
+            kind of cluster has none.
+        lineage: what all servers with copies of the same data answer alike, such as PostgreSQL's
+            system identifier, where the kind of cluster has that: another one is another cluster.
     """
 
     instance: str
     role: Role
     backend_id: str
     view: View | None = None
+    epoch: int = 0
+    lineage: str | None = None
 
     @property
     def is_writer(self) -> bool:
@@ -118,6 +124,7 @@ class Verdict:
             connections opened before.
         renamed: what the writer was called before: it is the same server by another name.
         denied: whether the writer that was known before answered that it is none any more.
+        epoch: the epoch at which the writer claimed.
     """
 
     writer: str
@@ -125,6 +132,7 @@ class Verdict:
     began: float
     renamed: str | None = None
     denied: bool = False
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,8 @@ class Reading:
         error: the type of the last error on the way, if there was one.
         login_refused: whether no login worked.
         contested: the instances that claimed to be the writer, and were not believed.
+        claims: by instance that answered, the epoch at which it claims to be the writer; `None`:
+            it does not.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
         hosts: where answers came from; `None`: where the application itself connected last.
     """
@@ -152,6 +162,7 @@ class Reading:
     error: str | None = None
     login_refused: bool = False
     contested: tuple[str, ...] = ()
+    claims: Mapping[str, int | None] = field(default_factory=dict)
     peers: Mapping[Address, str | None] = field(default_factory=dict)
     hosts: frozenset[Address | None] = frozenset()
 

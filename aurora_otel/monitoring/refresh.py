@@ -145,6 +145,7 @@ class TopologyRefresh:
                 self._context.servers.answered(where or newest.endpoint.address)
         if self._is_misled(reading) or self._is_of_another_cluster(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
+        self._cluster.note_claims(reading.claims)
         if reading.instances and self.access.newest:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
@@ -184,6 +185,9 @@ class TopologyRefresh:
                     heard=trigger.heard.answer if trigger.heard else None,
                     heard_at=trigger.heard.peer if trigger.heard else None,
                     host_tells=self._host_tells,
+                    epoch=self._cluster.detector.epoch,
+                    claims=self._cluster.claims.copy(),
+                    lineage=self._cluster.lineage,
                 ),
             )
             if reading.verdict is not None:

@@ -68,7 +68,7 @@ def emit(report: Report, spans: Spans, instruments: Instruments) -> None:  # noq
 
 def _refresh(report: RefreshReport, spans: Spans, instruments: Instruments) -> SpanContext:
     reading = report.reading
-    measured: dict[str, Any] = {**report.cluster, names.TOPOLOGY_SOURCE: reading.source.value}
+    measured = {**_measured(report), names.TOPOLOGY_SOURCE: reading.source.value}
     if reading.verdict is None and reading.error:
         measured[ERROR_TYPE] = reading.error
     # What the API alone says answers nothing yet: the refresh that follows it counts.
@@ -77,9 +77,14 @@ def _refresh(report: RefreshReport, spans: Spans, instruments: Instruments) -> S
     return spans.refresh_topology(report)
 
 
+def _measured(report: RefreshReport) -> dict[str, Any]:
+    """Return the attributes of metrics: a kind that is found out later is no other series."""
+    return {name: each for name, each in report.cluster.items() if name != names.CLUSTER_KIND}
+
+
 def _failover(report: FailoverReport, spans: Spans, instruments: Instruments) -> None:
     deciding = _refresh(report.refresh, spans, instruments)
-    measured: dict[str, Any] = dict(report.refresh.cluster)
+    measured = _measured(report.refresh)
     instruments.record(names.CLEANUP, report.clean_up.seconds, measured)
     measured[names.SYMPTOM] = report.origin.kind.value
     instruments.record(names.DETECTION, report.detection, measured)

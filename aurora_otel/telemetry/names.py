@@ -22,6 +22,7 @@ from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import EventKind, Role, Source
 
 CLUSTER_ID = "aurora.cluster.id"
+CLUSTER_KIND = "aurora.cluster.kind"
 INSTANCE_ID = "aurora.instance.id"
 INSTANCE_ROLE = "aurora.instance.role"
 ENDPOINT_TYPE = "aurora.endpoint.type"
@@ -63,6 +64,10 @@ ATTRIBUTES = (
         CLUSTER_ID,
         "the setting `CLUSTER_ID`; else the cluster endpoint's identifier; else the host as the "
         "application wrote it; fixed for the life of the process",
+    ),
+    Attribute(
+        CLUSTER_KIND,
+        "`aurora`; `unknown`: no cluster of a kind that is judged",
     ),
     Attribute(INSTANCE_ID, "the instance's identifier, or `unknown`; at most 64 a cluster"),
     Attribute(
@@ -333,6 +338,7 @@ TRACK = Span(
     "a connection was opened and identified",
     (
         CLUSTER_ID,
+        CLUSTER_KIND,
         DB_SYSTEM_NAME,
         INSTANCE_ID,
         INSTANCE_ROLE,
@@ -356,6 +362,7 @@ REFRESH_TOPOLOGY = Span(
     "each refresh of the topology",
     (
         CLUSTER_ID,
+        CLUSTER_KIND,
         DB_SYSTEM_NAME,
         TOPOLOGY_SOURCE,
         TOPOLOGY_INSTANCES,
@@ -368,7 +375,7 @@ REFRESH_TOPOLOGY = Span(
 FAILOVER = Span(
     "failover",
     "a verdict named another writer; it starts with the first symptom",
-    (CLUSTER_ID, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
+    (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
     "the span of the call that saw the symptom",
     "the deciding `refresh topology`",
 )
@@ -388,7 +395,7 @@ INVALIDATE = Span(
 CONTROL_PLANE = Span(
     "control plane failover",
     "the RDS API reported a failover; from its first event to its last, each an event of the span",
-    (CLUSTER_ID, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER),
+    (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER),
     "`failover`, which is over by then",
 )
 SPANS = (TRACK, PRUNE, REFRESH_TOPOLOGY, FAILOVER, INVALIDATE, CONTROL_PLANE)
@@ -411,17 +418,17 @@ class LogRecord:
 FAILOVER_LOG = LogRecord(
     "WARNING",
     "failover: the writer changed from <old> to <new>; stale connections: <n> <outcome>, …",
-    (CLUSTER_ID, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
+    (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
 )
 STALE_LOG = LogRecord(
     "WARNING",
     "stale connections: <n> <outcome>, …",
-    (CLUSTER_ID, DB_SYSTEM_NAME, NEW_WRITER, INVALIDATED),
+    (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, NEW_WRITER, INVALIDATED),
 )
 DISAGREEMENT_LOG = LogRecord(
     "WARNING",
     "the RDS API names <instance> as the writer, the instances <instance>: the instances count",
-    (CLUSTER_ID, DB_SYSTEM_NAME, TOPOLOGY_WRITER_ID, NEW_WRITER),
+    (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, TOPOLOGY_WRITER_ID, NEW_WRITER),
 )
 API_TROUBLE_LOG = LogRecord(
     "WARNING",
@@ -431,12 +438,12 @@ API_TROUBLE_LOG = LogRecord(
 API_EVENT_LOG = LogRecord(
     "WARNING",
     "RDS: <message>",
-    (CLUSTER_ID, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER, EVENT_KIND, EVENT_TIME),
+    (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER, EVENT_KIND, EVENT_TIME),
 )
 TRACKED_LOG = LogRecord(
     "DEBUG",
     "tracked a connection",
-    (CLUSTER_ID, DB_SYSTEM_NAME, INSTANCE_ID, INSTANCE_ROLE, ENDPOINT_TYPE, DRIVER),
+    (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, INSTANCE_ID, INSTANCE_ROLE, ENDPOINT_TYPE, DRIVER),
 )
 PRUNED_LOG = LogRecord(
     "DEBUG",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 
 from aurora_otel.model.detector import Detector
@@ -43,6 +43,8 @@ class Cluster:
         members: the instances that its writer listed last, and those that were met since.
         named: the writer that a view named last: what there is to go by until one is known.
         source: the kind of cluster that it is, once one of its instances has identified itself.
+        claims: by instance, the epoch at which it claimed to be the writer when it last answered.
+        lineage: what all its instances answer alike, if that is known; see `Answer.lineage`.
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
         is_lumped: whether its figures are reported under `other`, its instances with them.
         view: whether its instances may be asked how they see the others.
@@ -85,6 +87,8 @@ class Cluster:
         self.named: str | None = None
         self.source: TopologySource | None = None
         self.view = False
+        self.claims: dict[str, int] = {}
+        self.lineage: str | None = None
         self.whereabouts: Whereabouts | None = None
         self.writer_names: dict[Address, None] = {}
         self.known_at = float("-inf")
@@ -113,6 +117,19 @@ class Cluster:
             self._name(instance)
         self.known_at = now
 
+    def note_claims(self, claims: Mapping[str, int | None]) -> None:
+        """Take note of which instances claim to be the writer, at which epoch.
+
+        Args:
+            claims: by instance; `None`: it says that it is not.
+        """
+        for instance, epoch in claims.items():
+            self.claims.pop(instance, None)
+            if epoch is not None:
+                self.claims[instance] = epoch
+        for instance in list(self.claims)[:-MOST_INSTANCES]:
+            self.claims.pop(instance, None)
+
     def _name(self, instance: str) -> None:
         """Give `instance` a name in telemetry; the oldest that is not listed goes."""
         if instance in self.instances:
@@ -134,6 +151,8 @@ class Cluster:
             self._name(instance)
         self.source = self.source or other.source
         self.view = self.view or other.view
+        self.lineage = self.lineage or other.lineage
+        self.note_claims(other.claims.copy())
         self.named = self.named or other.named
         self.domain = self.domain or other.domain
         self.writer_names.update(other.writer_names)
@@ -201,9 +220,18 @@ class Cluster:
             self._groups.pop(group, None)
 
     @property
+    def kind(self) -> str:
+        """What telemetry calls the kind of cluster that it is."""
+        return self.source.kind if self.source else UNKNOWN
+
+    @property
     def attributes(self) -> dict[str, str]:
-        """The attributes of every span, metric and log record about it."""
-        return {"aurora.cluster.id": self.label, "db.system.name": self.system}
+        """The attributes of every span and log record about it; of metrics, all but the kind."""
+        return {
+            "aurora.cluster.id": self.label,
+            "aurora.cluster.kind": self.kind,
+            "db.system.name": self.system,
+        }
 
     def role(self, instance: str | None) -> Role:
         """Return the role that `instance` has by what is known now."""

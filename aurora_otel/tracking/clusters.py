@@ -105,6 +105,8 @@ class Clusters:
         if answer is not None:
             cluster.source = cluster.source or source
             cluster.view = cluster.view or view
+            cluster.lineage = cluster.lineage or answer.lineage
+            cluster.note_claims({answer.instance: answer.epoch if answer.is_writer else None})
             if answer.view is not None and answer.view.writer:
                 cluster.named = answer.view.writer
             if answer.is_writer:

@@ -37,6 +37,7 @@ class Claim:
         writer: the writer that was named.
         is_own: whether the writer itself said so.
         has_view: whether the list is a view of the whole cluster.
+        lineage: see `Answer.lineage`.
     """
 
     instance: str
@@ -44,6 +45,7 @@ class Claim:
     writer: str | None
     is_own: bool
     has_view: bool
+    lineage: str | None = None
 
     @staticmethod
     def of_answer(answer: Answer) -> Claim:
@@ -56,6 +58,7 @@ class Claim:
             answer.instance if answer.is_writer else named,
             answer.is_writer,
             answer.view is not None,
+            answer.lineage,
         )
 
     @staticmethod
@@ -80,6 +83,17 @@ def relation(
         is_named: whether that host is an instance's own name, which may have moved as well: then
             one that is listed here, and does not list the writer, has to list the others.
     """
+    if are_other_data(cluster.lineage, claim.lineage):
+        return Relation.OTHER
+    return _relation(cluster, claim, is_bound=is_bound, is_named=is_named)
+
+
+def are_other_data(one: str | None, other: str | None) -> bool:
+    """Return whether two lineages are known, and differ."""
+    return None not in (one, other) and one != other
+
+
+def _relation(cluster: Cluster, claim: Claim, *, is_bound: bool, is_named: bool) -> Relation:
     writer, members = cluster.likely_writer, cluster.members
     if not members and writer is None:
         return Relation.UNDECIDED
@@ -125,6 +139,8 @@ def answers_elsewhere(reading: Reading, tracks: Iterable[Track], instances: Set[
 def may_be_one(first: Cluster, second: Cluster) -> bool:
     """Return whether nothing that their writers said keeps two clusters from being one."""
     one, other = first.likely_writer, second.likely_writer
+    if are_other_data(first.lineage, second.lineage):
+        return False
     if one is None or other is None or one == other:
         return True
     return one in second.members and other in first.members

@@ -62,6 +62,7 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
             ClusterSnapshot(
                 id="lab",
                 system="postgresql",
+                kind="aurora",
                 writer=cluster.writer,
                 window_open=False,
                 failovers=0,
@@ -84,7 +85,7 @@ def test_it_shows_every_instance_by_role_and_driver(agent, cluster):
     )
     assert str(snapshot).splitlines() == [
         "aurora-otel is active, mode cleanup",
-        "cluster lab (postgresql): 4 connections, 0 failovers",
+        "cluster lab (postgresql, aurora): 4 connections, 0 failovers",
         f"  writer  {cluster.writer}: 1 psycopg, 2 psycopg2",
         *(
             f"  reader  {reader}: {'1 psycopg' if reader == used else 'none'}"
