@@ -183,9 +183,9 @@ class Libraries:
             report = functools.partial(self._connects_to_rds, agent, module)
             return unsupported.install(registration, module, report)
         if isinstance(registration, pools.Registration):
-            return registration.load().install(module, agent)
+            return registration.load().install(module, agent.hooks)
         if agent.settings.drivers is None or registration.name in agent.settings.drivers:
-            return registration.load().install(module, agent, self._traced)
+            return registration.load().install(module, agent.hooks, self._traced)
         return None
 
     def _connects_to_rds(self, agent: Agent, module: ModuleType, driver: str) -> None:
@@ -209,7 +209,7 @@ class Libraries:
         agent = self._agent
         if agent is not None and driver.name not in self._undo:
             undo = agent.shield.run(
-                f"patch {driver.name}", driver.install, driver.module, agent, self._traced
+                f"patch {driver.name}", driver.install, driver.module, agent.hooks, self._traced
             )
             if undo is not None:
                 self._undo[driver.name] = undo

@@ -10,7 +10,8 @@ from opentelemetry.context import Context
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.agent import Agent
-from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Opening
+from aurora_otel.drivers.connects import Login, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.instrumentor import running_agent
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Reading, Source, Verdict
@@ -86,7 +87,7 @@ def start(**settings: Any) -> Agent:
 def track(agent: Agent, connection: Connection) -> Connection:
     """Have `agent` track a connection, as the hook of a driver does."""
     opening = Opening(connection, Login(""), lambda: connection, 0)
-    tracked: Connection = agent.opened(DRIVER, opening)
+    tracked: Connection = agent.hooks.opened(DRIVER, opening)
     return tracked
 
 

@@ -10,25 +10,11 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
 
+from aurora_otel.discovery.kept import Kept
 from aurora_otel.discovery.source import Rows
 from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Monitor
-
-
-class Kept(NamedTuple):
-    """An open connection of the agent's own that is not in use.
-
-    Attributes:
-        instance: what answered at its other end last.
-        connection: the connection.
-        is_own: whether it was opened where that instance is reached by its own name.
-    """
-
-    instance: str
-    connection: Monitor
-    is_own: bool
 
 
 class Asking:

@@ -12,8 +12,9 @@ import queue
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from aurora_otel.discovery.asking import Asking, Kept
+from aurora_otel.discovery.asking import Asking
 from aurora_otel.discovery.course import Course
+from aurora_otel.discovery.kept import Kept, KeptConnections
 from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.source import Confirmation, TopologySource
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
@@ -71,8 +72,7 @@ class Walk:
         self._clock = clock
         self._stagger = stagger
         self._stopped = False
-        # Open connections that are not in use, the latest last.
-        self._idle: list[Kept] = []
+        self._kept = KeptConnections()
         self._course: Course | None = None
         self._abandoned: list[Asking] = []
         # What was silent: until when it is left alone. See `Beforehand.silent`.
@@ -103,7 +103,7 @@ class Walk:
         beforehand = replace(
             beforehand or Beforehand(began),
             began=min(began, beforehand.began) if beforehand else began,
-            kept=self._idle[-1].instance if self._idle else None,
+            kept=self._kept.latest,
             silent=self._silent_now(began),
             awaited=self._awaited_still(),
             hear_all=source.confirmation is Confirmation.ALL_REACHABLE,
@@ -117,19 +117,19 @@ class Walk:
         finally:
             self._course = None
             self._abandon(course.asking)
-            self._keep_best(plan)
+            verdict = plan.reading.verdict
+            self._kept.keep_one(verdict.writer if verdict else None)
         self._learn_patience(course)
         return plan.reading
 
     def close(self) -> None:
         """Close the open connection, if there is one."""
-        while self._idle:
-            _close(self._idle.pop().connection)
+        self._kept.close()
 
     @property
     def is_connected(self) -> bool:
         """Whether a connection of the agent's own is open."""
-        return bool(self._idle)
+        return bool(self._kept)
 
     def stop(self) -> None:
         """Make a reading under way end soon; from any thread."""
@@ -138,9 +138,7 @@ class Walk:
             for each in list(course.asking):
                 each.cancel()
             course.ended.put(None)
-        for kept in list(self._idle):
-            with contextlib.suppress(Exception):
-                kept.connection.abort()
+        self._kept.abort()
 
     # One refresh.
 
@@ -200,19 +198,13 @@ class Walk:
 
     def _kept_for(self, target: Target, course: Course) -> Kept | None:
         """Return the open connection that `target` means, or make room for another one."""
-        if target.instance is not None and target.address is None:
-            for each in self._idle:
-                if each.instance == target.instance:
-                    self._idle.remove(each)
-                    return each
-        while self._idle and len(course.asking) + len(self._idle) >= AT_A_TIME:
+        is_open = target.instance is not None and target.address is None
+        if is_open and (kept := self._kept.take(target.instance)) is not None:
+            return kept
+        while self._kept and len(course.asking) + len(self._kept) >= AT_A_TIME:
             # What the plan has still to ask goes last.
-            spare = [each for each in self._idle if each.instance != course.plan.kept]
-            if not spare:
+            if self._kept.close_one(rather_than=course.plan.kept) == course.plan.kept:
                 course.plan.drop_kept()
-            gone = (spare or self._idle)[0]
-            self._idle.remove(gone)
-            _close(gone.connection)
         return None
 
     def _take_ended(self, course: Course) -> None:
@@ -260,7 +252,7 @@ class Walk:
     def _keep(self, answer: Answer, ended: Asking) -> None:
         connection, ended.connection = ended.connection, None
         if connection is not None:
-            self._idle.append(Kept(answer.instance, connection, ended.is_own))
+            self._kept.add(Kept(answer.instance, connection, ended.is_own))
 
     def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
         why = Failed.REFUSED if self._refused(error) else Failed.BROKEN
@@ -292,25 +284,9 @@ class Walk:
             each.abandon()
         self._abandoned += those
 
-    def _keep_best(self, plan: Plan) -> None:
-        """Keep one connection: to the confirmed writer, or the one that answered last."""
-        verdict = plan.reading.verdict
-        best = [each for each in self._idle if verdict and each.instance == verdict.writer]
-        kept = (best or self._idle)[-1:]
-        for each in self._idle:
-            if each not in kept:
-                _close(each.connection)
-        self._idle = kept
-
     def _learn_patience(self, course: Course) -> None:
         if course.plan.reached:
             if course.took < course.budget * SHARE / 4:
                 self._patience = max(self._patience / 2, 1.0)
         elif course.was_silent:
             self._patience = min(self._patience * 2, MOST_PATIENCE)
-
-
-def _close(connection: Monitor) -> None:
-    # It is gone for the agent, whatever its driver says.
-    with contextlib.suppress(Exception):
-        connection.close()

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 from aurora_otel.doctor.awaiting import outcome
 from aurora_otel.doctor.target import Target
 from aurora_otel.drivers import REGISTRY, Registration
-from aurora_otel.drivers.protocol import Attempt, Driver, Failure, Opening
+from aurora_otel.drivers.connects import Attempt, Opening
+from aurora_otel.drivers.protocol import Driver, Failure
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime.effects import Reconnect, Steps
 from aurora_otel.tracking.track import Track

@@ -13,7 +13,8 @@ from aurora_otel.discovery.servers import Servers
 from aurora_otel.doctor.awaiting import outcome, run
 from aurora_otel.doctor.findings import Findings, failure, ok, warning
 from aurora_otel.doctor.questions import QUESTIONS
-from aurora_otel.drivers.protocol import Driver, Opening, Rows
+from aurora_otel.drivers.connects import Opening
+from aurora_otel.drivers.protocol import Driver, Rows
 from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.topology import Role

@@ -18,7 +18,7 @@ from aurora_otel.doctor.findings import Finding, failure, ok, warning
 from aurora_otel.doctor.patience import within
 from aurora_otel.doctor.target import MYSQL, Target
 from aurora_otel.doctor.trying import Library
-from aurora_otel.drivers.protocol import LoginFailure
+from aurora_otel.drivers.connects import LoginFailure
 
 CHECK = "login"
 _LONG = 10.0

@@ -7,7 +7,9 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from aurora_otel.drivers.protocol import ATTRIBUTE, LoginFailure, Rows
+from aurora_otel.drivers.connects import LoginFailure
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track

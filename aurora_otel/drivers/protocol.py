@@ -1,7 +1,8 @@
 """What a driver's file offers to the core, and what the core offers to it.
 
-A driver's file knows its driver and these protocols, and nothing of the agent: it is handed the
-hooks. See `docs/design.md`, "Drivers".
+A driver's file knows its driver, these protocols, the values that they exchange (`connects`) and
+the mark on a connection (`marks`), and nothing of the agent: it is handed the hooks. See
+`docs/design.md`, "Drivers".
 
 Some drivers connect again under the same object: by a method of it, or by themselves. That is an
 end and a beginning: the file reports `closed` for the track before, takes the mark off (`unmark`),
@@ -10,68 +11,18 @@ and then reports `opened` with the same object, whose `reconnect` returns it aga
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from enum import Enum
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.rows import Rows as Rows  # noqa: PLC0414 - drivers know this file alone
-from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.track import Track
 
 T = TypeVar("T")
-
-# The attribute of a connection object that holds its track.
-ATTRIBUTE = "_aurora_otel"
-
-
-def track_of(connection: Any) -> Track | None:
-    """Return the track that a driver's file has put on `connection`."""
-    track = getattr(connection, ATTRIBUTE, None)
-    if isinstance(track, Track):
-        return track
-    # A C type may take no attribute; but a track is a weak reference to its connection.
-    found = (each for each in weakref.getweakrefs(connection) if isinstance(each, Track))
-    return next(found, None)
-
-
-def unmark(connection: Any) -> Track | None:
-    """Make the hooks find no track on `connection` from here on; return the one that was there."""
-    track: Track | None = vars(connection).pop(ATTRIBUTE, None)
-    return track
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Login:
-    """The settings that an application connected with, secrets among them: never shown.
-
-    Attributes:
-        parameters: whatever the driver connects with.
-    """
-
-    parameters: Any
-
-    def __repr__(self) -> str:
-        return "<Login>"
-
-
-class LoginFailure(Enum):
-    """Why a server that was reached gave no connection.
-
-    Attributes:
-        REFUSED: user or password is not, or no longer, valid: trying again may lock the account.
-        UNUSABLE: this login does not work there: its database, its role, a certificate.
-        FULL: the server, the role or the database has no connection left.
-    """
-
-    REFUSED = "refused"
-    UNUSABLE = "unusable"
-    FULL = "full"
 
 
 class Failure(NamedTuple):
@@ -87,55 +38,6 @@ class Failure(NamedTuple):
     symptom: Symptom | None
     lost: bool
     may_wait: bool = True
-
-
-class Opening(NamedTuple):
-    """A connection that the driver has just opened, before the application gets it.
-
-    Attributes:
-        connection: the connection.
-        login: what it was opened with.
-        reconnect: opens another one with the application's own arguments; raises as the
-            application's own call does. Where it is the object itself that connects, it returns
-            that very object on another socket, and has ended the session before itself; if it
-            raises, the object is as it was, or `Driver.is_closed`.
-        began: when the application's connect began, in nanoseconds since the epoch.
-    """
-
-    connection: Any
-    login: Login
-    reconnect: Callable[[], Any]
-    began: int
-
-    def __repr__(self) -> str:
-        return "<Opening>"  # `reconnect` may show the application's arguments
-
-
-class Attempt(NamedTuple):
-    """A connect that the application has begun, and that the agent carries out.
-
-    Attributes:
-        host: the one host and the port that the application gave, whose name the driver, or its
-            library, resolves; `None` where it gave several, an address or socket of its own, or
-            leaves it to the driver: such a connect is made as it is.
-        connect: connects with the application's own arguments, names resolved afresh each time;
-            raises as the application's own call does. Where it is the object itself that connects,
-            as `Opening.reconnect`.
-        straight: as `connect`, but to the writer itself, whatever the name of `host` leads to: to
-            its network address or, where a certificate is checked for the host that a C library
-            connects to, by its own name.
-            Nothing else differs: the connection, its errors and the check of the server's
-            certificate have the application's host. `None` where the driver cannot do that.
-        opening: describes a connection that one of the two made; `None`: it is not to be tracked.
-    """
-
-    host: Address | None
-    connect: Callable[[], Any]
-    straight: Callable[[Whereabouts], Any] | None
-    opening: Callable[[Any], Opening | None]
-
-    def __repr__(self) -> str:
-        return "<Attempt>"  # the application's arguments may show
 
 
 class Hooks(Protocol):

@@ -22,17 +22,8 @@ from aurora_otel.drivers.common import libpq, psycopg_answers, psycopg_async, ps
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.psycopg_answers import INTERVAL, limited
 from aurora_otel.drivers.common.watching import watch, watch_close
-from aurora_otel.drivers.protocol import (
-    Attempt,
-    Failure,
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-)
+from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
+from aurora_otel.drivers.protocol import Failure, Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import blocking, sockets
 

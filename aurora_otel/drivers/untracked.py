@@ -15,7 +15,7 @@ from typing import Any
 
 from aurora_otel import drivers
 from aurora_otel.drivers import Driver
-from aurora_otel.drivers.protocol import track_of
+from aurora_otel.drivers.marks import track_of
 
 _OWN = f"{drivers.__name__}."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aurora_otel.drivers.protocol import track_of
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from aurora_otel.drivers.protocol import Attempt, Driver, LoginFailure
+from aurora_otel.drivers.connects import Attempt, LoginFailure
+from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.explanations import Explanations
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointType, normalise
 from aurora_otel.model.groups import UNKNOWN, Group

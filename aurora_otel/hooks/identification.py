@@ -10,7 +10,8 @@ from typing import Any
 from aurora_otel.discovery import SYSTEMS, TopologySource
 from aurora_otel.discovery.identify import RefusedError, Server, dialogue
 from aurora_otel.discovery.servers import Question, Servers
-from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.drivers.connects import Opening
+from aurora_otel.drivers.protocol import Driver
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap, EndpointType
 from aurora_otel.model.topology import Answer, Role
 from aurora_otel.runtime.effects import Ask, Steps

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aurora_otel.drivers.protocol import Attempt, Driver, Opening
+from aurora_otel.drivers.connects import Attempt, Opening
+from aurora_otel.drivers.protocol import Driver
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime.effects import Reconnect, Steps
 from aurora_otel.runtime.shield import Shield

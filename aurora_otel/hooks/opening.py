@@ -10,7 +10,8 @@ from opentelemetry.semconv.attributes.network_attributes import NETWORK_PEER_ADD
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 from opentelemetry.trace import SpanContext
 
-from aurora_otel.drivers.protocol import Attempt, Driver, Opening
+from aurora_otel.drivers.connects import Attempt, Opening
+from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.hooks.misrouting import Misrouting, reached
 from aurora_otel.hooks.new_connection import NewConnection

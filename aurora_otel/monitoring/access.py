@@ -13,7 +13,8 @@ from functools import partial
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.source import LoginNotAllowedError, LoginPostponedError
 from aurora_otel.discovery.targets import Target
-from aurora_otel.drivers.protocol import Driver, Login, LoginFailure, Monitor
+from aurora_otel.drivers.connects import Login, LoginFailure
+from aurora_otel.drivers.protocol import Driver, Monitor
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.trials import Trials

@@ -24,11 +24,11 @@ from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.paces import Paces
+from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.bindings import host_of
 from aurora_otel.tracking.cluster import Cluster
-from aurora_otel.tracking.evidence import Claim, Relation, answers_elsewhere, relation
 
 # The share of a refresh's time that may be spent on finding out where instances are.
 _LOOKUP_SHARE = 0.25
@@ -143,7 +143,7 @@ class TopologyRefresh:
         if (newest := self.access.newest) is not None:
             for where in reading.hosts:
                 self._context.servers.answered(where or newest.endpoint.address)
-        if self._is_misled(reading) or self._is_of_another_cluster(reading):
+        if self._is_of_others(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
         self._cluster.note_claims(reading.claims)
         if reading.instances and self.access.newest:
@@ -166,6 +166,14 @@ class TopologyRefresh:
             self.api.compare(self.access.newest.endpoint)
         confirmed = reading.verdict is not None
         return RefreshOutcome(max(began, reading.began), confirmed=confirmed, changed=changed)
+
+    def _is_of_others(self, reading: Reading) -> bool:
+        """Return whether other instances answered, or those of another cluster."""
+        newest = self.access.newest
+        by_endpoint = newest is not None and newest.endpoint.cluster is not None
+        return is_misled(reading, self._cluster, self._context) or is_of_another_cluster(
+            reading, self._cluster, by_endpoint=by_endpoint
+        )
 
     def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
         budget = self._context.config.settings.refresh_timeout
@@ -268,45 +276,6 @@ class TopologyRefresh:
         if (address := clusters.locate(cluster, instance, domain, endpoint.port)) is None:
             self._lookup.begin(endpoint)
         return address
-
-    def _is_misled(self, reading: Reading) -> bool:
-        """Return whether bare names in the settings led to other instances of equal names.
-
-        Then they count for nothing here from now on.
-        """
-        cluster, explains = self._cluster, self._context.clusters.endpoints
-        if cluster.domain is None or cluster.is_named_by_rds:
-            return False
-        bare = {
-            name
-            for name in reading.peers.values()
-            if name and explains.is_explained_by_bare_name(name, cluster.domain)
-        }
-        if bare and answers_elsewhere(reading, self._context.tracker.tracks(cluster), bare):
-            cluster.is_named_by_rds = True
-        return cluster.is_named_by_rds
-
-    def _is_of_another_cluster(self, reading: Reading) -> bool:
-        """Return whether the host, or a name, that was asked leads to another cluster than before.
-
-        A cluster endpoint of RDS may lead to the instances that took the place of all others, as
-        after a blue/green switchover: once the former writer has answered that it is none.
-        """
-        if (verdict := reading.verdict) is not None:
-            by_endpoint = (
-                self.access.newest is not None and self.access.newest.endpoint.cluster is not None
-            )
-            if verdict.renamed or (verdict.denied and by_endpoint):
-                return False
-        if not reading.instances:
-            # Nothing was answered that could be true of another cluster.
-            return False
-        claim = Claim.of_reading(reading, has_view=self._cluster.view)
-        how = relation(self._cluster, claim)
-        if how is Relation.UNDECIDED and not claim.is_own:
-            # What a reader lists that has moved to another cluster is not to be learnt.
-            return self._cluster.detector.writer is not None
-        return how is Relation.OTHER
 
 
 def _confirms(reading: Reading, hint: str | None) -> bool:

@@ -23,7 +23,7 @@ from opentelemetry.instrumentation.dbapi import CursorTracer, DatabaseApiIntegra
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Status, StatusCode
 
-from aurora_otel.drivers.protocol import track_of
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.settings import QuerySpans
 from aurora_otel.version import __version__

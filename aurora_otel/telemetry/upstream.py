@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import track_of
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.telemetry import names
 
 

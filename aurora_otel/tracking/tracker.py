@@ -28,6 +28,7 @@ from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.topology import Reading, Role
 from aurora_otel.tracking.books import Books
 from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.ends import Ends
 from aurora_otel.tracking.holdings import Holdings
 from aurora_otel.tracking.track import Ended, Invalidation, State, Track
 
@@ -42,7 +43,7 @@ class Tracker:
         # Reentered by a signal handler that asks for a snapshot.
         self._lock = threading.RLock()
         self._holdings = Holdings()
-        self._ended: deque[Ended] = deque()
+        self._ends = Ends(self.books, self._holdings)
         # What happened to connects: see `Books.count`.
         self._connects: deque[tuple[Group, str | StraightReason | None]] = deque()
 
@@ -108,11 +109,7 @@ class Tracker:
 
     def take_ended(self) -> list[Ended]:
         """Return the tracks that ended since the last call."""
-        ended: list[Ended] = []
-        with contextlib.suppress(IndexError):
-            while True:
-                ended.append(self._ended.popleft())
-        return ended
+        return self._ends.take()
 
     def tracks(self, cluster: Cluster) -> list[Track]:
         """Return the open connections to `cluster`."""
@@ -166,7 +163,7 @@ class Tracker:
         with self.settled():
             for track, cause, outcome in settled:
                 if outcome is Outcome.CLOSED:
-                    self._invalidate(track, cause)
+                    self._ends.invalidate(track, cause)
                     counted.append(Invalidation(track, cause, outcome))
                     continue
                 track.state = State.OPEN
@@ -183,7 +180,7 @@ class Tracker:
         with self.settled():
             open_still = [track for track in tracks if track.state is State.OPEN]
             for track in open_still:
-                self._prune(track, reason)
+                self._ends.prune(track, reason)
             return len(open_still)
 
     def absorb(self, winner: Cluster, loser: Cluster) -> None:
@@ -255,12 +252,13 @@ class Tracker:
             self._holdings.move(track, cluster.current, group)
             track.destination = None
         if track.hung_up:
-            self._prune(track, PruneReason.HUNG_UP)
+            self._ends.prune(track, PruneReason.HUNG_UP)
         elif track.closed:
-            self._close(track)
+            self._ends.close(track)
         elif track() is None:
             # What the driver had given up already was no leak.
-            self._prune(track, PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED)
+            reason = PruneReason.CLOSED if track.lost else PruneReason.GARBAGE_COLLECTED
+            self._ends.prune(track, reason)
         elif track.cluster.detector.staleness(track):
             self._holdings.note_stale(track)
 
@@ -275,32 +273,6 @@ class Tracker:
             track.state = State.OPEN
             book.opens += 1
             tracks.add(track)
-
-    def _prune(self, track: Track, reason: PruneReason) -> None:
-        track.hung_up = reason is PruneReason.HUNG_UP
-        prunes, ended = self.books[track.group].prunes, Ended(track, reason)
-        prunes.setdefault(reason, 0)
-        self._holdings.discard(track)
-        if track.state is State.OPEN:
-            track.state = State.PRUNED
-            prunes[reason] += 1
-            self._ended.append(ended)
-
-    def _close(self, track: Track) -> None:
-        book, ended = self.books[track.group], Ended(track, None)
-        self._holdings.discard(track)
-        if track.state is State.OPEN:
-            track.state = State.CLOSED
-            book.closes += 1
-            self._ended.append(ended)
-
-    def _invalidate(self, track: Track, cause: Cause) -> None:
-        invalidations, ended = self.books[track.group].invalidations, Ended(track, None)
-        invalidations.setdefault((cause, Outcome.CLOSED), 0)
-        self._holdings.discard(track)
-        track.state = State.INVALIDATED
-        invalidations[cause, Outcome.CLOSED] += 1
-        self._ended.append(ended)
 
 
 def _other(group: Group) -> Group:

@@ -13,7 +13,8 @@ from psycopg2 import extensions
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.drivers.common.watching import watch
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure
 from benchmarks import contenders, null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
@@ -117,7 +118,7 @@ def _null_method(effort: Effort) -> Rounds:
     connection = null.track(agent, null.Connection("lab-1"))
     plain = null.Connection.call
     ours = watch(
-        agent,
+        agent.hooks,
         plain,
         errors=OSError,
         failure_of=lambda *_: Failure(None, lost=False),

@@ -54,7 +54,7 @@ def _measure(count: int, effort: Effort) -> Rounds:
     agent = null.start()
     plain = null.Connection.call
     ours = watch(
-        agent,
+        agent.hooks,
         plain,
         errors=OSError,
         failure_of=lambda *_: Failure(None, lost=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from aurora_otel.drivers.protocol import ATTRIBUTE
+from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.tracking.track import Track
 from benchmarks import null
 from benchmarks.apart import apart
@@ -68,7 +68,7 @@ def _measure(rounds: int) -> dict[tuple[str, int], list[float]]:
             tracks = [add(connection) for connection in batch]
             added = perf_counter()
             for track in tracks[:_BATCH]:
-                agent.closed(track)
+                agent.hooks.closed(track)
                 tracker.drain()
             closed = perf_counter()
             del batch[_BATCH:]

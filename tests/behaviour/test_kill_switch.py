@@ -69,6 +69,6 @@ def test_what_was_closed_before_is_handed_out_by_no_pool(start, cluster, connect
     assert sqlstate(refused_write(held[0])) == READ_ONLY
     file.touch()
     eventually(is_in("observe"))
-    assert not agent.internals.is_usable(held[1])
+    assert not agent.internals.hooks.is_usable(held[1])
     for connection in held:
         connection.close()

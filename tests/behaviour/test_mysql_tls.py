@@ -16,7 +16,7 @@ import pymysql
 import pytest
 
 from aurora_otel.drivers import REGISTRY
-from aurora_otel.drivers.protocol import LoginFailure
+from aurora_otel.drivers.connects import LoginFailure
 from aurora_otel.lab import Cluster, mariadb_settings
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts

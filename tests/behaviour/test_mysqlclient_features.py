@@ -10,8 +10,8 @@ from MySQLdb.connections import Connection
 from MySQLdb.cursors import SSDictCursor
 
 from aurora_otel.drivers.common.libmariadb import Parameters
+from aurora_otel.drivers.connects import Login
 from aurora_otel.drivers.mysqlclient import Adapter
-from aurora_otel.drivers.protocol import Login
 from tests.support.drivers.mysql_features import MYSQLCLIENT
 from tests.support.links import Hang, Transparent, through
 from tests.support.mysql import arguments, bare, end, executed, writer_endpoint

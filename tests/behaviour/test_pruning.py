@@ -50,7 +50,7 @@ def test_a_close_that_is_under_way_is_no_close_behind_our_back(
     connection = connect(cluster.dsn("writer"))
 
     def the_owner_comes_to_the_end_of_its_close(_: float) -> None:
-        agent.internals.closed(connection._aurora_otel)
+        agent.internals.hooks.closed(connection._aurora_otel)
 
     moment = SimpleNamespace(sleep=the_owner_comes_to_the_end_of_its_close, time_ns=time.time_ns)
     monkeypatch.setattr("aurora_otel.hooks.rounds.time", moment)

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from aurora_otel.drivers import REGISTRY
-from aurora_otel.drivers.protocol import Login
+from aurora_otel.drivers.connects import Login
 from aurora_otel.model.endpoints import Address
 
 

@@ -16,7 +16,9 @@ from tests.support.sql import attempt, run, write
 
 PACKAGE = Path(aurora_otel.__file__).parent
 TEXT = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
-WALKS = dict(re.findall(r"^\| ((?:a|the) [a-z' ]+) \| (.*`agent.py`.*) \|$", TEXT, re.MULTILINE))
+WALKS = dict(
+    re.findall(r"^\| ((?:a|the) [a-z' ]+) \| (.*`agent(?:_hooks)?.py`.*) \|$", TEXT, re.MULTILINE)
+)
 FILE = re.compile(r"`([a-z_/0-9]+\.py)`")
 # What a row says in words, for the driver and the pool of these tests.
 IN_WORDS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aurora_otel.drivers.protocol import LoginFailure
+from aurora_otel.drivers.connects import LoginFailure
 from aurora_otel.model.endpoints import Address
 from tests.support.sql import attempt
 

@@ -10,7 +10,9 @@ from opentelemetry import metrics, trace
 
 from aurora_otel.agent import Agent
 from aurora_otel.discovery import dns
-from aurora_otel.drivers.protocol import ATTRIBUTE, Attempt, Failure, Login, Opening
+from aurora_otel.drivers.connects import Attempt, Login, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
@@ -107,7 +109,7 @@ class Application:
 
         attempt = Attempt(Address(host, port), open_, straight, opening)
         try:
-            connection = blocking.run(self.agent.connect_steps(self._driver, attempt))
+            connection = blocking.run(self.agent.hooks.connect_steps(self._driver, attempt))
         except (LostError, TimeoutError):
             return None
         connection.through = f"{host}:{port}"
@@ -120,14 +122,14 @@ class Application:
         track = getattr(connection, ATTRIBUTE, None)
         session = connection.session
         if track is not None and track.cluster.alert:
-            self.agent.before_call(track)
+            self.agent.hooks.before_call(track)
         if session.server.is_frozen:
             return False
         failure = self._failure(session)
         if failure is None:
             return True
         if track is not None:
-            self.agent.failed(track, lambda: failure)
+            self.agent.hooks.failed(track, lambda: failure)
         if failure.lost:
             self.close(connection)
         return False
@@ -144,19 +146,19 @@ class Application:
         """Have the application's own read-only transaction refuse a write."""
         track = getattr(connection, ATTRIBUTE, None)
         if track is not None and not connection.session.is_cut:
-            self.agent.failed(track, lambda: Failure(Symptom.READ_ONLY, lost=False))
+            self.agent.hooks.failed(track, lambda: Failure(Symptom.READ_ONLY, lost=False))
 
     def close(self, connection: Connection) -> None:
         """Close it, as the application does."""
         if track := getattr(connection, ATTRIBUTE, None):
-            self.agent.closed(track)
+            self.agent.hooks.closed(track)
         with self.world.lock:
             connection.session.close()
             self.held.remove(connection)
 
     def tick(self) -> None:
         """Have the background loop go round once."""
-        self.agent.rounds.tick()
+        self.agent.use_cases.rounds.tick()
 
     def settle(self) -> None:
         """Wait until no refresh runs."""

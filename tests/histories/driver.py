@@ -7,7 +7,9 @@ from typing import Any
 
 from aurora_otel.discovery import SYSTEMS
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Rows
+from aurora_otel.drivers.connects import Login
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track

@@ -7,7 +7,7 @@ import weakref
 import pytest
 from sqlalchemy import exc
 
-from aurora_otel.drivers.protocol import track_of
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets

@@ -20,7 +20,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from aurora_otel.agent import Agent
-from aurora_otel.drivers.protocol import ATTRIBUTE, Login, Opening
+from aurora_otel.drivers.connects import Login, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry.metrics import instruments
 from aurora_otel.telemetry.spans import Spans
@@ -101,7 +102,7 @@ def measure(question: str) -> dict[str, float]:
     def note(when: str) -> None:
         agent._background.wake()
         time.sleep(5.0)
-        agent.rounds.tick()
+        agent.use_cases.rounds.tick()
         measured[f"memory {when}"] = resident() / 2**20
         measured[f"series {when}"] = series(agent, reader)
         measured[f"clusters {when}"] = len(list(agent.clusters))
@@ -109,8 +110,8 @@ def measure(question: str) -> dict[str, float]:
     for number, (host, port, listed) in enumerate(globals()[question]()):
         driver.listed = listed
         connection = Connection(driver.open(host, port, 1.0))
-        agent.opened(driver, Opening(connection, Login((host, port)), lambda: None, 0))
-        agent.closed(getattr(connection, ATTRIBUTE))
+        agent.hooks.opened(driver, Opening(connection, Login((host, port)), lambda: None, 0))
+        agent.hooks.closed(getattr(connection, ATTRIBUTE))
         connection.session.close()
         if number + 1 == WARM:
             note("before")

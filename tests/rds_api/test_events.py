@@ -63,7 +63,7 @@ def test_events_become_log_records_metrics_and_a_span_below_the_failover(
     assert agent.exported.metric("aurora.failover.events") == 2
     # It is over: the API is not asked any more.
     asked = plane.calls["DescribeEvents"]
-    agent.internals.rounds.tick()
+    agent.internals.use_cases.rounds.tick()
     assert plane.calls["DescribeEvents"] == asked
     connection.close()
 
@@ -76,7 +76,7 @@ def test_by_default_a_cluster_that_sql_shows_costs_no_call_of_the_api(
     fail_over(cluster, plane, connection)
     eventually(lambda: agent.exported.metric("aurora.failovers") == 1)
     for _ in range(3):
-        agent.internals.rounds.tick()
+        agent.internals.use_cases.rounds.tick()
     assert plane.calls.total() == 0
     connection.close()
 

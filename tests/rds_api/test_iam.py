@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from aurora_otel.drivers import REGISTRY
-from aurora_otel.drivers.protocol import Login
+from aurora_otel.drivers.connects import Login
 from aurora_otel.lab import Failover
 from tests.support.iam_gateway import Gateways
 from tests.support.rds_api import REGION

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from opentelemetry import trace
 
-from aurora_otel.drivers.protocol import Login
+from aurora_otel.drivers.connects import Login
 from aurora_otel.monitoring.access import Access
 from tests.secrets.search import found, sinks
 

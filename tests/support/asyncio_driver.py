@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aurora_otel.agent import Agent
 from aurora_otel.discovery import SYSTEMS
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Login, LoginFailure, Opening, Rows
+from aurora_otel.drivers.connects import Login, LoginFailure, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure, Rows
+from aurora_otel.hooks.agent_hooks import AgentHooks
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime import coroutines, sockets
@@ -113,8 +115,8 @@ def fleet(*names: str) -> Iterator[Fleet]:
 class Connection:
     """A connection of the driver."""
 
-    def __init__(self, agent: Agent, address: Address) -> None:
-        self.agent = agent
+    def __init__(self, hooks: AgentHooks, address: Address) -> None:
+        self.hooks = hooks
         self.address = address
         self.session: str | None = None
         self.reader: Any = None
@@ -140,35 +142,35 @@ class Connection:
         """Run a statement, as a watched call of any driver does."""
         track: Track = getattr(self, ATTRIBUTE)
         if track.cluster.alert:
-            await coroutines.run(self.agent.before_call_steps(track))
+            await coroutines.run(self.hooks.before_call_steps(track))
         try:
             answer = await self.accepted(statement)
         except ToyError as error:
             lost = str(error) == "LOST"
             symptom = Symptom.CONNECTION_LOST if lost else Symptom.READ_ONLY
-            await coroutines.run(self.agent.failed_steps(track, lambda: Failure(symptom, lost)))
+            await coroutines.run(self.hooks.failed_steps(track, lambda: Failure(symptom, lost)))
             raise
         return answer
 
     async def check_out(self) -> bool:
         """Return whether a pool may hand it out."""
-        return await coroutines.run(self.agent.is_usable_steps(self))
+        return await coroutines.run(self.hooks.is_usable_steps(self))
 
     def close(self) -> None:
-        self.agent.closed(getattr(self, ATTRIBUTE))
+        self.hooks.closed(getattr(self, ATTRIBUTE))
         self.writer.close()
 
 
-async def connect(agent: Agent, address: Address) -> Connection:
+async def connect(hooks: AgentHooks, address: Address) -> Connection:
     """Connect, as the driver's patched `connect` does."""
 
     async def open_one() -> Connection:
-        made = Connection(agent, address)
+        made = Connection(hooks, address)
         await made.open()
         return made
 
     opening = Opening(await open_one(), Login(address), open_one, 0)
-    connection: Connection = await coroutines.run(agent.opened_steps(DRIVER, opening))
+    connection: Connection = await coroutines.run(hooks.opened_steps(DRIVER, opening))
     return connection
 
 

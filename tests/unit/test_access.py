@@ -6,7 +6,7 @@ import pytest
 
 from aurora_otel.discovery.source import LoginNotAllowedError
 from aurora_otel.discovery.targets import Target
-from aurora_otel.drivers.protocol import Login, LoginFailure
+from aurora_otel.drivers.connects import Login, LoginFailure
 from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.access import (

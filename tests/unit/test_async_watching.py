@@ -8,7 +8,8 @@ import inspect
 import pytest
 
 from aurora_otel.drivers.common.async_watching import watch
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure
 from aurora_otel.runtime.effects import Pause
 
 

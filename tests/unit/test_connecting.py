@@ -47,7 +47,7 @@ class Scene:
         self.application.settle()
 
     def goes_straight(self, host: str = ENDPOINT) -> bool:
-        return self.application.agent.goes_straight(Address(host, PORT))
+        return self.application.agent.hooks.goes_straight(Address(host, PORT))
 
     def total(self, metric: names.Metric, *key: str) -> int:
         found = self.application.agent.observations().get(metric.name, {})

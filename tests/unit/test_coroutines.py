@@ -27,14 +27,14 @@ def instances():
 
 
 @pytest.fixture
-def agent(instances):
+def hooks(instances):
     AuroraInstrumentor().instrument(
         instance_endpoints=instances.instance_endpoints,
         rds_api="off",
         identify_timeout=FOR_EVER,
         refresh_timeout=FOR_EVER,
     )
-    yield running_agent()
+    yield running_agent().hooks
     instances.answering.set()
     failures = aurora_otel.snapshot().internal_failures
     AuroraInstrumentor().uninstrument()
@@ -63,10 +63,10 @@ async def until(holds):
 
 
 def test_a_driver_for_an_event_loop_goes_through_opening_error_and_checkout(
-    agent, instances, address
+    hooks, instances, address
 ):
     async def application():
-        held = [await connect(agent, address) for _ in range(3)]
+        held = [await connect(hooks, address) for _ in range(3)]
         assert tracked() == {"a": 3}
         assert await held[0].execute("WRITE") == []
         assert await held[0].check_out()
@@ -86,7 +86,7 @@ def test_a_driver_for_an_event_loop_goes_through_opening_error_and_checkout(
             assert not await connection.check_out()
         with pytest.raises(ToyError, match="LOST"):
             await held[1].execute("READ")
-        fresh = await connect(agent, Address("localhost", instances.port("b")))
+        fresh = await connect(hooks, Address("localhost", instances.port("b")))
         assert await fresh.check_out()
         assert await fresh.execute("WRITE") == []
         assert tracked() == {"b": 1}
@@ -96,10 +96,10 @@ def test_a_driver_for_an_event_loop_goes_through_opening_error_and_checkout(
     asyncio.run(application())
 
 
-def test_a_connection_whose_opening_is_cancelled_is_left_behind_nowhere(agent, instances, address):
+def test_a_connection_whose_opening_is_cancelled_is_left_behind_nowhere(hooks, instances, address):
     async def application():
         instances.answering.clear()
-        opening = asyncio.create_task(connect(agent, address))
+        opening = asyncio.create_task(connect(hooks, address))
         await until(lambda: instances.asked["a"])
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -111,9 +111,9 @@ def test_a_connection_whose_opening_is_cancelled_is_left_behind_nowhere(agent, i
     assert tracked() == {}
 
 
-def test_a_call_that_waits_for_a_verdict_can_be_cancelled(agent, instances, address):
+def test_a_call_that_waits_for_a_verdict_can_be_cancelled(hooks, instances, address):
     async def application():
-        connection = await connect(agent, address)
+        connection = await connect(hooks, address)
         instances.writer = "b"
         instances.answering.clear()
         asked = sum(instances.asked.values())
@@ -130,12 +130,12 @@ def test_a_call_that_waits_for_a_verdict_can_be_cancelled(agent, instances, addr
     asyncio.run(application())
 
 
-def test_a_late_connection_is_not_given_to_who_has_gone(agent, instances, address):
+def test_a_late_connection_is_not_given_to_who_has_gone(hooks, instances, address):
     made = []
 
     async def application():
         instances.answering.clear()
-        made.append(asyncio.create_task(connect(agent, address)))
+        made.append(asyncio.create_task(connect(hooks, address)))
         await until(lambda: instances.asked["a"])
 
     # The loop ends while the question is unanswered, and cancels what it runs.

@@ -7,7 +7,7 @@ import pytest
 from aurora_otel.discovery import SYSTEMS
 from aurora_otel.discovery.identify import PROBE_REFUSAL
 from aurora_otel.discovery.servers import EXPIRY, Servers
-from aurora_otel.drivers.protocol import Login, Opening
+from aurora_otel.drivers.connects import Login, Opening
 from aurora_otel.hooks.identification import Identification
 from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.runtime.blocking import run

@@ -72,7 +72,7 @@ def test_what_a_failover_made_stale_is_cleaned_up_by_the_cluster_that_finds_the_
         agent.clusters.bind(
             cluster, agent.clusters.endpoints.classify(host, 5432), MEMBERS, time.monotonic()
         )
-    agent.rounds.tick()
+    agent.use_cases.rounds.tick()
     assert stale.cluster is merged_into
     # A call on a connection that has moved refreshes, too. No call is left to close a window.
     assert (merged_into.alert, cluster.alert) == (True, False)
@@ -100,6 +100,6 @@ def test_a_duplicate_without_symptoms_starts_no_refresh(agent):
         each.detector.introduce(OLD)
     endpoint = agent.clusters.endpoints.classify(f"orders.cluster-ro-{DOMAIN}", 5432)
     agent.clusters.bind(cluster, endpoint, MEMBERS, time.monotonic())
-    agent.rounds.tick()
+    agent.use_cases.rounds.tick()
     assert cluster.current is merged_into
     assert not merged_into.alert

@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 
 from aurora_otel.agent import Agent
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.drivers.protocol import Login
+from aurora_otel.drivers.connects import Login
 from aurora_otel.model.topology import Answer, Reading, Role, Source, Verdict, View
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.requests import Trigger

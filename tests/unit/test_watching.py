@@ -7,7 +7,8 @@ import inspect
 import pytest
 
 from aurora_otel.drivers.common.watching import watch, watch_close
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.telemetry import log
 

@@ -18,15 +18,8 @@ from aurora_otel.drivers.asyncpg import calls, monitor, session
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches, wrap_innermost
-from aurora_otel.drivers.protocol import (
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-)
+from aurora_otel.drivers.connects import Login, LoginFailure, Opening
+from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime.coroutines import run
 from aurora_otel.tracking.track import Track

@@ -19,7 +19,8 @@ from aurora_otel.drivers.asyncpg.session import ERRORS, is_inherited
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.async_watching import watch, watch_close
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, track_of
+from aurora_otel.drivers.marks import ATTRIBUTE, track_of
+from aurora_otel.drivers.protocol import Failure, Hooks
 from aurora_otel.model.symptoms import Symptom
 
 _CALLS = (

@@ -11,7 +11,8 @@ from asyncpg import InterfaceError, InternalClientError, PostgresError, Record, 
 from asyncpg.protocol import Protocol
 
 from aurora_otel.drivers.common.async_deadline import deadline
-from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track

@@ -15,7 +15,8 @@ from typing import Any
 
 from aurora_otel.drivers.common.methods import write
 from aurora_otel.drivers.common.watching import settling_of
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, track_of
+from aurora_otel.drivers.marks import ATTRIBUTE, track_of
+from aurora_otel.drivers.protocol import Failure, Hooks
 from aurora_otel.runtime.coroutines import run
 from aurora_otel.tracking.track import Track
 

@@ -17,7 +17,9 @@ from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.mysql_family import Call
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import ATTRIBUTE, Attempt, Driver, Hooks, Login, Opening
+from aurora_otel.drivers.connects import Attempt, Login, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Driver, Hooks
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking

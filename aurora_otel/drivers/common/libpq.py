@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from aurora_otel.drivers.base import DriverBase
-from aurora_otel.drivers.protocol import Failure, Login, LoginFailure
+from aurora_otel.drivers.connects import Login, LoginFailure
+from aurora_otel.drivers.protocol import Failure
 from aurora_otel.model import symptoms
 from aurora_otel.model.endpoints import Address
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import Failure, Hooks, LoginFailure, Traced, unmark
+from aurora_otel.drivers.connects import LoginFailure
+from aurora_otel.drivers.marks import unmark
+from aurora_otel.drivers.protocol import Failure, Hooks, Rows, Traced
 from aurora_otel.model import symptoms
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import is_name
@@ -167,6 +169,11 @@ def login_failure(errno: int | None, message: str) -> LoginFailure | None:
 def text(value: bytes | bytearray | None) -> str | None:
     """Return a value as what it says: Latin 1 refuses nothing, and the agent asks for ASCII."""
     return None if value is None else value.decode("latin-1")
+
+
+def texts(rows: Any) -> Rows:
+    """Return each value of `rows` as `text` does."""
+    return [[text(value) for value in row] for row in rows]
 
 
 def whole_seconds(timeout: float) -> int:

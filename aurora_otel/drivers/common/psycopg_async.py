@@ -20,7 +20,8 @@ from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.async_watching import watch, watch_close
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.psycopg_answers import read_late_answer_on_loop
-from aurora_otel.drivers.protocol import Driver, Failure, Hooks, Login, Opening
+from aurora_otel.drivers.connects import Login, Opening
+from aurora_otel.drivers.protocol import Driver, Failure, Hooks
 from aurora_otel.runtime.coroutines import run
 
 # On a connection that is on its way to the application.

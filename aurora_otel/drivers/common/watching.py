@@ -12,7 +12,8 @@ from time import monotonic
 from typing import Any
 
 from aurora_otel.drivers.common.methods import write
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks, unmark
+from aurora_otel.drivers.marks import ATTRIBUTE, unmark
+from aurora_otel.drivers.protocol import Failure, Hooks
 
 _TEMPLATE = """\
 def call({declared}):

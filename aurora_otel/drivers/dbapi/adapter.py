@@ -20,20 +20,12 @@ import wrapt
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import libpq, mysql_family
 from aurora_otel.drivers.common.patching import wrap_innermost
+from aurora_otel.drivers.connects import Login, LoginFailure, Opening
 from aurora_otel.drivers.dbapi import monitor, session
 from aurora_otel.drivers.dbapi.calls import Proxies, Shown, has_left, is_gone
 from aurora_otel.drivers.dbapi.traits import PORTS, Traits
-from aurora_otel.drivers.protocol import (
-    ATTRIBUTE,
-    Failure,
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-)
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure, Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import wrapt
 
 from aurora_otel.drivers.common.watching import never, watch, watch_close
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure, Hooks
 from aurora_otel.runtime import sockets
 
 # What of PEP 249 goes to the network, and what drivers often add to it.

@@ -20,7 +20,8 @@ from aurora_otel.drivers.common import libmariadb, mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import never, watch, watch_close
 from aurora_otel.drivers.mariadb import session
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure, Hooks
 from aurora_otel.runtime import sockets
 
 _CALLS = (

@@ -18,7 +18,8 @@ from mariadb.cursors import Cursor
 
 from aurora_otel.drivers.common import libmariadb, mysql_family
 from aurora_otel.drivers.common.deadline import Meter, deadline
-from aurora_otel.drivers.protocol import ATTRIBUTE, Rows
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets, traffic
 
 # On a connection: the session that it has.

@@ -19,17 +19,10 @@ from mysql.connector.abstracts import MySQLConnectionAbstract
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
 from aurora_otel.drivers.mysql_connector import calls, monitor, session
-from aurora_otel.drivers.protocol import (
-    Attempt,
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-)
+from aurora_otel.drivers.mysql_connector.c_extension import c_cursors
+from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking
@@ -145,7 +138,7 @@ class Adapter(DriverBase):
 
 
 def _cursors() -> Iterable[type]:
-    modules = [pure_cursors, *([] if session.c_cursors is None else [session.c_cursors])]
+    modules = [pure_cursors, *([] if c_cursors is None else [c_cursors])]
     return [each for module in modules for each in vars(module).values() if isinstance(each, type)]
 
 

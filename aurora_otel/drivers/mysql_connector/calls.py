@@ -17,9 +17,10 @@ from mysql.connector.connection import MySQLConnection
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import never, watch, watch_close
+from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.mysql_connector import session
-from aurora_otel.drivers.mysql_connector.session import ERRORS, CMySQLConnection
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.mysql_connector.c_extension import ERRORS, CMySQLConnection
+from aurora_otel.drivers.protocol import Failure, Hooks
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
 

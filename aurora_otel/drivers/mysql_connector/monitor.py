@@ -13,7 +13,8 @@ from mysql.connector.errors import Error
 
 from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import mysql_family
-from aurora_otel.drivers.mysql_connector.session import PURE, pure_close
+from aurora_otel.drivers.mysql_connector import pure
+from aurora_otel.drivers.mysql_connector.session import PURE
 from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
 
@@ -82,7 +83,7 @@ def connect(login: dict[str, Any], address: Address | None, timeout: float) -> M
 
 def _close(connection: Any) -> None:
     with contextlib.suppress(Exception):
-        pure_close(connection)
+        pure.close(connection)
 
 
 def _timed_out(error: BaseException | None) -> bool:

@@ -18,18 +18,10 @@ from MySQLdb.cursors import BaseCursor
 
 from aurora_otel.drivers.common import libmariadb, mysql_family
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.connects import Login, LoginFailure, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.mysqlclient import calls, monitor, session
-from aurora_otel.drivers.protocol import (
-    ATTRIBUTE,
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-    report_opened,
-)
+from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced, report_opened
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 

@@ -19,8 +19,9 @@ from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.libmariadb import Opened
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import never, watch, watch_close
+from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.mysqlclient import session
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.protocol import Failure, Hooks
 
 
 def watch_all(patches: Patches, hooks: Hooks, opened: Opened) -> None:

@@ -50,7 +50,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
             # lost one, mysqlclient goes on thinking that it is open.
             close(connection)
         raise
-    return [[mysql_family.text(value) for value in row] for row in rows]
+    return mysql_family.texts(rows)
 
 
 def fileno(connection: Any) -> int:

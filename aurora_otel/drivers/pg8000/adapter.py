@@ -20,17 +20,9 @@ from pg8000 import core
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
 from aurora_otel.drivers.pg8000 import calls, monitor, session
-from aurora_otel.drivers.protocol import (
-    Attempt,
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-)
+from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking

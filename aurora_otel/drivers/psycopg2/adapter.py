@@ -20,17 +20,9 @@ from psycopg2._psycopg import ReplicationConnection
 
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import (
-    ATTRIBUTE,
-    Attempt,
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-)
+from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.drivers.psycopg2 import monitor, session
 from aurora_otel.drivers.psycopg2.classes import WatchedClasses, track_by_reference
 from aurora_otel.model.endpoints import Address

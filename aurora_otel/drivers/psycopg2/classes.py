@@ -19,7 +19,8 @@ from psycopg2 import extensions
 
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.watching import never, watch, watch_close
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure, Hooks
 from aurora_otel.drivers.psycopg2.class_patches import ClassPatches, is_writable
 from aurora_otel.tracking.track import Track
 

@@ -19,17 +19,9 @@ from pymysql.constants import SERVER_STATUS
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.protocol import (
-    ATTRIBUTE,
-    Attempt,
-    Hooks,
-    Login,
-    LoginFailure,
-    Monitor,
-    Opening,
-    Rows,
-    Traced,
-)
+from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.drivers.pymysql import calls, monitor, session
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts

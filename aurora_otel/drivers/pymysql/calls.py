@@ -11,7 +11,8 @@ from pymysql.connections import Connection, MySQLResult
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import never, watch, watch_close
-from aurora_otel.drivers.protocol import ATTRIBUTE, Failure, Hooks
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure, Hooks
 from aurora_otel.drivers.pymysql import session
 
 

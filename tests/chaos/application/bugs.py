@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aurora_otel.agent import Agent
+from aurora_otel.discovery.kept import KeptConnections
 from aurora_otel.discovery.walk import Walk
-from aurora_otel.drivers.protocol import Driver, Opening
+from aurora_otel.drivers.connects import Opening
+from aurora_otel.drivers.protocol import Driver
+from aurora_otel.hooks.agent_hooks import AgentHooks
 from aurora_otel.hooks.opening import Openings
 from aurora_otel.model.detector import Detector
 from aurora_otel.runtime.effects import Steps
@@ -49,10 +51,10 @@ def _lose_a_close() -> None:
 def _let_an_exception_out() -> None:
     """Fail outside the shield."""
 
-    def failing(self: Agent, *_: Any) -> None:
+    def failing(self: AgentHooks, *_: Any) -> None:
         raise RuntimeError("an exception of the agent")
 
-    Agent.failed = failing
+    AgentHooks.failed = failing
 
 
 def _leak_a_monitoring_connection() -> None:
@@ -60,8 +62,8 @@ def _leak_a_monitoring_connection() -> None:
     kept: list[Any] = []
 
     def keeping(self: Walk) -> None:
-        kept.extend(self._idle)
-        self._idle = []
+        kept.append(self._kept)
+        self._kept = KeptConnections()
 
     Walk.close = keeping
 

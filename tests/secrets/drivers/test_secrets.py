@@ -79,7 +79,7 @@ def test_what_lives_only_while_a_connection_is_opened_exports_no_secret(  # noqa
 ):
     agent = start_for()
     connect().close()
-    adapter = type(agent.internals.openings.drivers[driver.name])
+    adapter = type(agent.internals.use_cases.openings.drivers[driver.name])
     mark = adapter.mark
     exported = []
 
@@ -113,7 +113,7 @@ def test_a_failure_in_a_driver_s_methods_stays_inside_and_exports_no_secret(  # 
 ):
     agent = start_for(query_spans="summary")
     connect().close()
-    adapter = agent.internals.openings.drivers[driver.name]
+    adapter = agent.internals.use_cases.openings.drivers[driver.name]
     assert {"address", "ask", "fileno", "mark", "monitor", "password"} <= methods_of(adapter)
     for name in methods_of(adapter):
         with monkeypatch.context() as patched:
