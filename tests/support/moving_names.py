@@ -6,24 +6,22 @@ Python's own resolver asks C's, so that drivers that are written in Python see t
 from __future__ import annotations
 
 import contextlib
-import os
+import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-# Stands between a program and the system's resolver, and reads names from a file.
-RESOLVER = "libnss_wrapper.so"
-MISSING = f"{RESOLVER} is missing: as root on Debian, apt-get install libnss-wrapper"
+# Stands between a program and the system's resolver. Not libnss_wrapper: there, a thread that
+# resolves while the file has changed frees what another one reads.
+_SOURCE = Path(__file__).with_suffix(".c")
 _FOLLOW_EVERY = 0.02  # seconds
 
 
 class _HostsFile:
-    """A file of names that processes notice to be changed."""
+    """A file of names that is replaced as a whole."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp = int(time.time())
         self._hosts: dict[str, str] = {}
 
     def write(self, records: Mapping[str, str]) -> None:
@@ -35,9 +33,6 @@ class _HostsFile:
         # The first name of a line is the canonical one, as at the end of a chain of CNAMEs.
         names = {ip: [host for host in hosts if hosts[host] == ip] for ip in hosts.values()}
         draft.write_text("".join(f"{ip} {' '.join(each)}\n" for ip, each in names.items()))
-        # A change is noticed by the whole second of the file's time stamp.
-        self._stamp += 1
-        os.utime(draft, (self._stamp, self._stamp))
         draft.replace(self._path)
 
 
@@ -49,6 +44,8 @@ def hosts_file(records: Mapping[str, str], path: Path) -> Iterator[dict[str, str
         records: IP addresses by name, which may change: `Cluster.records()`.
         path: of the file to write, which is kept up to date until the context is left.
     """
+    resolver = path.with_suffix(".so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", resolver, _SOURCE, "-ldl"], check=True)
     file = _HostsFile(path)
     file.write(records)
     ended = threading.Event()
@@ -60,7 +57,7 @@ def hosts_file(records: Mapping[str, str], path: Path) -> Iterator[dict[str, str
     following = threading.Thread(target=follow, daemon=True)
     following.start()
     try:
-        yield {"LD_PRELOAD": RESOLVER, "NSS_WRAPPER_HOSTS": str(path)}
+        yield {"LD_PRELOAD": str(resolver), "MOVING_NAMES": str(path)}
     finally:
         ended.set()
         following.join()
