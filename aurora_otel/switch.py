@@ -15,7 +15,7 @@ from aurora_otel.agent import Agent
 from aurora_otel.libraries import Libraries
 from aurora_otel.runtime import system
 from aurora_otel.settings import Mode, QuerySpans, Resolved, Settings, logged
-from aurora_otel.telemetry import log, upstream
+from aurora_otel.telemetry import log, names, upstream
 from aurora_otel.telemetry.metrics import Instruments, instruments
 from aurora_otel.telemetry.query_spans import QueryTracer
 from aurora_otel.telemetry.spans import Spans
@@ -84,7 +84,8 @@ class Switch:
     def _start(self, settings: Settings) -> None:
         tracer_provider = self._providers.get("tracer_provider") or trace.get_tracer_provider()
         meter_provider = self._providers.get("meter_provider") or metrics.get_meter_provider()
-        spans = Spans(tracer_provider.get_tracer("aurora_otel", __version__))
+        tracer = tracer_provider.get_tracer("aurora_otel", __version__, schema_url=names.SCHEMA_URL)
+        spans = Spans(tracer)
         if self._instruments is not None:
             self._instruments.source = None
         self._instruments = instruments(meter_provider)
@@ -102,8 +103,9 @@ class Switch:
             )
         traced = None
         if settings.query_spans is not QuerySpans.OFF:
-            tracer = QueryTracer(settings.query_spans, tracer_provider, self.agent.shield)
-            traced = tracer.traced
+            traced = QueryTracer(
+                settings.query_spans, tracer, self._instruments, self.agent.shield
+            ).traced
         self._instruments.source = self.agent.observations
         self.libraries.report_to(self.agent, traced, repatch=repatch)
 

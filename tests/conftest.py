@@ -83,7 +83,7 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
         if UPSTREAM == "after":
             upstream.load(TracerProvider())
         started.append(exported)
-        return Agent(exported)
+        return Agent(exported, meters)
 
     yield start
     failures = aurora_otel.snapshot().internal_failures

@@ -139,7 +139,7 @@ class Traced(Protocol):
         Args:
             system: `db.system.name`.
             original: takes the cursor, the statement and whatever else.
-            attributes: where a connection shows its `database`, `host`, `port` and `user`: names
+            attributes: where a connection shows its `database`, `host` and `port`: names
                 of attributes with dots between them.
             connection_of: returns a cursor's connection; by default its attribute `connection`.
         """

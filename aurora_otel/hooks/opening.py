@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.semconv.attributes.network_attributes import NETWORK_PEER_ADDRESS
+from opentelemetry.semconv.attributes.network_attributes import (
+    NETWORK_PEER_ADDRESS,
+    NETWORK_PEER_PORT,
+)
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 from opentelemetry.trace import SpanContext
 
@@ -151,9 +154,10 @@ class Openings:
         if not is_instrumentation_enabled():
             return None
         host, port = identity.endpoint.address
-        shown = {**attributes, SERVER_ADDRESS: host, SERVER_PORT: port}
+        shown: dict[str, Any] = {**attributes, SERVER_ADDRESS: host, SERVER_PORT: port}
         if identity.peer is not None:
             shown[NETWORK_PEER_ADDRESS] = identity.peer.host
+            shown[NETWORK_PEER_PORT] = identity.peer.port
         if new.route is not None:
             shown[names.STRAIGHT_REASON] = new.route.reason.value
         return self._context.config.spans.track_connection(new.opening.began, shown)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from aurora_otel.monitoring.context import Config
-from aurora_otel.pools.protocol import Description, Gauges
+from aurora_otel.pools.protocol import Description, Gauges, Target
 from aurora_otel.telemetry import pool_metrics
 from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.observations import Observations
@@ -22,11 +22,17 @@ class Meter:
 
     Args:
         name: the pool's name in telemetry.
+        target: the database that it leads to.
         now: what is in force at the moment.
+
+    Attributes:
+        key: the values of the attributes that all its metrics have, in the order of their
+            definitions.
     """
 
-    def __init__(self, name: str, now: Config) -> None:
-        self._attributes = {pool_metrics.POOL_NAME: name}
+    def __init__(self, name: str, target: Target, now: Config) -> None:
+        self.key = (name, *target)
+        self._attributes = pool_metrics.attributes(pool_metrics.MAX, self.key)
         self._now = now
         self._owner: Callable[[], Any] = lambda: None
         self._read: Callable[[Any], Gauges] = lambda _: Gauges()
@@ -75,7 +81,12 @@ class Meter:
                 self._record(pool_metrics.USE_TIME, self._used.popleft())
 
     def adopt(self, pool: Any, description: Description) -> bool:
-        """Measure `pool`, too, if it has the same owner, or there is no other one."""
+        """Measure `pool`, too, if it has the same owner, or there is no other one.
+
+        One name stands for one database as long as it is shown.
+        """
+        if self.key[1:] != tuple(description.target):
+            return False
         owner = self._owner()
         if owner is not description.owner and (owner is not None or self._pools):
             return False
@@ -177,26 +188,26 @@ class Meters:
     def observations(self) -> Observations:
         """Return what the observable metrics of pools read. A name that was shown stays."""
         found: Observations = defaultdict(dict)
-        for name, meter in list(self._by_name.items()):
+        for meter in list(self._by_name.values()):
             meter.record()
-            gauges = meter.gauges()
+            gauges, key = meter.gauges(), meter.key
             values = (
-                (pool_metrics.COUNT, (name, pool_metrics.IDLE), gauges.idle),
-                (pool_metrics.COUNT, (name, pool_metrics.USED), gauges.used),
-                (pool_metrics.MAX, (name,), gauges.max),
-                (pool_metrics.IDLE_MAX, (name,), gauges.idle_max),
-                (pool_metrics.IDLE_MIN, (name,), gauges.idle_min),
-                (pool_metrics.PENDING, (name,), meter.pending),
-                (pool_metrics.TIMEOUTS, (name,), meter.timeouts),
+                (pool_metrics.COUNT, (*key, pool_metrics.IDLE), gauges.idle),
+                (pool_metrics.COUNT, (*key, pool_metrics.USED), gauges.used),
+                (pool_metrics.MAX, key, gauges.max),
+                (pool_metrics.IDLE_MAX, key, gauges.idle_max),
+                (pool_metrics.IDLE_MIN, key, gauges.idle_min),
+                (pool_metrics.PENDING, key, meter.pending),
+                (pool_metrics.TIMEOUTS, key, meter.timeouts),
             )
-            for metric, key, value in values:
+            for metric, shown, value in values:
                 if value is not None:
-                    found[metric.name][key] = value
+                    found[metric.name][shown] = value
         return found
 
     def _meet(self, pool: Any, describe: Callable[[], Description]) -> Meter:
         met = self._now.shield.run("meet a pool", self._keep, pool, describe)
-        return met or Meter("", self._now)
+        return met or Meter("", Target(), self._now)
 
     def _keep(self, pool: Any, describe: Callable[[], Description]) -> Meter:
         meter = self._named(pool, describe())
@@ -212,12 +223,13 @@ class Meters:
         """
         number, name = 1, description.name
         while name in self._by_name or len(self._by_name) < pool_metrics.MOST_POOLS:
-            meter = self._by_name.setdefault(name, Meter(name, self._now))
+            meter = self._by_name.setdefault(name, Meter(name, description.target, self._now))
             if meter.adopt(pool, description):
                 return meter
             number += 1
             name = f"{description.name}-{number}"
-        return self._by_name.setdefault(pool_metrics.OTHER, Meter(pool_metrics.OTHER, self._now))
+        other = Meter(pool_metrics.OTHER, Target(), self._now)
+        return self._by_name.setdefault(pool_metrics.OTHER, other)
 
 
 def _sum(values: tuple[int | None, ...]) -> int | None:

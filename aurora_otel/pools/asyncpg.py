@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
 from aurora_otel.runtime.coroutines import run
 
 # On the queue of a pool, which stands for it: a pool itself has no weak references.
@@ -95,19 +95,19 @@ def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Ca
 
 def _describe(pool: Any, queue: Any) -> Description:
     setattr(queue, _POOL, pool)
-    return Description(_name(pool), queue, _gauges)
+    leads_to = _target(pool)
+    return Description(leads_to.name("asyncpg"), queue, _gauges, leads_to)
 
 
-def _name(pool: Any) -> str:
-    """Return what the semantic conventions make of a pool without a name."""
+def _target(pool: Any) -> Target:
     dsn, given = next(iter(pool._connect_args), None), pool._connect_kwargs  # noqa: SLF001 - as above
     parts = urlsplit(dsn or "")
-    host = given.get("host") or parts.hostname
-    if not isinstance(host, str):
-        return "asyncpg"
-    port = given.get("port") or parts.port
-    database = given.get("database") or parts.path.strip("/")
-    return host + (f":{port}" if port else "") + (f"/{database}" if database else "")
+    return target(
+        "postgresql",
+        given.get("database") or parts.path.strip("/"),
+        given.get("host") or parts.hostname,
+        given.get("port") or parts.port,
+    )
 
 
 def _gauges(queue: Any) -> Gauges:

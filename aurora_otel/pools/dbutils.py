@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
 
 # `ping` of DBUtils: whenever a connection is fetched.
 _FETCHED = 1
@@ -33,7 +33,7 @@ class Adapter:
         pool = module.PooledDB
 
         def meter(of: Any) -> Meter:
-            return hooks.meter(of, lambda: Description(_name(of), of, _gauges))
+            return hooks.meter(of, functools.partial(_describe, of))
 
         patches.replace(pool, "connection", _lending(meter, pool.connection))
         patches.replace(pool, "steady_connection", _creating(meter, pool.steady_connection))
@@ -88,14 +88,11 @@ def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> C
     return cache
 
 
-def _name(pool: Any) -> str:
-    """Return what the semantic conventions make of a pool without a name."""
-    login = pool._kwargs  # noqa: SLF001 - shown nowhere else
-    if not login.get("host"):
-        return "dbutils"
-    port = f":{login['port']}" if login.get("port") else ""
-    names = (login[key] for key in ("database", "dbname", "db") if login.get(key))
-    return f"{login['host']}{port}" + "".join(f"/{name}" for name in names)
+def _describe(pool: Any) -> Description:
+    given = pool._kwargs  # noqa: SLF001 - shown nowhere else
+    names = (given[key] for key in ("database", "dbname", "db") if given.get(key))
+    leads_to = target("", next(names, ""), given.get("host"), given.get("port"))
+    return Description(leads_to.name("dbutils"), pool, _gauges, leads_to)
 
 
 def _gauges(pool: Any) -> Gauges:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
 
 
 class Adapter:
@@ -25,7 +25,7 @@ class Adapter:
         patches = Patches()
 
         def meter(of: Any) -> Meter:
-            return hooks.meter(of, lambda: Description(of.pool_name, of, _gauges))
+            return hooks.meter(of, functools.partial(_describe, of))
 
         lock = module.CONNECTION_POOL_LOCK
         lending = _lending(meter, _checking(hooks, pool.get_connection, lock))
@@ -72,6 +72,12 @@ def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> C
         return original(self, cnx)
 
     return add_connection
+
+
+def _describe(pool: Any) -> Description:
+    given = pool._cnx_config  # noqa: SLF001 - shown nowhere else
+    leads_to = target("mysql", given.get("database"), given.get("host"), given.get("port"))
+    return Description(pool.pool_name, pool, _gauges, leads_to)
 
 
 def _gauges(pool: Any) -> Gauges:

@@ -32,6 +32,38 @@ class Gauges(NamedTuple):
     idle_min: int | None = None
 
 
+class Target(NamedTuple):
+    """The database that a pool leads to, as it was configured; empty or 0 where that is not known.
+
+    Attributes:
+        system: `db.system.name`.
+        namespace: the name of the database.
+        address: the host's name.
+        port: the port.
+    """
+
+    system: str = ""
+    namespace: str = ""
+    address: str = ""
+    port: int = 0
+
+    def name(self, library: str) -> str:
+        """Return what the semantic conventions call a pool of `library` that has no name."""
+        server = f"{self.address}:{self.port}" if self.address and self.port else self.address
+        return self.namespace or server or self.system or library
+
+
+def target(system: str, namespace: Any, address: Any, port: Any) -> Target:
+    """Return a target out of what an application gave: strings, numbers, nothing, anything."""
+    text = str(port or "")
+    return Target(
+        system,
+        namespace if isinstance(namespace, str) else "",
+        address if isinstance(address, str) else "",
+        int(text) if text.isdecimal() else 0,
+    )
+
+
 class Description(NamedTuple):
     """What is to be known of a pool.
 
@@ -39,11 +71,13 @@ class Description(NamedTuple):
         name: its name in telemetry; a number is added where another pool has that one.
         owner: what keeps the name when it replaces its pool; the pool itself, where nothing does.
         read: asks a pool of this kind for its figures; waits for nothing.
+        target: the database that it leads to.
     """
 
     name: str
     owner: Any
     read: Callable[[Any], Gauges]
+    target: Target = Target()
 
 
 class Meter(Protocol):

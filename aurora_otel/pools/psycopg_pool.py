@@ -13,8 +13,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from psycopg import conninfo
+
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
 from aurora_otel.runtime.coroutines import run
 
 
@@ -27,7 +29,7 @@ class Adapter:
         patches = Patches()
 
         def meter(of: Any) -> Meter:
-            return hooks.meter(of, lambda: Description(of.name, of, _gauges))
+            return hooks.meter(of, functools.partial(_describe, of))
 
         unchecked, connect = pool._getconn_unchecked, pool._connect  # noqa: SLF001 - see above
         patches.replace(pool, "_getconn_unchecked", _checking(hooks, unchecked))
@@ -151,6 +153,19 @@ def _returning_on_loop(
         return await original(self, conn)
 
     return putconn
+
+
+def _describe(pool: Any) -> Description:
+    # Its name is its own: the pool makes one up where it was given none.
+    return Description(pool.name, pool, _gauges, _target(pool))
+
+
+def _target(pool: Any) -> Target:
+    # Either may be a function of the application's, for its next connection alone.
+    parts = pool.conninfo if isinstance(pool.conninfo, str) else ""
+    given = pool.kwargs if isinstance(pool.kwargs, dict) else {}
+    shown = conninfo.conninfo_to_dict(parts, **given)
+    return target("postgresql", shown.get("dbname"), shown.get("host"), shown.get("port"))
 
 
 def _gauges(pool: Any) -> Gauges:

@@ -19,10 +19,12 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool, base
 
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
 
-# What `Engine` called its database, by its dialect: that stays when it replaces its pool.
-_names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+# Where an `Engine` leads to, by its dialect: that stays when it replaces its pool.
+_targets: weakref.WeakKeyDictionary[Any, Target] = weakref.WeakKeyDictionary()
+# SQLAlchemy's names of databases, and the semantic conventions'.
+_SYSTEMS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mariadb"}
 
 
 class Adapter:
@@ -44,7 +46,7 @@ class Adapter:
         patches.replace(record, _CONNECT, _creating(meter, connect))
         for pool in (Pool, SingletonThreadPool):
             patches.replace(pool, "connect", _lending(meter, pool.connect))
-        patches.replace(Engine, "__init__", _naming(Engine.__init__))
+        patches.replace(Engine, "__init__", _remembering(Engine.__init__))
         listeners = (
             (Engine, "handle_error", functools.partial(_on_error, hooks)),
             (Pool, "checkin", on_return),
@@ -117,29 +119,26 @@ def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Cal
     return connect
 
 
-def _naming(original: Callable[..., Any]) -> Callable[..., Any]:
+def _remembering(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def __init__(self: Any, pool: Any, dialect: Any, url: URL, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it stands for it
         original(self, pool, dialect, url, *args, **kwargs)
-        _names[dialect] = _name(url)
+        _targets[dialect] = _target(url)
 
     return __init__
 
 
-def _name(url: URL) -> str:
-    """Return what the semantic conventions make of a pool without a name."""
-    if not url.host:
-        return url.drivername
-    port = f":{url.port}" if url.port else ""
-    database = f"/{url.database}" if url.database else ""
-    return f"{url.host}{port}{database}"
+def _target(url: URL) -> Target:
+    system = _SYSTEMS.get(url.get_backend_name(), "")
+    return target(system, url.database, url.host, url.port)
 
 
 def _describe(pool: Any) -> Description:
     dialect = pool._dialect  # noqa: SLF001 - shown nowhere else
-    name = pool._orig_logging_name or _names.get(dialect, "sqlalchemy")  # noqa: SLF001 - as above
-    owner = dialect if dialect in _names else pool
-    return Description(name, owner, _gauges)
+    leads_to = _targets.get(dialect, Target())
+    name = pool._orig_logging_name or leads_to.name("sqlalchemy")  # noqa: SLF001 - as above
+    owner = dialect if dialect in _targets else pool
+    return Description(name, owner, _gauges, leads_to)
 
 
 def _gauges(pool: Any) -> Gauges:

@@ -45,7 +45,7 @@ NO_SYSTEM = LogRecord(
 LOGS = (START, OFF, NO_SYSTEM, KILL_SWITCH, UNSUPPORTED)
 
 
-def info(mode: Mode) -> dict[tuple[str, ...], int]:
+def info(mode: Mode) -> dict[tuple[str | int, ...], int]:
     """Return the observations of `INFO`.
 
     Args:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from aurora_otel.telemetry import agent_names, names, pool_metrics, prometheus
+from aurora_otel.telemetry import agent_names, names, pool_metrics, prometheus, queries
+from aurora_otel.telemetry.conventions import DEVIATIONS
 from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.spans import MOST_LINKS
 
@@ -33,10 +34,11 @@ _METRIC_HEAD = ("metric", "instrument", "unit", "attributes", "meaning", "on Pro
 
 _POOLS = f"""\
 The semantic conventions' own, from every pool that is known (see the README), as far as it knows
-them. They carry neither a cluster nor a database system: a pool may lead anywhere.
-`{pool_metrics.POOL_NAME}` is the name that the pool has, else `host:port/database`; a second pool
-of a name gets `-2`. {pool_metrics.MOST_POOLS} names have series of their own; pools beyond share
-the name `{pool_metrics.OTHER}`, and what only they know is left out. Used is what was handed
+them. They carry no cluster, since a pool may lead anywhere, and of the database what the pool was
+configured with. `{pool_metrics.POOL_NAME}` is the name that the pool has, else the first
+that is known of the database's name, `host:port`, the database system and the library; a second
+pool of a name gets `-2`. {pool_metrics.MOST_POOLS} names have series of their own; pools beyond
+share the name `{pool_metrics.OTHER}`, and what only they know is left out. Used is what was handed
 out and is not back yet; time in use ends with the return, and waiting includes the opening of a
 connection where the pool opens one for the caller.
 """
@@ -78,31 +80,39 @@ fork is repeated by each child. The HTTP thread of OpenTelemetry's Prometheus ex
 survive a fork: prefork servers export over OTLP.
 """
 
+_QUERY_ATTRIBUTES = ", ".join(f"`{name}`" for name in queries.SPAN_ATTRIBUTES)
 _SPANS = f"""\
 All spans of the table are of kind internal. What happens on the agent's own threads is a root,
-unless it is done for a call of the application's. At most {MOST_LINKS} links a span.
-`{names.INVALIDATION_FAILED}` is an event on `{names.INVALIDATE.name}`, one for each connection that
-could not be shut down; it carries `{names.DRIVER}`. `{names.RDS_EVENT}` is an event on
-`{names.CONTROL_PLANE.name}`, at the time that RDS gives; it carries `{names.EVENT_KIND}` and
-`{names.EVENT_MESSAGE}`.
+unless it is done for a call of the application's. At most {MOST_LINKS} links a span. None has
+events, which OpenTelemetry deprecates: what happened meanwhile is a log record with an event name.
 
 Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
 `{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.
 
 With the setting `QUERY_SPANS`, so do query spans of the agent's own, for drivers that no
-other instrumentation reports: spans of kind client, named after the operation, with what upstream's
-tracer shows (`db.system`, `db.name`, `db.user`, `net.peer.name`, `net.peer.port`), `db.statement`
-(with `summary` the operation alone, with `text` the statement, without the values bound to it), and
-`error.type` when the call failed.
+other instrumentation reports: spans of kind client, named after the operation, else after the
+database, with the stable names of the semantic conventions alone:
+{_QUERY_ATTRIBUTES}.
+`{queries.TEXT}` is there with `QUERY_SPANS=text` alone, without the values bound to the statement;
+`{queries.ERROR}` and `{queries.STATUS_CODE}` when the call failed. Each such call is measured, too:
 """
 
 _LOGS = f"""\
 Records of the standard `logging` tree `{names.LOGGER}`, with these attributes as `extra`. They
 leave the process through OpenTelemetry where `opentelemetry-instrumentation-logging` is installed,
-from the logger's level up. Trouble with the RDS API and an internal failure are reported once for
-each kind. A wrong environment variable, or a wrong key of the configuration file, is one ERROR of
-the logger `{names.LOGGER}.settings`, without attributes; where no handler writes to standard error,
-it is written there as well.
+from the logger's level up. What has an event name carries it as `{names.EVENT_NAME}`, which that
+package, from 0.66b0 on, makes the field `event_name` of the exported record. Trouble with the RDS
+API and an internal failure are reported once for each kind. A wrong environment variable, or a
+wrong key of the configuration file, is one ERROR of the logger `{names.LOGGER}.settings`, without
+attributes; where no handler writes to standard error, it is written there as well.
+"""
+
+
+_CONVENTIONS = f"""\
+Names, instruments, units and attributes follow OpenTelemetry's semantic conventions
+{names.CONVENTIONS}, whose schema (`{names.SCHEMA_URL}`) tracer and meter name; names
+that begin with `aurora.` are the agent's own.
+A test holds each attribute of each signal against that release. Where the telemetry differs:
 """
 
 
@@ -113,7 +123,7 @@ def render() -> str:
         "## Attributes\n",
         _table(
             ("attribute", "meaning"),
-            ((_code(a.name), a.meaning) for a in (*names.ATTRIBUTES, *agent_names.ATTRIBUTES)),
+            ((_code(a.name), a.meaning) for a in _attributes()),
         ),
         "## Metrics\n",
         _COMMON,
@@ -131,6 +141,7 @@ def render() -> str:
         _READING,
         "## Spans\n",
         _SPANS,
+        _table(_METRIC_HEAD, map(_metric_row, queries.METRICS)),
         _table(
             ("span", "when", "parent", "links", "attributes"),
             (
@@ -141,14 +152,35 @@ def render() -> str:
         "## Log records\n",
         _LOGS,
         _table(
-            ("level", "message", "attributes"),
+            ("level", "message", "event name", "attributes"),
             (
-                (log.level, _code(log.message), _codes(log.attributes))
+                (
+                    log.level,
+                    _code(log.message),
+                    _code(log.event) if log.event else "none",
+                    _codes(log.attributes),
+                )
                 for log in (*names.LOGS, *agent_names.LOGS)
             ),
         ),
+        "## The semantic conventions\n",
+        _CONVENTIONS,
+        _table(
+            ("signal", "attribute", "what", "why"),
+            ((_code(d.signal), _code(d.attribute), d.what, d.why) for d in DEVIATIONS),
+        ),
     )
     return "\n".join(parts)
+
+
+def _attributes() -> Iterable[names.Attribute]:
+    """Return all attributes, those of pools and queries last."""
+    return chain(
+        names.ATTRIBUTES,
+        agent_names.ATTRIBUTES,
+        queries.ATTRIBUTES,
+        pool_metrics.ATTRIBUTES,
+    )
 
 
 def _metric_row(metric: Metric) -> Sequence[str]:
@@ -164,7 +196,7 @@ def _metric_row(metric: Metric) -> Sequence[str]:
 
 def _boundaries() -> dict[tuple[float, ...], list[str]]:
     found: dict[tuple[float, ...], list[str]] = {}
-    for metric in (*names.METRICS, *pool_metrics.METRICS):
+    for metric in (*names.METRICS, *pool_metrics.METRICS, *queries.METRICS):
         if metric.boundaries:
             found.setdefault(metric.boundaries, []).append(metric.name)
     return found

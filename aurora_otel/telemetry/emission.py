@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from opentelemetry.context import Context
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanContext
@@ -43,6 +44,7 @@ def emit(report: Report, spans: Spans, instruments: Instruments) -> None:  # noq
         case StaleReport():
             _refresh(report.refresh, spans, instruments)
             spans.stale_connections(report.clean_up)
+            log.not_shut_down(report.clean_up, Context())
             log.stale_connections(report)
         case FailoverReport():
             _failover(report, spans, instruments)
@@ -90,6 +92,7 @@ def _failover(report: FailoverReport, spans: Spans, instruments: Instruments) ->
     instruments.record(names.DETECTION, report.detection, measured)
     report.reference.context = spans.failover(report, deciding)
     log.failover(report)
+    log.not_shut_down(report.clean_up, report.reference.context)
 
 
 def _ended(report: EndedReport, instruments: Instruments) -> None:

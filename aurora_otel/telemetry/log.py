@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from aurora_otel.discovery.rds.answers import ApiError, Trouble
+from aurora_otel.model.groups import Outcome
 from aurora_otel.telemetry import agent_names, names
 from aurora_otel.telemetry.reports import (
     ApiEventReport,
@@ -46,8 +49,36 @@ def failover(report: FailoverReport) -> None:
             attributes[names.OLD_WRITER],
             attributes[names.NEW_WRITER],
             _counts(report.clean_up),
-            extra=attributes,
+            extra={**attributes, names.EVENT_NAME: names.FAILOVER_LOG.event},
         )
+    finally:
+        otel_context.detach(token)
+
+
+def not_shut_down(clean_up: CleanUp, context: Context) -> None:
+    """Log which stale connections could not be shut down, in the context of their failover."""
+    failed = Counter(
+        (track.group.cluster, track.group.system, track.group.instance, track.group.driver, cause)
+        for track, cause, outcome in clean_up.invalidations
+        if outcome is Outcome.FAILED
+    )
+    token = otel_context.attach(context)
+    try:
+        for (cluster, system, instance, driver, cause), count in failed.items():
+            _logger.warning(
+                "could not shut down %d stale connections to %s",
+                count,
+                instance,
+                extra={
+                    names.CLUSTER_ID: cluster,
+                    DB_SYSTEM_NAME: system,
+                    names.INSTANCE_ID: instance,
+                    names.DRIVER: driver,
+                    names.INVALIDATION_CAUSE: cause.value,
+                    names.INVALIDATIONS_PREFIX + Outcome.FAILED.value: count,
+                    names.EVENT_NAME: names.NOT_SHUT_DOWN_LOG.event,
+                },
+            )
     finally:
         otel_context.detach(token)
 
@@ -95,6 +126,7 @@ def api_event(report: ApiEventReport) -> None:
         **report.failover.attributes,
         names.EVENT_KIND: event.kind.value,
         names.EVENT_TIME: event.at.isoformat(),
+        names.EVENT_NAME: names.API_EVENT_LOG.event,
     }
     token = otel_context.attach(report.failover.context)
     try:

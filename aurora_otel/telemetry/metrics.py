@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
-from aurora_otel.telemetry import agent_names, names, observations, pool_metrics
+from aurora_otel.telemetry import agent_names, names, observations, pool_metrics, queries
 from aurora_otel.telemetry.observations import Observations
 from aurora_otel.version import __version__
 
@@ -30,9 +31,11 @@ class Instruments:
         # One collection calls the callbacks one after the other, in one thread: the first
         # computes for all, so that the figures of an export belong together.
         self._collection = threading.local()
-        meter = provider.get_meter("aurora_otel", __version__)
+        meter = provider.get_meter("aurora_otel", __version__, names.SCHEMA_URL)
         self._histograms = {}
-        for metric in (*names.METRICS, *agent_names.METRICS, *pool_metrics.METRICS):
+        for metric in chain(
+            names.METRICS, agent_names.METRICS, pool_metrics.METRICS, queries.METRICS
+        ):
             if metric.kind is names.Kind.HISTOGRAM:
                 self._histograms[metric.name] = meter.create_histogram(
                     metric.name,

@@ -11,7 +11,10 @@ from enum import Enum
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.semconv.attributes.network_attributes import NETWORK_PEER_ADDRESS
+from opentelemetry.semconv.attributes.network_attributes import (
+    NETWORK_PEER_ADDRESS,
+    NETWORK_PEER_PORT,
+)
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from aurora_otel.model.detector import Cause
@@ -20,6 +23,13 @@ from aurora_otel.model.groups import Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import EventKind, Role, Source
+
+# The release of the semantic conventions that the names follow.
+CONVENTIONS = "1.44.0"
+SCHEMA_URL = f"https://opentelemetry.io/schemas/{CONVENTIONS}"
+
+# What names an event where the logging library has no field for it (the stable `otel.event.name`).
+EVENT_NAME = "otel.event.name"
 
 CLUSTER_ID = "aurora.cluster.id"
 CLUSTER_KIND = "aurora.cluster.kind"
@@ -39,9 +49,8 @@ TOPOLOGY_SOURCE = "aurora.topology.source"
 TOPOLOGY_INSTANCES = "aurora.topology.instances"
 TOPOLOGY_WRITER_ID = "aurora.topology.writer_id"
 TOPOLOGY_CONFIRMED = "aurora.topology.confirmed"
-EVENT_KIND = "aurora.failover.event"
+EVENT_KIND = "aurora.failover.event.type"
 EVENT_TIME = "aurora.failover.event.time"
-EVENT_MESSAGE = "aurora.failover.event.message"
 # Counts on spans, one attribute for each value of the enumeration.
 INVALIDATIONS_PREFIX = "aurora.invalidations."
 PRUNES_PREFIX = "aurora.prunes."
@@ -108,7 +117,6 @@ ATTRIBUTES = (
         EVENT_KIND, f"{_values(EventKind)}: what an event of RDS's own reports of a failover"
     ),
     Attribute(EVENT_TIME, "when that was, by RDS's clock, in ISO 8601"),
-    Attribute(EVENT_MESSAGE, "the event in RDS's words"),
     Attribute(f"{INVALIDATIONS_PREFIX}<outcome>", "number of invalidations with this outcome"),
     Attribute(f"{PRUNES_PREFIX}<reason>", "number of connections pruned for this reason"),
     Attribute(DB_SYSTEM_NAME, "as in the semantic conventions: `postgresql`, `mysql`"),
@@ -118,8 +126,10 @@ ATTRIBUTES = (
     Attribute(SERVER_PORT, "as in the semantic conventions"),
     Attribute(
         NETWORK_PEER_ADDRESS,
-        "as in the semantic conventions: the server's network address, where that is known",
+        "as in the semantic conventions: the network address that the connection leads to, "
+        "whatever the DNS says by now; where that is known",
     ),
+    Attribute(NETWORK_PEER_PORT, "as in the semantic conventions: the port there"),
     Attribute(
         ERROR_TYPE,
         "as in the semantic conventions: the exception's type, or the RDS API's error code",
@@ -347,6 +357,7 @@ TRACK = Span(
         SERVER_ADDRESS,
         SERVER_PORT,
         NETWORK_PEER_ADDRESS,
+        NETWORK_PEER_PORT,
         STRAIGHT_REASON,
     ),
     "the caller's span",
@@ -394,31 +405,43 @@ INVALIDATE = Span(
 )
 CONTROL_PLANE = Span(
     "control plane failover",
-    "the RDS API reported a failover; from its first event to its last, each an event of the span",
+    "the RDS API reported a failover; from its first event to its last",
     (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER),
     "`failover`, which is over by then",
 )
 SPANS = (TRACK, PRUNE, REFRESH_TOPOLOGY, FAILOVER, INVALIDATE, CONTROL_PLANE)
-
-INVALIDATION_FAILED = "invalidation failed"
-RDS_EVENT = "RDS event"
 
 LOGGER = "aurora_otel"
 
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A kind of log record."""
+    """A kind of log record; `event` is its event name, if it has one."""
 
     level: str
     message: str
     attributes: tuple[str, ...]
+    event: str = ""
 
 
 FAILOVER_LOG = LogRecord(
     "WARNING",
     "failover: the writer changed from <old> to <new>; stale connections: <n> <outcome>, …",
     (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, SYMPTOM, OLD_WRITER, NEW_WRITER, INVALIDATED),
+    "aurora.writer.changed",
+)
+NOT_SHUT_DOWN_LOG = LogRecord(
+    "WARNING",
+    "could not shut down <n> stale connections to <instance>",
+    (
+        CLUSTER_ID,
+        DB_SYSTEM_NAME,
+        INSTANCE_ID,
+        DRIVER,
+        INVALIDATION_CAUSE,
+        f"{INVALIDATIONS_PREFIX}{Outcome.FAILED.value}",
+    ),
+    "aurora.invalidation.failed",
 )
 STALE_LOG = LogRecord(
     "WARNING",
@@ -439,6 +462,7 @@ API_EVENT_LOG = LogRecord(
     "WARNING",
     "RDS: <message>",
     (CLUSTER_ID, CLUSTER_KIND, DB_SYSTEM_NAME, OLD_WRITER, NEW_WRITER, EVENT_KIND, EVENT_TIME),
+    "aurora.rds.failover_event",
 )
 TRACKED_LOG = LogRecord(
     "DEBUG",
@@ -457,6 +481,7 @@ INTERNAL_LOG = LogRecord(
 )
 LOGS = (
     FAILOVER_LOG,
+    NOT_SHUT_DOWN_LOG,
     STALE_LOG,
     DISAGREEMENT_LOG,
     API_TROUBLE_LOG,

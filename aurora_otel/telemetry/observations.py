@@ -26,7 +26,7 @@ from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.tracker import Tracker
 
 # Values of a metric's attributes, in the order of its definition, behind cluster and system.
-Key = tuple[str, ...]
+Key = tuple[str | int, ...]
 Observations = dict[str, dict[Key, int]]
 
 

@@ -114,16 +114,12 @@ class Spans:
     def control_plane(self, report: ControlPlaneReport) -> None:
         """Make the span of RDS's own events about a failover."""
         times = [int(event.at.timestamp() * 1e9) for event in report.events]
-        span = self._tracer.start_span(
+        self._tracer.start_span(
             names.CONTROL_PLANE.name,
             report.failover.context,
             start_time=min(times),
             attributes=report.failover.attributes,
-        )
-        for event, at in zip(report.events, times, strict=True):
-            attributes = {names.EVENT_KIND: event.kind.value, names.EVENT_MESSAGE: event.message}
-            span.add_event(names.RDS_EVENT, attributes, timestamp=at)
-        span.end(max(times))
+        ).end(max(times))
 
     def _invalidate_connections(self, context: Context, clean_up: CleanUp) -> None:
         """Make a span for each cluster, instance and cause among the invalidations."""
@@ -152,8 +148,4 @@ class Spans:
                     },
                 },
             )
-            for track, _, outcome in members:
-                if outcome is Outcome.FAILED:
-                    driver = {names.DRIVER: track.group.driver}
-                    span.add_event(names.INVALIDATION_FAILED, driver, timestamp=clean_up.ended)
             span.end(clean_up.ended)

@@ -220,10 +220,9 @@ def test_query_spans_are_one_a_call(start, cluster, driver):
     spans = [span for span in agent.exported.spans() if span.name not in OURS]
     assert [span.name for span in spans] == names
     if driver is MYSQLCLIENT:
-        # It shows no user, and older ones no database either.
+        # Older ones show no database.
         shown = getattr(connection, "database", None)
-        assert {span.attributes.get("db.name") for span in spans} == {shown}
+        assert {span.attributes.get("db.namespace") for span in spans} == {shown}
     else:
-        assert {span.attributes["db.user"] for span in spans} == {cluster.user}
-        assert {span.attributes["db.name"] for span in spans} == {cluster.database}
+        assert {span.attributes["db.namespace"] for span in spans} == {cluster.database}
     connection.close()

@@ -156,5 +156,5 @@ def test_query_spans_are_one_a_call(start, cluster):
     spans = [span for span in agent.exported.spans() if span.name not in OURS]
     assert [span.name for span in spans] == ["CREATE", "INSERT", "SELECT"]
     assert {span.attributes["aurora.instance.id"] for span in spans} == {cluster.writer}
-    assert {span.attributes["db.name"] for span in spans} == {"app"}
+    assert {span.attributes["db.namespace"] for span in spans} == {"app"}
     connection.close()

@@ -206,8 +206,7 @@ def test_query_spans_are_one_a_call(start, cluster, recwarn):
     native.run("SELECT 1")
     spans = [span for span in agent.exported.spans() if span.name not in OURS]
     assert [span.name for span in spans] == ["INSERT", "SELECT"]
-    assert {span.attributes["db.name"] for span in spans} == {"app"}
-    assert {span.attributes["db.user"] for span in spans} == {"app"}
+    assert {span.attributes["db.namespace"] for span in spans} == {"app"}
     # Their `cursor.connection` would warn.
     assert [str(warning.message) for warning in recwarn] == []
     connection.close()

@@ -8,8 +8,10 @@ import threading
 
 import psycopg_pool
 import pytest
-from sqlalchemy import exc
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from sqlalchemy import URL, create_engine, exc
 
+from aurora_otel.telemetry import pool_metrics
 from aurora_otel.telemetry.names import DURATIONS
 from tests.support.drivers.descriptors import DRIVERS
 from tests.support.pools.cases import CASES, Case, Kind, fill
@@ -153,6 +155,61 @@ def test_two_pools_of_one_name_are_distinguished_and_a_disposed_one_keeps_its_na
     first.write()
     assert figures("orders")["idle"] == 1
     assert figures("orders-3") == {}
+
+
+def target_of(cluster, name):
+    return {
+        PREFIX + "pool.name": name,
+        "db.system.name": "postgresql",
+        "db.namespace": "app",
+        "server.address": cluster.host("writer"),
+        "server.port": cluster.address("writer")[1],
+    }
+
+
+@pytest.mark.parametrize("case", [PSYCOPG], ids=str)
+def test_a_pool_shows_the_database_that_it_leads_to(figures, open_pool, case, cluster):
+    open_pool().write()
+    shown = dict(figures.histogram("wait_time")["orders"].attributes)
+    assert shown == target_of(cluster, "orders")
+
+
+def test_an_engine_without_a_name_is_called_after_its_database(figures, cluster):
+    to = cluster.parameters("writer")
+    url = URL.create(
+        "postgresql+psycopg2", to["user"], to["password"], to["host"], to["port"], to["database"]
+    )
+    engine = create_engine(url, connect_args={"hostaddr": cluster.address("writer")[0]})
+    engine.connect().close()
+    shown = dict(figures.histogram("wait_time")["app"].attributes)
+    assert shown == target_of(cluster, "app")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
+def test_a_pool_is_reported_once_beside_upstreams_instrumentation(agent, open_pool, case):
+    upstream = SQLAlchemyInstrumentor()
+    # It knows SQLAlchemy up to 2.0, and does the same on 2.1.
+    upstream.instrument(meter_provider=agent.meters, skip_dep_check=True)
+    try:
+        pool = open_pool()
+        pool.write()
+    finally:
+        upstream.uninstrument()
+    points = {
+        (metric.name, scope.scope.name)
+        for resource in agent.exported.reader.get_metrics_data().resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name.startswith("db.client.connection")
+    }
+    # What upstream still reports is under the name that the conventions have given up.
+    assert ("db.client.connections.usage", "opentelemetry.instrumentation.sqlalchemy") in points
+    names = [name for name, scope in points if scope != "aurora_otel"]
+    assert names == ["db.client.connections.usage"]
+    assert sorted(name for name, scope in points if scope == "aurora_otel") == sorted(
+        metric.name for metric in pool_metrics.METRICS if metric is not pool_metrics.IDLE_MIN
+    )
 
 
 # These keep one connection a thread, and are no pools.

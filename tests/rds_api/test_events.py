@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 import pytest
 
@@ -39,25 +40,30 @@ def test_events_become_log_records_metrics_and_a_span_below_the_failover(
     switch = fail_over(cluster, plane, connection)
     plane.emit(STARTED.format(switch.new_writer))
     eventually(
-        lambda: agent.exported.metric("aurora.failover.events", failover_event="started") == 1
+        lambda: (
+            agent.exported.metric("aurora.failover.events", **{"failover.event.type": "started"})
+            == 1
+        )
     )
     plane.emit(COMPLETED.format(switch.new_writer))
     (span,) = eventually(lambda: agent.exported.spans("control plane failover"))
 
     (failover,) = agent.exported.spans("failover")
     assert span.parent.span_id == failover.context.span_id
-    assert [event.attributes["aurora.failover.event"] for event in span.events] == [
-        "started",
-        "completed",
-    ]
-    assert span.start_time == span.events[0].timestamp
-    assert span.end_time == span.events[1].timestamp
+    assert not span.events
     logged = [record for record in records() if record.getMessage().startswith("RDS: ")]
     assert [record.getMessage() for record in logged] == [
         "RDS: " + STARTED.format(switch.new_writer),
         "RDS: " + COMPLETED.format(switch.new_writer),
     ]
-    extra = vars(logged[0])
+    extras = [vars(record) for record in logged]
+    assert [extra["aurora.failover.event.type"] for extra in extras] == ["started", "completed"]
+    assert {extra["otel.event.name"] for extra in extras} == {"aurora.rds.failover_event"}
+    first, last = (
+        datetime.fromisoformat(extra["aurora.failover.event.time"]).timestamp() for extra in extras
+    )
+    assert (span.start_time, span.end_time) == (int(first * 1e9), int(last * 1e9))
+    extra = extras[0]
     assert extra["aurora.failover.new_writer"] == switch.new_writer
     assert extra["aurora.cluster.id"] == "lab"
     assert agent.exported.metric("aurora.failover.events") == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -56,9 +57,10 @@ class Exported:
 
 @dataclass
 class Agent:
-    """A running agent, and what it exports."""
+    """A running agent, what it exports, and the meter provider that it was given."""
 
     exported: Exported
+    meters: MeterProvider
 
     @property
     def internals(self) -> Any:

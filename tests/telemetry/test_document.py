@@ -19,10 +19,3 @@ def test_every_name_is_in_the_document():
         assert f"`{named.name}`" in text
     for record in (*names.LOGS, *agent_names.LOGS):
         assert f"| {record.level} | `{record.message}` |" in text
-
-
-def test_every_attribute_that_anything_carries_is_explained():
-    explained = {each.name for each in (*names.ATTRIBUTES, *agent_names.ATTRIBUTES)}
-    agents = (*agent_names.METRICS, *agent_names.LOGS)
-    for carrier in (*names.METRICS, *names.SPANS, *names.LOGS, *agents):
-        assert set(carrier.attributes) <= explained

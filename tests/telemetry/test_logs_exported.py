@@ -33,6 +33,7 @@ def test_every_kind_of_record_arrives_with_its_attributes(cleaned_up):
         for each in found:
             assert each.logger == names.LOGGER
             assert set(each.attributes) == set(record.attributes)
+            assert each.event_name == record.event
 
 
 def outcomes_below(exported, failover):
@@ -61,6 +62,14 @@ def test_a_failover_is_logged_as_a_warning_with_the_attributes_of_its_span(expor
         assert {outcome: int(number) for number, outcome in counts} == outcomes_below(
             exported, span
         )
+
+
+def test_connections_that_cannot_be_shut_down_are_an_event_of_their_failover(cleaned_up):
+    (record,) = records(cleaned_up, "WARN", "could not shut down ")
+    assert record.body.startswith("could not shut down 1 stale connections to ")
+    (span,) = (s for s in cleaned_up.spans("failover") if s.span_id == record.span_id)
+    assert record.attributes["aurora.instance.id"] == span.attributes["aurora.failover.old_writer"]
+    assert record.attributes["aurora.invalidations.failed"] == 1
 
 
 def test_misrouted_connections_are_logged_as_a_warning(cleaned_up):

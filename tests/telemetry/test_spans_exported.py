@@ -223,11 +223,16 @@ def test_invalidations_link_to_where_the_connections_were_opened_at_most_32(clea
         assert opened[link.span_id] == link.trace_id
 
 
-def test_a_connection_that_cannot_be_shut_down_is_an_event(cleaned_up):
-    events = [e for s in cleaned_up.spans("invalidate connections") for e in s.events]
-    assert [(e.name, e.attributes) for e in events] == [
-        ("invalidation failed", {"aurora.driver": "psycopg"})
-    ]
+def test_no_span_has_events(exported):
+    ours = [span for span in exported.collector.spans if span.scope.name == "aurora_otel"]
+    assert ours
+    assert [span.name for span in ours if span.events] == []
+
+
+def test_a_tracked_connection_shows_the_address_that_it_leads_to(cleaned_up):
+    (tracked, *_) = cleaned_up.spans("track connection")
+    assert tracked.attributes["network.peer.address"] != tracked.attributes["server.address"]
+    assert tracked.attributes["network.peer.port"] == tracked.attributes["server.port"]
 
 
 def test_stale_connections_that_a_later_verdict_finds_have_a_root_of_their_own(cleaned_up):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aurora_otel.hooks.pool_meters import Meters
-from aurora_otel.pools.protocol import Description, Gauges
+from aurora_otel.pools.protocol import Description, Gauges, Target, target
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.telemetry import log, pool_metrics
 from aurora_otel.telemetry.pool_metrics import MOST_POOLS, OTHER
@@ -31,8 +31,11 @@ def meters():
     return Meters(Now())
 
 
-def meet(meters, pool, name="pool"):
-    return meters.of(pool, lambda: Description(name, pool, lambda _: Gauges(max=5)))
+NOWHERE = Target()
+
+
+def meet(meters, pool, name="pool", target=NOWHERE):
+    return meters.of(pool, lambda: Description(name, pool, lambda _: Gauges(max=5), target))
 
 
 def shown(meters, metric=pool_metrics.PENDING):
@@ -65,4 +68,34 @@ def test_pools_beyond_the_limit_share_a_name(meters):
     meters.of(pools[-1], None).lent(pools[-1])
     meters.of(pools[-2], None).lent(pools[-2])
     used = meters.observations()[pool_metrics.COUNT.name]
-    assert used[OTHER, pool_metrics.USED] == 2
+    assert used[OTHER, "", "", "", 0, pool_metrics.USED] == 2
+
+
+ORDERS = Target("postgresql", "orders", "db.example.com", 5432)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (ORDERS, "orders"),
+        (ORDERS._replace(namespace=""), "db.example.com:5432"),
+        (ORDERS._replace(namespace="", port=0), "db.example.com"),
+        (Target("postgresql"), "postgresql"),
+        (Target(), "sqlalchemy"),
+    ],
+)
+def test_a_pool_without_a_name_is_called_after_what_is_known_of_its_database(target, name):
+    assert target.name("sqlalchemy") == name
+
+
+def test_a_name_is_not_passed_on_to_a_pool_of_another_database(meters):
+    other = ORDERS._replace(address="other.example.com")
+    for leads_to in (ORDERS, other):
+        meet(meters, Pool(), target=leads_to)
+    pending = meters.observations()[pool_metrics.PENDING.name]
+    assert set(pending) == {("pool", *ORDERS), ("pool-2", *other)}
+
+
+def test_what_an_application_gave_in_place_of_a_name_or_a_number_is_left_out():
+    assert target("mysql", b"app", None, "3306") == Target("mysql", port=3306)
+    assert target("mysql", None, ["a", "b"], "5432,5433") == Target("mysql")

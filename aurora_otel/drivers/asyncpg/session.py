@@ -27,7 +27,6 @@ SHOWN = {
     "database": "_params.database",
     "host": f"_protocol.{_PLACE}.host",
     "port": f"_protocol.{_PLACE}.port",
-    "user": "_params.user",
 }
 
 

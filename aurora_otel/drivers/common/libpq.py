@@ -20,7 +20,6 @@ SHOWN = {
     "database": "info.dbname",
     "host": "info.host",
     "port": "info.port",
-    "user": "info.user",
 }
 
 # What `target_session_attrs` may ask for of a writer.

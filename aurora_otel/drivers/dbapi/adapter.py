@@ -201,7 +201,6 @@ class Adapter(DriverBase):
             host,
             int(port) if port.isdecimal() else PORTS[self.system],
             named.get("database") or named.get("dbname") or named.get("db"),
-            named.get("user"),
         )
 
     def _code(self, error: Any) -> Any:

@@ -44,7 +44,7 @@ _CURSOR_CALLS = (
     "scroll",
 )
 _TRACED_CALLS = ("callproc", "execute", "executemany")
-_SHOWN = {name: f"_self_shown.{name}" for name in ("database", "host", "port", "user")}
+_SHOWN = {name: f"_self_shown.{name}" for name in ("database", "host", "port")}
 
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ class Shown(NamedTuple):
     host: str
     port: int
     database: Any
-    user: Any
 
 
 class ConnectionProxy(_Proxy):

@@ -25,7 +25,7 @@ from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced, report_op
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 
-_SHOWN = {"database": "database", "host": "server_name", "port": "server_port", "user": "user"}
+_SHOWN = {"database": "database", "host": "server_name", "port": "server_port"}
 
 
 class Adapter(libmariadb.LibmariadbDriver):

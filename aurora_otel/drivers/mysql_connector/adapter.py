@@ -27,7 +27,7 @@ from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking
 
-_SHOWN = {"database": "_database", "host": "_host", "port": "_port", "user": "_user"}
+_SHOWN = {"database": "_database", "host": "_host", "port": "_port"}
 
 
 class Adapter(DriverBase):

@@ -25,7 +25,7 @@ from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced, report_op
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 
-_SHOWN = {"database": "database", "host": "host", "port": "port", "user": "user"}
+_SHOWN = {"database": "database", "host": "host", "port": "port"}
 _TCP = " via TCP/IP"
 # So many characters of a host does libmariadb show.
 _SHOWN_OF_HOST = 64

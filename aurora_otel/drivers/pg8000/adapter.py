@@ -33,7 +33,6 @@ _SHOWN = {
     "database": f"{_PLACE}.database",
     "host": f"{_PLACE}.host",
     "port": f"{_PLACE}.port",
-    "user": "user",
 }
 
 

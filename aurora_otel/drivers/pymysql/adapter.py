@@ -27,7 +27,7 @@ from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking
 
-_SHOWN = {"database": "db", "host": "host", "port": "port", "user": "user"}
+_SHOWN = {"database": "db", "host": "host", "port": "port"}
 
 
 class Adapter(DriverBase):
