@@ -73,7 +73,7 @@ class _Known:
     unusable_at: set[Address | None] = field(default_factory=set)
 
     def leads_to(self, target: Target) -> bool:
-        """Whether it may be tried at a target: another host has a login of its own."""
+        """Return whether it may be tried at a target: another host has a login of its own."""
         is_anywhere = target.instance is not None or target.address is None
         return is_anywhere or target.address == self.access.endpoint.address
 

@@ -5,6 +5,8 @@ connection answers outweighs what its host, port or name was bound to before. Wi
 cluster is known by its cluster endpoint or by the instance that the name gives; never by the DNS
 hash alone, which all clusters of an account share. A host whose name is neither RDS's nor explained
 by a setting is a scope of its own, so that private names are never merged.
+
+Times are seconds of the monotonic clock.
 """
 
 from __future__ import annotations
