@@ -21,6 +21,7 @@ INTERRUPTED = [
     next(case for case in CASES if case.kind.name == name)
     for name in ("QueuePool", "ConnectionPool", "MySQLConnectionPool", "PooledDB")
 ]
+ON_LOOP = next(case for case in CASES if str(case) == "AsyncAdaptedQueuePool-psycopg-uvloop")
 on_one_pool = pytest.mark.parametrize("case", [CASE], ids=str)
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
 
@@ -30,7 +31,7 @@ def tracks(agent):
     return [track for each in internals.clusters for track in internals.tracker.tracks(each)]
 
 
-@on_one_pool
+@pytest.mark.parametrize("case", [CASE, ON_LOOP], ids=str)
 def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     start, cluster, open_pool, case
 ):
@@ -50,7 +51,7 @@ def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     assert agent.exported.metric("aurora.connection.count") == agent.tracked() == 5
 
 
-@on_one_pool
+@pytest.mark.parametrize("case", [CASE, ON_LOOP], ids=str)
 def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
     agent, cluster, open_pool, case
 ):
@@ -67,7 +68,7 @@ def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
 
 
-@on_one_pool
+@pytest.mark.parametrize("case", [CASE, ON_LOOP], ids=str)
 def test_an_observing_agent_lets_the_pool_hand_out_what_it_has(start, cluster, open_pool, case):
     start(mode="observe")
     pool = open_pool()
