@@ -64,7 +64,8 @@ class Running:
                         item, (ip, self.port), self.directory, programs, credentials
                     )
                     for item, ip in servers.items()
-                }
+                },
+                demotes_in_place=engine.demotes_in_place,
             )
             self.views = Views(self.servers, names)
             self.gateway = Gateway(

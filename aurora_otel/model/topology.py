@@ -65,10 +65,12 @@ class View:
     Attributes:
         instances: the identifiers of the instances that are there, the writer's among them.
         writer: the instance that it names as the writer, if it names one.
+        domain: the RDS domain of the instances, where the view has their endpoints.
     """
 
     instances: tuple[str, ...]
     writer: str | None
+    domain: str | None = None
 
     @staticmethod
     def of(members: Iterable[Member]) -> View:

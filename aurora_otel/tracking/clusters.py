@@ -109,8 +109,9 @@ class Clusters:
             cluster.view = cluster.view or view
             cluster.lineage = cluster.lineage or answer.lineage
             cluster.note_claims({answer.instance: answer.epoch if answer.is_writer else None})
-            if answer.view is not None and answer.view.writer:
-                cluster.named = answer.view.writer
+            if answer.view is not None:
+                cluster.named = answer.view.writer or cluster.named
+                cluster.domain = cluster.domain or answer.view.domain
             if answer.is_writer:
                 cluster.detector.introduce(answer.instance)
         return cluster
