@@ -7,7 +7,7 @@ import weakref
 import pytest
 from sqlalchemy import exc
 
-from aurora_otel.drivers.marks import track_of
+from aurora_otel.drivers.marks import track_of, unmark
 from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets
@@ -85,7 +85,7 @@ def test_the_track_of_a_c_type_is_found_through_its_weak_references(agent, clust
     (track,) = tracks(agent)
     proxy = type("Proxy", (), {"__getattr__": lambda _, name: getattr(connection, name)})()
     assert track_of(connection) is track_of(proxy) is track
-    del connection._aurora_otel
+    unmark(connection)
     assert track_of(connection) is track
     assert [type(each) for each in weakref.getweakrefs(connection)].count(Track) == 1
     connection.close()

@@ -83,8 +83,9 @@ class FakeCluster:
         self.path = []
         self.now = 100.0
         self.budget = 1.0
+        self.source = AuroraPostgreSQL()
         self.walk = Walk(
-            AuroraPostgreSQL,
+            lambda: self.source,
             self.connect,
             self.locate,
             lambda error: isinstance(error, RefusedError),

@@ -286,7 +286,7 @@ def test_where_no_writer_confirms_the_connection_that_answered_last_stays_open(c
 
 
 def test_while_nothing_is_known_of_the_kind_of_cluster_no_instance_is_asked(cluster):
-    cluster.walk._source = lambda: None
+    cluster.source = None
     assert cluster.read("b").verdict is None
     assert cluster.path == []
 
