@@ -152,6 +152,7 @@ class TopologyRefresh:
             self._context.clusters.bind_instances(
                 self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
             )
+        self._cluster.detector.answered_as_readers(reading.readers)
         if self._context.tracker.note_peers(self._cluster, reading):
             settings = self._context.config.settings
             self._cluster.identify_until(self._context.clock() + settings.refresh_window)
@@ -178,8 +179,6 @@ class TopologyRefresh:
     def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
         budget = self._context.config.settings.refresh_timeout
         self._lookup.wait(budget * _LOOKUP_SHARE)
-        # Before a claim is believed, the known writer is asked.
-        self.access.urgent = self._cluster.detector.writer if trigger.heard else None
         with suppress_instrumentation():
             reading = self._walk.read(
                 self._targets(trigger),
@@ -189,6 +188,7 @@ class TopologyRefresh:
                     trigger.heard.at if trigger.heard else self._context.clock(),
                     writer=self._cluster.detector.writer,
                     members=frozenset(self._cluster.members),
+                    deposed=self._cluster.detector.deposed,
                     suspect=trigger.suspect,
                     heard=trigger.heard.answer if trigger.heard else None,
                     heard_at=trigger.heard.peer if trigger.heard else None,

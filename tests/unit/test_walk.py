@@ -225,6 +225,8 @@ def test_an_old_writer_that_thaws_is_not_believed(cluster):
     reading = cluster.read("c", "b", writer="a", members=frozenset(ALL))
     assert cluster.path == ["c", "a"]
     assert (reading.verdict.writer, reading.contested) == ("a", ("c",))
+    # Whatever the pace of logins: a claim waits for its word.
+    assert cluster.urgent == ["a"]
 
 
 def test_the_open_connection_is_asked_whether_its_server_was_renamed(cluster):
