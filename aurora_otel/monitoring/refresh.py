@@ -26,6 +26,7 @@ from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.paces import Paces
 from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
+from aurora_otel.monitoring.slow_servers import ask_slow_server
 from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.bindings import host_of
 from aurora_otel.tracking.cluster import Cluster
@@ -173,11 +174,15 @@ class TopologyRefresh:
         newest = self.access.newest
         by_endpoint = newest is not None and newest.endpoint.cluster is not None
         return is_misled(reading, self._cluster, self._context) or is_of_another_cluster(
-            reading, self._cluster, by_endpoint=by_endpoint
+            reading, self._cluster, self._context, by_endpoint=by_endpoint
         )
 
     def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
         budget = self._context.config.settings.refresh_timeout
+        if trigger.slow is not None:
+            ask_slow_server(trigger.slow, self.access, self._cluster, self._context)
+            if not self._cluster.has_topology or self._cluster.detector.first_symptom is None:
+                return RefreshOutcome(began, confirmed=False, changed=False)
         self._lookup.wait(budget * _LOOKUP_SHARE)
         with suppress_instrumentation():
             reading = self._walk.read(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from aurora_otel.drivers.marks import track_of
 from tests.histories.machine import Histories
 
 TWO_TO_THE_WRITER = [(0, "writer", 0), (0, "writer", 0)]
@@ -88,6 +89,19 @@ def test_a_failover_back_to_a_writer_that_was_frozen_is_believed_by_a_readers_wo
     history.fail_over(database=0, which=0, follows=True, cuts=False)
     history.connect(database=0, way="writer", which=0)
     shut_down(history, 2)
+
+
+def test_the_other_connections_to_a_renamed_server_are_asked_before_their_next_call(play):
+    history = play(first=[(0, "tunnel", 0)] * 4, explains="template")
+    history.fail_over(database=0, which=0, follows=True, cuts=False)
+    history.swap_names_under_sessions(database=0, which=0, other=1)
+    first, *others = map(track_of, history.application.held)
+    for _ in range(50):
+        history.let_time_pass(seconds=1.0)
+        if history.application.write(first()) or first.instance != others[0].instance:
+            break
+        history.settle()
+    assert [(each.doubted, each.cluster.alert) for each in others] == [(True, True)] * 3
 
 
 # What follows ends with a stale connection that is found in the end: see `Histories.teardown`.
