@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel matrix extensions servers clean
+.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel interpreters matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -74,8 +74,8 @@ histories: $(VENV)/.dev ## play 10,000 histories of clusters against the agent: 
 soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without us and with us
 	$(BIN)/python -m tests.processes.soak 100000 10000 docs/reliability.md
 
-test-all: $(VENV)/.dev ## run the tests on every CPython from 3.10 on that is installed
-	$(BIN)/nox $(ARGS)
+test-all: interpreters ## run the tests on every CPython from 3.10 on: ARGS='-- tests/unit'
+	$(BIN)/python -m nox $(ARGS)
 
 bounds: $(VENV)/.dev ## connect to 10,000 hosts, 2,000 tunnels and 100,000 names, and measure what is kept
 	$(BIN)/python -m tests.processes.bounds docs/reliability.md
@@ -106,7 +106,10 @@ wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and
 	$(BIN)/python -m build --outdir dist .
 	.ci/use-wheel dist/*.whl
 
-matrix: $(VENV)/.dev ## install the wheel in fresh environments, oldest to newest, each through a failover
+interpreters: $(VENV)/.dev ## fetch each CPython from 3.10 on that this machine lacks, into .interpreters
+	$(BIN)/python -m tests.support.interpreters
+
+matrix: interpreters ## install the wheel in fresh environments, oldest to newest, each through a failover
 	rm -rf dist/matrix
 	$(BIN)/python -m build --wheel --outdir dist/matrix .
 	$(BIN)/python -m tests.matrix dist/matrix/*.whl $(ARGS)
@@ -118,7 +121,7 @@ servers: ## install what the tests need and no wheel carries: servers, and what 
 	@.ci/servers
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist .bench .compat .coverage* .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist .bench .compat .coverage* .hypothesis .interpreters .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || \

@@ -97,7 +97,7 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long the span lasted, in seconds."""
+        """How long the span lasted."""
         return (self.end_ns - self.start_ns) / 1e9
 
 

@@ -153,11 +153,7 @@ def recognise(
 
 
 def identifier(value: str | None) -> str:
-    """Return `value` as an instance identifier, in lower case.
-
-    Raises:
-        NoAnswerError: it is none.
-    """
+    """Return `value` as an instance identifier, or raise `NoAnswerError`."""
     name = value.lower() if isinstance(value, str) else ""
     if not _IDENTIFIER.fullmatch(name):
         raise NoAnswerError("not an instance identifier")

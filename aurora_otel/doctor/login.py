@@ -18,6 +18,7 @@ from aurora_otel.doctor.findings import Finding, failure, ok, warning
 from aurora_otel.doctor.patience import within
 from aurora_otel.doctor.target import MYSQL, Target
 from aurora_otel.doctor.trying import Library
+from aurora_otel.drivers import unsupported
 from aurora_otel.drivers.connects import LoginFailure
 
 CHECK = "login"
@@ -61,7 +62,10 @@ def choose(target: Target, installed: Sequence[Library]) -> tuple[str | None, Fi
         if not named:
             return None, failure(
                 CHECK,
-                "the driver that the URL of --dsn names is not installed, or not known",
+                f"aurora-otel does not support {target.module}, which the URL of --dsn names:"
+                " what the application connects with it is neither tracked nor cleaned up"
+                if target.module in _unsupported()
+                else "the driver that the URL of --dsn names is not installed, or not known",
                 f"Leave it out of the URL to take another; installed are {', '.join(fitting)}."
                 if fitting
                 else f"Install it, for instance by {_INSTALL[target.system or '']}.",
@@ -79,7 +83,12 @@ def choose(target: Target, installed: Sequence[Library]) -> tuple[str | None, Fi
 def _spellings(name: str) -> set[str]:
     """Return what a driver is called in SQLAlchemy's URLs."""
     module = registration(name).module.lower()
-    return {name, name.replace("-", ""), module, f"{name}connector"}
+    return {name, name.replace("-", ""), module, f"{name}connector", f"{name}_async"}
+
+
+def _unsupported() -> set[str]:
+    """Return what drivers that are known, and not supported, are called there."""
+    return {each.module.partition(".")[0] for each in unsupported.REGISTRY}
 
 
 def timeout(name: str, target: Target, environ: Mapping[str, str]) -> Finding:

@@ -161,7 +161,7 @@ class ControlPlane:
             return None
 
     def start(self, task: Callable[[], None]) -> bool:
-        """Run `task` on a thread, unless another one is running; return whether it was started.
+        """Run `task` on a thread, unless another one is running; return whether it does.
 
         An `ApiError` that it raises is reported.
         """
@@ -176,9 +176,7 @@ class ControlPlane:
             except RuntimeError:
                 # The interpreter is shutting down.
                 self._thread = None
-                return False
-        # It may have ended by now.
-        return True
+        return self._thread is not None
 
     def stop(self) -> None:
         """Ask no more."""

@@ -1,7 +1,4 @@
-"""How often one cluster's topology is refreshed, by the reason for it.
-
-Times are seconds of the monotonic clock.
-"""
+"""How often one cluster's topology is refreshed, by the reason for it."""
 
 from __future__ import annotations
 

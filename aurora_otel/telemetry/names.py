@@ -76,8 +76,7 @@ ATTRIBUTES = (
     ),
     Attribute(
         CLUSTER_KIND,
-        "`aurora`, `multi-az` (RDS Multi-AZ DB clusters); "
-        "`unknown`: no cluster of a kind that is judged",
+        "`aurora`; `unknown`: no cluster of a kind that is judged",
     ),
     Attribute(INSTANCE_ID, "the instance's identifier, or `unknown`; at most 64 a cluster"),
     Attribute(

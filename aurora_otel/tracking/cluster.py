@@ -1,7 +1,4 @@
-"""One cluster: what is known of its instances and its writer.
-
-Times are seconds of the monotonic clock.
-"""
+"""One cluster: what is known of its instances and its writer."""
 
 from __future__ import annotations
 

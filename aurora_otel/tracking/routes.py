@@ -2,8 +2,7 @@
 
 Opened by verdicts, misrouted connections and failed connects; ended by lookups, by their time, and
 by a straight connect that did not reach the writer. Read and written from hooks, without a lock:
-each step is one atomic operation on a dict, and a route is replaced as a whole. Times are seconds
-of the monotonic clock, and names are addresses as applications give them.
+each step is one atomic operation on a dict, and a route is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -91,14 +90,7 @@ class Routes:
     def open_all(
         self, cluster: Cluster, reason: StraightReason, now: float, seconds: float
     ) -> None:
-        """Have connects by all names of the cluster's writer go straight to it.
-
-        Args:
-            cluster: the cluster.
-            reason: why.
-            now: the time.
-            seconds: for how long.
-        """
+        """Have connects by all names of the cluster's writer go straight to it."""
         for name in list(cluster.writer_names):
             self.open(cluster, name, reason, now, seconds)
 

@@ -34,14 +34,27 @@ def test_a_healthy_cluster_has_nothing_to_complain_of(doctor, cluster, dsn):
     assert cluster.password not in found.output
 
 
-@pytest.mark.parametrize("driver", ["psycopg2", "pg8000"])
+@pytest.mark.parametrize("driver", ["psycopg2", "pg8000", "asyncpg", "psycopg_async"])
 def test_a_url_works_as_well_as_key_value_pairs(doctor, cluster, driver):
     host, port = cluster.address("writer")
     url = f"postgresql+{driver}://{cluster.user}@{host}:{port}/{cluster.database}"
     found = doctor.examine("--dsn", url, PGPASSWORD=cluster.password, **cluster.environment())
-    assert f"{driver} logs in" in found.output
+    assert f"{driver.removesuffix('_async')} logs in" in found.output
+    # asyncpg gives up connecting by itself, after a minute.
     assert found.worse() == {"login.connect_timeout", "instance.private"}
     assert cluster.password not in found.output
+
+
+def test_a_driver_that_is_not_supported_is_named(doctor, cluster, tmp_path):
+    package(tmp_path, "psqlpy", "def connect(): ...\n")
+    host, port = cluster.address("writer")
+    url = f"postgresql+psqlpy://{cluster.user}@{host}:{port}/{cluster.database}"
+    found = doctor.examine("--dsn", url, PGPASSWORD=cluster.password, PYTHONPATH=str(tmp_path))
+    (driver,) = found.of("drivers.psqlpy")
+    assert "neither tracked nor cleaned up" in driver["what"]
+    (login,) = found.of("login", "failure")
+    assert "does not support psqlpy" in login["what"]
+    assert "psycopg" in login["remedy"]
 
 
 def test_a_private_name_of_the_writer_should_be_listed(doctor, cluster):

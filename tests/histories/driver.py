@@ -14,7 +14,6 @@ from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
 from tests.histories.world import Server, Session, World
-from tests.support import probes
 
 SOURCE = AuroraPostgreSQL()
 
@@ -98,7 +97,7 @@ class Driver:
                 raise LostError
             self._reach(server, timeout)
             if statement == SYSTEMS[self.system].probe:
-                return [probes.of_aurora(session.number)]
+                return [(session.number, "true", "true")]
             reader = "false" if server.claims_writer else "true"
             me = (server.name, reader, session.number)
             if statement == SOURCE.question(view=False):

@@ -4,97 +4,63 @@
 
 A row fails where the wheel cannot be installed, or a connection to the old writer is not closed.
 The rows are installed two at a time, and share one cluster and one failover. A row whose
-interpreter is not on this machine is left out, which is reported.
+interpreter is not on this machine is left out, which is reported, and counted in the end. For
+systems that are not here, the wheel and what it needs are resolved and unpacked; nothing is run.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from aurora_otel.lab import Cluster, Failover
 from tests.matrix.application import READY
-from tests.matrix.rows import ENVIRON, ROWS, Row
+from tests.matrix.environments import Environment, LeftOut, make, resolve_elsewhere
+from tests.matrix.rows import PLATFORMS, ROWS, Row
 
 APPLICATION = Path(__file__).with_name("application.py")
-UV = Path(sysconfig.get_path("scripts")) / "uv"
-EXPECTED = {
-    "writes": ["ReadOnlySqlTransaction", "OperationalError", "written"],
-    "mode": "cleanup",
-    "failures": {},
-}
-_INSTALLING = 300.0
-_RUNNING = 60.0
+T = TypeVar("T")
+WRITES = ["ReadOnlySqlTransaction", "OperationalError", "written"]
+_RUNNING = 120.0
 
 
-class LeftOut(Exception):  # noqa: N818 - no error
-    """There is no such interpreter here."""
+class Tally:
+    """What became of the rows: printed at once, counted in the end."""
+
+    def __init__(self) -> None:
+        self._counts = {"ok": 0, "FAILED": 0, "left out": 0}
+        self._began = time.monotonic()
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a row has failed."""
+        return bool(self._counts["FAILED"])
+
+    def add(self, outcome: str, name: str, detail: str) -> None:
+        """Count and print what became of a row."""
+        self._counts[outcome] += 1
+        report(f"{outcome:<10}{name}: {detail}")
+
+    def finish(self) -> None:
+        """Print the counts."""
+        counts = ", ".join(f"{count} {name}" for name, count in self._counts.items())
+        report(f"{counts}; {time.monotonic() - self._began:.0f} s")
 
 
-def install(row: Row, wheel: Path, place: Path) -> Path:
-    """Make the environment of a row; return where its programs are.
-
-    Raises:
-        LeftOut: there is no such interpreter here.
-        CalledProcessError: something cannot be installed.
-    """
-    found = interpreter(row.python)
-    if found is None:
-        raise LeftOut
-    environment = place / row.name.replace(" ", "-")
-    programs = environment / "bin"
-    if row.pip is None:
-        run(UV, "venv", "--quiet", "--python", found, environment)
-        resolution = ["--resolution", "lowest-direct"] if row.lowest else []
-        python = ["--python", programs / "python"]
-        run(UV, "pip", "install", "--quiet", *python, *resolution, wheel, *row.requirements)
-    else:
-        run(found, "-m", "venv", environment)
-        pip = [programs / "python", "-m", "pip", "install", "--quiet"]
-        run(*pip, f"pip=={row.pip}")
-        run(*pip, wheel, *row.requirements)
-    return programs
-
-
-def interpreter(version: str) -> Path | None:
-    """Return an interpreter of this version that works: on the path, or pyenv's."""
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    on_the_path = shutil.which(f"python{version}")
-    candidates = [Path(on_the_path)] if on_the_path else []
-    candidates += (root / "versions").glob(f"{version}.*/bin/python")
-    for candidate in candidates:
-        # One of pyenv's on the path may only say which versions there are.
-        if not subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode:
-            return candidate
-    return None
-
-
-def run(*command: str | Path) -> None:
-    """Run a command, which must not fail."""
-    environ = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=_INSTALLING, env=environ
-    )
-
-
-def start(row: Row, programs: Path, cluster: Cluster) -> subprocess.Popen[str]:
-    """Start the application of a row under `opentelemetry-instrument`."""
-    path = os.pathsep.join((str(programs), os.environ.get("PATH", os.defpath)))
-    inherited = {"HOME": os.environ.get("HOME", "/"), "PATH": path}
+def start(row: Row, environment: Environment, cluster: Cluster) -> subprocess.Popen[str]:
+    """Start the application of a row."""
+    command = [*environment.command, APPLICATION, cluster.dsn("writer"), *row.loads]
     return subprocess.Popen(
-        [*row.launcher, "opentelemetry-instrument", "python", APPLICATION, cluster.dsn("writer")],
-        env={**inherited, **ENVIRON, **cluster.environment(), **row.environ},
-        executable=programs / row.launcher[0]
-        if row.launcher
-        else programs / "opentelemetry-instrument",
+        command,
+        env={**environment.environ, **cluster.environment()},
+        executable=environment.programs / command[0],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -108,22 +74,25 @@ def await_ready(application: subprocess.Popen[str]) -> bool:
     return any(line.strip() == READY for line in iter(application.stdout.readline, ""))
 
 
-def outcome(application: subprocess.Popen[str], *, is_ready: bool) -> str:
-    """Return what is wrong with a row; nothing if all is well."""
+def outcome(row: Row, application: subprocess.Popen[str], *, is_ready: bool) -> tuple[bool, str]:
+    """Return whether a row went through the failover, and its versions or what was wrong."""
     try:
         out, errors = application.communicate("\n" if is_ready else None, timeout=_RUNNING)
     except subprocess.TimeoutExpired:
         application.kill()
-        return "it does not come to an end"
+        return False, "it does not come to an end"
     lines = [line for line in out.splitlines() if line.startswith("{")]
     if not lines:
-        return errors[-2000:] or "it reported nothing"
-    found = json.loads(lines[-1])
-    return "" if found == EXPECTED else f"{found}\n{errors[-2000:]}"
+        return False, errors[-2000:] or "it reported nothing"
+    reported = json.loads(lines[-1])
+    expected = {"writes": WRITES, "mode": "cleanup", "failures": {}, "loaded": list(row.loads)}
+    if reported["found"] != expected:
+        return False, f"{reported}\n{errors[-2000:]}"
+    return True, ", ".join(f"{name} {which}" for name, which in reported["versions"].items())
 
 
-def through_a_failover(environments: dict[Row, Path]) -> dict[Row, str]:
-    """Return what is wrong with each row."""
+def through_a_failover(environments: Mapping[Row, Environment], tally: Tally) -> None:
+    """Take the rows to one failover."""
     with Cluster("matrix") as cluster:
         cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
         cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
@@ -131,33 +100,78 @@ def through_a_failover(environments: dict[Row, Path]) -> dict[Row, str]:
         running = {row: start(row, where, cluster) for row, where in environments.items()}
         ready = {row: await_ready(application) for row, application in running.items()}
         cluster.failover(Failover.SWITCHOVER)
-        return {
-            row: outcome(application, is_ready=ready[row]) for row, application in running.items()
-        }
+        for row, application in running.items():
+            is_ok, detail = outcome(row, application, is_ready=ready[row])
+            tally.add("ok" if is_ok else "FAILED", row.name, detail)
+
+
+def installed(
+    row: Row, future: Future[tuple[Environment, float]], tally: Tally
+) -> Environment | None:
+    """Return the environment of a row once it is there; what it lacks is reported."""
+    try:
+        environment, seconds = future.result()
+    except LeftOut:
+        tally.add("left out", row.name, f"there is no CPython {row.python} here")
+    except (subprocess.SubprocessError, OSError) as error:
+        tally.add("FAILED", row.name, getattr(error, "stderr", None) or str(error))
+    else:
+        report(f"installed {row.name}: {seconds:.0f} s")
+        return environment
+    return None
+
+
+def timed(function: Callable[..., T], *args: object) -> tuple[T, float]:
+    """Return what a function returns, and the seconds that it took."""
+    began = time.monotonic()
+    return function(*args), time.monotonic() - began
+
+
+def resolved(platform: str, future: Future[None], tally: Tally) -> None:
+    """Report whether there are wheels for another system."""
+    try:
+        future.result()
+    except subprocess.SubprocessError as error:
+        tally.add("FAILED", platform, getattr(error, "stderr", None) or str(error))
+    else:
+        tally.add("ok", platform, "there are wheels; nothing was run")
 
 
 def main() -> int:
     """Run the rows that are named, or all."""
     wheel, names = Path(sys.argv[1]).resolve(), sys.argv[2:]
     rows = [row for row in ROWS if not names or row.name in names]
-    began, failed = time.monotonic(), 0
-    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(2) as pool:
-        installing = {row: pool.submit(install, row, wheel, Path(place)) for row in rows}
-        environments = {}
-        for row, future in installing.items():
-            error = future.exception()
-            if error is None:
-                environments[row] = future.result()
-            elif isinstance(error, LeftOut):
-                report(f"left out  {row.name}: there is no CPython {row.python} here")
-            else:
-                failed += 1
-                report(f"FAILED    {row.name}: {getattr(error, 'stderr', error)}")
-        for row, wrong in through_a_failover(environments).items():
-            failed += bool(wrong)
-            report(f"FAILED    {row.name}: {wrong}" if wrong else f"ok        {row.name}")
-    report(f"{len(environments)} rows, {failed} failed, {time.monotonic() - began:.0f} s")
-    return bool(failed)
+    platforms = [name for name in PLATFORMS if not names or name in names]
+    if unknown := set(names) - {row.name for row in rows} - set(platforms):
+        sys.exit(f"no such rows: {', '.join(sorted(unknown))}")
+    tally = Tally()
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
+        place = Path(name)
+
+        def folder(number: int) -> Path:
+            path = place / str(number)
+            path.mkdir()
+            return path
+
+        making = {
+            row: pool.submit(timed, make, row, wheel, folder(number))
+            for number, row in enumerate(rows)
+        }
+        resolving = {
+            platform: pool.submit(resolve_elsewhere, platform, wheel, place / platform)
+            for platform in platforms
+        }
+        for platform, future in resolving.items():
+            resolved(platform, future, tally)
+        environments = {
+            row: environment
+            for row, future in making.items()
+            if (environment := installed(row, future, tally))
+        }
+        if environments:
+            through_a_failover(environments, tally)
+    tally.finish()
+    return tally.has_failures
 
 
 def report(line: str) -> None:

@@ -1,9 +1,14 @@
 """An application with two connections through a failover; knows nothing of the agent until then."""
 
 import json
+import os
+import platform
 import sys
+from importlib.metadata import version
 
-import psycopg
+exec(os.environ.get("BEGIN", ""))
+
+import psycopg  # noqa: E402
 
 READY = "connected"
 
@@ -33,8 +38,17 @@ def main():
     # Imported here: an application that only runs under the loader does not know it.
     from aurora_otel import snapshot  # noqa: PLC0415
 
-    failures = dict(snapshot().internal_failures)
-    report(json.dumps({"writes": writes, "mode": snapshot().mode, "failures": failures}))
+    found = {
+        "writes": writes,
+        "mode": snapshot().mode,
+        "failures": dict(snapshot().internal_failures),
+        "loaded": [name for name in sys.argv[2:] if name in sys.modules],
+    }
+    versions = {
+        "CPython": platform.python_version(),
+        **{name: version(name) for name in ("opentelemetry-api", "wrapt", "boto3", "psycopg")},
+    }
+    report(json.dumps({"found": found, "versions": versions}))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,15 @@ FORKING = {
 OF_THE_PARENT = "SELECT pid FROM pg_stat_activity WHERE application_name = 'parent'"
 
 
-@pytest.mark.parametrize("command", FORKING.values(), ids=FORKING)
+# `make test-all` leaves uWSGI out where it cannot be linked with an interpreter that was fetched.
+WITHOUT_UWSGI = pytest.mark.skipif(not Path(UWSGI[0]).exists(), reason="uWSGI is not installed")
+COMMANDS = [
+    pytest.param(command, id=name, marks=WITHOUT_UWSGI if command[0] == UWSGI[0] else ())
+    for name, command in FORKING.items()
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, command):
     old = cluster.writer
     with Server(*command, env=environment(cluster)) as server:

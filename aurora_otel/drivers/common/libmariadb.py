@@ -225,11 +225,7 @@ def monitor_arguments(
 
 @contextlib.contextmanager
 def timing_out(timeout: float, error: type[Exception]) -> Iterator[None]:
-    """Make an `error` after `timeout` seconds a time-out: the library has none of its own.
-
-    Raises:
-        TimeoutError: the block raised an `error` after that time.
-    """
+    """Make an `error` after `timeout` seconds a time-out: the library has none of its own."""
     until = time.monotonic() + timeout
     try:
         yield

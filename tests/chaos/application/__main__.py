@@ -74,7 +74,7 @@ class Application:
         self._begin()
 
     def command(self, what: str, arguments: dict[str, Any]) -> None:
-        """Carry a command out."""
+        """Do what is ordered."""
         if what == "password":
             self.database.password = arguments["password"]
         elif what == "exports":

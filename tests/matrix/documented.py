@@ -1,0 +1,34 @@
+"""The commands of the documents that install something, as a user copies them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "docs/guide.md")
+DOCKERFILE = ROOT / "examples" / "kubernetes" / "Dockerfile"
+# Indented, or behind a prompt; a backslash goes on with the next line.
+_COMMAND = re.compile(r"^(?:    |\$ )(pip install (?:.*\\\n)*.*)$", re.MULTILINE)
+_STEP = re.compile(r"^RUN (pip install (?:.*\\\n)*.*)$", re.MULTILINE)
+
+
+def installations() -> dict[tuple[str, ...], str]:
+    """Return the commands that install something, those of one block together, and where it is."""
+    found = {}
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        blocks = [tuple(_COMMAND.findall(block)) for block in text.split("\n\n")]
+        for number, block in enumerate((block for block in blocks if block), start=1):
+            found.setdefault(block, f"{document} ({number})")
+    return found
+
+
+def image_step(dockerfile: str) -> str:
+    """Return the step of a Dockerfile that installs something.
+
+    Raises:
+        ValueError: its stages do not have the same one.
+    """
+    (step,) = set(_STEP.findall(dockerfile))
+    return step
