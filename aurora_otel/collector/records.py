@@ -97,7 +97,7 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long the span lasted."""
+        """How long the span lasted, in seconds."""
         return (self.end_ns - self.start_ns) / 1e9
 
 

@@ -61,7 +61,7 @@ class Collector:
     def environment(
         self, service: str = "sample-application", *, interval: float = 0.5
     ) -> dict[str, str]:
-        """Variables that make a process under `opentelemetry-instrument` export all here.
+        """Return variables: under `opentelemetry-instrument`, a process exports all here.
 
         Args:
             service: The process's `service.name`.
@@ -110,7 +110,7 @@ class Collector:
             return list(self._problems)
 
     def latest(self, name: str) -> list[MetricPoint]:
-        """Points of metric `name` in the newest export that has it; empty when none has."""
+        """Return the points of metric `name` in the newest export that has it, if one has."""
         for export in reversed(self.exports):
             if found := [point for point in export if point.name == name]:
                 return found

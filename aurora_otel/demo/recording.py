@@ -97,7 +97,7 @@ class Clock:
         return cls(time.monotonic(), time.time_ns())
 
     def at(self, unix_ns: int) -> float:
-        """Return the monotonic time of `unix_ns`."""
+        """Return the monotonic time, in seconds, of `unix_ns`: nanoseconds since the epoch."""
         return self.monotonic + (unix_ns - self.unix_ns) / 1e9
 
     def unix(self, monotonic: float) -> int:
@@ -138,7 +138,7 @@ class Switch(Protocol):
 
     @property
     def began(self) -> float:
-        """When it began."""
+        """When it began, in seconds of the monotonic clock."""
 
     @property
     def refused(self) -> float | None:

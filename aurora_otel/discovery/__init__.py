@@ -27,6 +27,7 @@ class Registration(NamedTuple):
 REGISTRY = (
     Registration("mysql", "aurora_otel.discovery.aurora_mysql:AuroraMySQL"),
     Registration("postgresql", "aurora_otel.discovery.aurora_postgresql:AuroraPostgreSQL"),
+    Registration("postgresql", "aurora_otel.discovery.multi_az_postgresql:MultiAZPostgreSQL"),
 )
 _KINDS: dict[str, Callable[[Sequence[TopologySource]], System]] = {
     "mysql": MySQL,

@@ -2,9 +2,10 @@
 
 Pure: values only. A view names a writer at most; an instance claims to be the writer at most. A
 claim against the known writer is a verdict only once the known writer was asked, and denied it or
-could not be reached. If both claim, the known writer stays. One that shows no sign of being of the
-same cluster is no claim against it: a member's name may have moved to another cluster, and be the
-writer's there.
+could not be reached. If both claim, the known writer stays. If it is silent, it may be frozen, and
+the claimant an old writer that has just resumed: then the readers decide. One that shows no sign of
+being of the same cluster is no claim against it: a member's name may have moved to another cluster,
+and be the writer's there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import Enum
 
 from aurora_otel.discovery.targets import Beforehand, Target
 from aurora_otel.model.membership import goes_with
-from aurora_otel.model.topology import Answer, Verdict
+from aurora_otel.model.topology import Answer, Role, Verdict
 
 
 class Known(Enum):
@@ -23,6 +24,7 @@ class Known(Enum):
     CONFIRMED = "confirmed"
     DENIED = "denied"
     UNREACHABLE = "unreachable"
+    SILENT = "silent"  # it may be frozen, and be the writer all the same
     REFUSED = "refused"  # it is there, and does not take the agent's login
 
 
@@ -44,6 +46,7 @@ class Claims:
         self._answered: dict[str, None] = {}
         self._listed_by: dict[str, tuple[str, ...]] = {}
         self._readers_named: set[str] = set()
+        self._readers: set[str] = set()
         self._claims: dict[str, None] = {}
         # By instance that answered: the epoch at which it claims; `None`: it does not.
         self.epochs: dict[str, int | None] = {}
@@ -91,6 +94,8 @@ class Claims:
             self.known = Known.CONFIRMED if answer.is_writer else Known.DENIED
         elif answer.is_writer:
             self._claims.setdefault(instance)
+        if answer.role is Role.READER:
+            self._readers.add(instance)
         if not answer.is_writer and answer.view and answer.view.writer:
             self.named = answer.view.writer
             self._readers_named.add(self.named)
@@ -116,7 +121,7 @@ class Claims:
             return self._highest([*claims, confirmed] if confirmed else claims)
         if confirmed:
             return confirmed
-        if not claims or (known is not None and not self._may_follow(len(claims), is_over=is_over)):
+        if not claims or (known is not None and not self._may_follow(claims, is_over=is_over)):
             return None
         return claims[0]
 
@@ -139,11 +144,15 @@ class Claims:
             return True
         return goes_with(frozenset(listed), claimant, before.writer, before.members)
 
-    def _may_follow(self, claims: int, *, is_over: bool) -> bool:
+    def _may_follow(self, claims: list[str], *, is_over: bool) -> bool:
         """Return whether a claim may stand against the known writer."""
-        if self.known is Known.REFUSED and not self._is_given_up_by_readers(is_over=is_over):
-            return False
-        return self.known is not Known.NOT_HEARD and claims == 1
+        if self.known in (Known.REFUSED, Known.SILENT):
+            if not self._is_given_up_by_readers(is_over=is_over):
+                return False
+            if self.known is Known.SILENT and not self._readers_named:
+                # No reader says which of the two is frozen, or was.
+                return len(claims) == 1 and claims[0] not in self._before.deposed
+        return self.known is not Known.NOT_HEARD and len(claims) == 1
 
     def _is_given_up_by_readers(self, *, is_over: bool) -> bool:
         """Return whether no reader names the known writer, as far as they can be heard."""
@@ -152,6 +161,11 @@ class Claims:
         return is_over
 
     # For the reading.
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """The instances that answered that they are readers."""
+        return frozenset(self._readers)
 
     def instances(self, writer: str | None) -> tuple[str, ...]:
         """Return the instances: what the writer lists, if one is confirmed.

@@ -58,7 +58,7 @@ class DomainLookup:
                 _thread.start_new_thread(self._resolve, (address,))
 
     def wait(self, seconds: float) -> None:
-        """Wait for a lookup that has begun; from one thread."""
+        """Wait so many seconds at most for a lookup that has begun; from one thread."""
         if self._begun and not self._is_over:
             self._is_over = self._ended.wait(seconds)
 

@@ -25,7 +25,14 @@ class MySQL:
         self.probe = f"SHOW VARIABLES WHERE Variable_name IN ({names})"
 
     def parse_probe(self, rows: Rows) -> Probe:
-        """Return the session's number, and what the first source makes of its variables."""
+        """Return the session's number, and what the first source makes of its variables.
+
+        Args:
+            rows: name and value of each variable, as `SHOW VARIABLES` answers.
+
+        Raises:
+            NoAnswerError: other columns than were asked for, or no number.
+        """
         if any(len(row) != 2 or not isinstance(row[0], str) for row in rows):  # noqa: PLR2004 - name and value
             raise NoAnswerError("not the columns that were asked for")
         values = {row[0]: row[1] for row in rows}

@@ -18,6 +18,8 @@ from aurora_otel.model.topology import Answer, Reading, Source
 # So many names are followed in one refresh: a server that names another one each time it is asked
 # would never be done with.
 MOST_NAMES = 16
+# What a known writer is found to be that gave no answer.
+_KNOWN = {Failed.REFUSED: Known.REFUSED, Failed.SILENT: Known.SILENT}
 
 
 class Plan:
@@ -181,8 +183,7 @@ class Plan:
                 self._waiting.append(Target(instance, where))
             self._ask_known()
         elif instance == known and self._claims.known is Known.NOT_HEARD:
-            is_refused = why is Failed.REFUSED
-            self._claims.known = Known.REFUSED if is_refused else Known.UNREACHABLE
+            self._claims.known = _KNOWN.get(why, Known.UNREACHABLE)
 
     def _follow(self, named: str) -> None:
         if named in self._asked or self._to_follow <= 0:
@@ -240,4 +241,5 @@ class Plan:
             claims=claims.epochs,
             peers=self._peers.found,
             hosts=frozenset(self._hosts),
+            readers=claims.readers,
         )

@@ -35,7 +35,14 @@ class PostgreSQL:
         )
 
     def parse_probe(self, rows: Rows) -> Probe:
-        """Return the backend id, and what the first source makes of its columns."""
+        """Return the backend id, and what the first source makes of its columns.
+
+        Args:
+            rows: one row: the backend id, and a column for each evidence of each source.
+
+        Raises:
+            NoAnswerError: other columns than were asked for.
+        """
         columns = 1 + sum(len(source.evidence) for source in self._sources)
         if len(rows) != 1 or len(rows[0]) != columns:
             raise NoAnswerError("not the columns that were asked for")

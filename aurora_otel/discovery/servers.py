@@ -117,6 +117,18 @@ class Servers:
         is_due = not record.rest or (is_kept and now >= record.rests_until)
         return is_due and (known is None or known.can_answer)
 
+    def awaits_answer(self, address: Address, now: float) -> bool:
+        """Return whether a slow server has been left alone for long enough to be asked again.
+
+        See `may_ask`: connections that the application uses wait until it has answered another one.
+
+        Args:
+            address: of the server.
+            now: seconds of the monotonic clock.
+        """
+        record = self._records.get(address)
+        return record is not None and record.rest > 0 and now >= record.rests_until
+
     def admits(self, address: Address, question: Question, patience: float) -> bool:
         """Return whether a server may be asked a new question, or is left alone now.
 

@@ -153,7 +153,11 @@ def recognise(
 
 
 def identifier(value: str | None) -> str:
-    """Return `value` as an instance identifier, or raise `NoAnswerError`."""
+    """Return `value` as an instance identifier, in lower case.
+
+    Raises:
+        NoAnswerError: it is none.
+    """
     name = value.lower() if isinstance(value, str) else ""
     if not _IDENTIFIER.fullmatch(name):
         raise NoAnswerError("not an instance identifier")

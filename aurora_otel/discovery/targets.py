@@ -77,6 +77,7 @@ class Beforehand:
         began: when that is, in seconds of the monotonic clock.
         writer: the known writer.
         members: the instances that it listed.
+        deposed: former writers that have not answered as readers since.
         kept: the instance to which a connection is open.
         suspect: the instance that showed a symptom: it is asked last.
         silent: the instances that did not answer in time lately; see `Target.name`.
@@ -95,6 +96,7 @@ class Beforehand:
     began: float
     writer: str | None = None
     members: frozenset[str] = frozenset()
+    deposed: frozenset[str] = frozenset()
     kept: str | None = None
     suspect: str | None = None
     silent: frozenset[str] = frozenset()

@@ -11,6 +11,8 @@ import contextlib
 import queue
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 from aurora_otel.discovery.asking import Asking
 from aurora_otel.discovery.course import Course
@@ -42,13 +44,30 @@ _GRACE = 0.05
 _MOST_ABANDONED = 8
 
 
+class Connect(Protocol):
+    """Opens connections of the agent's own."""
+
+    def __call__(self, target: Target, timeout: float, *, is_urgent: bool = False) -> Monitor:
+        """Return a connection to `target`.
+
+        Args:
+            target: the target.
+            timeout: seconds.
+            is_urgent: whether a claim waits for what it says: then the pace of logins does not
+                count.
+
+        Raises:
+            LoginNotAllowedError: no login may be used there.
+            Exception: the driver's own.
+        """
+
+
 class Walk:
     """Reads one cluster's topology; used by one thread at a time, `stop` apart.
 
     Args:
         source: returns how its instances are asked, once that is known.
-        connect: opens a connection of the agent's own to a target within so many seconds; raises
-            the driver's errors, and `LoginNotAllowedError`.
+        connect: opens a connection of the agent's own to a target.
         locate: returns where an instance is reached, if that is known; does not wait.
         refused: whether an error of `connect` means that no login works there.
         clock: the monotonic clock.
@@ -58,7 +77,7 @@ class Walk:
     def __init__(  # noqa: PLR0913 - what it works with
         self,
         source: Callable[[], TopologySource | None],
-        connect: Callable[[Target, float], Monitor],
+        connect: Connect,
         locate: Callable[[str], Address | None],
         refused: Callable[[Exception], bool],
         clock: Callable[[], float],
@@ -177,10 +196,12 @@ class Walk:
         share = course.budget * SHARE
         if target.name in beforehand.silent:
             share /= 2
+        # A claim is believed only if the known writer was asked, or does not respond.
+        is_urgent = course.plan.awaits_known_writer and target.instance == beforehand.writer
         asking = Asking(
             target,
             self._kept_for(target, course),
-            connect=self._connect,
+            connect=partial(self._connect, is_urgent=True) if is_urgent else self._connect,
             statement=course.statement,
             times=(now, now + share),
             clock=self._clock,

@@ -98,8 +98,8 @@ class Way:
         """
         return self._apis.of(token.region).token(*signing_target, token.user)
 
-    def _connect(self, target: Target, timeout: float) -> Monitor:
-        return self._access.connect(target, timeout)
+    def _connect(self, target: Target, timeout: float, *, is_urgent: bool = False) -> Monitor:
+        return self._access.connect(target, timeout, is_urgent=is_urgent)
 
     def _is_rejected(self, error: Exception) -> bool:
         return self._access.is_rejected(error)

@@ -86,7 +86,7 @@ class SocketMonitor:
         return sockets.peer(self._socket.fd) if self._socket else None
 
     def ask(self, statement: str, timeout: float) -> Rows:
-        """Run one statement; as `Monitor.ask`."""
+        """Run one statement within `timeout` seconds; as `Monitor.ask`."""
         return self._ask(self._connection, statement, timeout)
 
     def close(self) -> None:

@@ -210,10 +210,19 @@ class Driver(Protocol):
     def ask(
         self, connection: Any, statement: str, timeout: float
     ) -> Rows | Coroutine[Any, Any, Rows]:
-        """Run one statement on an application's fresh connection; as `Monitor.ask`.
+        """Run one statement on an application's fresh connection.
 
         Outside any transaction, and without a trace in the connection's state. On a connection of
         an event loop it is a coroutine function, as `Opening.reconnect` is.
+
+        Args:
+            connection: the connection.
+            statement: returns few and short rows.
+            timeout: seconds for the whole answer.
+
+        Raises:
+            TimeoutError: it took longer.
+            Exception: the driver's own.
         """
 
     @property

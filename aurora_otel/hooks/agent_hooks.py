@@ -123,7 +123,7 @@ class AgentHooks:
         )
 
     def given_up(self, track: Track, since: float) -> None:
-        """Take note that the application gave a call up that began at `since`."""
+        """Take note that the application gave up a call that began at `since`, in seconds."""
         note = self._agent.use_cases.call_errors.given_up
         self._shield.run("note a call that was given up", note, track, since)
 

@@ -90,7 +90,7 @@ class CallErrors:
         if is_first_refusal and track.instance is None and track.endpoint is not None:
             # A name that led to a plain server may lead to an Aurora by now.
             self._context.servers.doubt(track.endpoint.address, began)
-        yield from self._reidentification.identify(track)
+        yield from self._reidentification.identify(track, may_wait=symptom is Symptom.READ_ONLY)
         if track.cluster.has_topology:
             monitor = track.cluster.monitor
             yield monitor.symptom(symptom, suspect=track.instance)

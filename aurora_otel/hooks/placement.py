@@ -70,6 +70,8 @@ class Placement:
             return
         if cluster.detector.writer is None:
             monitor.find_writer()
+        if answer.role is Role.READER:
+            cluster.detector.answered_as_readers((answer.instance,))
         heard = (
             Heard(answer, began, identity.peer) if answer.is_writer and _settles(identity) else None
         )

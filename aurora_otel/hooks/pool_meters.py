@@ -23,17 +23,17 @@ class Meter:
     Args:
         name: the pool's name in telemetry.
         target: the database that it leads to.
-        now: what is in force at the moment.
+        config: what is in force at the moment.
 
     Attributes:
         key: the values of the attributes that all its metrics have, in the order of their
             definitions.
     """
 
-    def __init__(self, name: str, target: Target, now: Config) -> None:
+    def __init__(self, name: str, target: Target, config: Config) -> None:
         self.key = (name, *target)
         self._attributes = pool_metrics.attributes(pool_metrics.MAX, self.key)
-        self._now = now
+        self._config = config
         self._owner: Callable[[], Any] = lambda: None
         self._read: Callable[[Any], Gauges] = lambda _: Gauges()
         self._pools: dict[int, weakref.ref[Any]] = {}
@@ -123,7 +123,7 @@ class Meter:
             self._timeouts += 1
 
     def _record(self, metric: Metric, seconds: float) -> None:
-        self._now.instruments.record(metric, seconds, self._attributes)
+        self._config.instruments.record(metric, seconds, self._attributes)
 
 
 class _Waiting:
@@ -167,11 +167,11 @@ class Meters:
     """The meters of all pools, by their names.
 
     Args:
-        now: what is in force at the moment.
+        config: what is in force at the moment.
     """
 
-    def __init__(self, now: Config) -> None:
-        self._now = now
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._by_name: dict[str, Meter] = {}
         self._by_pool: dict[int, tuple[weakref.ref[Any], Meter]] = {}
 
@@ -206,8 +206,8 @@ class Meters:
         return found
 
     def _meet(self, pool: Any, describe: Callable[[], Description]) -> Meter:
-        met = self._now.shield.run("meet a pool", self._keep, pool, describe)
-        return met or Meter("", Target(), self._now)
+        met = self._config.shield.run("meet a pool", self._keep, pool, describe)
+        return met or Meter("", Target(), self._config)
 
     def _keep(self, pool: Any, describe: Callable[[], Description]) -> Meter:
         meter = self._named(pool, describe())
@@ -223,12 +223,12 @@ class Meters:
         """
         number, name = 1, description.name
         while name in self._by_name or len(self._by_name) < pool_metrics.MOST_POOLS:
-            meter = self._by_name.setdefault(name, Meter(name, description.target, self._now))
+            meter = self._by_name.setdefault(name, Meter(name, description.target, self._config))
             if meter.adopt(pool, description):
                 return meter
             number += 1
             name = f"{description.name}-{number}"
-        other = Meter(pool_metrics.OTHER, Target(), self._now)
+        other = Meter(pool_metrics.OTHER, Target(), self._config)
         return self._by_name.setdefault(pool_metrics.OTHER, other)
 
 

@@ -41,11 +41,20 @@ class Reidentification:
         self._placement = placement
         self._drivers = drivers
 
-    def identify(self, track: Track) -> Steps[None]:
-        """Ask a connection that is to be asked, if it can be now, and move it to its instance."""
+    def identify(self, track: Track, *, may_wait: bool = False) -> Steps[None]:
+        """Ask a connection that is to be asked, if it can be now, and move it to its instance.
+
+        Args:
+            track: the connection.
+            may_wait: whether a slow server is waited for, within REFRESH_TIMEOUT.
+        """
         connection, driver = track(), self._drivers.get(track.group.driver)
         if connection is None or driver is None or track.endpoint is None:
             return
+        if self._awaits_server(track, driver, track.endpoint):
+            waiting = track.cluster.monitor.ask_slow_server(track.endpoint.address)
+            if may_wait and waiting is not None:
+                yield waiting
         if not self._is_due(track, driver, track.endpoint):
             return
         began = self._context.clock()
@@ -57,6 +66,8 @@ class Reidentification:
         track.doubted = False
         if identity.answer.instance == track.instance:
             return
+        if track.instance is not None:
+            self._doubt_others(track, track.instance, began)
         cluster = self._move(track, driver, identity, identity.answer.instance)
         located = replace(identity, peer=track.peer)
         yield from self._placement.check(cluster, located, began)
@@ -64,15 +75,27 @@ class Reidentification:
             # A verdict of before did not know that it was.
             yield cluster.monitor.refresh_for_stale_connection()
 
+    def _awaits_server(self, track: Track, driver: Driver, endpoint: Endpoint) -> bool:
+        """Return whether its server was slow, and only the agent's own connection can ask it."""
+        return (
+            _is_in_doubt(track)
+            and not driver.postpones_answers
+            and self._context.servers.awaits_answer(endpoint.address, self._context.clock())
+        )
+
     def _is_due(self, track: Track, driver: Driver, endpoint: Endpoint) -> bool:
         return (
-            (track.instance is None or track.doubted)
-            and track.is_tracked
-            and not (track.closed or track.lost or track.in_flight_since)
+            _is_in_doubt(track)
             and self._identification.may_ask(driver, endpoint)
             # One whose server has hung up would count as one that does not answer.
             and not (track.socket and sockets.has_hung_up(track.socket))
         )
+
+    def _doubt_others(self, track: Track, instance: str, now: float) -> None:
+        """Have the other connections to the same server asked, too: it has another name now."""
+        if self._context.tracker.doubt(track, instance, now):
+            window = self._context.config.settings.refresh_window
+            track.cluster.identify_until(now + window)
 
     def _move(self, track: Track, driver: Driver, identity: Identity, instance: str) -> Cluster:
         former = track.cluster.monitor
@@ -87,3 +110,11 @@ class Reidentification:
             group = self._placement.group_of(driver.name, cluster, identity)
         self._context.tracker.note_identity(track, instance, cluster, group)
         return cluster
+
+
+def _is_in_doubt(track: Track) -> bool:
+    return (
+        (track.instance is None or track.doubted)
+        and track.is_tracked
+        and not (track.closed or track.lost or track.in_flight_since)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from aurora_otel.lab.engines import ENGINES
+from aurora_otel.lab.engines import ENGINES, KINDS
 from aurora_otel.lab.failover import Failover
 
 
@@ -16,6 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=ENGINES,
         default="postgresql",
         help="what plays Aurora: PostgreSQL (the default), or MariaDB for Aurora MySQL",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        default="aurora",
+        help="what it plays: an Aurora (the default), or an RDS Multi-AZ DB cluster",
     )
     parser.add_argument(
         "--dns-lag",

@@ -6,7 +6,7 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aurora_otel.lab import addresses, engines
+from aurora_otel.lab import addresses, engines, multi_az_sql
 from aurora_otel.lab.addresses import Addresses
 from aurora_otel.lab.conninfo import conninfo, url
 from aurora_otel.lab.dns import WRITER, Names
@@ -31,7 +31,7 @@ _START_ATTEMPTS = 3
 
 
 class Cluster:
-    """Three real servers that stand for an Aurora cluster; a context manager.
+    """Three real servers that stand for a cluster, an Aurora by default; a context manager.
 
     The first instance is the writer, the others replicate from it. The endpoints of the cluster
     are a gateway in this process; the instances listen on addresses of their own. When the
@@ -45,6 +45,7 @@ class Cluster:
     Args:
         name: the cluster's identifier.
         engine: `postgresql` or `mysql`.
+        kind: what it plays: `aurora`, or an RDS Multi-AZ DB cluster, `multi-az`.
         instances: the instances' identifiers; by default `<name>-1`, `-2` and `-3`.
         domain: what follows `cluster-` in the names of the endpoints.
         dns_lag: seconds that the endpoints lag behind the published topology.
@@ -56,18 +57,20 @@ class Cluster:
     user = "app"
     database = "app"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what there is to choose
         self,
         name: str = "lab",
         *,
         engine: str = "postgresql",
+        kind: str = "aurora",
         instances: Sequence[str] | None = None,
         domain: str = "c0ffee123456.eu-west-1.rds.amazonaws.com",
         dns_lag: float = 0.0,
     ) -> None:
         self.name = name
         self.engine = engine
-        self._engine = engines.named(engine)
+        self.kind = kind
+        self._engine = engines.named(engine, kind)
         self.domain = domain
         if instances is None:
             instances = tuple(f"{name}-{number}" for number in (1, 2, 3))
@@ -102,7 +105,11 @@ class Cluster:
                 if attempt < _START_ATTEMPTS and "Address already in use" in str(error):
                     continue
                 raise
-            return
+            break
+        if self.kind == "multi-az":
+            # What its servers' list of the members has to show; copied to all of them.
+            setting = f"{multi_az_sql.DOMAIN} = '{self.domain}'"
+            self.execute(self.writer, f"ALTER DATABASE {self.database} SET {setting}")
 
     def stop(self) -> None:
         """End it all; nothing is left behind. Does nothing in a forked child."""

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         display: Display = JsonDisplay() if args.json else RichDisplay()
-        cluster = Cluster(args.name, engine=args.engine, dns_lag=args.dns_lag)
+        cluster = Cluster(args.name, engine=args.engine, kind=args.kind, dns_lag=args.dns_lag)
         try:
             with display.starting(cluster):
                 cluster.start()

@@ -10,6 +10,7 @@ from aurora_otel.lab.filters import SilenceAfterLogin, SilenceAfterMySQLLogin
 from aurora_otel.lab.mariadb import MariaDBServer
 from aurora_otel.lab.mysql_surface import Surface
 from aurora_otel.lab.postgres import PostgresServer
+from aurora_otel.lab.postgres_kinds import MultiAZServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ class Engine:
         silence: makes the filter that swallows all that follows a login.
         surface: makes the filter through which each link to a server speaks Aurora's SQL; None
             where the servers speak it themselves, and need no gateway in front of an instance.
+        demotes_in_place: whether a writer can become a reader and keep its sessions.
     """
 
     product: str
@@ -41,6 +43,7 @@ class Engine:
     server: Create
     silence: Callable[[], Filter]
     surface: Callable[[], Filter] | None = None
+    demotes_in_place: bool = True
 
 
 ENGINES = {
@@ -51,10 +54,27 @@ ENGINES = {
         "MariaDB", mariadb_installation.find, MariaDBServer, SilenceAfterMySQLLogin, Surface
     ),
 }
+# By the kind of cluster, what plays it.
+KINDS = {
+    "aurora": ENGINES,
+    "multi-az": {
+        "postgresql": Engine(
+            "PostgreSQL",
+            postgres_installation.find,
+            MultiAZServer,
+            SilenceAfterLogin,
+            demotes_in_place=False,
+        )
+    },
+}
 
 
-def named(name: str) -> Engine:
-    """Return an engine; raises `ValueError` if there is none of this name."""
-    if name not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}")
-    return ENGINES[name]
+def named(name: str, kind: str) -> Engine:
+    """Return what plays a kind of cluster; raises `ValueError` if there is no such engine."""
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    if name not in KINDS[kind]:
+        raise ValueError(
+            f"engine must be one of {', '.join(KINDS[kind])} for the kind {kind}; got {name!r}"
+        )
+    return KINDS[kind][name]

@@ -80,7 +80,11 @@ class Gateway:
         self._apply(place, lambda rule: setattr(rule, "hung", True))
 
     def slow(self, place: str, seconds: float) -> None:
-        """Delay each chunk on links of `place` by so many seconds."""
+        """Delay each chunk on links of `place` by so many seconds.
+
+        Raises:
+            ValueError: `seconds` is negative.
+        """
         if seconds < 0:
             raise ValueError(f"seconds must not be negative; got {seconds!r}")
         self._apply(place, lambda rule: setattr(rule, "delay", seconds))

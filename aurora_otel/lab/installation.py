@@ -79,7 +79,11 @@ def server_account() -> Account | None:
 
 
 def new_directory() -> Path:
-    """Make a directory for a lab where the servers' account can reach it."""
+    """Make a directory for a lab where the servers' account can reach it.
+
+    Raises:
+        LabError: there is no such place.
+    """
     account = server_account()
     for parent in map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp")):  # noqa: S108 -- mkdtemp is safe there
         if account is None or all(

@@ -35,10 +35,13 @@ class Instances:
 
     Args:
         servers: each server by its instance's identifier.
+        demotes_in_place: whether a writer can become a reader and keep its sessions; else a
+            switchover ends it in order, and brings it back as a reader.
     """
 
-    def __init__(self, servers: Mapping[str, Server]) -> None:
+    def __init__(self, servers: Mapping[str, Server], *, demotes_in_place: bool = True) -> None:
         self._servers = servers
+        self._demotes_in_place = demotes_in_place
         self.writer = next(iter(servers))
         self._hung: set[str] = set()
         self._demoted: set[str] = set()
@@ -114,10 +117,14 @@ class Instances:
         else:
             # Those that follow the new writer before it is one cannot be ahead of it.
             self._attach(others, new)
+            if not self._demotes_in_place:
+                self._servers[old].shut_down()
         self._servers[new].promote()
         self.writer = new
         published = announce()
-        if kind is Failover.SWITCHOVER:
+        if kind is Failover.SWITCHOVER and not self._demotes_in_place:
+            self.renew(old)
+        elif kind is Failover.SWITCHOVER:
             self._demoted.add(old)
             self._servers[old].demote()
             self._read_only.discard(old)

@@ -1,4 +1,4 @@
-"""One PostgreSQL server that plays an Aurora PostgreSQL instance."""
+"""One PostgreSQL server that plays an instance, of an Aurora PostgreSQL unless it is said."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ _ONE_HASH = "SELECT set_config(name, '1', false) FROM pg_settings WHERE name = '
 
 
 class PostgresServer(LocalServer):
-    """One server; implements `Server`."""
+    """One server; implements `Server`.
+
+    Attributes:
+        surface: SQL that teaches a database what plain servers do not know.
+        in_recovery: the call that says whether the server is in recovery, whatever it pretends.
+    """
+
+    surface = aurora_sql.SURFACE
+    in_recovery = aurora_sql.IN_RECOVERY
 
     @property
     def _configuration(self) -> Path:
@@ -56,7 +64,8 @@ class PostgresServer(LocalServer):
         user, database = self._credentials.user, self._credentials.database
         for system_database in ("template1", "postgres"):
             with self._session(system_database) as session:
-                session.run(aurora_sql.SURFACE)
+                if self.surface:
+                    session.run(self.surface)
         with self._session("postgres") as session:
             session.run(f"CREATE ROLE {user} LOGIN PASSWORD '{self._credentials.password}'")
             session.run(f"CREATE DATABASE {database} OWNER {user}")
@@ -122,7 +131,7 @@ class PostgresServer(LocalServer):
             session.run("SELECT pg_promote(false)")
 
             def promoted() -> bool:
-                return session.run(f"SELECT {aurora_sql.IN_RECOVERY}") == [(False,)]
+                return session.run(f"SELECT {self.in_recovery}") == [(False,)]
 
             self._daemon.wait_until(promoted, "was not promoted")
         self._configure()

@@ -64,7 +64,8 @@ class Running:
                         item, (ip, self.port), self.directory, programs, credentials
                     )
                     for item, ip in servers.items()
-                }
+                },
+                demotes_in_place=engine.demotes_in_place,
             )
             self.views = Views(self.servers, names)
             self.gateway = Gateway(
@@ -102,13 +103,21 @@ class Running:
         return self.servers.failover(kind, target, announce)
 
     def recover(self, instance: str) -> None:
-        """Bring a crashed or hung instance back, as a reader."""
+        """Bring a crashed or hung instance back, as a reader.
+
+        Raises:
+            LabError: it is neither crashed nor hung.
+        """
         if self.servers.live(instance):
             raise LabError(f"{instance} is neither down nor hung")
         self._back(instance, self.servers.renew)
 
     def rejoin(self, instance: str) -> None:
-        """Make an instance that was demoted in place a real replica; that ends its sessions."""
+        """Make an instance that was demoted in place a real replica; that ends its sessions.
+
+        Raises:
+            LabError: it was not demoted in place.
+        """
         if not self.servers.demoted(instance):
             raise LabError(f"{instance} was not demoted in place")
         self._back(instance, self.servers.rejoin)

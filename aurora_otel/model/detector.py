@@ -7,7 +7,7 @@ decides by state (is this connection stale?), never by event (did the writer cha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -107,6 +107,7 @@ class Detector:
         self._confirmed: str | None = None
         self._introduced: str | None = None
         self._changed_at = float("-inf")
+        self._deposed: frozenset[str] = frozenset()
         self._known_until: dict[str, float] = {}
         # What the writer was called before, and when it was found renamed.
         self._former_names: dict[str, float] = {}
@@ -206,6 +207,18 @@ class Detector:
         """When a writer was confirmed, the last time."""
         return self._judged
 
+    @property
+    def deposed(self) -> frozenset[str]:
+        """The former writers that have not answered as readers since.
+
+        One that was frozen takes itself for the writer when it resumes.
+        """
+        return self._deposed
+
+    def answered_as_readers(self, instances: Iterable[str]) -> None:
+        """Take note of instances that said that they are readers."""
+        self._deposed = self._deposed.difference(instances)
+
     def introduce(self, writer: str) -> None:
         """Take note of an instance that says it is the writer, if none is known yet."""
         if self.writer is None:
@@ -239,6 +252,9 @@ class Detector:
                 del self._known_until[min(self._known_until, key=self._known_until.__getitem__)]
             self._changed_at = verdict.began
             self.changes += 1
+            if not verdict.denied and len(self._deposed) < _MOST_FORMER:
+                self._deposed |= {old}
+        self._deposed -= {verdict.writer}
         self._confirmed = verdict.writer
         self.epoch = max(self.epoch, verdict.epoch)
         return Ruling(old if changed else None, first)

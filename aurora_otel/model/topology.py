@@ -65,10 +65,12 @@ class View:
     Attributes:
         instances: the identifiers of the instances that are there, the writer's among them.
         writer: the instance that it names as the writer, if it names one.
+        domain: the RDS domain of the instances, where the view has their endpoints.
     """
 
     instances: tuple[str, ...]
     writer: str | None
+    domain: str | None = None
 
     @staticmethod
     def of(members: Iterable[Member]) -> View:
@@ -152,6 +154,7 @@ class Reading:
             it does not.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
         hosts: where answers came from; `None`: where the application itself connected last.
+        readers: the instances that answered that they are readers.
     """
 
     source: Source
@@ -165,6 +168,7 @@ class Reading:
     claims: Mapping[str, int | None] = field(default_factory=dict)
     peers: Mapping[Address, str | None] = field(default_factory=dict)
     hosts: frozenset[Address | None] = frozenset()
+    readers: frozenset[str] = frozenset()
 
     @property
     def writer_at(self) -> Address | None:

@@ -1,7 +1,7 @@
 """The refresh window of one cluster: open from a symptom on, until a verdict has explained it.
 
 Pure, and without a lock. Symptoms come on any thread, verdicts on another, and neither waits: what
-each side writes is its own.
+each side writes is its own. Times are seconds of the monotonic clock and are passed in.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class _Known:
     unusable_at: set[Address | None] = field(default_factory=set)
 
     def leads_to(self, target: Target) -> bool:
-        """Whether it may be tried at a target: another host has a login of its own."""
+        """Return whether it may be tried at a target: another host has a login of its own."""
         is_anywhere = target.instance is not None or target.address is None
         return is_anywhere or target.address == self.access.endpoint.address
 
@@ -104,9 +104,6 @@ class ClusterAccess:
         sign: returns an IAM token like the application's for another endpoint, or `None`.
         clock: the monotonic clock.
         pace: when a login is due.
-
-    Attributes:
-        urgent: the instance at which a login is due at once: a claim stands against it.
     """
 
     def __init__(
@@ -115,7 +112,6 @@ class ClusterAccess:
         clock: Callable[[], float],
         pace: LoginPace,
     ) -> None:
-        self.urgent: str | None = None
         self._sign = sign
         self._clock = clock
         self._pace = pace
@@ -148,12 +144,13 @@ class ClusterAccess:
         others = (known for known in self._known if not access.is_like(known.access))
         self._known = (_Known(access), *others)[:MOST_LOGINS]
 
-    def connect(self, target: Target, timeout: float) -> Monitor:
+    def connect(self, target: Target, timeout: float, *, is_urgent: bool = False) -> Monitor:
         """Open a connection to `target`, with the newest login that works there.
 
         Args:
             target: where to.
             timeout: seconds, for all attempts together.
+            is_urgent: whether a login is due whatever the pace: a claim stands against the target.
 
         Raises:
             LoginNotAllowedError: no login may be tried there.
@@ -162,7 +159,6 @@ class ClusterAccess:
             Exception: the driver's own.
         """
         now = self._clock()
-        is_urgent = target.instance is not None and target.instance == self.urgent
         if not is_urgent and not self._pace.may_log_in(_key(target), now):
             raise LoginPostponedError("another login is not due yet")
         if (full := self._full.get(target.address)) and now < full.until:

@@ -161,7 +161,7 @@ class ControlPlane:
             return None
 
     def start(self, task: Callable[[], None]) -> bool:
-        """Run `task` on a thread, unless another one is running; return whether it does.
+        """Run `task` on a thread, unless another one is running; return whether it was started.
 
         An `ApiError` that it raises is reported.
         """
@@ -176,7 +176,9 @@ class ControlPlane:
             except RuntimeError:
                 # The interpreter is shutting down.
                 self._thread = None
-        return self._thread is not None
+                return False
+        # It may have ended by now.
+        return True
 
     def stop(self) -> None:
         """Ask no more."""

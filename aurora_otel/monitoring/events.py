@@ -7,6 +7,7 @@ log record at once, and all of them one span below the failover's.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import deque
 from datetime import datetime, timedelta, timezone
@@ -65,13 +66,14 @@ class FailoverEvents:
 
     def ask_if_due(self) -> None:
         """Ask, if it is time; called by the background loop, which waits for nothing."""
-        following = self._following
-        if following and self._due and self._context.clock() >= self._due[0]:
-            failover, endpoint = following
-            if self._api.start(lambda: self._ask(failover, endpoint)):
-                self._due.popleft()
+        following, due = self._following, self._due
+        if following and due and self._context.clock() >= due[0]:
+            # Decided here: the question may be over before its step is taken off.
+            ask = functools.partial(self._ask, *following, is_last=len(due) == 1)
+            if self._api.start(ask):
+                due.popleft()
 
-    def _ask(self, failover: FailoverReference, endpoint: Endpoint) -> None:
+    def _ask(self, failover: FailoverReference, endpoint: Endpoint, *, is_last: bool) -> None:
         try:
             api, identifier = self._api.locate(endpoint)
             since = datetime.fromtimestamp(failover.began / 1e9, timezone.utc) - _BEFORE
@@ -82,7 +84,7 @@ class FailoverEvents:
                     self._cluster.events[event.kind] += 1
                     self._context.config.report(ApiEventReport(failover, event))
         finally:
-            if not self._due or any(event.is_last for event in self._found):
+            if is_last or any(event.is_last for event in self._found):
                 self._end(failover)
 
     def _end(self, failover: FailoverReference) -> None:

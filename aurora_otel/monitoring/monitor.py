@@ -7,6 +7,7 @@ import threading
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
@@ -123,6 +124,19 @@ class ClusterMonitor:
         """Refresh because a call does not return; without a window."""
         if self._context.clock() >= self._paces.stuck.next:
             self._worker.take_one(Trigger(Context(), stuck=True), 0.0)
+
+    def ask_slow_server(self, host: Address) -> Wait | None:
+        """See whether a server that was slow answers in time again; return the wait for it.
+
+        Its answer lets the application's connections to it be asked on which instance they are.
+
+        Args:
+            host: what they were opened to.
+        """
+        if self._cluster.is_overflow:
+            return None
+        budget = self._context.config.settings.refresh_timeout
+        return self._worker.take_one(Trigger(otel_context.get_current(), slow=host), budget)
 
     def refresh_for_stale_connection(self) -> Wait:
         """Refresh, as a connection that was just identified is stale; return the wait for it."""

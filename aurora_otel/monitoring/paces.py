@@ -1,4 +1,7 @@
-"""How often one cluster's topology is refreshed, by the reason for it."""
+"""How often one cluster's topology is refreshed, by the reason for it.
+
+Times are seconds of the monotonic clock.
+"""
 
 from __future__ import annotations
 

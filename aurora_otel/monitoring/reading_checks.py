@@ -5,7 +5,13 @@ from __future__ import annotations
 from aurora_otel.model.topology import Reading
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.tracking.cluster import Cluster
-from aurora_otel.tracking.evidence import Claim, Relation, answers_elsewhere, relation
+from aurora_otel.tracking.evidence import (
+    Claim,
+    Relation,
+    answers_elsewhere,
+    leads_to_writer,
+    relation,
+)
 
 
 def is_misled(reading: Reading, cluster: Cluster, context: AgentContext) -> bool:
@@ -26,7 +32,9 @@ def is_misled(reading: Reading, cluster: Cluster, context: AgentContext) -> bool
     return cluster.is_named_by_rds
 
 
-def is_of_another_cluster(reading: Reading, cluster: Cluster, *, by_endpoint: bool) -> bool:
+def is_of_another_cluster(
+    reading: Reading, cluster: Cluster, context: AgentContext, *, by_endpoint: bool
+) -> bool:
     """Return whether the host, or a name, that was asked leads to another cluster than before.
 
     A cluster endpoint of RDS may lead to the instances that took the place of all others, as
@@ -35,6 +43,7 @@ def is_of_another_cluster(reading: Reading, cluster: Cluster, *, by_endpoint: bo
     Args:
         reading: what was answered.
         cluster: the one that was to be read.
+        context: what knows its open connections.
         by_endpoint: whether the application connected through a cluster endpoint of RDS last.
     """
     if (verdict := reading.verdict) is not None and (
@@ -46,6 +55,8 @@ def is_of_another_cluster(reading: Reading, cluster: Cluster, *, by_endpoint: bo
         return False
     claim = Claim.of_reading(reading, has_view=cluster.view)
     how = relation(cluster, claim)
+    if how is not Relation.SAME and leads_to_writer(reading, context.tracker.tracks(cluster)):
+        return False
     if how is Relation.UNDECIDED and not claim.is_own:
         # What a reader lists that has moved to another cluster is not to be learnt.
         return cluster.detector.writer is not None

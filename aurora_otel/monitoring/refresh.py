@@ -26,6 +26,7 @@ from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.paces import Paces
 from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
+from aurora_otel.monitoring.slow_servers import ask_slow_server
 from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.bindings import host_of
 from aurora_otel.tracking.cluster import Cluster
@@ -152,6 +153,7 @@ class TopologyRefresh:
             self._context.clusters.bind_instances(
                 self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
             )
+        self._cluster.detector.answered_as_readers(reading.readers)
         if self._context.tracker.note_peers(self._cluster, reading):
             settings = self._context.config.settings
             self._cluster.identify_until(self._context.clock() + settings.refresh_window)
@@ -172,14 +174,16 @@ class TopologyRefresh:
         newest = self.access.newest
         by_endpoint = newest is not None and newest.endpoint.cluster is not None
         return is_misled(reading, self._cluster, self._context) or is_of_another_cluster(
-            reading, self._cluster, by_endpoint=by_endpoint
+            reading, self._cluster, self._context, by_endpoint=by_endpoint
         )
 
     def _read(self, trigger: Trigger, began: float) -> RefreshOutcome:
         budget = self._context.config.settings.refresh_timeout
+        if trigger.slow is not None:
+            ask_slow_server(trigger.slow, self.access, self._cluster, self._context)
+            if not self._cluster.has_topology or self._cluster.detector.first_symptom is None:
+                return RefreshOutcome(began, confirmed=False, changed=False)
         self._lookup.wait(budget * _LOOKUP_SHARE)
-        # Before a claim is believed, the known writer is asked.
-        self.access.urgent = self._cluster.detector.writer if trigger.heard else None
         with suppress_instrumentation():
             reading = self._walk.read(
                 self._targets(trigger),
@@ -189,6 +193,7 @@ class TopologyRefresh:
                     trigger.heard.at if trigger.heard else self._context.clock(),
                     writer=self._cluster.detector.writer,
                     members=frozenset(self._cluster.members),
+                    deposed=self._cluster.detector.deposed,
                     suspect=trigger.suspect,
                     heard=trigger.heard.answer if trigger.heard else None,
                     heard_at=trigger.heard.peer if trigger.heard else None,

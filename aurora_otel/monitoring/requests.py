@@ -39,6 +39,7 @@ class Trigger:
         stuck: whether a call that does not return is the reason.
         source: where the hint is from.
         heard: what an instance said on the application's own new connection.
+        slow: a host whose server was slow, and is to be asked over a connection of the agent's own.
     """
 
     context: Context
@@ -47,6 +48,7 @@ class Trigger:
     stuck: bool = False
     source: Source = Source.SQL
     heard: Heard | None = None
+    slow: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

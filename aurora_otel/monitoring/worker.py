@@ -10,6 +10,8 @@ holds. So there is no lock. A call puts its request into an inbox, starts a thre
 worker, and waits at a gate of its own. All else is done by the worker, of which there is one,
 because it has claimed the only place. A call that finds the place taken relies on this: a worker
 that has left checks the inbox once more.
+
+Times are seconds of the monotonic clock.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ A record is a place in a pool, and `get_connection` is where every pool gets the
 record that is checked out: there SQLAlchemy itself replaces one that is too old. The public event
 `checkout` comes too late: after the pre-ping, which takes one dead connection for a reason to
 replace the whole pool.
+
+An `AsyncEngine` has the same pools: a coroutine runs their code in a greenlet, out of which they
+await the driver. What a checkout waits for is awaited in the same way.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ from typing import Any
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool, base
+from sqlalchemy.util import concurrency
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
+from aurora_otel.runtime.coroutines import run
 
 # Where an `Engine` leads to, by its dialect: that stays when it replaces its pool.
 _targets: weakref.WeakKeyDictionary[Any, Target] = weakref.WeakKeyDictionary()
@@ -63,6 +68,8 @@ class Adapter:
         return undo
 
 
+# Awaits something out of the greenlet that an `AsyncEngine` runs in; its name until 2.0.
+_await = getattr(concurrency, "await_", concurrency.await_only)
 # Private names, the same since 1.0.
 _CONNECT = "_ConnectionRecord__connect"
 _POOL = "_ConnectionRecord__pool"
@@ -75,13 +82,27 @@ def _pool_of(record: Any) -> Any:
 def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_connection(self: Any) -> Any:
-        connection = self.dbapi_connection
-        if connection is not None and not hooks.is_usable(connection):
+        # Behind what adapts an asynchronous one to the DB-API.
+        connection = self.driver_connection
+        if connection is not None and not _is_usable(hooks, self, connection):
             # What asks the original to replace it, at this very checkout.
             self.invalidate(soft=True)
         return original(self)
 
     return get_connection
+
+
+def _is_usable(hooks: Hooks, record: Any, connection: Any) -> bool:
+    """Return whether `connection` may be handed out; an event loop goes on meanwhile."""
+    if not _pool_of(record)._dialect.is_async:  # noqa: SLF001 - shown nowhere else
+        return hooks.is_usable(connection)
+    judging = run(hooks.is_usable_steps(connection))
+    try:
+        return bool(_await(judging))
+    except exc.MissingGreenlet:
+        # Nothing can be awaited here, nor will the application's next call be.
+        judging.close()
+        return not hooks.is_invalidated(connection)
 
 
 def _on_error(hooks: Hooks, context: Any) -> None:
@@ -93,7 +114,7 @@ def _on_error(hooks: Hooks, context: Any) -> None:
     connection = context.connection
     if connection is None or context.is_disconnect or connection.invalidated:
         return
-    if hooks.is_invalidated(connection.connection.dbapi_connection):
+    if hooks.is_invalidated(connection.connection.driver_connection):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
 

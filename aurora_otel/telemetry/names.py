@@ -76,7 +76,8 @@ ATTRIBUTES = (
     ),
     Attribute(
         CLUSTER_KIND,
-        "`aurora`; `unknown`: no cluster of a kind that is judged",
+        "`aurora`, `multi-az` (RDS Multi-AZ DB clusters); "
+        "`unknown`: no cluster of a kind that is judged",
     ),
     Attribute(INSTANCE_ID, "the instance's identifier, or `unknown`; at most 64 a cluster"),
     Attribute(

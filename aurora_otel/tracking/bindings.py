@@ -1,7 +1,7 @@
 """What leads to which cluster: hosts and the names of instances, as answers confirmed them.
 
 Read and extended from hooks, without a lock: each step is one atomic operation on a dict. Only the
-background loop removes entries.
+background loop removes entries. Times are seconds of the monotonic clock.
 """
 
 from __future__ import annotations

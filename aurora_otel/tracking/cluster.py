@@ -1,4 +1,7 @@
-"""One cluster: what is known of its instances and its writer."""
+"""One cluster: what is known of its instances and its writer.
+
+Times are seconds of the monotonic clock.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ connection answers outweighs what its host, port or name was bound to before. Wi
 cluster is known by its cluster endpoint or by the instance that the name gives; never by the DNS
 hash alone, which all clusters of an account share. A host whose name is neither RDS's nor explained
 by a setting is a scope of its own, so that private names are never merged.
+
+Times are seconds of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -107,8 +109,9 @@ class Clusters:
             cluster.view = cluster.view or view
             cluster.lineage = cluster.lineage or answer.lineage
             cluster.note_claims({answer.instance: answer.epoch if answer.is_writer else None})
-            if answer.view is not None and answer.view.writer:
-                cluster.named = answer.view.writer
+            if answer.view is not None:
+                cluster.named = answer.view.writer or cluster.named
+                cluster.domain = cluster.domain or answer.view.domain
             if answer.is_writer:
                 cluster.detector.introduce(answer.instance)
         return cluster

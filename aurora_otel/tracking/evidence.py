@@ -136,6 +136,31 @@ def answers_elsewhere(reading: Reading, tracks: Iterable[Track], instances: Set[
     )
 
 
+def leads_to_writer(reading: Reading, tracks: Iterable[Track]) -> bool:
+    """Return whether the very servers of the open connections are in the writer's cluster.
+
+    Each has answered in this reading, at the network address that its connections lead to, and the
+    writer lists it. So it is the cluster of these connections, whatever was renamed in it.
+
+    Args:
+        reading: what was answered, and where.
+        tracks: the open connections.
+    """
+    verdict = reading.verdict
+    known = [track for track in tracks if track.instance is not None]
+    return (
+        verdict is not None
+        and bool(known)
+        and all(
+            track.peer is not None
+            and not is_of_this_host(track.peer)
+            and reading.peers.get(track.peer) == track.instance
+            and track.instance in verdict.instances
+            for track in known
+        )
+    )
+
+
 def may_be_one(first: Cluster, second: Cluster) -> bool:
     """Return whether nothing that their writers said keeps two clusters from being one."""
     one, other = first.likely_writer, second.likely_writer

@@ -39,7 +39,7 @@ def invalidate(
 
     Args:
         tracks: the connections, claimed.
-        clock: the monotonic clock.
+        clock: the monotonic clock, in seconds.
         may_answer: whether their server may still answer a call in flight.
     """
     began = clock()

@@ -2,7 +2,8 @@
 
 Extended from hooks, without a lock: each step is one atomic operation on a dict. Only the
 background loop retires clusters: one is retired once its names lead nowhere, and forgotten some
-seconds later, so that a connection that was just being opened is still counted with it.
+seconds later, so that a connection that was just being opened is still counted with it. Times are
+seconds of the monotonic clock.
 """
 
 from __future__ import annotations

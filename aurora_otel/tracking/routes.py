@@ -2,7 +2,8 @@
 
 Opened by verdicts, misrouted connections and failed connects; ended by lookups, by their time, and
 by a straight connect that did not reach the writer. Read and written from hooks, without a lock:
-each step is one atomic operation on a dict, and a route is replaced as a whole.
+each step is one atomic operation on a dict, and a route is replaced as a whole. Times are seconds
+of the monotonic clock, and names are addresses as applications give them.
 """
 
 from __future__ import annotations
@@ -90,7 +91,14 @@ class Routes:
     def open_all(
         self, cluster: Cluster, reason: StraightReason, now: float, seconds: float
     ) -> None:
-        """Have connects by all names of the cluster's writer go straight to it."""
+        """Have connects by all names of the cluster's writer go straight to it.
+
+        Args:
+            cluster: the cluster.
+            reason: why.
+            now: the time.
+            seconds: for how long.
+        """
         for name in list(cluster.writer_names):
             self.open(cluster, name, reason, now, seconds)
 

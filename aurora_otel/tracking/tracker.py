@@ -79,6 +79,31 @@ class Tracker:
         """Count a connection of `group` that went straight to the writer."""
         self._connects.append((group, reason))
 
+    def doubt(self, track: Track, instance: str, before: float) -> bool:
+        """Have other connections asked that were taken for ones to the same server, `instance`.
+
+        Waits for nothing, and takes no lock.
+
+        Args:
+            track: the connection whose server has another name.
+            instance: the one that it was known by.
+            before: what was opened later is not meant, in seconds of the monotonic clock.
+
+        Returns:
+            whether there are any.
+        """
+        found = False
+        for tracks in list(self.open(track.cluster).values()):
+            for each in list(tracks):
+                if (
+                    each is not track
+                    and each.instance == instance
+                    and each.peer == track.peer
+                    and each.opened_at < before
+                ):
+                    each.doubted = found = True
+        return found
+
     def has_unidentified(self, cluster: Cluster) -> bool:
         """Return whether an open connection to `cluster` had no instance at the last drain."""
         groups = list(self.open(cluster).items())

@@ -12,6 +12,7 @@ import mysql.connector
 import pytest
 
 from aurora_otel.drivers.common import hidden_sockets
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.runtime import sockets
 from tests.support.mysql import arguments, bare, writer_endpoint
 from tests.support.sql import attempt
@@ -61,12 +62,12 @@ def test_of_many_that_connect_at_once_each_has_its_own_socket(start, cluster):
     start(writer_endpoints=writer_endpoint(cluster), prune_interval=60)
     with at_work(strangers), ThreadPoolExecutor(12) as threads:
         made = list(threads.map(lambda n: connect(cluster, use_pure=n % 6 == 0), range(48)))
-    identified = [each for each in made if each._aurora_otel.socket is not None]
+    identified = [each for each in made if track_of(each).socket is not None]
     assert identified
     for connection in identified:
         # Whichever sockets the others got, none of them was this one's.
         assert is_alive(connection)
-        assert sockets.shut_down(connection._aurora_otel.socket) is sockets.Shutdown.DONE
+        assert sockets.shut_down(track_of(connection).socket) is sockets.Shutdown.DONE
         assert not is_alive(connection)
     assert all(is_alive(each) for each in (*strangers, *made) if each not in identified)
     for connection in (*made, *strangers):
@@ -79,7 +80,7 @@ def test_a_failover_closes_all_of_many_and_nothing_else(start, cluster):
     with ThreadPoolExecutor(12) as threads:
         made = list(threads.map(lambda _: connect(cluster), range(24)))
         readers = list(threads.map(lambda _: connect(cluster, "reader"), range(12)))
-    identified = [each for each in made if each._aurora_otel.socket is not None]
+    identified = [each for each in made if track_of(each).socket is not None]
     cluster.failover("switchover")
     assert attempt(lambda: write(made[0])).errno == 1290
     assert [is_alive(each) for each in made] == [each not in identified for each in made]
@@ -135,8 +136,8 @@ def test_one_whose_socket_cannot_be_identified_is_not_closed_and_neither_is_anot
         # By name, and through this very process: its sockets say the same as the tunnel's.
         hidden = connect(cluster, host="localhost")
         known = connect(cluster, host="127.0.0.1")
-        assert hidden._aurora_otel.socket is None
-        assert known._aurora_otel.socket is not None
+        assert track_of(hidden).socket is None
+        assert track_of(known).socket is not None
         assert agent.tracked(cluster.writer) == 2
 
         cluster.failover("switchover")

@@ -10,6 +10,7 @@ from mariadb.constants import FIELD_TYPE, STATUS
 
 import aurora_otel
 from aurora_otel.drivers.mariadb import Adapter
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime.effects import Reconnect
 from aurora_otel.runtime.sockets import has_hung_up
@@ -130,7 +131,7 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster):
     connection = connect(cluster)
     executed(connection, "SELECT 1")
     connection.rollback()
-    first = connection._aurora_otel
+    first = track_of(connection)
     cluster.failover("crash")
     eventually(lambda: attempt(connection.reconnect) is None)
     assert executed(connection, "SELECT @@aurora_server_id")[-1] == [(cluster.writer,)]
@@ -147,7 +148,7 @@ def test_a_connection_that_connects_again_by_itself_is_another_one(start, cluste
     agent = start(writer_endpoints=writer_endpoint(cluster), prune_interval=60)
     connection = connect(cluster, reconnect=True)
     cursor = connection.cursor(buffered=False)
-    first, session = connection._aurora_otel, connection.connection_id
+    first, session = track_of(connection), connection.connection_id
     end(cluster, connection)
     # The library checks the socket before it sends; what it has sent, it sends no second time.
     eventually(lambda: has_hung_up(first.socket))
@@ -159,7 +160,7 @@ def test_a_connection_that_connects_again_by_itself_is_another_one(start, cluste
     }[call]()
     assert connection.connection_id != session
     assert first.closed
-    assert connection._aurora_otel.socket != first.socket
+    assert track_of(connection).socket != first.socket
     # In the middle of a result it cannot be asked where it is.
     known = "unknown" if call == "row by row" else cluster.writer
     assert agent.tracked(known) == agent.tracked() == 1
@@ -249,7 +250,7 @@ def test_an_invalidation_during_a_call_ends_it_and_leaves_the_process_alive(star
     start(writer_endpoints=writer_endpoint(cluster))
     busy, other = connect(cluster), connect(cluster)
     call = Call(lambda: executed(busy, "SELECT SLEEP(60)"))
-    eventually(lambda: busy._aurora_otel.in_flight_since)
+    eventually(lambda: track_of(busy).in_flight_since)
     cluster.failover("switchover")
     attempt(lambda: executed(other, "INSERT INTO writes (x) VALUES ('x')"))
     assert call.outcome().errno == 2013

@@ -10,6 +10,7 @@ from mysql.connector import CMySQLConnection, MySQLConnection, pooling
 from mysql.connector.cursor import MySQLCursorDict
 from mysql.connector.cursor_cext import CMySQLCursorDict
 
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.drivers.mysql_connector import Adapter
 from tests.support.drivers.mysql_connector_features import executed
 from tests.support.drivers.mysql_features import PURE, C
@@ -77,7 +78,7 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, connect
     connection = bare(connect())
     executed(connection, "SELECT 1")
     connection.rollback()
-    first = connection._aurora_otel
+    first = track_of(connection)
     cluster.failover("crash")
     if again == "ping":
         eventually(lambda: attempt(lambda: connection.ping(reconnect=True)) is None)
@@ -85,7 +86,7 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, connect
         eventually(lambda: attempt(connection.reconnect) is None)
     assert executed(connection, "SELECT @@aurora_server_id")[-1] == [(cluster.writer,)]
     assert first.closed
-    assert connection._aurora_otel is not first
+    assert track_of(connection) is not first
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
     assert agent.exported.metric("aurora.connection.opens") == 2
     eventually(lambda: agent.exported.metric("aurora.failovers") == 1)  # a symptom was seen

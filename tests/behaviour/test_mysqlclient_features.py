@@ -11,6 +11,7 @@ from MySQLdb.cursors import SSDictCursor
 
 from aurora_otel.drivers.common.libmariadb import Parameters
 from aurora_otel.drivers.connects import Login
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.drivers.mysqlclient import Adapter
 from tests.support.drivers.mysql_features import MYSQLCLIENT
 from tests.support.links import Hang, Transparent, through
@@ -60,7 +61,7 @@ def test_a_connection_that_libmariadb_reopens_is_another_one(start, cluster, aga
     agent = start(writer_endpoints=writer_endpoint(cluster), prune_interval=60)
     connection = connect(cluster)
     connection.ping(True)  # noqa: FBT003 - has no name
-    first, session = connection._aurora_otel, connection.thread_id()
+    first, session = track_of(connection), connection.thread_id()
     end(cluster, connection)
     if again == "ping":
         connection.ping(True)  # noqa: FBT003 - as above
@@ -70,7 +71,7 @@ def test_a_connection_that_libmariadb_reopens_is_another_one(start, cluster, aga
         assert connection.store_result().fetch_row(0) == ((1,),)
     assert connection.thread_id() != session
     assert first.closed
-    assert connection._aurora_otel is not first
+    assert track_of(connection) is not first
     assert agent.tracked() == 1
     # Inside a result nothing can be asked.
     assert agent.tracked(cluster.writer if again == "ping" else "unknown") == 1

@@ -10,6 +10,7 @@ import pg8000.native
 import pytest
 
 import aurora_otel
+from aurora_otel.drivers.marks import track_of
 from tests.behaviour.pg8000_connections import APIS, connect, end, executed, session
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
@@ -218,6 +219,6 @@ def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, interru
     interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         executed(connection, "SELECT pg_sleep(30)")
-    assert connection._aurora_otel.in_flight_since == 0.0
+    assert track_of(connection).in_flight_since == 0.0
     assert not aurora_otel.snapshot().clusters[0].window_open
     connection.close()

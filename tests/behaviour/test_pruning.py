@@ -13,6 +13,7 @@ import pymysql
 import pytest
 
 from aurora_otel import AuroraInstrumentor
+from aurora_otel.drivers.marks import track_of
 from tests.support.mysql import arguments, end
 from tests.support.sql import pid
 from tests.support.threads import BACKGROUND, threads
@@ -50,7 +51,7 @@ def test_a_close_that_is_under_way_is_no_close_behind_our_back(
     connection = connect(cluster.dsn("writer"))
 
     def the_owner_comes_to_the_end_of_its_close(_: float) -> None:
-        agent.internals.hooks.closed(connection._aurora_otel)
+        agent.internals.hooks.closed(track_of(connection))
 
     moment = SimpleNamespace(sleep=the_owner_comes_to_the_end_of_its_close, time_ns=time.time_ns)
     monkeypatch.setattr("aurora_otel.hooks.rounds.time", moment)

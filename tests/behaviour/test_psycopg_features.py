@@ -12,6 +12,7 @@ from psycopg.types.composite import CompositeInfo, register_composite
 from psycopg.types.json import Jsonb, set_json_dumps
 
 import aurora_otel
+from aurora_otel.drivers.marks import track_of
 from tests.support.sql import attempt, pid
 from tests.support.upstream import UPSTREAM
 from tests.support.waiting import eventually
@@ -191,7 +192,7 @@ def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, interru
     interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         connection.execute("SELECT pg_sleep(30)")
-    assert connection._aurora_otel.in_flight_since == 0.0
+    assert track_of(connection).in_flight_since == 0.0
     connection.rollback()
     assert connection.execute("SELECT 1").fetchone() == (1,)
     assert not aurora_otel.snapshot().clusters[0].window_open

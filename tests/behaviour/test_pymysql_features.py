@@ -9,6 +9,7 @@ import pytest
 from pymysql.cursors import SSDictCursor
 
 import aurora_otel
+from aurora_otel.drivers.marks import track_of
 from tests.support.drivers.mysql_features import PYMYSQL
 from tests.support.mysql import arguments, bare, end, executed, writer_endpoint
 from tests.support.sql import attempt
@@ -57,7 +58,7 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, again):
     connection = connect(cluster)
     before = cluster.writer
     executed(connection, "SELECT 1")
-    first, session = connection._aurora_otel, connection.thread_id()
+    first, session = track_of(connection), connection.thread_id()
     cluster.failover("crash")
     if again == "ping":
         eventually(lambda: attempt(lambda: connection.ping(reconnect=True)) is None)
@@ -67,7 +68,7 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, again):
     assert connection.thread_id() != session or cluster.writer != before
     assert executed(connection, "SELECT @@aurora_server_id")[-1] == ((cluster.writer,),)
     assert first.closed
-    assert connection._aurora_otel is not first
+    assert track_of(connection) is not first
     assert agent.tracked(cluster.writer) == agent.tracked() == 1
     assert agent.exported.metric("aurora.connection.opens") == 2
     assert agent.exported.metric("aurora.failovers") == 1  # a symptom was seen
@@ -165,6 +166,6 @@ def test_an_interrupt_during_a_query_is_the_applications(agent, cluster, interru
     interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         executed(connection, "SELECT SLEEP(30)")
-    assert connection._aurora_otel.in_flight_since == 0.0
+    assert track_of(connection).in_flight_since == 0.0
     assert not aurora_otel.snapshot().clusters[0].window_open
     connection.close()

@@ -8,13 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import psycopg2
 import pytest
 
 from aurora_otel.lab import Failover
 from aurora_otel.lab.filters import SilenceAfterLogin
 from tests.support.functions import replaced
 from tests.support.links import Transparent, through
-from tests.support.sql import run, serving, write
+from tests.support.sql import attempt, run, serving, write
 from tests.support.waiting import eventually
 
 LIMIT = 4
@@ -135,6 +136,25 @@ def test_connections_that_were_opened_meanwhile_are_identified_by_their_next_cal
     for connection in (silent, *held):
         connection.close()
     eventually(lambda: agent.tracked() == 0)
+
+
+def test_a_connection_of_unknown_instance_that_is_alone_is_identified_once_its_server_is_quick(
+    start, cluster
+):
+    agent = start(identify_timeout=0.2)
+    with replaced(cluster, "aurora_replica_status", before="PERFORM pg_catalog.pg_sleep(4);"):
+        held = psycopg2.connect(cluster.dsn("writer"))
+    held.autocommit = True
+    assert agent.tracked() == agent.tracked("unknown") == 1
+    # Its driver cannot leave an answer for later, and no other connection is opened.
+    cluster.failover(Failover.SWITCHOVER)
+
+    def is_invalidated():
+        assert attempt(lambda: run(held, "INSERT INTO writes (x) VALUES ('x')"))
+        return agent.exported.metric("aurora.connection.invalidations") == 1
+
+    eventually(is_invalidated)
+    held.close()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
 from tests.histories.world import Server, Session, World
+from tests.support import probes
 
 SOURCE = AuroraPostgreSQL()
 
@@ -97,7 +98,7 @@ class Driver:
                 raise LostError
             self._reach(server, timeout)
             if statement == SYSTEMS[self.system].probe:
-                return [(session.number, "true", "true")]
+                return [probes.of_aurora(session.number)]
             reader = "false" if server.claims_writer else "true"
             me = (server.name, reader, session.number)
             if statement == SOURCE.question(view=False):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from aurora_otel.drivers.marks import track_of
 from tests.histories.machine import Histories
 
 TWO_TO_THE_WRITER = [(0, "writer", 0), (0, "writer", 0)]
@@ -47,6 +48,60 @@ def test_a_swap_of_names_keeps_the_connections_to_the_writer(play, way):
     history.refuse_a_write_in_a_read_only_transaction(which=0)
     history.settle()
     assert history.application.shut == 0
+
+
+def shut_down(history, count):
+    """Have the agent refresh until it has shut down so many connections; it may be held up."""
+    for _ in range(20):
+        history.settle()
+        if history.application.shut >= count:
+            break
+        history.refuse_a_write_in_a_read_only_transaction(which=1)
+        history.let_time_pass(seconds=10.0)
+    assert history.application.shut == count
+
+
+@pytest.mark.parametrize("instances", [2, 3])
+def test_an_old_writer_that_resumes_while_the_new_one_is_frozen_closes_nothing(play, instances):
+    history = play(sizes=[instances, 1], first=[(0, "writer", 0), (0, "instance", 1)])
+    history.freeze(database=0, which=0)
+    history.fail_over(database=0, which=0, follows=True, cuts=False)
+    history.connect(database=0, way="writer", which=0)
+    shut_down(history, 1)  # on the old one
+    history.thaw(database=0, which=0)
+    history.freeze(database=0, which=1)
+    for _ in range(3):
+        history.refuse_a_write_in_a_read_only_transaction(which=2)
+        history.settle()
+        history.let_time_pass(seconds=10.0)
+    assert history.application.shut == 1
+
+
+def test_a_failover_back_to_a_writer_that_was_frozen_is_believed_by_a_readers_word(play):
+    history = play(sizes=[3, 1], first=[(0, "writer", 0), (0, "instance", 1)])
+    history.freeze(database=0, which=0)
+    history.fail_over(database=0, which=0, follows=True, cuts=False)
+    history.connect(database=0, way="writer", which=0)
+    shut_down(history, 1)
+    history.thaw(database=0, which=0)
+    history.learn_that_it_is_a_reader(database=0, which=0)
+    history.freeze(database=0, which=1)
+    history.fail_over(database=0, which=0, follows=True, cuts=False)
+    history.connect(database=0, way="writer", which=0)
+    shut_down(history, 2)
+
+
+def test_the_other_connections_to_a_renamed_server_are_asked_before_their_next_call(play):
+    history = play(first=[(0, "tunnel", 0)] * 4, explains="template")
+    history.fail_over(database=0, which=0, follows=True, cuts=False)
+    history.swap_names_under_sessions(database=0, which=0, other=1)
+    first, *others = map(track_of, history.application.held)
+    for _ in range(50):
+        history.let_time_pass(seconds=1.0)
+        if history.application.write(first()) or first.instance != others[0].instance:
+            break
+        history.settle()
+    assert [(each.doubted, each.cluster.alert) for each in others] == [(True, True)] * 3
 
 
 # What follows ends with a stale connection that is found in the end: see `Histories.teardown`.

@@ -5,6 +5,7 @@ import pytest
 
 from aurora_otel.lab import Cluster, Condition, Failover, LabError
 from tests.lab.sessions import exists, instance, is_silent, named_writer, role
+from tests.support.servers import main_process
 from tests.support.waiting import eventually
 
 FORBIDDEN = {
@@ -170,17 +171,20 @@ def test_a_failover_back_to_an_instance_that_was_demoted_in_place(cluster, conne
 
 
 @pytest.mark.parametrize("kind", Failover)
-def test_a_healed_cluster_has_two_real_readers(cluster, kind):
+def test_a_healed_cluster_has_two_real_readers(cluster, connect, kind):
     cluster.failover(kind)
     cluster.heal()
     assert len(cluster.readers) == 2
-    writer = cluster._running.servers.server(cluster.writer)
-    assert all(cluster._running.servers.server(name).follows(writer) for name in cluster.readers)
+    table = f"healed_after_a_{kind.value}"
+    connect("writer").run(f"CREATE TABLE {table} (n int)")
+    for reader in map(connect, cluster.readers):
+        eventually(lambda reader=reader: exists(reader, table))
 
 
 def test_a_writer_that_died_by_itself_is_replaced_when_the_cluster_is_healed(cluster):
     old = cluster.writer
-    cluster._running.servers.server(old).kill()
+    main_process(cluster, old).kill()
+    eventually(lambda: cluster.condition(old) is Condition.DOWN)
     cluster.heal()
     assert cluster.writer != old
     assert cluster.condition(old) is Condition.READER

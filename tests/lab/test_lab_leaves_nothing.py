@@ -26,7 +26,7 @@ def report(cluster):
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             owners[child.pid] = child.username()
-    directory = str(cluster._running.directory)
+    directory = str(cluster.log(cluster.writer).parent)
     print(json.dumps({"pids": list(owners), "directory": directory,
                       "port": cluster.address("writer")[1],
                       "users": sorted(set(owners.values()))}),

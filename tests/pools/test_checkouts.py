@@ -7,7 +7,7 @@ import weakref
 import pytest
 from sqlalchemy import exc
 
-from aurora_otel.drivers.marks import track_of
+from aurora_otel.drivers.marks import track_of, unmark
 from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets
@@ -21,6 +21,7 @@ INTERRUPTED = [
     next(case for case in CASES if case.kind.name == name)
     for name in ("QueuePool", "ConnectionPool", "MySQLConnectionPool", "PooledDB")
 ]
+ON_LOOP = next(case for case in CASES if str(case) == "AsyncAdaptedQueuePool-psycopg-uvloop")
 on_one_pool = pytest.mark.parametrize("case", [CASE], ids=str)
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
 
@@ -30,7 +31,7 @@ def tracks(agent):
     return [track for each in internals.clusters for track in internals.tracker.tracks(each)]
 
 
-@on_one_pool
+@pytest.mark.parametrize("case", [CASE, ON_LOOP], ids=str)
 def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     start, cluster, open_pool, case
 ):
@@ -50,7 +51,7 @@ def test_a_connection_that_the_server_hung_up_costs_no_unit_of_work(
     assert agent.exported.metric("aurora.connection.count") == agent.tracked() == 5
 
 
-@on_one_pool
+@pytest.mark.parametrize("case", [CASE, ON_LOOP], ids=str)
 def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
     agent, cluster, open_pool, case
 ):
@@ -67,7 +68,7 @@ def test_a_stale_connection_that_cannot_be_shut_down_is_not_handed_out_either(
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
 
 
-@on_one_pool
+@pytest.mark.parametrize("case", [CASE, ON_LOOP], ids=str)
 def test_an_observing_agent_lets_the_pool_hand_out_what_it_has(start, cluster, open_pool, case):
     start(mode="observe")
     pool = open_pool()
@@ -84,7 +85,7 @@ def test_the_track_of_a_c_type_is_found_through_its_weak_references(agent, clust
     (track,) = tracks(agent)
     proxy = type("Proxy", (), {"__getattr__": lambda _, name: getattr(connection, name)})()
     assert track_of(connection) is track_of(proxy) is track
-    del connection._aurora_otel
+    unmark(connection)
     assert track_of(connection) is track
     assert [type(each) for each in weakref.getweakrefs(connection)].count(Track) == 1
     connection.close()

@@ -13,7 +13,9 @@ from sqlalchemy import URL, create_engine, exc
 
 from aurora_otel.telemetry import pool_metrics
 from aurora_otel.telemetry.names import DURATIONS
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import DRIVERS
+from tests.support.pools.async_libraries import AsyncEngine
 from tests.support.pools.cases import CASES, Case, Kind, fill
 from tests.support.pools.libraries import SIZE, PsycopgPool, SQLAlchemyPool
 from tests.support.sql import Call, attempt
@@ -21,21 +23,24 @@ from tests.support.waiting import eventually
 
 DRIVER = {driver.name: driver for driver in DRIVERS}
 PREFIX = "db.client.connection."
+ENGINE = {"pool_size": 2, "max_overflow": 1, "pool_timeout": 0.5, "pool_logging_name": "orders"}
 SQLALCHEMY = Case(
     Kind(
         "QueuePool",
         "sqlalchemy",
         (),
-        lambda driver, cluster: SQLAlchemyPool(
-            driver,
-            cluster,
-            pool_size=2,
-            max_overflow=1,
-            pool_timeout=0.5,
-            pool_logging_name="orders",
-        ),
+        lambda driver, cluster: SQLAlchemyPool(driver, cluster, **ENGINE),
     ),
     DRIVER["psycopg2"],
+)
+ASYNC_ENGINE = Case(
+    Kind(
+        "AsyncAdaptedQueuePool",
+        "sqlalchemy on a loop",
+        (),
+        lambda driver, cluster: AsyncEngine(driver, cluster, **ENGINE),
+    ),
+    ASYNC_DRIVERS[0],
 )
 PSYCOPG = Case(
     Kind(
@@ -71,7 +76,7 @@ def figures(start):
     return figures
 
 
-@pytest.mark.parametrize("case", [SQLALCHEMY], ids=str)
+@pytest.mark.parametrize("case", [SQLALCHEMY, ASYNC_ENGINE], ids=str)
 def test_a_queue_pool_with_waits_timeouts_and_overflow(figures, open_pool, case):
     pool = open_pool()
     own = pool.engine.pool

@@ -38,11 +38,18 @@ def uvicorn(module, port):
     return [
         *("uvicorn", f"{module}:application", "--port", str(port)),
         *("--workers", str(WORKERS), "--log-level", "error"),
+        # By default a process that takes 5 s to start is ended, and another one started.
+        *("--timeout-worker-healthcheck", "60"),
     ]
 
 
-COMMANDS = {"django_service": gunicorn, "flask_service": gunicorn, "fastapi_service": uvicorn}
-PROCESSES = {"django_service": 1, "flask_service": 1, "fastapi_service": WORKERS}
+COMMANDS = {
+    "django_service": gunicorn,
+    "flask_service": gunicorn,
+    "fastapi_service": uvicorn,
+    "fastapi_engine_service": uvicorn,
+}
+PROCESSES = {name: WORKERS if command is uvicorn else 1 for name, command in COMMANDS.items()}
 
 
 class Service:

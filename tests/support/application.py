@@ -17,6 +17,7 @@ from opentelemetry import trace
 
 import aurora_otel
 import aurora_otel.drivers.psycopg
+from aurora_otel.drivers.marks import track_of
 
 DRIVERS = {"psycopg": psycopg, "psycopg2": psycopg2}
 tracer = trace.get_tracer("the.application")
@@ -72,7 +73,7 @@ def backend(name):
 
 def hide_the_socket(name):
     # As with a driver whose connection shows none.
-    connections[name]._aurora_otel.socket = None
+    track_of(connections[name]).socket = None
 
 
 def get_stuck(name):

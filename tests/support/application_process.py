@@ -40,11 +40,11 @@ class Application:
     def __exit__(self, *_):
         self.end()
 
-    def __getattr__(self, order):
-        return lambda **arguments: self._give(order, arguments)
+    def __getattr__(self, command):
+        return lambda **arguments: self._give(command, arguments)
 
-    def _give(self, order, arguments):
-        self._process.stdin.write(json.dumps({"do": order, **arguments}) + "\n")
+    def _give(self, command, arguments):
+        self._process.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         assert answer, self._process.communicate()[1]

@@ -20,6 +20,7 @@ from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime import coroutines, sockets
 from aurora_otel.tracking.track import Track
+from tests.support import probes
 
 PROBE = SYSTEMS["postgresql"].probe
 QUESTION = AuroraPostgreSQL().question(view=True)
@@ -90,7 +91,7 @@ class Fleet:
             self.asked[name] += 1
             self.answering.wait()
         if statement == PROBE:
-            return [[session, "true", "true"]]
+            return [probes.of_aurora(session)]
         if statement == QUESTION:
             role = "false" if name == self.writer else "true"
             me = [name, role, session]

@@ -81,10 +81,12 @@ class FakeCluster:
         self.open = set()
         self.most_open = 0
         self.path = []
+        self.urgent = []  # those at which a login was due whatever the pace
         self.now = 100.0
         self.budget = 1.0
+        self.source = AuroraPostgreSQL()
         self.walk = Walk(
-            AuroraPostgreSQL,
+            lambda: self.source,
             self.connect,
             self.locate,
             lambda error: isinstance(error, RefusedError),
@@ -98,9 +100,11 @@ class FakeCluster:
     def locate(self, name):
         return Address(name, 5432) if self.known else None
 
-    def connect(self, target, timeout):
+    def connect(self, target, timeout, *, is_urgent=False):
         name = target.address.host if target.address else self.default
         self.path.append(name)
+        if is_urgent:
+            self.urgent.append(name)
         instance = self.instances.get(name)
         if instance is None or instance.down:
             raise (instance.down if instance else OSError("no such host"))

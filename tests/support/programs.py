@@ -84,21 +84,21 @@ class Server:
         """Return the process that was started: the workers' parent."""
         return self._process.pid
 
-    def ask(self, order):
-        """Have one worker carry out an order; return its answer."""
+    def ask(self, request):
+        """Have one worker carry out a request; return its answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
-            connection.request("GET", f"/{order}")
+            connection.request("GET", f"/{request}")
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()
 
-    def ask_each(self, order, workers):
-        """Have each of so many workers carry out an order once; return the answers by worker."""
+    def ask_each(self, request, workers):
+        """Have each of so many workers carry out a request once; return the answers by worker."""
         answers = {}
 
         def ask():
-            answer = self.ask(order)
+            answer = self.ask(request)
             answers.setdefault(answer["pid"], answer)
             return len(answers) == workers
 

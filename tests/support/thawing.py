@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
-from aurora_otel.lab import Cluster, Member, processes
+from aurora_otel.lab import Cluster, Member
+from tests.support.servers import main_process
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
 
@@ -14,9 +12,7 @@ def thaw_as_the_writer(cluster: Cluster, instance: str) -> None:
     """Have a frozen instance go on where it was: it takes itself for the writer."""
     others = [Member(each, "a-reader") for each in cluster.instances if each != instance]
     cluster.set_view(instance, [Member(instance, "MASTER_SESSION_ID"), *others])
-    server = cluster._running.servers.server(instance)
-    root = processes.identify(server._daemon._running().pid)
-    assert root is not None
-    for pid in reversed(processes.tree(root)):
-        os.kill(pid, signal.SIGCONT)
+    root = main_process(cluster, instance)
+    for each in (*reversed(root.children(recursive=True)), root):
+        each.resume()
     eventually(lambda: attempt(lambda: cluster.execute(instance, "SELECT 1")) is None)

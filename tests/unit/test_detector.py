@@ -223,3 +223,18 @@ def test_no_more_former_writers_are_remembered_than_a_cluster_has_instances():
     for number in range(1, 200):
         known.judge(verdict(f"a{number}", float(number)))
     assert len(known._known_until) <= 64
+
+
+def test_a_former_writer_is_deposed_until_it_answers_as_a_reader_or_is_the_writer_again():
+    made = changed("b", "c")
+    assert made.deposed == {"a", "b"}
+    made.answered_as_readers(["a"])
+    assert made.deposed == {"b"}
+    made.judge(verdict("b", 22.0))
+    assert made.deposed == {"c"}
+
+
+def test_a_former_writer_that_answered_that_it_is_none_is_not_deposed():
+    made = detector()
+    made.judge(Verdict("b", ("a", "b"), 20.0, denied=True))
+    assert made.deposed == frozenset()

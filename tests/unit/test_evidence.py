@@ -8,6 +8,7 @@ from aurora_otel.tracking.evidence import (
     Claim,
     Relation,
     answers_elsewhere,
+    leads_to_writer,
     may_be_one,
     relation,
 )
@@ -132,3 +133,25 @@ def test_an_instance_answers_elsewhere_than_the_application_is_connected_to_it(
     reading = Reading(Source.SQL, 5.0, peers={answered: "a"})
     assert answers_elsewhere(reading, [track], {"a"}) is expected
     assert not answers_elsewhere(reading, [track], set())
+
+
+@pytest.mark.parametrize(
+    ("connected", "peers", "listed", "expected"),
+    [
+        (HERE, {HERE: "a", THERE: "w"}, "aw", True),
+        (HERE, {THERE: "w"}, "aw", False),
+        (HERE, {HERE: "x", THERE: "w"}, "axw", False),
+        (HERE, {HERE: "a", THERE: "w"}, "w", False),
+        (TUNNEL, {TUNNEL: "a", THERE: "w"}, "aw", False),
+        (None, {HERE: "a", THERE: "w"}, "aw", False),
+    ],
+)
+def test_a_writer_is_that_of_the_connections_whose_very_servers_it_lists(
+    connected, peers, listed, expected
+):
+    connection = Connection()
+    track = new_track(Tracker(), known("a"), connection, peer=connected)
+    reading = Reading(Source.SQL, 5.0, peers=peers, verdict=Verdict("w", tuple(listed), 5.0))
+    assert leads_to_writer(reading, [track]) is expected
+    assert not leads_to_writer(reading, [])
+    assert not leads_to_writer(Reading(Source.SQL, 5.0, peers=peers), [track])

@@ -18,6 +18,8 @@ MODULES = {
     for file in PACKAGE.glob("*/__init__.py")
     if re.search("^class ", file.read_text(), re.MULTILINE)
 }
+TESTS = Path(__file__).parents[1]
+README = (TESTS / "README.md").read_text()
 # A second file about a module has its subject behind the module's name.
 FILES = sorted(Path(__file__).parent.glob("test_*.py"))
 
@@ -35,6 +37,10 @@ def test_a_unit_test_is_named_after_its_module(file):
 
 
 def test_every_folder_of_tests_is_in_the_readme():
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    folders = {file.parent.name for file in Path(__file__).parents[1].glob("*/__init__.py")}
-    assert folders <= set(re.findall(r"`([a-z_]+)/`", text))
+    folders = {file.parent.name for file in TESTS.glob("*/__init__.py")}
+    assert folders <= set(re.findall(r"`([a-z_]+)/`", README))
+
+
+def test_everything_that_tests_share_is_in_the_readme():
+    shared = {file.name for file in (TESTS / "support").glob("[a-z]*.py")}
+    assert shared <= set(re.findall(r"`([a-z_]+\.py)`", README))

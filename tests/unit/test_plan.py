@@ -88,17 +88,27 @@ def test_a_known_writer_that_cannot_be_asked_leaves_the_claim_standing(why):
     assert verdict(made) == "c"
 
 
-def test_a_known_writer_that_refuses_the_login_is_believed_in_as_long_as_readers_name_it():
+@pytest.mark.parametrize("why", [Failed.SILENT, Failed.REFUSED])
+def test_a_known_writer_that_may_be_there_is_believed_in_as_long_as_readers_name_it(why):
     made = plan("b", "c")
-    assert course(made, {"b": reader("b", "a"), "a": Failed.REFUSED, "c": writer("c")})
+    assert course(made, {"b": reader("b", "a"), "a": why, "c": writer("c")})
     assert verdict(made) is None
 
 
-def test_readers_are_heard_before_a_claim_stands_against_one_that_refuses_the_login():
+@pytest.mark.parametrize("why", [Failed.SILENT, Failed.REFUSED])
+def test_readers_are_heard_before_a_claim_stands_against_one_that_may_be_there(why):
     made = plan("c", "b")
-    answers = {"c": writer("c"), "a": Failed.REFUSED, "b": reader("b", "c")}
+    answers = {"c": writer("c"), "a": why, "b": reader("b", "c")}
     assert course(made, answers) == ["c", "a", "b"]
     assert verdict(made) == "c"
+
+
+@pytest.mark.parametrize(("names", "expected"), [("a", None), ("c", "c"), (None, None)])
+def test_a_former_writer_is_believed_against_a_silent_one_only_by_a_readers_word(names, expected):
+    made = plan("c", "b", deposed=frozenset("c"))
+    heard = Failed.SILENT if names is None else reader("b", names)
+    course(made, {"c": writer("c"), "a": Failed.SILENT, "b": heard})
+    assert verdict(made) == expected
 
 
 def test_an_answer_that_this_process_was_too_late_for_is_no_silence():

@@ -157,3 +157,12 @@ def test_so_many_servers_are_remembered_and_no_more(servers):
         servers.learn(address, PLAIN, NOW)
     known = [address for address in addresses if servers.get(address, NOW)]
     assert known == addresses[-MOST_SERVERS:]
+
+
+def test_a_slow_server_is_asked_over_the_agents_own_connection_after_the_rest(servers):
+    assert not servers.awaits_answer(HERE, 10.0)
+    servers.back_off(HERE, 10.0)
+    assert not servers.awaits_answer(HERE, 10.9)
+    assert servers.awaits_answer(HERE, 11.0)
+    servers.answered(HERE)
+    assert not servers.awaits_answer(HERE, 11.0)

@@ -225,6 +225,8 @@ def test_an_old_writer_that_thaws_is_not_believed(cluster):
     reading = cluster.read("c", "b", writer="a", members=frozenset(ALL))
     assert cluster.path == ["c", "a"]
     assert (reading.verdict.writer, reading.contested) == ("a", ("c",))
+    # Whatever the pace of logins: a claim waits for its word.
+    assert cluster.urgent == ["a"]
 
 
 def test_the_open_connection_is_asked_whether_its_server_was_renamed(cluster):
@@ -286,7 +288,7 @@ def test_where_no_writer_confirms_the_connection_that_answered_last_stays_open(c
 
 
 def test_while_nothing_is_known_of_the_kind_of_cluster_no_instance_is_asked(cluster):
-    cluster.walk._source = lambda: None
+    cluster.source = None
     assert cluster.read("b").verdict is None
     assert cluster.path == []
 

@@ -32,7 +32,7 @@ class Slow(FakeCluster):
             stagger=0.001,
         )
 
-    def connect(self, target, timeout):
+    def connect(self, target, timeout, *, is_urgent=False):
         name = target.address.host if target.address else self.default
         if self.instances[name].hangs:
             # As a resolver does: nothing ends it before it is done.
@@ -96,7 +96,7 @@ class Failing(FakeCluster):
         super().__init__()
         self.held = []
 
-    def connect(self, target, timeout):
+    def connect(self, target, timeout, *, is_urgent=False):
         socket = Socket()
         self.held.append(weakref.ref(socket))
         failure = RefusedError(target, timeout)

@@ -225,7 +225,11 @@ def monitor_arguments(
 
 @contextlib.contextmanager
 def timing_out(timeout: float, error: type[Exception]) -> Iterator[None]:
-    """Make an `error` after `timeout` seconds a time-out: the library has none of its own."""
+    """Make an `error` after `timeout` seconds a time-out: the library has none of its own.
+
+    Raises:
+        TimeoutError: the block raised an `error` after that time.
+    """
     until = time.monotonic() + timeout
     try:
         yield

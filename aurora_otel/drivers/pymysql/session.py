@@ -175,7 +175,11 @@ def _time_limit(connection: Any, timeout: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def timeouts() -> Iterator[None]:
-    """Make a socket's time-out, which PyMySQL shows as a lost connection, one again."""
+    """Make a socket's time-out, which PyMySQL shows as a lost connection, one again.
+
+    Raises:
+        TimeoutError: the block met one.
+    """
     try:
         yield
     except pymysql.Error as error:

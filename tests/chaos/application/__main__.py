@@ -74,7 +74,7 @@ class Application:
         self._begin()
 
     def command(self, what: str, arguments: dict[str, Any]) -> None:
-        """Do what is ordered."""
+        """Carry a command out."""
         if what == "password":
             self.database.password = arguments["password"]
         elif what == "exports":

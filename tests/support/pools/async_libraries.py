@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 import asyncpg
 import psycopg_pool
+import sqlalchemy
+from sqlalchemy import pool as sqlalchemy_pools
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from aurora_otel.lab import Cluster
 from tests.support.drivers import awaited
@@ -121,3 +125,54 @@ class AsyncPsycopgPool(AsyncPool):
     async def unit(self) -> None:
         async with self.pool.connection() as connection:
             await connection.execute(libraries.WRITE)
+
+
+class AsyncEngine(AsyncPool):
+    """One of SQLAlchemy's."""
+
+    def __init__(self, driver: AsyncDescriptor, cluster: Cluster, **options: Any) -> None:
+        super().__init__(driver)
+        self.opened = 0
+        login = driver.login(cluster)
+
+        async def connect() -> Any:
+            self.opened += 1
+            return await driver.connect_by(**login)
+
+        url = f"postgresql+{driver.name}://"
+        self.engine = create_async_engine(url, async_creator=connect, **options)
+
+    def size(self) -> int | None:
+        pool: Any = self.engine.pool
+        if not isinstance(pool, sqlalchemy_pools.QueuePool):
+            return None
+        return pool.checkedin() + pool.checkedout()
+
+    def statistics(self) -> Mapping[str, Any]:
+        # Some show where they are in memory.
+        return {"status": self.engine.pool.status().partition(" id:")[0], "opened": self.opened}
+
+    def close(self) -> None:
+        self.loop.run(self.engine.dispose())
+
+    async def take(self) -> Any:
+        return await self.engine.connect()
+
+    async def give_back(self, connection: Any) -> None:
+        await connection.close()
+
+    async def unit(self) -> None:
+        async with self.engine.begin() as connection:
+            await connection.execute(sqlalchemy.text(libraries.WRITE))
+
+
+class AsyncStaticPool(AsyncEngine):
+    """One connection for all tasks: the application lets one at a time use it."""
+
+    def __init__(self, driver: AsyncDescriptor, cluster: Cluster) -> None:
+        super().__init__(driver, cluster, poolclass=sqlalchemy_pools.StaticPool)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def unit(self) -> None:
+        async with self._one_at_a_time:
+            await super().unit()

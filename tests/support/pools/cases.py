@@ -15,7 +15,12 @@ from sqlalchemy import pool as sqlalchemy_pools
 from aurora_otel.lab import Cluster
 from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import DRIVERS, Descriptor
-from tests.support.pools.async_libraries import AsyncpgPool, AsyncPsycopgPool
+from tests.support.pools.async_libraries import (
+    AsyncEngine,
+    AsyncpgPool,
+    AsyncPsycopgPool,
+    AsyncStaticPool,
+)
 from tests.support.pools.libraries import (
     DIALECTS,
     SIZE,
@@ -40,6 +45,7 @@ class Kind:
         drivers: that it works with.
         open: opens one.
         idle: how many idle connections it holds; 0: it keeps none, or one for each thread.
+        extra: drivers, by id, that are only used where everything is wanted: they add nothing.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Kind:
     drivers: tuple[str, ...]
     open: Callable[[Descriptor, Cluster], PoolUnderTest]
     idle: int = SIZE
+    extra: tuple[str, ...] = ()
 
 
 def _sqlalchemy(**options: Any) -> Callable[[Descriptor, Cluster], PoolUnderTest]:
@@ -110,6 +117,11 @@ KINDS = (
 )
 
 
+def _async_engine(**options: Any) -> Callable[[Any, Cluster], PoolUnderTest]:
+    return lambda driver, cluster: AsyncEngine(driver, cluster, **options)
+
+
+_ON_LOOPS = tuple(name for name in ("asyncpg", "psycopg") if name in _ANY or name == "asyncpg")
 ASYNC_KINDS = (
     Kind("asyncpg.Pool", "asyncpg", ("asyncpg",), AsyncpgPool),
     Kind("AsyncConnectionPool", "psycopg_pool on a loop", ("psycopg",), AsyncPsycopgPool),
@@ -128,6 +140,28 @@ ASYNC_KINDS = (
         lambda driver, cluster: AsyncPsycopgPool(driver, cluster, null=True),
         idle=0,
     ),
+    Kind(
+        "AsyncAdaptedQueuePool",
+        "sqlalchemy on a loop",
+        _ON_LOOPS,
+        _async_engine(pool_size=SIZE, max_overflow=0),
+        # Each driver and each loop is there once.
+        extra=("asyncpg-uvloop", "psycopg-asyncio"),
+    ),
+    Kind(
+        "AsyncAdaptedQueuePool-pre-ping",
+        "sqlalchemy on a loop",
+        _ON_LOOPS,
+        _async_engine(pool_size=SIZE, max_overflow=0, pool_pre_ping=True),
+    ),
+    Kind(
+        "NullPool on a loop",
+        "sqlalchemy on a loop",
+        _ON_LOOPS,
+        _async_engine(poolclass=sqlalchemy_pools.NullPool),
+        idle=0,
+    ),
+    Kind("StaticPool on a loop", "sqlalchemy on a loop", _ON_LOOPS, AsyncStaticPool, idle=1),
 )
 
 
@@ -155,6 +189,7 @@ EVERYTHING = os.environ.get("TEST_POOLS", "") == "all"
 # Every kind with the first driver that it works with, and the first kind of each library with all
 # of them: beyond the connect, hardly a pool knows which driver it is.
 FIRST = {
+    "AsyncAdaptedQueuePool",
     "AsyncConnectionPool",
     "ConnectionPool",
     "Django",
@@ -168,7 +203,7 @@ CASES = tuple(
     for kinds, drivers in ((KINDS, DRIVERS), (ASYNC_KINDS, ASYNC_DRIVERS))
     for kind in kinds
     for place, driver in enumerate(each for each in drivers if each.name in kind.drivers)
-    if place == 0 or kind.name in FIRST or EVERYTHING
+    if place == 0 or EVERYTHING or (kind.name in FIRST and driver.id not in kind.extra)
 )
 
 

@@ -1,0 +1,52 @@
+"""The SQL surface of an RDS Multi-AZ DB cluster of PostgreSQL: the functions of `rds_tools`.
+
+The rows of `show_topology` come from the file `<cluster_name>.view` beside the data directory, as
+those of the lab's Aurora do (`aurora_sql`): an instance may show what is no longer true.
+"""
+
+from __future__ import annotations
+
+SCHEMA = "rds_tools"
+
+# The domain of the endpoints that the list shows.
+DOMAIN = "lab.instance_domain"
+
+SURFACE = f"""
+CREATE SCHEMA {SCHEMA};
+
+CREATE FUNCTION {SCHEMA}.resource_id_of(instance text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT 'db-' || upper(md5(instance)) $$;
+
+CREATE FUNCTION {SCHEMA}.dbi_resource_id() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$ SELECT {SCHEMA}.resource_id_of(current_setting('cluster_name')) $$;
+
+CREATE FUNCTION {SCHEMA}.listed(OUT server_id text, OUT session_id text) RETURNS SETOF record
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog
+    AS $$
+        SELECT member.server_id, member.session_id
+        FROM json_to_recordset(
+                 pg_read_file('../' || current_setting('cluster_name') || '.view')::json
+             ) AS member(server_id text, session_id text)
+    $$;
+
+CREATE FUNCTION {SCHEMA}.multi_az_db_cluster_source_dbi_resource_id() RETURNS text
+    LANGUAGE sql VOLATILE
+    AS $$
+        SELECT {SCHEMA}.resource_id_of(server_id) FROM {SCHEMA}.listed()
+        WHERE session_id = 'MASTER_SESSION_ID'
+    $$;
+
+CREATE FUNCTION {SCHEMA}.show_topology(
+    caller text, OUT id text, OUT endpoint text, OUT port integer
+) RETURNS SETOF record
+    LANGUAGE sql VOLATILE
+    AS $$
+        SELECT {SCHEMA}.resource_id_of(server_id),
+               server_id || '.' || current_setting('{DOMAIN}'), current_setting('port')::integer
+        FROM {SCHEMA}.listed()
+    $$;
+
+GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
+"""  # noqa: S608 -- constants only

@@ -1,0 +1,19 @@
+"""PostgreSQL servers that play an instance of something else than an Aurora."""
+
+from __future__ import annotations
+
+from aurora_otel.lab import multi_az_sql
+from aurora_otel.lab.postgres import PostgresServer
+
+
+class PlainPostgresServer(PostgresServer):
+    """A PostgreSQL like any other."""
+
+    surface = ""
+    in_recovery = "pg_catalog.pg_is_in_recovery()"
+
+
+class MultiAZServer(PlainPostgresServer):
+    """An instance of an RDS Multi-AZ DB cluster."""
+
+    surface = multi_az_sql.SURFACE

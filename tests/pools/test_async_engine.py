@@ -1,0 +1,104 @@
+"""What is particular to SQLAlchemy's `AsyncEngine`: its pools run in a greenlet, on a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+import sqlalchemy
+
+from aurora_otel.hooks.checkouts import Checkouts
+from aurora_otel.lab import Failover
+from aurora_otel.runtime.effects import Pause
+from tests.support.pools.cases import CASES, fill
+from tests.support.sql import READ_ONLY, attempt, sqlstate
+
+ENGINES = [case for case in CASES if case.kind.name == "AsyncAdaptedQueuePool"]
+pytestmark = pytest.mark.parametrize("case", ENGINES, ids=str)
+
+
+@pytest.fixture
+def pausing(monkeypatch):
+    """Have each checkout wait for as many seconds as this returns, as for a refresh."""
+
+    def pausing(seconds):
+        def is_usable(*_):
+            yield Pause(seconds)
+            return True
+
+        monkeypatch.setattr(Checkouts, "is_usable", is_usable)
+
+    return pausing
+
+
+def test_a_refused_write_reaches_the_application_out_of_its_transaction(
+    agent, cluster, open_pool, case
+):
+    pool = open_pool()
+    fill(pool, 5)
+    with pool.checkout() as held:
+        cluster.failover(Failover.SWITCHOVER)
+        error = attempt(pool.write)
+        assert sqlstate(error.orig) == READ_ONLY
+        assert error.connection_invalidated
+        # The whole pool was not thrown away for it: a connection of after the failover stays.
+        opened = pool.opened
+        assert attempt(pool.write) is None
+        assert pool.opened == opened + 1
+        lost = attempt(lambda: pool.loop.run(held.execute(sqlalchemy.text("SELECT 1"))))
+        assert lost.connection_invalidated
+    fill(pool, 5)
+    assert pool.size() == 5
+
+
+def test_the_loop_goes_on_while_a_checkout_waits(agent, open_pool, case, pausing):
+    pool = open_pool()
+    fill(pool, 1)
+    pausing(0.5)
+
+    async def turns_meanwhile():
+        writing = asyncio.ensure_future(pool.unit())
+        turns = 0
+        while not writing.done():
+            turns += 1
+            await asyncio.sleep(0.01)
+        return turns
+
+    # As many as there is time for, on whatever machine; a loop that is held has one or two.
+    assert pool.loop.run(turns_meanwhile()) > 5
+
+
+def test_a_checkout_that_is_cancelled_costs_the_pool_no_place(agent, open_pool, case, pausing):
+    pool = open_pool()
+    fill(pool, case.kind.idle)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Checkouts, "is_usable", _for_ever)
+
+        async def give_up():
+            await asyncio.wait_for(pool.unit(), 0.05)
+
+        assert isinstance(attempt(lambda: pool.loop.run(give_up())), asyncio.TimeoutError)
+    fill(pool, case.kind.idle)
+    assert pool.size() == case.kind.idle
+
+
+def test_a_checkout_out_of_a_greenlet_waits_for_nothing(agent, cluster, open_pool, case, pausing):
+    pool = open_pool()
+    fill(pool, 1)
+    pausing(60)
+    own = pool.engine.sync_engine.pool
+
+    async def check_out():
+        # No call of the driver's is awaited here, so that SQLAlchemy allows it.
+        return own.connect()
+
+    began = time.monotonic()
+    fairy = pool.loop.run(check_out())
+    assert time.monotonic() - began < 30
+    assert fairy.driver_connection is not None
+    fairy.detach()
+
+
+def _for_ever(*_):
+    yield Pause(3600)
