@@ -80,7 +80,7 @@ class Claims:
         self.epochs[instance] = answer.epoch if answer.is_writer else None
         if answer.view is not None:
             self._listed_by[instance] = answer.view.instances
-        if target.instance is None and (target.address or self._before.host_tells):
+        if target.instance is None and (target.address or self._before.host_shows):
             self._by_host.add(instance)
         if target.is_own and target.instance != instance:
             self._renamed_to = instance

@@ -95,7 +95,7 @@ def _members(rows: Rows) -> list[tuple[str | None, tuple[str, str | None]]]:
     for row in rows[:MOST_ROWS]:
         if len(row) == _COLUMNS and isinstance(row[4], str) and isinstance(row[5], str):
             endpoint = endpoints.parse(row[5], 0)
-            # Where the agent logs in is told by RDS's own names alone.
+            # Where the agent logs in, RDS's own names alone decide.
             if endpoint.instance:
                 members.append((row[4], (identifier(endpoint.instance), endpoint.domain)))
     return members

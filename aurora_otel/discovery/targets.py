@@ -84,7 +84,7 @@ class Beforehand:
         awaited: those that an earlier refresh still waits for: not asked again, whatever comes.
         heard: what an instance said on the application's own new connection.
         heard_at: the network address at the other end of that.
-        host_tells: whether where the application connects shows the cluster: it is no instance's
+        host_shows: whether where the application connects shows the cluster: it is no instance's
             own name, which may be another cluster's by now.
         hear_all: whether all that can be reached are heard before a claim is believed; see
             `discovery.source.Confirmation.ALL_REACHABLE`.
@@ -103,7 +103,7 @@ class Beforehand:
     awaited: frozenset[str] = frozenset()
     heard: Answer | None = None
     heard_at: Address | None = None
-    host_tells: bool = True
+    host_shows: bool = True
     hear_all: bool = False
     epoch: int = 0
     claims: Mapping[str, int] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from opentelemetry.trace import SpanContext
 
 from aurora_otel.drivers.connects import Attempt, Opening
 from aurora_otel.drivers.protocol import Driver
+from aurora_otel.hooks.contradictions import check_answer
 from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.hooks.misrouting import Misrouting, reached
 from aurora_otel.hooks.new_connection import NewConnection
@@ -149,9 +150,7 @@ class Openings:
         if identity.postponed:
             # Its first call asks, if the server is quick again by then.
             cluster.identify_until(context.clock() + context.config.settings.refresh_window)
-        yield from self._placement.check(
-            cluster, identity, new.began, is_reported=identity.is_misrouted
-        )
+        yield from check_answer(cluster, identity, new.began, is_reported=identity.is_misrouted)
 
     def _measure(self, group: Group, began: int) -> None:
         attributes = {names.CLUSTER_ID: group.cluster, DB_SYSTEM_NAME: group.system}

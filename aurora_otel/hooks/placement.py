@@ -1,16 +1,11 @@
-"""Where an identified connection belongs, and whether its answer is what was known."""
+"""Where an identified connection belongs."""
 
 from __future__ import annotations
 
-from aurora_otel.discovery.source import Confirmation
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identity
 from aurora_otel.model.groups import Group
-from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import Role
 from aurora_otel.monitoring.context import AgentContext
-from aurora_otel.monitoring.requests import Heard
-from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.cluster import Cluster
 
 
@@ -53,38 +48,3 @@ class Placement:
         answer = identity.answer
         role = answer.role if answer else cluster.role(identity.instance)
         return cluster.group(identity.instance, role, driver, identity.endpoint.type)
-
-    def check(
-        self, cluster: Cluster, identity: Identity, began: float, *, is_reported: bool = False
-    ) -> Steps[None]:
-        """Refresh, if what an instance said is not what is known; wait for the answer.
-
-        Args:
-            cluster: of the connection.
-            identity: where it landed.
-            began: when it was opened or asked, in seconds of the monotonic clock.
-            is_reported: whether a symptom of it was reported already.
-        """
-        answer, monitor = identity.answer, cluster.monitor
-        if answer is None:
-            return
-        if cluster.detector.writer is None:
-            monitor.find_writer()
-        if answer.role is Role.READER:
-            cluster.detector.answered_as_readers((answer.instance,))
-        heard = (
-            Heard(answer, began, identity.peer) if answer.is_writer and _settles(identity) else None
-        )
-        contradicts = cluster.detector.contradicts(answer.instance, answer.role)
-        if contradicts and not is_reported:
-            hint = answer.view.writer if answer.view and answer.role is Role.READER else None
-            suspect = answer.instance
-            yield monitor.symptom(Symptom.TOPOLOGY, suspect=suspect, hint=hint, heard=heard)
-        elif heard is not None and monitor.wants_to_hear:
-            yield monitor.hear(heard)
-
-
-def _settles(identity: Identity) -> bool:
-    """Return whether one instance's claim is enough, where no other one can be asked."""
-    source = identity.source
-    return source is not None and source.confirmation is Confirmation.FIRST_CLAIM

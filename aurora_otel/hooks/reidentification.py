@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from aurora_otel.drivers.protocol import Driver
+from aurora_otel.hooks.contradictions import check_answer
 from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.hooks.placement import Placement
 from aurora_otel.model.endpoints import Endpoint
@@ -70,7 +71,7 @@ class Reidentification:
             self._doubt_others(track, track.instance, began)
         cluster = self._move(track, driver, identity, identity.answer.instance)
         located = replace(identity, peer=track.peer)
-        yield from self._placement.check(cluster, located, began)
+        yield from check_answer(cluster, located, began)
         if track.is_tracked and cluster.detector.staleness(track):
             # A verdict of before did not know that it was.
             yield cluster.monitor.refresh_for_stale_connection()

@@ -105,7 +105,7 @@ class Instances:
         Raises:
             LabError: there is no such reader.
         """
-        old, new = self.writer, self._successor(target)
+        old, new = self.writer, self._next_writer(target)
         others = [item for item in self.readers if item != new and item not in self._demoted]
         began, refused = time.monotonic(), None
         self._catch_up(new)
@@ -171,7 +171,7 @@ class Instances:
                 self.renew(instance)
         self._attach(self.readers)
 
-    def _successor(self, target: str | None) -> str:
+    def _next_writer(self, target: str | None) -> str:
         readers = self.readers
         if target is None and readers:
             target = readers[0]

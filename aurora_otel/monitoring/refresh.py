@@ -197,7 +197,7 @@ class TopologyRefresh:
                     suspect=trigger.suspect,
                     heard=trigger.heard.answer if trigger.heard else None,
                     heard_at=trigger.heard.peer if trigger.heard else None,
-                    host_tells=self._host_tells,
+                    host_shows=self._host_shows,
                     epoch=self._cluster.detector.epoch,
                     claims=self._cluster.claims.copy(),
                     lineage=self._cluster.lineage,
@@ -259,7 +259,7 @@ class TopologyRefresh:
         )
 
     @property
-    def _host_tells(self) -> bool:
+    def _host_shows(self) -> bool:
         newest = self.access.newest
         return newest is not None and newest.endpoint.instance is None
 

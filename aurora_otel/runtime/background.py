@@ -33,7 +33,7 @@ class Background:
         self._stopped = False
         # Who runs after whom. No lock: one that was made before gevent replaced them is no place to
         # switch greenlets in, as asking for a thread's life does.
-        self._successors: dict[threading.Thread | None, threading.Thread] = {}
+        self._replacements: dict[threading.Thread | None, threading.Thread] = {}
         self._wakes: queue.SimpleQueue[None] | None = None
 
     @property
@@ -73,7 +73,7 @@ class Background:
         # Of several that were started at the same moment, one goes on. This is decided here, where
         # no signal interrupts it.
         before, current = self._thread, threading.current_thread()
-        if self.is_running or self._successors.setdefault(before, current) is not current:
+        if self.is_running or self._replacements.setdefault(before, current) is not current:
             return
         self._thread, self._wakes = current, wakes
         # The thread may have inherited the context of the request that it was started in.

@@ -9,8 +9,8 @@ import sys
 
 IS_LINUX = sys.platform == "linux"
 
-# Without these a socket cannot be told from a later one of the same number, nor shut down below its
-# driver, and a forked child cannot start over. Windows has none of them.
+# Without these a socket cannot be distinguished from a later one of the same number, nor shut down
+# below its driver, and a forked child cannot start over. Windows has none of them.
 _NEEDED = (
     (os, "register_at_fork"),
     (select, "poll"),

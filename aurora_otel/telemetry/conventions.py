@@ -77,7 +77,7 @@ DEVIATIONS = (
         QUERY_SPANS,
         names.INSTANCE_ID,
         "is added",
-        "on Aurora it is what tells where a statement ran",
+        "on Aurora it shows where a statement ran",
     ),
     Deviation(QUERY_SPANS, names.INSTANCE_ROLE, "is added", "as the instance's identifier"),
     Deviation(

@@ -42,7 +42,7 @@ class Account:
         self._run(self._lock)
 
     def unlock(self) -> None:
-        """Let it log in again."""
+        """Allow it to log in again."""
         self._run(self._unlock)
 
     def change(self, password: str) -> None:

@@ -45,7 +45,7 @@ def test_a_connection_string_without_a_host_leads_to_this_host():
 @pytest.mark.parametrize(
     ("errno", "remedy"), [(socket.EAI_AGAIN, "/etc/resolv.conf"), (socket.EAI_NONAME, "spelling")]
 )
-def test_a_name_server_that_does_not_answer_is_told_from_a_name_that_it_does_not_know(
+def test_a_silent_name_server_is_distinguished_from_a_name_that_it_does_not_know(
     monkeypatch, errno, remedy
 ):
     def getaddrinfo(*_, **__):

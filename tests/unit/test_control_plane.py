@@ -64,7 +64,7 @@ def test_a_verdict_by_sql_starts_that_time_again(surveyed):
 
 
 @pytest.mark.parametrize(("settings", "view"), [({"rds_api": "on"}, True), ({}, False)])
-def test_where_sql_cannot_tell_or_the_api_is_wanted_it_is_asked_at_once(
+def test_where_sql_cannot_answer_or_the_api_is_wanted_it_is_asked_at_once(
     surveyed_with, settings, view
 ):
     found, plane = surveyed_with(**settings)

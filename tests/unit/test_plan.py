@@ -455,9 +455,9 @@ def test_a_new_writer_lists_the_former_one_or_most_of_the_others(listed):
     assert verdict(made) == "b"
 
 
-@pytest.mark.parametrize(("host_tells", "expected"), [(True, "b"), (False, None)])
-def test_a_writer_that_is_alone_is_known_by_the_host_that_leads_to_it(host_tells, expected):
-    made = plan("a", own_host=True, host_tells=host_tells)
+@pytest.mark.parametrize(("host_shows", "expected"), [(True, "b"), (False, None)])
+def test_a_writer_that_is_alone_is_known_by_the_host_that_leads_to_it(host_shows, expected):
+    made = plan("a", own_host=True, host_shows=host_shows)
     course(made, {"a": Failed.BROKEN, "open None": writer("b", ("b",))})
     assert verdict(made) == expected
 

@@ -8,8 +8,8 @@ import pytest
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.discovery.source import Confirmation
+from aurora_otel.hooks.contradictions import check_answer
 from aurora_otel.hooks.identification import Identity
-from aurora_otel.hooks.placement import Placement
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import Address, Endpoint
 from aurora_otel.model.topology import Answer, Role
@@ -50,7 +50,7 @@ def check(source, role, instance="lab-2"):
     cluster = SimpleNamespace(monitor=monitor, detector=detector)
     endpoint = Endpoint(Address("db.example.com", 5432))
     identity = Identity(endpoint, Answer(instance, role, "1"), source, view=False)
-    list(Placement(context=None).check(cluster, identity, OPENED))
+    list(check_answer(cluster, identity, OPENED))
     return monitor.heard, monitor.symptoms
 
 
