@@ -87,7 +87,7 @@ class Way:
 
     @property
     def may_sign(self) -> bool:
-        """Whether a token of our own may be signed."""
+        """Whether a token of the agent's own may be signed."""
         return self._settings.rds_api is not RdsApiUse.OFF
 
     def sign(self, token: Token, signing_target: Address) -> str:

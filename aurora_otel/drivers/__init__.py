@@ -1,8 +1,8 @@
 """The drivers that are patched, each a file or a package behind `protocol.Driver`.
 
 A package has `adapter` (the `Driver`: where to hook), `session` (how a connection is asked and
-dropped, below every patch), `calls` (which are watched, and how they fail) and `monitor` (our own
-connections); `base` and `common` have what drivers share. See `docs/drivers.md`.
+dropped, below every patch), `calls` (which are watched, and how they fail) and `monitor` (the
+agent's own connections); `base` and `common` have what drivers share. See `docs/drivers.md`.
 
 Nothing of a driver is imported before the application imports it.
 """

@@ -59,7 +59,7 @@ def second_attempt(connection: Any) -> Iterator[dict[str, Any]]:
 
 
 class SocketMonitor:
-    """A `Monitor` over a connection of our own whose socket is known.
+    """A `Monitor` over a connection of the agent's own whose socket is known.
 
     Args:
         connection: the connection, made below every patch.

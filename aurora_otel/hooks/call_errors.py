@@ -39,7 +39,7 @@ class CallErrors:
         self._wake = wake
 
     def respond(self, track: Track, failure: Failure, *, may_wait: bool) -> Steps[None]:
-        """Take note of an error of the agent's own connection; refresh if it is a symptom.
+        """Take note of an error on a tracked connection; refresh if it is a symptom.
 
         Args:
             track: of the connection.

@@ -158,7 +158,7 @@ class Settings:
     query_spans: QuerySpans = _setting(
         QuerySpans.OFF,
         parsing.choice(QuerySpans),
-        "query spans of our own: `off`, `summary` (the operation only) or `text`",
+        "query spans of the agent's own: `off`, `summary` (the operation only) or `text`",
         "off",
     )
     kill_switch: str | None = _setting(

@@ -206,7 +206,7 @@ def opening(
 def monitor_arguments(
     values: dict[str, Any], left_out: Collection[str], address: Address | None, timeout: float
 ) -> dict[str, Any]:
-    """Return the arguments of a connection of our own.
+    """Return the arguments of a connection of the agent's own.
 
     Args:
         values: those of an application's connection, by name.

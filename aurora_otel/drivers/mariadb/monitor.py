@@ -33,7 +33,7 @@ _OPTIONS = str(Path(__file__).with_name("options.cnf"))
 
 
 def connect(values: dict[str, Any], address: Address | None, timeout: float) -> Monitor:
-    """Open a connection of our own, below every patch.
+    """Open a connection of the agent's own, below every patch.
 
     Args:
         values: the arguments of an application's connection, by name.

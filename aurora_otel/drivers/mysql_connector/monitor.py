@@ -53,7 +53,7 @@ def login_of(connection: Any) -> dict[str, Any]:
 
 
 def connect(login: dict[str, Any], address: Address | None, timeout: float) -> Monitor:
-    """Open a connection of our own, below every patch.
+    """Open a connection of the agent's own, below every patch.
 
     Args:
         login: the attributes of an application's connection.

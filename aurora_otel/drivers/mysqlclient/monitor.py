@@ -18,7 +18,7 @@ _LEFT_OUT = ("conv", "cursorclass", "database", "init_command", "local_infile", 
 
 
 def connect(values: dict[str, Any], address: Address | None, timeout: float) -> Monitor:
-    """Open a connection of our own, below every patch.
+    """Open a connection of the agent's own, below every patch.
 
     Args:
         values: the arguments of an application's connection, by name.

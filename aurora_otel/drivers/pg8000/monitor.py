@@ -17,7 +17,7 @@ from aurora_otel.runtime import sockets
 
 
 def connect(arguments: dict[str, Any], address: Address | None, timeout: float) -> Monitor:
-    """Open a connection of our own, below every patch.
+    """Open a connection of the agent's own, below every patch.
 
     Args:
         arguments: those of an application's connection, by parameter.

@@ -19,7 +19,7 @@ from aurora_otel.runtime import receiving, sockets
 
 
 def connect(dsn: str, address: Address | None, timeout: float) -> Monitor:
-    """Open a connection of our own, below every patch.
+    """Open a connection of the agent's own, below every patch.
 
     Args:
         dsn: an application's connection string.

@@ -24,7 +24,7 @@ class _Unpatched(Connection):  # type: ignore[misc]
 
 
 def connect(attributes: dict[str, Any], address: Address | None, timeout: float) -> Monitor:
-    """Open a connection of our own, below every patch.
+    """Open a connection of the agent's own, below every patch.
 
     Args:
         attributes: the settings of an application's connection.
