@@ -9,7 +9,7 @@ import functools
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -175,6 +175,10 @@ class Agent:
         # By the providers of now: others may be set before its turn comes.
         emit = functools.partial(emission.emit, report, self.spans, self.instruments)
         self.reporter.put(emit, is_essential=not isinstance(report, INFORMATIONAL))
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Have `action` called on the reporter's thread; wait for nothing."""
+        self.reporter.put(action, is_essential=True)
 
     def _emit(self, report: Report) -> None:
         emission.emit(report, self.spans, self.instruments)

@@ -135,7 +135,12 @@ class AgentHooks:
 
     def is_usable(self, connection: Any) -> bool:
         """Return whether a pool may hand `connection` out; refresh first, if that is due."""
-        return blocking.run(self.is_usable_steps(connection))
+        return self.is_plainly_usable(connection) or blocking.run(self.is_usable_steps(connection))
+
+    def is_plainly_usable(self, connection: Any) -> bool:
+        """Return whether nothing is in doubt about `connection`, so that no steps are needed."""
+        agent = self._agent
+        return agent.is_here() and agent.use_cases.checkouts.is_plainly_usable(connection)
 
     def is_usable_steps(self, connection: Any) -> Steps[bool]:
         """Return the steps of `is_usable`, for a runner."""

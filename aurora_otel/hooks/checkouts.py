@@ -34,6 +34,23 @@ class Checkouts:
         judged = yield from shield.steps("judge a pooled connection", self._judge, connection)
         return judged is not False
 
+    def is_plainly_usable(self, connection: Any) -> bool:
+        """Return whether nothing is in doubt about `connection`: so it is at nearly each checkout.
+
+        This reads, and asks the kernel once; so it needs neither steps nor a shield.
+        """
+        track = track_of(connection)
+        return (
+            track is not None
+            and track.is_tracked
+            and track.instance is not None
+            and not (track.hung_up or track.doubted or track.shutdown_failed)
+            and track.cluster.is_ours
+            and not track.cluster.alert
+            and track.socket is not None
+            and not sockets.has_hung_up(track.socket)
+        )
+
     def is_invalidated(self, connection: Any) -> bool:
         """Return whether the agent has invalidated `connection`, without checking its socket."""
         shield = self._context.config.shield

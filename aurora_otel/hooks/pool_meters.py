@@ -16,9 +16,19 @@ from aurora_otel.telemetry import pool_metrics
 from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.observations import Observations
 
+# A shorter wait is recorded later: no exemplar of it leads to a trace worth reading: seconds.
+_SHORT = 0.001
+# So many short waits are handed to another thread at once: the SDK takes some 3 µs for each.
+_BATCH = 64
+# So many are kept before a caller records them itself: a thread that gets no turn cannot keep up.
+_MOST = 4096
+
 
 class Meter:
     """Measures one pool, and whatever takes its place under the same name.
+
+    A checkout only appends its figures. They are recorded on the reporter's thread, or when metrics
+    are collected, whichever comes first.
 
     Args:
         name: the pool's name in telemetry.
@@ -28,6 +38,7 @@ class Meter:
     Attributes:
         key: the values of the attributes that all its metrics have, in the order of their
             definitions.
+        callers: those that wait for a connection now.
     """
 
     def __init__(self, name: str, target: Target, config: Config) -> None:
@@ -37,11 +48,12 @@ class Meter:
         self._owner: Callable[[], Any] = lambda: None
         self._read: Callable[[Any], Gauges] = lambda _: Gauges()
         self._pools: dict[int, weakref.ref[Any]] = {}
-        self._callers: set[_Waiting] = set()
+        self.callers: set[_Waiting] = set()
         self._lock = threading.Lock()
         self._timeouts = 0
         self._lent: dict[int, float] = {}
-        self._used: deque[float] = deque()
+        self._waits: deque[float] = deque()
+        self._uses: deque[float] = deque()
 
     def waiting(self, timed_out: type[Exception] | tuple[type[Exception], ...]) -> _Waiting:
         """Measure a checkout: a caller waits for a connection while the block lasts.
@@ -49,7 +61,7 @@ class Meter:
         Args:
             timed_out: what the block raises when the caller has waited in vain.
         """
-        return _Waiting(self._callers, self._waited, timed_out, self._gave_up)
+        return _Waiting(self, timed_out)
 
     @contextlib.contextmanager
     def creating(self) -> Iterator[None]:
@@ -61,8 +73,6 @@ class Meter:
     def lent(self, connection: Any) -> None:
         """Take note that a connection was handed out."""
         self._lent[id(connection)] = time.monotonic()
-        if self._used:
-            self.record()
 
     def returned(self, connection: Any) -> None:
         """Take note that a connection is back. Only appends.
@@ -72,13 +82,34 @@ class Meter:
         """
         began = self._lent.pop(id(connection), None)
         if began is not None:
-            self._used.append(time.monotonic() - began)
+            self._uses.append(time.monotonic() - began)
+
+    def waited(self, seconds: float) -> None:
+        """Take note of a caller that got its connection after so many seconds."""
+        if seconds >= _SHORT:
+            # At once, in the span that had to wait.
+            self._record(pool_metrics.WAIT_TIME, seconds)
+            self.record()
+            return
+        self._waits.append(seconds)
+        kept = len(self._waits)
+        if kept > _MOST:
+            self.record()
+        elif not kept % _BATCH:
+            self._config.later(self.record)
+
+    def gave_up(self) -> None:
+        """Take note of a caller that waited in vain."""
+        with self._lock:
+            self._timeouts += 1
 
     def record(self) -> None:
-        """Record what was returned since the last call."""
-        with contextlib.suppress(IndexError):
-            while True:
-                self._record(pool_metrics.USE_TIME, self._used.popleft())
+        """Record what was kept since the last call."""
+        kept = ((pool_metrics.WAIT_TIME, self._waits), (pool_metrics.USE_TIME, self._uses))
+        for metric, seconds in kept:
+            with contextlib.suppress(IndexError):
+                while True:
+                    self._record(metric, seconds.popleft())
 
     def adopt(self, pool: Any, description: Description) -> bool:
         """Measure `pool`, too, if it has the same owner, or there is no other one.
@@ -108,19 +139,12 @@ class Meter:
     @property
     def pending(self) -> int:
         """How many callers wait now. Pools that count them go on counting those that gave up."""
-        return len(self._callers)
+        return len(self.callers)
 
     @property
     def timeouts(self) -> int:
         """How many callers waited in vain so far."""
         return self._timeouts
-
-    def _waited(self, seconds: float) -> None:
-        self._record(pool_metrics.WAIT_TIME, seconds)
-
-    def _gave_up(self) -> None:
-        with self._lock:
-            self._timeouts += 1
 
     def _record(self, metric: Metric, seconds: float) -> None:
         self._config.instruments.record(metric, seconds, self._attributes)
@@ -130,37 +154,30 @@ class _Waiting:
     """A caller that waits, while the block lasts: no generator, which takes twice as long.
 
     Args:
-        callers: all that wait.
-        waited: called with the seconds that it took, if that was not in vain.
-        timed_out: what the block raises when it was.
-        gave_up: called then.
+        meter: measures the pool.
+        timed_out: what the block raises when the caller has waited in vain.
     """
 
-    __slots__ = ("_began", "_callers", "_gave_up", "_timed_out", "_waited")
+    __slots__ = ("_began", "_meter", "_timed_out")
 
     def __init__(
-        self,
-        callers: set[_Waiting],
-        waited: Callable[[float], None],
-        timed_out: type[Exception] | tuple[type[Exception], ...],
-        gave_up: Callable[[], None],
+        self, meter: Meter, timed_out: type[Exception] | tuple[type[Exception], ...]
     ) -> None:
-        self._callers = callers
-        self._waited = waited
+        self._meter = meter
         self._timed_out = timed_out
-        self._gave_up = gave_up
         self._began = 0.0
 
     def __enter__(self) -> None:
+        self._meter.callers.add(self)
         self._began = time.monotonic()
-        self._callers.add(self)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._callers.discard(self)
+        meter = self._meter
+        meter.callers.discard(self)
         if kind is None:
-            self._waited(time.monotonic() - self._began)
+            meter.waited(time.monotonic() - self._began)
         elif issubclass(kind, self._timed_out):
-            self._gave_up()
+            meter.gave_up()
 
 
 class Meters:

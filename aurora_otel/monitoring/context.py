@@ -30,6 +30,9 @@ class Config(Protocol):
     def report(self, report: Report) -> None:
         """Have `report` emitted on the reporter's thread; wait for nothing."""
 
+    def later(self, action: Callable[[], None]) -> None:
+        """Have `action` called on the reporter's thread; wait for nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:

@@ -49,6 +49,7 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         if (
             connection is not None
             and not connection.is_closed()
+            and not hooks.is_plainly_usable(connection)
             and not await run(hooks.is_usable_steps(connection))
             and connection is self._con
         ):

@@ -116,6 +116,12 @@ class Hooks(Protocol):
         are usable.
         """
 
+    def is_plainly_usable(self, connection: Any) -> bool:
+        """Return whether nothing is in doubt about an idle connection; wait for nothing.
+
+        A pool on an event loop asks this first: where it is so, there are no steps to await.
+        """
+
     def is_usable_steps(self, connection: Any) -> Steps[bool]:
         """Return the steps of `is_usable`, for a pool on an event loop, which awaits them."""
 

@@ -74,7 +74,9 @@ def _checking_on_loop(hooks: Hooks, original: Callable[..., Any]) -> Callable[..
         while True:
             connection = await original(self, deadline - time.monotonic())
             try:
-                if await run(hooks.is_usable_steps(connection)):
+                if hooks.is_plainly_usable(connection) or await run(
+                    hooks.is_usable_steps(connection)
+                ):
                     return connection
             except BaseException:
                 # A cancellation's, as the pool does.

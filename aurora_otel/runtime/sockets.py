@@ -199,8 +199,9 @@ def has_hung_up(sock: SocketId) -> bool:
         return False
     poll = select.poll()
     poll.register(sock.fd, _HUNG_UP)
+    events = poll.poll(0)
     # Polled by number: that of a closed socket may stand for another one by now.
-    return any(_is_hang_up(event) and identify(fd) == sock for fd, event in poll.poll(0))
+    return bool(events) and _is_hang_up(events[0][1]) and identify(sock.fd) == sock
 
 
 def hung_up(sockets: Iterable[tuple[T, SocketId]]) -> list[T]:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.parametrize("case", ENGINES, ids=str)
 @pytest.fixture
 def pausing(monkeypatch):
     """Have each checkout wait for as many seconds as this returns, as for a refresh."""
+    monkeypatch.setattr(Checkouts, "is_plainly_usable", lambda *_: False)
 
     def pausing(seconds):
         def is_usable(*_):

@@ -104,7 +104,7 @@ def test_a_signal_in_the_midst_of_a_checkout_costs_the_pool_no_connection(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Checkouts, "is_usable", interrupt)
+        patched.setattr(Checkouts, "is_plainly_usable", interrupt)
         with pytest.raises(KeyboardInterrupt):
             pool.write()
     fill(pool, case.kind.idle)

@@ -1,6 +1,9 @@
-"""How pools are named in telemetry, however many there are."""
+"""How pools are named in telemetry, however many there are, and when their figures are recorded."""
 
 from __future__ import annotations
+
+from collections import Counter
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,19 +19,26 @@ class Pool:
 
 
 class Now:
-    """What is in force: nothing is recorded."""
+    """What is in force, what was recorded, and what another thread is to do."""
 
     def __init__(self):
         self.shield = Shield(log.internal_failure)
         self.instruments = self
+        self.recorded = Counter()
+        self.later = Mock()
 
-    def record(self, *_):
-        pass
+    def record(self, metric, *_):
+        self.recorded[metric] += 1
 
 
 @pytest.fixture
-def meters():
-    return Meters(Now())
+def now():
+    return Now()
+
+
+@pytest.fixture
+def meters(now):
+    return Meters(now)
 
 
 NOWHERE = Target()
@@ -99,3 +109,54 @@ def test_a_name_is_not_passed_on_to_a_pool_of_another_database(meters):
 def test_what_an_application_gave_in_place_of_a_name_or_a_number_is_left_out():
     assert target("mysql", b"app", None, "3306") == Target("mysql", port=3306)
     assert target("mysql", None, ["a", "b"], "5432,5433") == Target("mysql")
+
+
+def check_out(meter, times):
+    for _ in range(times):
+        # What `waiting` measures, if the processor is not taken away meanwhile.
+        meter.waited(0.0)
+        meter.lent(meter)
+        meter.returned(meter)
+
+
+def test_checkouts_are_recorded_on_another_thread_many_at_once(meters, now):
+    pool = Pool()
+    meter = meet(meters, pool)
+    check_out(meter, 63)
+    assert not now.later.called
+    check_out(meter, 2)
+    assert not now.recorded
+    (record,) = now.later.call_args.args
+    record()
+    assert now.recorded == {pool_metrics.WAIT_TIME: 65, pool_metrics.USE_TIME: 65}
+
+
+def test_a_collection_has_all_checkouts_until_then(meters, now):
+    pool = Pool()
+    check_out(meet(meters, pool), 3)
+    meters.observations()
+    assert now.recorded == {pool_metrics.WAIT_TIME: 3, pool_metrics.USE_TIME: 3}
+
+
+def test_a_long_wait_is_recorded_in_the_span_that_had_to_wait(meters, now):
+    pool = Pool()
+    meet(meters, pool).waited(0.25)
+    assert now.recorded == {pool_metrics.WAIT_TIME: 1}
+
+
+def test_what_waits_to_be_recorded_is_bounded(meters, now):
+    pool = Pool()
+    check_out(meet(meters, pool), 5_000)
+    # Nobody has called what was to be called later.
+    assert now.recorded[pool_metrics.WAIT_TIME] >= 4_096
+
+
+def test_a_caller_that_waited_in_vain_is_counted_as_such(meters, now):
+    pool = Pool()
+    meter = meet(meters, pool)
+    caller = meter.waiting(TimeoutError)
+    caller.__enter__()
+    assert meter.pending == 1
+    caller.__exit__(TimeoutError, TimeoutError(), None)
+    meters.observations()
+    assert (meter.pending, meter.timeouts, now.recorded) == (0, 1, {})
