@@ -35,8 +35,10 @@ def unpacked(wanted: str) -> Path:
 def _fetch(wanted: str) -> Path:
     directory = PLACE / "archives" / wanted
     directory.mkdir(parents=True, exist_ok=True)
+    # Its sources alone: pip builds its metadata, and what that takes need not be built as well.
+    name, _, _ = wanted.partition("==")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted]
-    command += ["--no-binary", ":all:", "--dest", str(directory)]
+    command += ["--no-binary", name, "--dest", str(directory)]
     fetched = subprocess.run(command, capture_output=True, text=True, check=False)
     archives = list(directory.glob("*.tar.gz"))
     if not archives:

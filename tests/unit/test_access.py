@@ -1,91 +1,23 @@
-import contextlib
-import queue
-import threading
+"""Which logins are tried where, and what a failure says of the others."""
 
 import pytest
 
 from aurora_otel.discovery.source import LoginNotAllowedError
 from aurora_otel.discovery.targets import Target
-from aurora_otel.drivers.connects import Login, LoginFailure
+from aurora_otel.drivers.connects import LoginFailure
 from aurora_otel.model.endpoints import Address, EndpointMap
-from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.access import (
     FULL_FIRST,
     MOST_LOGINS,
-    PROVEN_FOR,
-    Access,
-    ClusterAccess,
 )
+from tests.unit.logins import A, B, LoginError, Logins
 
 HOST = Target(None, None)
-A, B = (Target(name, Address(name, 5432)) for name in "ab")
-ENDPOINT = EndpointMap().classify("db", 5432)
-
-
-class LoginError(Exception):
-    """A connect that failed at the login, in one way or another."""
-
-
-class FakeDriver:
-    """Its logins are (database, password); what each leads to is written down beforehand."""
-
-    def __init__(self):
-        self.attempts = []
-        self.failures = {}  # by login, or by login and address
-
-    def monitor(self, login, address, timeout):
-        assert timeout > 0
-        self.attempts.append((login.parameters, address and address.host))
-        failure = self.failures.get(login.parameters)
-        failure = self.failures.get((*login.parameters, address), failure)
-        if isinstance(failure, LoginFailure):
-            raise LoginError(failure)
-        if failure:
-            raise failure
-        return login.parameters
-
-    def login_failure(self, error):
-        return error.args[0] if isinstance(error, LoginError) else None
-
-    def password(self, login):
-        return login.parameters[1]
-
-    def with_password(self, login, password):
-        return Login((login.parameters[0], password))
-
-
-class Fixture:
-    def __init__(self):
-        self.driver = FakeDriver()
-        self.now = 100.0
-        self.signed = []
-        self.access = ClusterAccess(self.sign, lambda: self.now, LoginPace(lambda: 0.5))
-
-    def sign(self, token, signing_target):
-        self.signed.append(signing_target)
-
-    def works(self, database, password="secret", endpoint=ENDPOINT):
-        """Note that the application has connected by this login."""
-        self.access.note(Access(self.driver, Login((database, password)), endpoint))
-
-    def fails(self, failure, database, password="secret", at=None):
-        key = (database, password)
-        self.driver.failures[(*key, at.address) if at else key] = failure
-
-    def connect(self, target=A):
-        return self.access.connect(target, 1.0)
-
-    def attempts(self, target=A):
-        """Return the logins that one connect tries."""
-        self.driver.attempts.clear()
-        with contextlib.suppress(LoginError, LoginNotAllowedError):
-            self.connect(target)
-        return [login for login, _ in self.driver.attempts]
 
 
 @pytest.fixture
 def it():
-    return Fixture()
+    return Logins()
 
 
 def test_before_the_application_has_connected_no_login_is_tried(it):
@@ -214,119 +146,6 @@ def test_tokens_of_one_login_are_one_login(it):
     it.works("app", TOKEN.format("a"))
     it.works("app", TOKEN.format("b"))
     assert len(it.access.logins) == 1
-
-
-class SlowTargets(Fixture):
-    """Each login waits until the test says what comes of it; by target."""
-
-    def __init__(self):
-        super().__init__()
-        self.pending = queue.SimpleQueue()
-        self.driver.monitor = self.monitor
-        self.outcomes = queue.SimpleQueue()
-
-    def monitor(self, login, address, timeout):
-        outcome = queue.SimpleQueue()
-        self.pending.put((address.host, outcome))
-        if failure := outcome.get(timeout=10):
-            raise LoginError(failure)
-        return login
-
-    def begin(self, target, timeout=30.0):
-        def connect():
-            try:
-                self.access.connect(target, timeout)
-            except (LoginError, LoginNotAllowedError) as error:
-                self.outcomes.put((target.instance, type(error)))
-            else:
-                self.outcomes.put((target.instance, None))
-
-        threading.Thread(target=connect, daemon=True).start()
-
-    def next_attempt(self):
-        return self.pending.get(timeout=10)
-
-    def both_outcomes(self):
-        return dict(self.outcomes.get(timeout=10) for _ in "ab")
-
-
-@pytest.fixture
-def slow():
-    return SlowTargets()
-
-
-def be_proven(slow):
-    """Have the application log in, and then the agent with the same login."""
-    slow.works("app")
-    slow.begin(A)
-    slow.next_attempt()[1].put(None)
-    slow.outcomes.get(timeout=10)
-
-
-def assert_is_tried_at_one_target_only(slow):
-    """Try a login at two targets; the first one is slow to refuse it."""
-    slow.begin(A)
-    where, outcome = slow.next_attempt()
-    slow.begin(B)
-    with pytest.raises(queue.Empty):
-        slow.pending.get(timeout=0.2)
-    outcome.put(LoginFailure.REFUSED)
-    assert where == "a"
-    assert slow.both_outcomes() == {"a": LoginError, "b": LoginNotAllowedError}
-    assert slow.pending.empty()
-
-
-def test_an_untested_login_that_is_refused_at_a_slow_target_is_tried_at_no_other(slow):
-    slow.works("app")
-    assert_is_tried_at_one_target_only(slow)
-
-
-def test_an_untested_login_that_works_is_tried_at_the_next_target_at_once(slow):
-    slow.works("app")
-    slow.begin(A)
-    _, first = slow.next_attempt()
-    slow.begin(B)
-    first.put(None)
-    where, second = slow.next_attempt()
-    second.put(None)
-    assert where == "b"
-    assert slow.both_outcomes() == {"a": None, "b": None}
-
-
-def test_a_login_that_worked_is_tried_at_two_targets_at_a_time(slow):
-    be_proven(slow)
-    slow.begin(A)
-    _, first = slow.next_attempt()
-    slow.begin(B)
-    where, second = slow.next_attempt()
-    assert where == "b"
-    first.put(None)
-    second.put(None)
-    assert slow.both_outcomes() == {"a": None, "b": None}
-
-
-def test_a_login_that_worked_some_time_ago_is_untested_again(slow):
-    be_proven(slow)
-    slow.now += PROVEN_FOR
-    assert_is_tried_at_one_target_only(slow)
-
-
-def test_after_a_connect_of_the_application_a_login_is_untested_again(slow):
-    be_proven(slow)
-    slow.works("app")
-    assert_is_tried_at_one_target_only(slow)
-
-
-def test_a_target_that_does_not_respond_delays_no_other_for_long(slow):
-    slow.works("app")
-    slow.begin(A)
-    _, first = slow.next_attempt()
-    slow.begin(B, timeout=0.1)
-    where, second = slow.next_attempt()
-    assert where == "b"
-    second.put(None)
-    first.put(None)
-    assert slow.both_outcomes() == {"a": None, "b": None}
 
 
 def test_another_host_of_the_application_is_reached_by_the_login_that_worked_there(it):

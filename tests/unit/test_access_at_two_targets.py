@@ -1,0 +1,124 @@
+"""A login at two targets at a time: one that may be refused is tried at one of them only."""
+
+import queue
+import threading
+
+import pytest
+
+from aurora_otel.discovery.source import LoginNotAllowedError
+from aurora_otel.drivers.connects import LoginFailure
+from aurora_otel.monitoring.access import PROVEN_FOR
+from tests.unit.logins import A, B, LoginError, Logins
+
+
+class SlowTargets(Logins):
+    """Each login waits until the test says what comes of it; by target."""
+
+    def __init__(self):
+        super().__init__()
+        self.pending = queue.SimpleQueue()
+        self.driver.monitor = self.monitor
+        self.outcomes = queue.SimpleQueue()
+
+    def monitor(self, login, address, timeout):
+        outcome = queue.SimpleQueue()
+        self.pending.put((address.host, outcome))
+        if failure := outcome.get(timeout=10):
+            raise LoginError(failure)
+        return login
+
+    def begin(self, target, timeout=30.0):
+        def connect():
+            try:
+                self.access.connect(target, timeout)
+            except (LoginError, LoginNotAllowedError) as error:
+                self.outcomes.put((target.instance, type(error)))
+            else:
+                self.outcomes.put((target.instance, None))
+
+        threading.Thread(target=connect, daemon=True).start()
+
+    def next_attempt(self):
+        return self.pending.get(timeout=10)
+
+    def both_outcomes(self):
+        return dict(self.outcomes.get(timeout=10) for _ in "ab")
+
+
+@pytest.fixture
+def slow():
+    return SlowTargets()
+
+
+def be_proven(slow):
+    """Have the application log in, and then the agent with the same login."""
+    slow.works("app")
+    slow.begin(A)
+    slow.next_attempt()[1].put(None)
+    slow.outcomes.get(timeout=10)
+
+
+def assert_is_tried_at_one_target_only(slow):
+    """Try a login at two targets; the first one is slow to refuse it."""
+    slow.begin(A)
+    where, outcome = slow.next_attempt()
+    slow.begin(B)
+    with pytest.raises(queue.Empty):
+        slow.pending.get(timeout=0.2)
+    outcome.put(LoginFailure.REFUSED)
+    assert where == "a"
+    assert slow.both_outcomes() == {"a": LoginError, "b": LoginNotAllowedError}
+    assert slow.pending.empty()
+
+
+def test_an_untested_login_that_is_refused_at_a_slow_target_is_tried_at_no_other(slow):
+    slow.works("app")
+    assert_is_tried_at_one_target_only(slow)
+
+
+def test_an_untested_login_that_works_is_tried_at_the_next_target_at_once(slow):
+    slow.works("app")
+    slow.begin(A)
+    _, first = slow.next_attempt()
+    slow.begin(B)
+    first.put(None)
+    where, second = slow.next_attempt()
+    second.put(None)
+    assert where == "b"
+    assert slow.both_outcomes() == {"a": None, "b": None}
+
+
+def test_a_login_that_worked_is_tried_at_two_targets_at_a_time(slow):
+    be_proven(slow)
+    slow.begin(A)
+    _, first = slow.next_attempt()
+    slow.begin(B)
+    where, second = slow.next_attempt()
+    assert where == "b"
+    first.put(None)
+    second.put(None)
+    assert slow.both_outcomes() == {"a": None, "b": None}
+
+
+def test_a_login_that_worked_some_time_ago_is_untested_again(slow):
+    be_proven(slow)
+    slow.now += PROVEN_FOR
+    assert_is_tried_at_one_target_only(slow)
+
+
+def test_after_a_connect_of_the_application_a_login_is_untested_again(slow):
+    be_proven(slow)
+    slow.works("app")
+    assert_is_tried_at_one_target_only(slow)
+
+
+def test_a_target_that_does_not_respond_delays_no_other_for_long(slow):
+    slow.works("app")
+    slow.begin(A)
+    _, first = slow.next_attempt()
+    slow.begin(B, timeout=0.1)
+    where, second = slow.next_attempt()
+    assert where == "b"
+    second.put(None)
+    first.put(None)
+    assert slow.both_outcomes() == {"a": None, "b": None}
