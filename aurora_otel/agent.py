@@ -81,6 +81,7 @@ class Agent:
         self.tracker = Tracker()
         self.clusters = Clusters(self.settings.endpoints, self._create_cluster)
         self._context = AgentContext(self, self.tracker, self.clusters, _clock)
+        self._context.servers.members = self.settings.all_members
         self.use_cases = UseCases(self._context, self._wake)
         self._background = Background(self.use_cases.rounds.tick)
         self._kill_switch = KillSwitch(self._apply_kill_switch)
@@ -150,6 +151,7 @@ class Agent:
         self.settings = self._in_force()
         self._kill_switch.watch(settings.kill_switch)
         self.clusters.endpoints = settings.endpoints
+        self._context.servers.members = settings.all_members
         for cluster in self.clusters:
             cluster.detector.pace = _pace(settings)
         self._background.wake()

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.lab import Cluster
+from aurora_otel.settings import PREFIX
 from tests.support import requirements, side_by_side, upstream
 from tests.support.agent import Agent, Exported
 from tests.support.failures import (
@@ -73,10 +74,12 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
         for processor in (SimpleSpanProcessor(exported.exporter), *processors):
             tracers.add_span_processor(processor)
         meters = MeterProvider([exported.reader])
-        endpoints = cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"]
+        taught = {
+            name.removeprefix(PREFIX).lower(): each for name, each in cluster.environment().items()
+        }
         # A busy machine may take its time to identify a connection.
         patient = {"identify_timeout": 20, "prune_interval": 0.2}
-        arguments = {"instance_endpoints": endpoints, **patient, **settings}
+        arguments = {**taught, **patient, **settings}
         if UPSTREAM == "before":
             upstream.load(TracerProvider())
         AuroraInstrumentor().instrument(tracer_provider=tracers, meter_provider=meters, **arguments)

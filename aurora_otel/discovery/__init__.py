@@ -28,6 +28,7 @@ REGISTRY = (
     Registration("mysql", "aurora_otel.discovery.aurora_mysql:AuroraMySQL"),
     Registration("postgresql", "aurora_otel.discovery.aurora_postgresql:AuroraPostgreSQL"),
     Registration("postgresql", "aurora_otel.discovery.multi_az_postgresql:MultiAZPostgreSQL"),
+    Registration("postgresql", "aurora_otel.discovery.plain_postgresql:PlainPostgreSQL"),
 )
 _KINDS: dict[str, Callable[[Sequence[TopologySource]], System]] = {
     "mysql": MySQL,

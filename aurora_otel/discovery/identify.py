@@ -57,7 +57,14 @@ class Server:
 Dialogue = Generator[str, Rows, tuple[Server, "Answer | None"]]
 
 
-def dialogue(system: System, server: Server | None, backend_id: str | None, now: float) -> Dialogue:
+def dialogue(
+    system: System,
+    server: Server | None,
+    backend_id: str | None,
+    now: float,
+    *,
+    is_member: bool = False,
+) -> Dialogue:
     """Ask a server who it is: yields statements, is sent rows, returns what came of it.
 
     Args:
@@ -66,12 +73,13 @@ def dialogue(system: System, server: Server | None, backend_id: str | None, now:
         backend_id: the session's number as the login handed it out. An answer from another
             session gives a pooler away.
         now: seconds of the monotonic clock.
+        is_member: whether it is known as a member of a cluster, whatever it shows by itself.
 
     Raises:
         RefusedError: never: thrown in, it is an answer.
     """
     if server is None:
-        server = yield from _probe(system, backend_id, now)
+        server = yield from _probe(system, backend_id, now, is_member=is_member)
     if server.source is None:
         return server, None
     try:
@@ -91,7 +99,9 @@ def dialogue(system: System, server: Server | None, backend_id: str | None, now:
     return server, answer
 
 
-def _probe(system: System, backend_id: str | None, now: float) -> Generator[str, Rows, Server]:
+def _probe(
+    system: System, backend_id: str | None, now: float, *, is_member: bool
+) -> Generator[str, Rows, Server]:
     """Ask a server what kind it is."""
     try:
         probe = system.parse_probe((yield system.probe))
@@ -102,4 +112,6 @@ def _probe(system: System, backend_id: str | None, now: float) -> Generator[str,
     match = probe.match
     if backend_id not in (None, probe.backend_id) or (match and match.is_router):
         return Server(Kind.POOLER)
-    return Server(Kind.INSTANCE, match.source, match.view) if match else Server(Kind.PLAIN)
+    if match is None or not (match.is_certain or is_member):
+        return Server(Kind.PLAIN)
+    return Server(Kind.INSTANCE, match.source, match.view)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from aurora_otel.discovery.claims import Claims, Known
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.model.endpoints import Address
-from aurora_otel.model.peers import Peers
+from aurora_otel.model.peers import Peers, own_address
 from aurora_otel.model.topology import Answer, Reading, Source
 
 # So many names are followed in one refresh: a server that names another one each time it is asked
@@ -49,13 +49,15 @@ class Plan:
         self._under_way = 0
         self._to_follow = MOST_NAMES
         self._is_closing = False
-        self._is_cut_short = False
+        self._missed = False
         self._claims = Claims(beforehand)
         self._error: str | None = None
         self._login_refused = False
         self.reached = False
         self._peers = Peers()
         self._hosts: set[Address | None] = set()
+        self._places: dict[Address, None] = {}
+        self._direct: dict[str, Address] = {}
         if beforehand.heard is not None:
             self._under_way = 1
             self.answered(Target(None, None), beforehand.heard, beforehand.heard_at)
@@ -95,7 +97,7 @@ class Plan:
             if self.awaits_known_writer and target.instance == known:
                 return target
             if self._is_closing:
-                self._is_cut_short = True
+                self._missed = True
                 continue
             if name not in self._before.silent:
                 return target
@@ -150,6 +152,9 @@ class Plan:
             self._failed(target, Failed.BROKEN, "NoAnswerError")
             return False
         self.reached = True
+        self._places.update(dict.fromkeys(answer.places))
+        if (direct := own_address(answer.instance, peer)) is not None:
+            self._direct[answer.instance] = direct
         self._asked.add(answer.instance)
         self._claims.note(target, answer)
         if answer.is_writer:
@@ -173,7 +178,7 @@ class Plan:
         self._error = error
         self._login_refused = self._login_refused or why is Failed.REFUSED
         instance, known = target.instance, self._before.writer
-        self._is_cut_short = self._is_cut_short or why is Failed.UNHEARD
+        self._missed = self._missed or why is Failed.UNHEARD
         if instance is None or why is Failed.UNHEARD:
             return
         if target.address is None and why is not Failed.SILENT:
@@ -212,6 +217,12 @@ class Plan:
         return self._writer is not None
 
     @property
+    def is_cut_short(self) -> bool:
+        """Whether some are to be heard that were not, where all have to be."""
+        are_left = bool(self._waiting) or self._under_way > 0
+        return self._before.hear_all and (self._missed or are_left)
+
+    @property
     def awaits_known_writer(self) -> bool:
         """Whether a claim waits for what the known writer says."""
         return self._claims.awaits_known_writer
@@ -219,10 +230,9 @@ class Plan:
     @property
     def _writer(self) -> str | None:
         """The confirmed writer."""
-        is_all_heard = not (self._waiting or self._under_way)
-        is_over = self._is_closing or is_all_heard
-        if self._before.hear_all and (self._is_cut_short or not is_all_heard):
+        if self.is_cut_short:
             return None
+        is_over = self._is_closing or not (self._waiting or self._under_way)
         return self._claims.writer(is_over=is_over)
 
     @property
@@ -239,6 +249,8 @@ class Plan:
             login_refused=self._login_refused and not self.reached,
             contested=claims.contested(writer),
             claims=claims.epochs,
+            places=tuple(self._places),
+            direct=self._direct,
             peers=self._peers.found,
             hosts=frozenset(self._hosts),
             readers=claims.readers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from aurora_otel.discovery.identify import Kind, Server
@@ -52,10 +53,15 @@ class Servers:
     """What is known of each server that this process has met.
 
     Read and written from hooks, without a lock: each step is one atomic operation.
+
+    Attributes:
+        members: where the settings say that members of clusters are; a port of 0 means any.
     """
 
     def __init__(self) -> None:
+        self.members: frozenset[Address] = frozenset()
         self._records: dict[Address, _Record] = {}
+        self._expected: dict[Address, None] = {}
 
     def get(self, address: Address, now: float) -> Server | None:
         """Return what is known of the server at `address`, if anything is.
@@ -82,6 +88,21 @@ class Servers:
         if not server.can_answer and math.isinf(server.until):
             server = replace(server, until=now + EXPIRY)
         self._record(address).server = server
+
+    def expect(self, addresses: Iterable[Address]) -> None:
+        """Take note that members of clusters are at `addresses`, whatever they show themselves."""
+        for address in addresses:
+            if address not in self._expected and len(self._expected) < MOST_SERVERS:
+                self._expected[address] = None
+                record = self._records.get(address)
+                if record and record.server and record.server.kind is Kind.PLAIN:
+                    record.server = None
+
+    def is_member(self, address: Address) -> bool:
+        """Return whether a member of a cluster is known to be at `address`."""
+        return address in self._expected or not self.members.isdisjoint(
+            (address, Address(address.host, 0))
+        )
 
     def doubt(self, address: Address, now: float) -> None:
         """Have a plain server be asked again: it refused a write, as a reader does.

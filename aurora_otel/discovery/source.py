@@ -47,6 +47,11 @@ class Confirmation(Enum):
     ALL_REACHABLE = "all_reachable"
 
 
+def hears_all(source: TopologySource | None) -> bool:
+    """Return whether all that can be reached are heard before a claim is believed."""
+    return source is not None and source.confirmation is Confirmation.ALL_REACHABLE
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """What a source recognised a server as.
@@ -56,11 +61,14 @@ class Match:
         view: whether the session may read the topology.
         is_router: whether it passes statements on to servers behind it. Its connections are
             tracked, and belong to no instance; nothing is ever closed.
+        is_certain: whether it is more than a server on its own for all that it shows: else it is a
+            plain one, unless something else shows that it is a member of a cluster.
     """
 
     source: TopologySource
     view: bool = False
     is_router: bool = False
+    is_certain: bool = True
 
 
 class TopologySource(Protocol):

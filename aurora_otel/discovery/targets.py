@@ -22,10 +22,13 @@ class Target(NamedTuple):
         address: where; `None` with an instance: over the connection that is open already; `None`
             without one: where the application itself connected last. Without an instance: another
             host that the application connected to.
+        is_place: whether any member of the cluster may be there: the application's login is for
+            all of them.
     """
 
     instance: str | None
     address: Address | None
+    is_place: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -44,6 +47,7 @@ def targets(
     *,
     own_host_at: int = 1,
     other_hosts: Iterable[Address] = (),
+    places: Iterable[Address] = (),
 ) -> list[Target]:
     """Return where to ask: instances that can be located, and the application's own host.
 
@@ -53,11 +57,15 @@ def targets(
         own_host_at: how many instances come before the application's own host: instances may not
             be reachable by name at all.
         other_hosts: others that the application connected to. The last one may be a reader's.
+        places: where else members may be.
     """
     located = [(name, locate(name)) for name in names]
     found = [Target(name, where) for name, where in located if where]
+    asked = {target.address for target in found}
     found.insert(own_host_at, Target(None, None))
-    return found + [Target(None, host) for host in other_hosts]
+    found += [Target(None, host) for host in other_hosts]
+    asked.update(target.address for target in found)
+    return found + [Target(None, each, is_place=True) for each in places if each not in asked]
 
 
 class Failed(Enum):

@@ -18,7 +18,7 @@ from aurora_otel.discovery.asking import Asking
 from aurora_otel.discovery.course import Course
 from aurora_otel.discovery.kept import Kept, KeptConnections
 from aurora_otel.discovery.plan import Plan
-from aurora_otel.discovery.source import Confirmation, TopologySource
+from aurora_otel.discovery.source import TopologySource, hears_all
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
@@ -125,7 +125,7 @@ class Walk:
             kept=self._kept.latest,
             silent=self._silent_now(began),
             awaited=self._awaited_still(),
-            hear_all=source.confirmation is Confirmation.ALL_REACHABLE,
+            hear_all=hears_all(source),
         )
         plan = Plan(targets, self._locate, beforehand)
         question = source.question(view=view)
@@ -208,7 +208,9 @@ class Walk:
             ended=course.ended.put,
         )
         course.asking.append(asking)
-        course.next_start = now + course.budget * self._stagger
+        # Where all are heard anyway, nothing is gained by waiting for the first.
+        stagger = 0.0 if beforehand.hear_all else self._stagger
+        course.next_start = now + course.budget * stagger
         try:
             asking.start()
         except RuntimeError as error:
@@ -306,7 +308,10 @@ class Walk:
         self._abandoned += those
 
     def _learn_patience(self, course: Course) -> None:
-        if course.plan.reached:
+        if course.plan.is_cut_short:
+            # All that can be reached have to be heard.
+            self._patience = min(self._patience * 2, MOST_PATIENCE)
+        elif course.plan.reached:
             if course.took < course.budget * SHARE / 4:
                 self._patience = max(self._patience / 2, 1.0)
         elif course.was_silent:

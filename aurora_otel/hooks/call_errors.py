@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.drivers.protocol import Failure
 from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.model.symptoms import Symptom
@@ -53,8 +54,6 @@ class CallErrors:
         gone = known_as_lost or track.closed or not track.is_tracked
         if symptom is None or not track.cluster.is_ours:
             return
-        if symptom is Symptom.READ_ONLY:
-            self._context.tracker.note_refusal(track.group)
         if symptom is Symptom.HUNG_UP and not gone:
             # A driver that watches idle connections itself: it was in no call.
             track.hung_up = True
@@ -94,6 +93,8 @@ class CallErrors:
             self._context.servers.doubt(track.endpoint.address, began)
         yield from self._reidentification.identify(track, may_wait=symptom is Symptom.READ_ONLY)
         if track.cluster.has_topology:
+            if is_first_refusal and hears_all(track.cluster.source):
+                track.cluster.detector.note_refusal(track, began)
             monitor = track.cluster.monitor
             yield monitor.symptom(symptom, suspect=track.instance)
             is_confirmed = monitor.answered_since(began)

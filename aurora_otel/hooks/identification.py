@@ -10,8 +10,10 @@ from typing import Any
 from aurora_otel.discovery import SYSTEMS, TopologySource
 from aurora_otel.discovery.identify import RefusedError, Server, dialogue
 from aurora_otel.discovery.servers import Question, Servers
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.drivers.connects import Opening
 from aurora_otel.drivers.protocol import Driver
+from aurora_otel.model import service_names
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap, EndpointType
 from aurora_otel.model.topology import Answer, Role
 from aurora_otel.runtime.effects import Ask, Steps
@@ -143,7 +145,8 @@ class Identification:
     ) -> Steps[Identity]:
         """Have the dialogue with a server, as long as that answers in time."""
         address, began = endpoint.address, self._clock()
-        talk = dialogue(SYSTEMS[driver.system], server, driver.backend_id(connection), began)
+        backend_id, is_member = driver.backend_id(connection), self._servers.is_member(address)
+        talk = dialogue(SYSTEMS[driver.system], server, backend_id, began, is_member=is_member)
         endurance = timeout if driver.postpones_answers else timeout * _ENDURANCE
         advance = functools.partial(next, talk)
         try:
@@ -174,6 +177,8 @@ class Identification:
                 self._servers.answered(address)
             else:
                 self._servers.back_off(address, self._clock())
+            if hears_all(learnt.source):
+                endpoint = service_names.explained(endpoint)
             return Identity(endpoint, answer, learnt.source, learnt.view)
         finally:
             # Else it would be closed as garbage some time, where a signal's exception is swallowed.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identity
 from aurora_otel.model.groups import Group
+from aurora_otel.model.peers import own_address
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.tracking.cluster import Cluster
 
@@ -27,7 +29,11 @@ class Placement:
             identity: where it landed.
             is_fresh: whether it was just opened: else it says nothing of its host.
         """
-        return self._context.clusters.place(
+        clusters = self._context.clusters
+        direct = own_address(identity.answer.instance, identity.peer) if identity.answer else None
+        if is_fresh and identity.answer and hears_all(identity.source):
+            clusters.note_direct(identity.endpoint.address, is_direct=direct is not None)
+        cluster = clusters.place(
             identity.endpoint,
             driver.system,
             self._context.clock(),
@@ -36,6 +42,9 @@ class Placement:
             view=identity.view,
             is_fresh=is_fresh,
         )
+        if identity.answer and direct:
+            cluster.note_places((), {identity.answer.instance: direct})
+        return cluster
 
     def group_of(self, driver: str, cluster: Cluster, identity: Identity) -> Group:
         """Return what a connection is counted by.

@@ -8,9 +8,23 @@ from typing import TYPE_CHECKING
 from aurora_otel.lab.dns import CUSTOM, ENDPOINTS, READER, WRITER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 GATEWAY = {WRITER: "127.0.0.8", READER: "127.0.0.9", CUSTOM: "127.0.0.10"}
+INSTANCE = "instance"
+AURORA_NAMES = {
+    WRITER: "{cluster}.cluster-{domain}",
+    READER: "{cluster}.cluster-ro-{domain}",
+    CUSTOM: "{cluster}-custom.cluster-custom-{domain}",
+    INSTANCE: "{instance}.{domain}",
+}
+# As CloudNativePG names its services: for the primary, for replicas, and for any.
+PLAIN_NAMES = {
+    WRITER: "{cluster}-rw.{domain}",
+    READER: "{cluster}-ro.{domain}",
+    CUSTOM: "{cluster}-r.{domain}",
+    INSTANCE: "{instance}.{cluster}.{domain}",
+}
 _FIRST_INSTANCE = ipaddress.IPv4Address("127.0.0.11")
 _FIRST_SERVER = ipaddress.IPv4Address("127.0.0.31")
 
@@ -22,12 +36,19 @@ class Addresses:
         cluster: the cluster's identifier.
         instances: the instances' identifiers.
         domain: what follows `cluster-` in the endpoints' names.
+        names: what names look like, by endpoint, and `INSTANCE` for each instance.
 
     Raises:
         ValueError: an identifier is no use.
     """
 
-    def __init__(self, cluster: str, instances: Sequence[str], domain: str) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        instances: Sequence[str],
+        domain: str,
+        names: Mapping[str, str] = AURORA_NAMES,
+    ) -> None:
         self._cluster = _label("name", cluster)
         self.instances = tuple(_label("instances", instance) for instance in instances)
         self.places = (*ENDPOINTS, *self.instances)
@@ -37,15 +58,12 @@ class Addresses:
                 f" ({', '.join(ENDPOINTS)}); got {', '.join(instances) or 'none'}"
             )
         self._domain = domain
+        self._names = names
 
     def host(self, target: str) -> str:
         """Return Aurora's name for an endpoint or an instance."""
-        label = {
-            WRITER: f"{self._cluster}.cluster-",
-            READER: f"{self._cluster}.cluster-ro-",
-            CUSTOM: f"{self._cluster}-custom.cluster-custom-",
-        }.get(self.checked(target), f"{target}.")
-        return label + self._domain
+        name = self._names.get(self.checked(target), self._names[INSTANCE])
+        return name.format(cluster=self._cluster, instance=target, domain=self._domain)
 
     @property
     def hosts(self) -> dict[str, str]:

@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kind",
         choices=KINDS,
         default="aurora",
-        help="what it plays: an Aurora (the default), or an RDS Multi-AZ DB cluster",
+        help="what it plays: an Aurora (the default), an RDS Multi-AZ DB cluster, or PostgreSQL"
+        " with standbys behind services that move",
     )
     parser.add_argument(
         "--dns-lag",

@@ -45,9 +45,10 @@ class Cluster:
     Args:
         name: the cluster's identifier.
         engine: `postgresql` or `mysql`.
-        kind: what it plays: `aurora`, or an RDS Multi-AZ DB cluster, `multi-az`.
+        kind: what it plays: `aurora`, an RDS Multi-AZ DB cluster (`multi-az`), or PostgreSQL with
+            standbys and the services of a Kubernetes cluster (`plain`).
         instances: the instances' identifiers; by default `<name>-1`, `-2` and `-3`.
-        domain: what follows `cluster-` in the names of the endpoints.
+        domain: what follows `cluster-` in the names of the endpoints; by default one of the kind's.
         dns_lag: seconds that the endpoints lag behind the published topology.
 
     Raises:
@@ -64,17 +65,17 @@ class Cluster:
         engine: str = "postgresql",
         kind: str = "aurora",
         instances: Sequence[str] | None = None,
-        domain: str = "c0ffee123456.eu-west-1.rds.amazonaws.com",
+        domain: str | None = None,
         dns_lag: float = 0.0,
     ) -> None:
         self.name = name
         self.engine = engine
         self.kind = kind
         self._engine = engines.named(engine, kind)
-        self.domain = domain
+        self.domain = domain or self._engine.domain
         if instances is None:
             instances = tuple(f"{name}-{number}" for number in (1, 2, 3))
-        self._addresses = Addresses(name, instances, domain)
+        self._addresses = Addresses(name, instances, self.domain, self._engine.names)
         self.password = secrets.token_hex(8)
         self._dns_lag = _seconds("dns_lag", dns_lag)
         self._names = Names(dns_lag, self.instances[-2:])
@@ -242,6 +243,9 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that an application of this cluster needs."""
+        if self._engine.has_members:
+            members = ",".join(":".join(map(str, self.address(item))) for item in self.instances)
+            return {"AURORA_OTEL_MEMBERS": members}
         places = (
             f"{self.host(item)}={':'.join(map(str, self.address(item)))}" for item in self.instances
         )
@@ -315,6 +319,23 @@ class Cluster:
             return self._running.failover(
                 Failover(kind), target, publish=publish, on_published=on_published
             )
+
+    def promote(self, instance: str, *, publish: bool = False) -> None:
+        """Make a reader accept writes, and leave the writer as it is: both do (split brain).
+
+        It counts as the writer from here on. No reader follows it; `heal` puts that right.
+
+        Args:
+            instance: the reader.
+            publish: whether the endpoints' names lead to it; if not, `publish()` does it later.
+        """
+        with self._lock:
+            self._running.promote(instance, publish=publish)
+
+    def thaw(self, instance: str) -> None:
+        """Have a hung instance go on, with its sessions, as what it was."""
+        with self._lock:
+            self._running.servers.thaw(instance)
 
     def recover(self, instance: str) -> None:
         """Bring a crashed or hung instance back, as a reader."""

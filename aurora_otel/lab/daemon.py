@@ -89,6 +89,11 @@ class Daemon:
         if root := processes.identify(self._running().pid):
             processes.freeze(root)
 
+    def thaw(self) -> None:
+        """Have every process of the server go on."""
+        if root := processes.identify(self._running().pid):
+            processes.thaw(root)
+
     def end(self, number: signal.Signals, within: float) -> None:
         """Have the server end in order; kills it after `within` seconds."""
         if self._process is not None and self.running():

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aurora_otel.lab import mariadb_installation, postgres_installation
+from aurora_otel.lab import addresses, mariadb_installation, postgres_installation
 from aurora_otel.lab.filters import SilenceAfterLogin, SilenceAfterMySQLLogin
 from aurora_otel.lab.mariadb import MariaDBServer
 from aurora_otel.lab.mysql_surface import Surface
 from aurora_otel.lab.postgres import PostgresServer
-from aurora_otel.lab.postgres_kinds import MultiAZServer
+from aurora_otel.lab.postgres_kinds import MultiAZServer, PlainPostgresServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from aurora_otel.lab.filters import Filter
@@ -36,6 +36,10 @@ class Engine:
         surface: makes the filter through which each link to a server speaks Aurora's SQL; None
             where the servers speak it themselves, and need no gateway in front of an instance.
         demotes_in_place: whether a writer can become a reader and keep its sessions.
+        names: what endpoints and instances are called; see `Addresses`.
+        domain: what follows in these names by default.
+        has_members: whether an application is told where the members are by `MEMBERS`, and not by
+            what they are called.
     """
 
     product: str
@@ -44,6 +48,9 @@ class Engine:
     silence: Callable[[], Filter]
     surface: Callable[[], Filter] | None = None
     demotes_in_place: bool = True
+    names: Mapping[str, str] = field(default_factory=lambda: addresses.AURORA_NAMES)
+    domain: str = "c0ffee123456.eu-west-1.rds.amazonaws.com"
+    has_members: bool = False
 
 
 ENGINES = {
@@ -64,6 +71,18 @@ KINDS = {
             MultiAZServer,
             SilenceAfterLogin,
             demotes_in_place=False,
+        )
+    },
+    "plain": {
+        "postgresql": Engine(
+            "PostgreSQL",
+            postgres_installation.find,
+            PlainPostgresServer,
+            SilenceAfterLogin,
+            demotes_in_place=False,
+            names=addresses.PLAIN_NAMES,
+            domain="default.svc.cluster.local",
+            has_members=True,
         )
     },
 }

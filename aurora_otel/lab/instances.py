@@ -46,6 +46,8 @@ class Instances:
         self._hung: set[str] = set()
         self._demoted: set[str] = set()
         self._read_only: set[str] = set()
+        # Those that accept writes beside the writer.
+        self._rivals: set[str] = set()
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -118,12 +120,13 @@ class Instances:
             # Those that follow the new writer before it is one cannot be ahead of it.
             self._attach(others, new)
             if not self._demotes_in_place:
-                self._servers[old].shut_down()
+                # It restarts as a reader before another one is the writer.
+                self._servers[old].demote()
         self._servers[new].promote()
         self.writer = new
         published = announce()
         if kind is Failover.SWITCHOVER and not self._demotes_in_place:
-            self.renew(old)
+            others.append(old)
         elif kind is Failover.SWITCHOVER:
             self._demoted.add(old)
             self._servers[old].demote()
@@ -131,6 +134,24 @@ class Instances:
             refused = time.monotonic()
         self._attach(others)
         return Switch(kind, old, new, began, published, refused)
+
+    def promote(self, instance: str) -> None:
+        """Make a reader accept writes; the writer stays as it is, and is one no longer in name."""
+        if instance not in self.readers:
+            raise LabError(f"{instance} is not a live reader")
+        self._servers[instance].promote()
+        self._rivals.add(self.writer)
+        self._rivals.discard(instance)
+        self.writer = instance
+
+    def thaw(self, instance: str) -> None:
+        """Have a hung instance go on as what it was."""
+        if instance not in self._hung:
+            raise LabError(f"{instance} does not hang")
+        self._servers[instance].thaw()
+        self._hung.discard(instance)
+        if instance != self.writer:
+            self._rivals.add(instance)
 
     def set_read_only(self, instance: str, *, on: bool) -> None:
         """Make a writer, or one demoted in place, refuse writes by its own setting, or end that.
@@ -155,6 +176,7 @@ class Instances:
         self._read_only.discard(instance)
         self._demoted.discard(instance)
         self._hung.discard(instance)
+        self._rivals.discard(instance)
         self._attach([instance])
 
     def rejoin(self, instance: str) -> None:
@@ -167,7 +189,8 @@ class Instances:
         if self.writer in self._read_only:
             self.set_read_only(self.writer, on=False)
         for instance in self._servers:
-            if instance != self.writer and (self.demoted(instance) or not self.live(instance)):
+            is_no_reader = self.demoted(instance) or instance in self._rivals
+            if instance != self.writer and (is_no_reader or not self.live(instance)):
                 self.renew(instance)
         self._attach(self.readers)
 

@@ -53,6 +53,10 @@ class LocalServer(ABC):
         """Stop every process of it; the kernel goes on accepting connections."""
         self._daemon.freeze()
 
+    def thaw(self) -> None:
+        """Have it go on after `freeze`."""
+        self._daemon.thaw()
+
     def running(self) -> bool:
         """Return whether its process is there, frozen or not."""
         return self._daemon.running()

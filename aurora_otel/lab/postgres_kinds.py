@@ -12,6 +12,13 @@ class PlainPostgresServer(PostgresServer):
     surface = ""
     in_recovery = "pg_catalog.pg_is_in_recovery()"
 
+    def demote(self) -> None:
+        """Restart as a reader, as Patroni and others do; that ends all sessions in order."""
+        self.shut_down()
+        self._daemon.write(self._data / "standby.signal", "")
+        self._configure()
+        self._start()
+
 
 class MultiAZServer(PlainPostgresServer):
     """An instance of an RDS Multi-AZ DB cluster."""

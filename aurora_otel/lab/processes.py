@@ -70,6 +70,11 @@ def freeze(root: Process, *, within: float = 10.0) -> list[int]:
         time.sleep(0.002)
 
 
+def thaw(root: Process) -> None:
+    """Have a process and its descendants go on, the descendants first."""
+    _send(tree(root)[::-1], signal.SIGCONT)
+
+
 def kill(root: Process, *, within: float = 10.0) -> None:
     """Kill a process and its descendants, without a last word of any.
 

@@ -102,6 +102,12 @@ class Running:
 
         return self.servers.failover(kind, target, announce)
 
+    def promote(self, instance: str, *, publish: bool) -> None:
+        """Make a reader accept writes beside the writer."""
+        self.servers.promote(instance)
+        if publish:
+            self.views.publish()
+
     def recover(self, instance: str) -> None:
         """Bring a crashed or hung instance back, as a reader.
 

@@ -66,6 +66,9 @@ class Server(Protocol):
     def freeze(self) -> None:
         """Stop every process of it; the kernel goes on accepting connections."""
 
+    def thaw(self) -> None:
+        """Have it go on after `freeze`."""
+
     def running(self) -> bool:
         """Return whether its process is there, frozen or not."""
 

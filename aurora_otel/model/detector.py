@@ -59,6 +59,10 @@ class ConnectionFacts(Protocol):
     def refused(self) -> bool:
         """Whether a write on it was refused."""
 
+    @property
+    def host(self) -> str | None:
+        """What the application connected to, if that is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
@@ -112,6 +116,8 @@ class Detector:
         # What the writer was called before, and when it was found renamed.
         self._former_names: dict[str, float] = {}
         self._judged = float("-inf")
+        # Hosts that led to a former writer on which a write was refused, that instance, and when.
+        self._refusing: dict[tuple[str | None, str], float] = {}
         self._window = Window()
         self._next_refresh = float("-inf")
         self._interval = pace.interval
@@ -252,12 +258,32 @@ class Detector:
                 del self._known_until[min(self._known_until, key=self._known_until.__getitem__)]
             self._changed_at = verdict.began
             self.changes += 1
+            self._refusing = {
+                each: at for each, at in self._refusing.items() if each[1] != verdict.writer
+            }
             if not verdict.denied and len(self._deposed) < _MOST_FORMER:
                 self._deposed |= {old}
         self._deposed -= {verdict.writer}
         self._confirmed = verdict.writer
         self.epoch = max(self.epoch, verdict.epoch)
         return Ruling(old if changed else None, first)
+
+    def note_refusal(self, connection: ConnectionFacts, now: float) -> None:
+        """Take note of a refused write, where instances restart when they become readers.
+
+        The application writes through this host: when a former writer is back as a reader before
+        the host leads elsewhere, a whole pool reconnects to it. Through hosts that lead to readers
+        on purpose, nothing is written.
+
+        Args:
+            connection: the connection.
+            now: seconds of the monotonic clock.
+        """
+        instance = connection.instance
+        if instance is not None and (instance == self.writer or instance in self._known_until):
+            self._refusing[connection.host, instance] = now
+            for each in list(self._refusing)[:-_MOST_FORMER]:
+                del self._refusing[each]
 
     def staleness(self, connection: ConnectionFacts) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not.
@@ -268,7 +294,8 @@ class Detector:
         - an instance or custom endpoint: if its instance was known as the writer while it was
           open, or a write on it was refused and the writer has changed since it was opened;
         - any other host: if its instance was known as the writer while it was open, or a write
-          on it was refused;
+          on it was refused; where instances restart when they become readers, also if a write was
+          refused later on another connection through this host to this former writer;
         - the reader endpoint: never.
         """
         instance, writer = connection.instance, self.writer
@@ -295,5 +322,6 @@ class Detector:
         if connection.role is Role.WRITER or known_until > connection.opened_at:
             return True
         if kind is EndpointType.OTHER:
-            return connection.refused
+            since = self._refusing.get((connection.host, instance), float("-inf"))
+            return connection.refused or connection.opened_at < since
         return connection.refused and self._changed_at > connection.opened_at

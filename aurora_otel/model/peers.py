@@ -48,6 +48,22 @@ def unmapped(host: str) -> str:
     return host.removeprefix("::ffff:")
 
 
+def own_address(instance: str, peer: Address | None) -> Address | None:
+    """Return the address that an instance is called by, if it was reached there.
+
+    Anything in between, such as a load balancer or a tunnel, has another one: then the address that
+    the instance has for itself may be another server's where the agent runs.
+
+    Args:
+        instance: its identifier.
+        peer: the network address at the other end of a connection to it.
+    """
+    if peer is None:
+        return None
+    plain = Address(unmapped(peer.host), peer.port)
+    return plain if str(plain) == instance else None
+
+
 def is_of_this_host(peer: Address) -> bool:
     """Return whether an address is this host's own, as that of a tunnel is."""
     try:

@@ -99,6 +99,7 @@ class Answer:
             kind of cluster has none.
         lineage: what all servers with copies of the same data answer alike, such as PostgreSQL's
             system identifier, where the kind of cluster has that: another one is another cluster.
+        places: where else members of the cluster may be reached, where no list names them.
     """
 
     instance: str
@@ -107,6 +108,7 @@ class Answer:
     view: View | None = None
     epoch: int = 0
     lineage: str | None = None
+    places: tuple[Address, ...] = ()
 
     @property
     def is_writer(self) -> bool:
@@ -152,6 +154,8 @@ class Reading:
         contested: the instances that claimed to be the writer, and were not believed.
         claims: by instance that answered, the epoch at which it claims to be the writer; `None`:
             it does not.
+        places: where else members may be reached.
+        direct: by instance, its own address, where it was reached there.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
         hosts: where answers came from; `None`: where the application itself connected last.
         readers: the instances that answered that they are readers.
@@ -166,6 +170,8 @@ class Reading:
     login_refused: bool = False
     contested: tuple[str, ...] = ()
     claims: Mapping[str, int | None] = field(default_factory=dict)
+    places: tuple[Address, ...] = ()
+    direct: Mapping[str, Address] = field(default_factory=dict)
     peers: Mapping[Address, str | None] = field(default_factory=dict)
     hosts: frozenset[Address | None] = frozenset()
     readers: frozenset[str] = frozenset()

@@ -74,7 +74,7 @@ class _Known:
 
     def leads_to(self, target: Target) -> bool:
         """Return whether it may be tried at a target: another host has a login of its own."""
-        is_anywhere = target.instance is not None or target.address is None
+        is_anywhere = target.instance is not None or target.address is None or target.is_place
         return is_anywhere or target.address == self.access.endpoint.address
 
     def may_try(self, where: Address | None) -> bool:
@@ -257,7 +257,7 @@ class ClusterAccess:
 
 def _where(target: Target) -> Address | None:
     """Return where a login leads to; `None`: to its own host."""
-    return target.address if target.instance else None
+    return target.address if target.instance or target.is_place else None
 
 
 def _key(target: Target) -> str | Address | None:

@@ -24,6 +24,7 @@ from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
 from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.paces import Paces
+from aurora_otel.monitoring.places import Places
 from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.monitoring.slow_servers import ask_slow_server
@@ -69,6 +70,7 @@ class TopologyRefresh:
         self._hinted = hinted
         self._failover = FailoverHandler(cluster, context)
         self._lookup = DomainLookup()
+        self._places = Places(cluster)
         self._walk = Walk(
             lambda: cluster.source,
             self.access.connect,
@@ -147,6 +149,9 @@ class TopologyRefresh:
         if self._is_of_others(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
         self._cluster.note_claims(reading.claims)
+        if reading.places or reading.direct:
+            self._cluster.note_places(reading.places, reading.direct)
+            self._context.servers.expect(reading.direct.values())
         if reading.instances and self.access.newest:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
@@ -184,6 +189,8 @@ class TopologyRefresh:
             if not self._cluster.has_topology or self._cluster.detector.first_symptom is None:
                 return RefreshOutcome(began, confirmed=False, changed=False)
         self._lookup.wait(budget * _LOOKUP_SHARE)
+        if self.access.newest is not None:
+            self._places.look_up(self.access.newest.endpoint.address, budget * _LOOKUP_SHARE)
         with suppress_instrumentation():
             reading = self._walk.read(
                 self._targets(trigger),
@@ -256,6 +263,10 @@ class TopologyRefresh:
             self._locate,
             own_host_at=2 if trigger.hint else 1,
             other_hosts=self._other_hosts,
+            places=self._places.of(
+                (each.endpoint.address for each in self.access.logins),
+                self._context.config.settings.members,
+            ),
         )
 
     @property

@@ -142,6 +142,13 @@ class Settings:
         "comma-separated host names that mean the writer (private names, tunnels)",
         "none",
     )
+    members: tuple[frozenset[Address], ...] = _setting(
+        (),
+        parsing.members,
+        "where the members of a PostgreSQL with standbys are, the application's own host among "
+        "them: `host:port,…`; `;` before those of another cluster",
+        "none",
+    )
     cluster_id: ClusterNames = _setting(
         ClusterNames,
         parsing.cluster_names,
@@ -172,6 +179,11 @@ class Settings:
     def may_go_straight(self) -> bool:
         """Whether connects may go straight to the writer."""
         return self.mode is Mode.CLEANUP and self.straight_connects is StraightConnects.ON
+
+    @property
+    def all_members(self) -> frozenset[Address]:
+        """Where the members of any cluster are."""
+        return frozenset[Address]().union(*self.members)
 
     @property
     def endpoints(self) -> EndpointMap:

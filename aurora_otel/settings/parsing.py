@@ -109,6 +109,20 @@ def writer_endpoints(value: Any) -> frozenset[Address]:
     return frozenset(_address(part, allowed, port_needed=False) for part in _split(value, allowed))
 
 
+def members(value: Any) -> tuple[frozenset[Address], ...]:
+    """Return the addresses of the members of each cluster; port 0 stands for the application's."""
+    allowed = (
+        "host names, each with or without ':port', separated by commas; one cluster's are parted "
+        "from the next one's by ';'"
+    )
+    groups = value.split(";") if isinstance(value, str) else [value]
+    found = (
+        frozenset(_address(part, allowed, port_needed=False) for part in _split(group, allowed))
+        for group in groups
+    )
+    return tuple(each for each in found if each)
+
+
 def cluster_names(value: Any) -> ClusterNames:
     """Return what clusters are called in telemetry."""
     allowed = "a name of up to 128 letters, digits, '.', '_' and '-', or 'host=name', …"

@@ -76,7 +76,8 @@ ATTRIBUTES = (
     ),
     Attribute(
         CLUSTER_KIND,
-        "`aurora`, `multi-az` (RDS Multi-AZ DB clusters); "
+        "`aurora`, `multi-az` (RDS Multi-AZ DB clusters), "
+        "`plain` (PostgreSQL with standbys); "
         "`unknown`: no cluster of a kind that is judged",
     ),
     Attribute(INSTANCE_ID, "the instance's identifier, or `unknown`; at most 64 a cluster"),
@@ -239,21 +240,6 @@ MISROUTES = Metric(
     "Connections through the writer endpoint that landed on a reader",
     (INSTANCE_ID, DRIVER),
 )
-REFUSALS = Metric(
-    "aurora.connection.refusals",
-    Kind.COUNTER,
-    "{write}",
-    "Writes that were refused, also in the application's own read-only transactions",
-    (INSTANCE_ID, DRIVER),
-)
-OPEN_DURATION = Metric(
-    "aurora.connection.open.duration",
-    Kind.HISTOGRAM,
-    "s",
-    "How long it took to open a connection, from the application's call until it was identified",
-    (INSTANCE_ID, DRIVER),
-    (0.005, 0.025, 0.1, 0.5, 2.5, 10.0),
-)
 STRAIGHT = Metric(
     "aurora.connection.straight",
     Kind.COUNTER,
@@ -335,8 +321,6 @@ METRICS = (
     PRUNES,
     INVALIDATIONS,
     MISROUTES,
-    REFUSALS,
-    OPEN_DURATION,
     STRAIGHT,
     FAILURES,
     LIFETIME,

@@ -48,6 +48,9 @@ class Cluster:
         source: the kind of cluster that it is, once one of its instances has identified itself.
         claims: by instance, the epoch at which it claimed to be the writer when it last answered.
         lineage: what all its instances answer alike, if that is known; see `Answer.lineage`.
+        addresses: by instance, its own address, where it was reached there; see
+            `model.peers.own_address`.
+        places: where else members may be reached, the latest first.
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
         is_lumped: whether its figures are reported under `other`, its instances with them.
         view: whether its instances may be asked how they see the others.
@@ -92,6 +95,8 @@ class Cluster:
         self.view = False
         self.claims: dict[str, int] = {}
         self.lineage: str | None = None
+        self.addresses: dict[str, Address] = {}
+        self.places: dict[Address, None] = {}
         self.whereabouts: Whereabouts | None = None
         self.writer_names: dict[Address, None] = {}
         self.known_at = float("-inf")
@@ -133,6 +138,21 @@ class Cluster:
         for instance in list(self.claims)[:-MOST_INSTANCES]:
             self.claims.pop(instance, None)
 
+    def note_places(
+        self, places: Iterable[Address], direct: Mapping[str, Address] | None = None
+    ) -> None:
+        """Take note of where members may be reached.
+
+        Args:
+            places: where any of them may be.
+            direct: by instance, its own address.
+        """
+        merged = {**dict.fromkeys(places), **self.places}
+        self.places = dict.fromkeys(itertools.islice(merged, MOST_INSTANCES))
+        if direct:
+            known = {**direct, **self.addresses}
+            self.addresses = dict(itertools.islice(known.items(), MOST_INSTANCES))
+
     def _name(self, instance: str) -> None:
         """Give `instance` a name in telemetry; the oldest that is not listed goes."""
         if instance in self.instances:
@@ -156,6 +176,7 @@ class Cluster:
         self.view = self.view or other.view
         self.lineage = self.lineage or other.lineage
         self.note_claims(other.claims.copy())
+        self.note_places(other.places, other.addresses)
         self.named = self.named or other.named
         self.domain = self.domain or other.domain
         self.writer_names.update(other.writer_names)

@@ -4,7 +4,8 @@ A cluster is what its own writer lists; an instance is an identifier in a scope.
 connection answers outweighs what its host, port or name was bound to before. Without an answer, a
 cluster is known by its cluster endpoint or by the instance that the name gives; never by the DNS
 hash alone, which all clusters of an account share. A host whose name is neither RDS's nor explained
-by a setting is a scope of its own, so that private names are never merged.
+by a setting is a scope of its own, so that private names are never merged. One that leads straight
+to servers that are called by their own addresses shares a scope with others that do.
 
 Times are seconds of the monotonic clock.
 """
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from aurora_otel.discovery.source import TopologySource
 
 
+# The scope of instances that are called by the addresses at which they were reached.
+_DIRECT = "addresses"
+# So many hosts are known to lead straight there.
+_MOST_DIRECT = 1024
+
+
 class Clusters:
     """Every cluster that this process has met.
 
@@ -45,10 +52,23 @@ class Clusters:
         self.parted: deque[tuple[Cluster, Cluster]] = deque()
         self.registry = Registry(create)
         self.bindings = Bindings()
+        self._direct: dict[Address, None] = {}
 
     def __iter__(self) -> Iterator[Cluster]:
         """Iterate over the clusters, each once, oldest first."""
         return iter(self.registry)
+
+    def note_direct(self, host: Address, *, is_direct: bool) -> None:
+        """Take note of whether a host leads straight to servers that are called by their addresses.
+
+        Args:
+            host: the host.
+            is_direct: whether a server was reached there at the address that it is called by.
+        """
+        if not is_direct:
+            self._direct.pop(host, None)
+        elif len(self._direct) < _MOST_DIRECT:
+            self._direct.setdefault(host)
 
     def find(self, endpoint: Endpoint, now: float) -> Cluster | None:
         """Return the cluster that `endpoint` is known to lead to, as far as its name says."""
@@ -109,6 +129,8 @@ class Clusters:
             cluster.view = cluster.view or view
             cluster.lineage = cluster.lineage or answer.lineage
             cluster.note_claims({answer.instance: answer.epoch if answer.is_writer else None})
+            if answer.places:
+                cluster.note_places(answer.places)
             if answer.view is not None:
                 cluster.named = answer.view.writer or cluster.named
                 cluster.domain = cluster.domain or answer.view.domain
@@ -159,7 +181,7 @@ class Clusters:
             or any(instance in other.members and other.domain != cluster.domain for other in self)
         ):
             known = known.of_whole_names
-        return known.address(instance, domain, port)
+        return known.address(instance, domain, port) or cluster.addresses.get(instance)
 
     def merge_duplicates(self) -> list[tuple[Cluster, Cluster]]:
         """Make one of each pair found to be one cluster; return them as (winner, loser).
@@ -286,6 +308,8 @@ class Clusters:
 
     def _name(self, instance: str, endpoint: Endpoint) -> Name:
         scope = self.endpoints.namespace(instance, endpoint.domain)
+        if endpoint.address in self._direct:
+            return _DIRECT, instance
         return scope or str(endpoint.address), instance
 
 

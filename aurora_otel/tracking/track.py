@@ -126,6 +126,11 @@ class Track(weakref.ref[Any]):
         return f"<Track of {self.group.driver} on {self.group.instance}: {self.state.value}>"
 
     @property
+    def host(self) -> str | None:
+        """What the application connected to, if it can be asked later which instance it is."""
+        return str(self.endpoint.address) if self.endpoint else None
+
+    @property
     def is_tracked(self) -> bool:
         """Whether it is still the tracker's business."""
         return self.state in (State.NEW, State.OPEN)

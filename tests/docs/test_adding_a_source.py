@@ -95,12 +95,16 @@ def test_one_file_and_one_line_take_another_kind_of_cluster_through_a_switch(clu
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
 
 
-def test_without_them_the_same_servers_are_plain(cluster):
+def test_without_them_the_same_servers_are_known_by_their_addresses_alone(cluster):
     switch, before, after = through_a_switch(cluster, ROOT)
-    assert before["tracked"] == {"unknown": 3}
-    assert after["refused"] == ["25006"] * 3
-    assert after["tracked"] == {"unknown": 4}
-    assert after["writers"] == [None]
+    old, new = (
+        ":".join(map(str, cluster.plain_address(each)))
+        for each in (switch.old_writer, switch.new_writer)
+    )
+    # PostgreSQL with standbys.
+    assert before["tracked"] == {old: 3}
+    assert (before["writers"], after["writers"]) == ([old], [new])
+    assert after["tracked"] == {new: 1}
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
 
 

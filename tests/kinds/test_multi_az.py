@@ -7,6 +7,7 @@ import pytest
 import aurora_otel
 from aurora_otel.lab import Cluster, Failover
 from aurora_otel.lab.membership import Topology
+from tests.kinds.conftest import kinds, logged
 from tests.support.sql import READ_ONLY, attempt, refused_write, run, serving, sqlstate, write
 from tests.support.waiting import eventually
 
@@ -14,22 +15,9 @@ INVALIDATIONS = "aurora.connection.invalidations"
 QUESTION = "rds_tools.show_topology"
 
 
-@pytest.fixture(scope="module")
-def lab():
-    with Cluster("lab", kind="multi-az") as cluster:
-        cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app")
-        cluster.execute(cluster.writer, "ALTER DATABASE app SET log_statement = 'all'")
-        yield cluster
-
-
-def logged(cluster: Cluster, words: str) -> int:
-    return sum(cluster.log(each).read_text().count(words) for each in cluster.instances)
-
-
-def kinds() -> set[str]:
-    return {each.kind for each in aurora_otel.snapshot().clusters}
+@pytest.fixture
+def lab(multi_az):
+    return multi_az
 
 
 def test_each_connection_is_identified_in_one_round_trip(agent, cluster, connect, driver):

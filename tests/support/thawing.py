@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aurora_otel.lab import Cluster, Member
-from tests.support.servers import main_process
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
 
@@ -12,7 +11,5 @@ def thaw_as_the_writer(cluster: Cluster, instance: str) -> None:
     """Have a frozen instance go on where it was: it takes itself for the writer."""
     others = [Member(each, "a-reader") for each in cluster.instances if each != instance]
     cluster.set_view(instance, [Member(instance, "MASTER_SESSION_ID"), *others])
-    root = main_process(cluster, instance)
-    for each in (*reversed(root.children(recursive=True)), root):
-        each.resume()
+    cluster.thaw(instance)
     eventually(lambda: attempt(lambda: cluster.execute(instance, "SELECT 1")) is None)

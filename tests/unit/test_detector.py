@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -24,6 +24,7 @@ class Connection:
     role: Role = WRITER
     opened_at: float = 10.0
     refused: bool = False
+    host: str | None = None
 
 
 def changed(*verdicts):
@@ -238,3 +239,37 @@ def test_a_former_writer_that_answered_that_it_is_none_is_not_deposed():
     made = detector()
     made.judge(Verdict("b", ("a", "b"), 20.0, denied=True))
     assert made.deposed == frozenset()
+
+
+# Where instances restart when they become readers.
+
+PINNED = Connection(EndpointType.OTHER, "a", READER, 22.0, host="service:5432")
+
+
+def test_a_refused_write_shows_what_else_came_through_that_host_to_the_former_writer():
+    made = changed("b")
+    assert made.staleness(PINNED) is None
+    made.note_refusal(PINNED, 25.0)
+    assert made.staleness(PINNED) is Cause.WRITER_CHANGED
+    # Opened later, through another host, to another instance, or by a name that means readers.
+    for other in (
+        replace(PINNED, opened_at=26.0),
+        replace(PINNED, host="replicas:5432"),
+        replace(PINNED, instance="c"),
+        replace(PINNED, endpoint_type=EndpointType.READER),
+    ):
+        assert made.staleness(other) is None
+
+
+def test_a_refused_write_on_one_that_was_never_the_writer_shows_nothing_else():
+    made = changed("b")
+    made.note_refusal(replace(PINNED, instance="c"), 25.0)
+    assert made.staleness(replace(PINNED, instance="c")) is None
+
+
+def test_a_former_writer_that_was_the_writer_again_meanwhile_starts_afresh():
+    made = changed("b")
+    made.note_refusal(PINNED, 50.0)
+    made.judge(verdict("a", 30.0))
+    made.judge(verdict("b", 40.0))
+    assert made.staleness(replace(PINNED, opened_at=45.0)) is None

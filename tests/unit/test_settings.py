@@ -63,6 +63,8 @@ VALID = [
     ("stuck_after", "5", 5.0),
     ("writer_endpoints", "DB.example.com.", {DB}),
     ("writer_endpoints", "db.example.com,[::1]:6000", {DB, Address("::1", 6000)}),
+    ("members", "DB.example.com.;", (frozenset({DB}),)),
+    ("members", "a,b:1 ; c", ({Address("a", 0), Address("b", 1)}, {Address("c", 0)})),
     ("cluster_id", "orders", ClusterNames({"": "orders"})),
     (
         "cluster_id",
@@ -124,6 +126,14 @@ INVALID = [
         "writer_endpoints",
         ("a b", "db:0x1", "db:70000", "http://db", "db:", *NO_LIST),
         "host names, each with or without ':port', separated by commas",
+    ),
+    (
+        "members",
+        ("a b", "db:0x1", "db:70000", "http://db", "db:", *NO_LIST),
+        (
+            "host names, each with or without ':port', separated by commas; "
+            "one cluster's are parted from the next one's by ';'"
+        ),
     ),
     (
         "cluster_id",

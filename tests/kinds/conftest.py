@@ -1,0 +1,42 @@
+"""What the tests of every kind of cluster need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import aurora_otel
+from aurora_otel.lab import Cluster
+
+
+def prepared(kind: str, **arguments: str) -> Iterator[Cluster]:
+    """Yield a running cluster of a kind, with a table `writes`, whose statements are logged."""
+    with Cluster("lab", kind=kind, **arguments) as cluster:
+        cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
+        cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
+        cluster.execute(cluster.writer, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app")
+        cluster.execute(cluster.writer, "ALTER DATABASE app SET log_statement = 'all'")
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def multi_az() -> Iterator[Cluster]:
+    """An RDS Multi-AZ DB cluster."""
+    yield from prepared("multi-az")
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Cluster]:
+    """A PostgreSQL with standbys, behind services."""
+    yield from prepared("plain")
+
+
+def logged(cluster: Cluster, words: str) -> int:
+    """Return how often all servers have logged `words`."""
+    return sum(cluster.log(each).read_text().count(words) for each in cluster.instances)
+
+
+def kinds() -> set[str]:
+    """Return the kinds of the clusters that the agent knows."""
+    return {each.kind for each in aurora_otel.snapshot().clusters}
