@@ -50,12 +50,14 @@ class Opening(NamedTuple):
             that very object on another socket, and has ended the session before itself; if it
             raises, the object is as it was, or `Driver.is_closed`.
         began: when the application's connect began, in nanoseconds since the epoch.
+        hosts: all that the application named, where it named several to try one after the other.
     """
 
     connection: Any
     login: Login
     reconnect: Callable[[], Any]
     began: int
+    hosts: tuple[Address, ...] = ()
 
     def __repr__(self) -> str:
         return "<Opening>"  # `reconnect` may show the application's arguments

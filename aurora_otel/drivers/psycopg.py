@@ -156,7 +156,7 @@ def _connecting(
 
     def opening(connection: Any) -> Opening:
         login = hooks.guarded(_login, connection, asked.conninfo) or Login(asked.conninfo)
-        return Opening(connection, login, asked.connect, began)
+        return Opening(connection, login, asked.connect, began, asked.hosts)
 
     attempt = Attempt(asked.host, asked.connect, asked.straight, opening)
     steps = hooks.connect_steps(driver, attempt)

@@ -13,6 +13,7 @@ from opentelemetry.semconv.attributes.network_attributes import (
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 from opentelemetry.trace import SpanContext
 
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.drivers.connects import Attempt, Opening
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.contradictions import check_answer
@@ -70,6 +71,8 @@ class Openings:
             BaseException: the application gets no connection, and none is left behind: what
                 connecting again met, or an interrupt.
         """
+        if opening.hosts:
+            self._context.servers.expect(opening.hosts)
         shield = self._context.config.shield
         new = NewConnection(driver, opening, self._context.clock(), attempt, route)
         try:
@@ -113,6 +116,8 @@ class Openings:
         identity = replace(identity, peer=sockets.peer(descriptor))
         cluster = self._placement.cluster_of(driver, identity)
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
+        if opening.hosts and hears_all(identity.source):
+            cluster.note_places(opening.hosts)
         group = self._placement.group_of(driver.name, cluster, identity)
         if new.attempt is not None and new.attempt.straight and _is_writer(identity):
             context.routes.note_name(cluster, identity.endpoint.address)

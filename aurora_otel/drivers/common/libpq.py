@@ -117,6 +117,25 @@ def named_host(parameters: Mapping[str, Any]) -> Address | None:
     return Address(host, int(parameters.get("port") or os.environ.get("PGPORT") or DEFAULT_PORT))
 
 
+def several_hosts(parameters: Mapping[str, Any]) -> tuple[Address, ...]:
+    """Return the hosts, where the application named several; empty for one.
+
+    Args:
+        parameters: what it connects with.
+
+    Raises:
+        ValueError: a port is none.
+    """
+    named = str(parameters.get("host") or os.environ.get("PGHOST") or "")
+    if "," not in named:
+        return ()
+    hosts = named.split(",")
+    given = str(parameters.get("port") or os.environ.get("PGPORT") or "").split(",")
+    ports = given if len(given) == len(hosts) else given[:1] * len(hosts)
+    both = zip(hosts, ports, strict=True)
+    return tuple(Address(host, int(port or DEFAULT_PORT)) for host, port in both if _is_name(host))
+
+
 def is_led_elsewhere() -> bool:
     """Return whether the environment leads connects elsewhere than their host's name says."""
     wanted = os.environ.get("PGTARGETSESSIONATTRS", "any")

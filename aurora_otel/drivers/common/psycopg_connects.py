@@ -45,6 +45,7 @@ class _Given:
 
 
 _given: ContextVar[_Given | None] = ContextVar("aurora_otel_psycopg_given", default=None)
+_hosts: ContextVar[tuple[Address, ...]] = ContextVar("aurora_otel_psycopg_hosts", default=())
 
 
 def resolve(
@@ -60,6 +61,7 @@ def resolve(
     parameters = dict(args[0] if args else kwargs["params"])
     host = hooks.guarded(libpq.named_host, parameters)
     _given.set(None)
+    _hosts.set(hooks.guarded(libpq.several_hosts, parameters) or ())
     if host is None:
         return wrapped(*args, **kwargs)
     if hooks.goes_straight(host) and not libpq.is_led_elsewhere():
@@ -82,6 +84,7 @@ class Asked:
     Attributes:
         conninfo: what it gave, without what psycopg made of it.
         host: the one host, by its name, unless psycopg has more addresses to try after this one.
+        hosts: all that it gave, if those are several.
 
     Args:
         hooks: where to ask what to do about a connect that hangs.
@@ -102,6 +105,7 @@ class Asked:
         self._attempts = attempts
         self.conninfo = attempt
         self.host: Address | None = None
+        self.hosts = _hosts.get()
         # The first connect, by what psycopg has resolved, is psycopg's own.
         self._first: Callable[[], Connecting] | None = partial(connect, attempt)
         self._is_by_name = False

@@ -66,13 +66,14 @@ class Adapter(libpq.LibpqDriver):
                 if not _is_connection(connection) or track_by_reference(connection) is not None:
                     return None
                 login = hooks.guarded(_login, connection, dsn, given) or Login(dsn)
-                return Opening(connection, login, open_one, began)
+                return Opening(connection, login, open_one, began, hosts)
 
             # What is not connected yet when it is returned cannot be checked; what a factory that
             # is no class returns, neither.
             is_checked = not any(rest.values()) and (factory is None or isinstance(factory, type))
             given = hooks.guarded(extensions.parse_dsn, dsn)
             host = hooks.guarded(_host, given) if is_checked else None
+            hosts = hooks.guarded(libpq.several_hosts, given or {}) or ()
             attempt = Attempt(host, open_one, straight if host else None, opening)
             return blocking.run(hooks.connect_steps(self, attempt))
 
