@@ -11,7 +11,7 @@ from opentelemetry import metrics, trace
 from aurora_otel.agent import Agent
 from aurora_otel.discovery import dns
 from aurora_otel.drivers.connects import Attempt, Login, Opening
-from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.marks import ATTRIBUTE, track_of
 from aurora_otel.drivers.protocol import Failure
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
@@ -87,8 +87,13 @@ class Application:
 
     def _judge(self, connection: Connection) -> None:
         self.shut += 1
-        server = connection.session.server
-        if server.is_writer and not connection.session.is_cut:
+        server, track = connection.session.server, track_of(connection)
+        believed = track.cluster.detector.writer if track else None
+        if (
+            server.is_writer
+            and not connection.session.is_cut
+            and self.world.was_writer_when_claimed(server, believed)
+        ):
             self.wronged.append(
                 f"{server.name} of {server.database.name}, opened through {connection.through}"
             )

@@ -100,6 +100,7 @@ class Driver:
             if statement == SYSTEMS[self.system].probe:
                 return [probes.of_aurora(session.number)]
             reader = "false" if server.claims_writer else "true"
+            self.world.answers_for(server)
             me = (server.name, reader, session.number)
             if statement == SOURCE.question(view=False):
                 return [me]

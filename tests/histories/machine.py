@@ -97,8 +97,8 @@ class Histories(RuleBasedStateMachine):
             candidates = [each for each in chosen.readers if not each.is_frozen]
             if not candidates:
                 return
-            old, chosen.writer = chosen.writer, candidates[which % len(candidates)]
-            chosen.writer.believes = False
+            old = chosen.writer
+            self.world.promote(chosen, candidates[which % len(candidates)])
             if follows:
                 chosen.dns = chosen.writer
             if old.is_frozen:

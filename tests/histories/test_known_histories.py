@@ -4,6 +4,7 @@ import pytest
 
 from aurora_otel.drivers.marks import track_of
 from tests.histories.machine import Histories
+from tests.histories.world import World
 
 TWO_TO_THE_WRITER = [(0, "writer", 0), (0, "writer", 0)]
 
@@ -162,3 +163,19 @@ def test_a_template_that_leads_to_a_region_that_was_never_met_closes_nothing(pla
     history.refuse_a_write_in_a_read_only_transaction(which=0)
     history.settle()
     assert history.application.shut == 0
+
+
+# What the histories are judged by.
+
+
+def test_a_claim_is_true_of_the_moment_in_which_it_was_answered():
+    world = World([2])
+    (database,) = world.databases
+    former, latter = database.servers
+    world.answers_for(former)
+    world.promote(database, latter)
+    assert not world.was_writer_when_claimed(latter, former.name)
+    former.believes = True
+    world.answers_for(former)
+    assert world.was_writer_when_claimed(latter, former.name)
+    assert world.was_writer_when_claimed(latter, "another")

@@ -36,6 +36,7 @@ class Server:
         is_gone: whether it was deleted or has crashed.
         believes: whether it takes itself for the writer although it is not: it has just thawed.
         address: its network address, whatever it is called.
+        promoted: the moment at which it became the writer; see `World.moment`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Server:
     is_frozen: bool = False
     is_gone: bool = False
     believes: bool = False
+    promoted: int = 0
     address: Address = field(
         default_factory=lambda: Address(f"10.0.0.{next(_addresses)}", PORT), init=False
     )
@@ -146,12 +148,16 @@ class World:
     Attributes:
         lock: held while anything changes, and while it is compared with the truth.
         sessions: by descriptor, the last that had it.
+        claimed: by cluster and name, the moment at which an instance last answered that it is the
+            writer.
     """
 
     def __init__(self, sizes: list[int]) -> None:
         self.lock = threading.RLock()
         self.sessions: dict[int, Session] = {}
         self.databases: list[Database] = []
+        self.claimed: dict[tuple[Database, str], int] = {}
+        self._moments = itertools.count(1)
         for number, size in enumerate(sizes):
             # Equal instance names in two regions; two clusters in one region have different ones.
             region = REGIONS[number % 2]
@@ -160,6 +166,30 @@ class World:
                 database.add(f"db{number // 2}-{member}")
             database.writer = database.dns = database.servers[0]
             self.databases.append(database)
+
+    def moment(self) -> int:
+        """Return the present moment: a number that grows."""
+        return next(self._moments)
+
+    def promote(self, database: Database, server: Server) -> None:
+        """Make `server` the writer."""
+        database.writer = server
+        server.believes = False
+        server.promoted = self.moment()
+
+    def answers_for(self, server: Server) -> None:
+        """Take note of what `server` answers now."""
+        if server.claims_writer:
+            self.claimed[server.database, server.name] = self.moment()
+
+    def was_writer_when_claimed(self, server: Server, claimant: str | None) -> bool:
+        """Return whether `server` was the writer when another one last claimed to be.
+
+        A refresh takes time. Where the writer changes between an answer and what is done about it,
+        no client can know: what was true when it was answered was no mistake.
+        """
+        claimed = self.claimed.get((server.database, claimant or ""))
+        return claimed is None or server.promoted < claimed
 
     def find(self, name: str, domain: str) -> Server | None:
         """Return the server that has a name now."""
