@@ -1,9 +1,10 @@
 """Ten thousand processes at one failover: a simulation of discrete events, with the real pace.
 
-The writer ends all its connections at once; some time later, a reader is the writer. Each process
-is what it is in the agent, as far as logins are concerned: a `Detector`, a `LoginPace`, and one
-connection that stays open while it is in doubt. Servers carry out logins one after the other; one
-that is given up costs the server all the same.
+The writer ends all its connections at once, or is demoted in place, while its name goes on leading
+to it; some time later, a reader is the writer. Each process is what it is in the agent, as far as
+logins are concerned: a `Detector`, a `LoginPace`, and one connection that stays open while it is in
+doubt. Servers carry out logins one after the other; one that is given up costs the server all the
+same.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from aurora_otel.model.symptoms import Symptom
 
 OLD, NEW = "old writer", "new writer"
 READERS = (NEW, "reader")
+# Seconds after which a write, or a connect, that was in vain is repeated.
+AGAIN = 1.2
 # Seconds: a round trip; the background loop; a login that is not answered in so many is given up.
 ROUND_TRIP = 0.002
 TICK = 1.0
@@ -38,12 +41,20 @@ class Scenario:
             within a second.
         outage: seconds without a writer.
         capacity: logins that each server carries out in a second; `None`: any number.
+        is_misrouted: whether the old writer stays up as a reader, where the application's connects
+            and writes lead all the time; else it ends all its connections.
     """
 
     processes: int
     connections: int
     outage: float
     capacity: float | None
+    is_misrouted: bool = False
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Return those that can be logged in to while there is no writer."""
+        return (*READERS, OLD) if self.is_misrouted else READERS
 
 
 @dataclass(slots=True)
@@ -77,10 +88,10 @@ class Fleet:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.random = random.Random(1)  # noqa: S311 - the same each time
-        self.logins = {server: Counter[int]() for server in READERS}
+        self.logins = {server: Counter[int]() for server in scenario.servers}
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = 0
-        self._busy = dict.fromkeys(READERS, 0.0)
+        self._busy = dict.fromkeys(scenario.servers, 0.0)
 
     def at(self, time: float, event: Callable[[float], None]) -> None:
         """Have something happen at `time`."""
@@ -115,8 +126,11 @@ class _Process:
         self._pace = LoginPace(fleet.random.random)
         self._kept: str | None = None
         self._is_refreshing = False
+        # What has answered in this refresh.
+        self._heard: set[str] = set()
         outage = fleet.scenario.outage
-        fleet.at(fleet.random.random() * 0.1, self._lose)
+        begin = self._write_in_vain if fleet.scenario.is_misrouted else self._lose
+        fleet.at(fleet.random.random() * 0.1, begin)
         fleet.at(fleet.random.random() * TICK, self._tick)
         for _ in range(fleet.scenario.connections):
             fleet.at(outage + fleet.random.random(), self._reconnect)
@@ -128,7 +142,20 @@ class _Process:
         self._pace.doubt(now, is_mass=True)
         self._refresh(now)
 
+    def _write_in_vain(self, now: float) -> None:
+        if self.verdict_at <= now:
+            return
+        self._detector.symptom(Symptom.READ_ONLY, now)
+        self._pace.doubt(now, is_mass=False)
+        if not self._is_refreshing and now >= self._detector.retry_at:
+            self._refresh(now)
+        self._fleet.at(now + AGAIN, self._write_in_vain)
+
     def _reconnect(self, now: float) -> None:
+        if self._fleet.scenario.is_misrouted and self.verdict_at > now:
+            # Its name leads to the old writer until there is a verdict; then it goes straight.
+            self._fleet.at(now + AGAIN, self._reconnect)
+            return
         # It waits for as long as it takes, and then says that it is the writer.
         self._fleet.at(self._fleet.login(NEW, now), self._settle)
 
@@ -147,6 +174,7 @@ class _Process:
 
     def _refresh(self, now: float) -> None:
         self._is_refreshing = True
+        self._heard.clear()
         if self._kept is None:
             self._ask_others(now)
         else:
@@ -155,22 +183,35 @@ class _Process:
     def _hear(self, server: str, now: float) -> None:
         """Have an answer of `server`."""
         self._kept = server
-        is_promoted = now >= self._fleet.scenario.outage
-        if is_promoted and server == NEW:
-            # The old writer is asked, and refuses the connection.
+        self._heard.add(server)
+        if not self._is_claimed(now):
+            is_promoted = now >= self._fleet.scenario.outage
+            self._pace.named(NEW if is_promoted else OLD, now)
+            self._ask_others(now)
+        elif self._fleet.scenario.is_misrouted and OLD not in self._heard:
+            # Whatever the pace: a claim waits for what it says.
+            self._log_in(OLD, now)
+        else:
+            # The old writer has denied, or is away and refuses the connection.
             self._settle(now)
-            return
-        self._pace.named(NEW if is_promoted else OLD, now)
-        self._ask_others(now)
+
+    def _is_claimed(self, now: float) -> bool:
+        """Return whether the new writer has claimed to be one in this refresh."""
+        return now >= self._fleet.scenario.outage and NEW in self._heard
 
     def _ask_others(self, now: float) -> None:
-        others = [server for server in READERS if server != self._kept]
+        others = [server for server in READERS if server not in self._heard]
         self._fleet.random.shuffle(others)
+        if self._fleet.scenario.is_misrouted and OLD not in self._heard:
+            # By the application's own host, which comes after the first instance.
+            others.insert(1, OLD)
         due = [server for server in others if self._pace.may_log_in(server, now)]
         if not due:
             self._end(now)
             return
-        server = due[0]
+        self._log_in(due[0], now)
+
+    def _log_in(self, server: str, now: float) -> None:
         self._fleet.logins[server][int(now)] += 1
         answered = self._fleet.login(server, now)
         if answered - now <= GIVEN_UP:
@@ -184,7 +225,10 @@ class _Process:
 
     def _give_up(self, server: str, now: float) -> None:
         self._pace.silent(server, now)
-        self._ask_others(now)
+        if self._is_claimed(now):
+            self._settle(now)
+        else:
+            self._ask_others(now)
 
     def _end(self, now: float) -> None:
         self._is_refreshing = False

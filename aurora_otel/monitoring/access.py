@@ -29,8 +29,11 @@ FULL_LONGEST = 900.0
 _NO_WRITERS = (EndpointType.READER, EndpointType.PROXY, EndpointType.INSTANCE)
 # For so many seconds, a login that worked is not taken to be refused: passwords are rotated.
 PROVEN_FOR = 60.0
-# An attempt waits for this share of its time for what comes of another one.
+# An attempt waits for this share of its time for what comes of another one; of a login that worked
+# lately, for less: to be refused takes no longer than to be let in, and a target that does not
+# respond must not delay the others.
 PATIENCE = 0.6
+PROVEN_PATIENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +174,9 @@ class ClusterAccess:
             login = self._login(known.access, target)
             if login is None:
                 continue
-            patience = PATIENCE * (until - self._clock())
-            with self._trials.turn(partial(self._may_be_refused, known, target), until, patience):
+            with self._trials.turn(
+                partial(known.may_try, target.address), until, self._patience(known, target, until)
+            ):
                 # It may have been refused at another target meanwhile.
                 if not known.may_try(target.address):
                     continue
@@ -185,8 +189,11 @@ class ClusterAccess:
                     failure = error
         raise failure
 
-    def _may_be_refused(self, known: _Known, target: Target) -> bool:
-        return known.may_be_refused(target.address, self._clock())
+    def _patience(self, known: _Known, target: Target, until: float) -> float:
+        """Return the seconds to wait for what comes of an attempt at another target."""
+        now = self._clock()
+        is_untested = known.may_be_refused(target.address, now)
+        return (PATIENCE if is_untested else PROVEN_PATIENCE) * (until - now)
 
     def _log_in(self, known: _Known, login: Login, target: Target, until: float) -> Monitor:
         left = max(until - self._clock(), 0.001)

@@ -33,19 +33,17 @@ class Trials:
         self._trial: _Trial | None = None
 
     @contextlib.contextmanager
-    def turn(
-        self, is_untested: Callable[[], bool], until: float, patience: float
-    ) -> Iterator[None]:
-        """Try a login in the block: one that is untested, after the one that is under way.
+    def turn(self, may_try: Callable[[], bool], until: float, patience: float) -> Iterator[None]:
+        """Try a login in the block, after the one that is under way.
 
         Args:
-            is_untested: whether the login may be refused; asked again after each wait.
+            may_try: whether the login may still be tried; asked again after each wait.
             until: when the login is given up, in seconds of the clock.
             patience: seconds to wait for the one under way at most.
         """
         own = _Trial(until)
         waits_until = self._clock() + patience
-        while is_untested() and (other := self._begin(own)) is not own:
+        while may_try() and (other := self._begin(own)) is not own:
             if not other.ended.wait(min(waits_until, other.until) - self._clock()):
                 # A server that does not respond must not delay the refresh for longer.
                 break

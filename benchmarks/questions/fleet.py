@@ -18,16 +18,20 @@ SMALL_POOL = 2
 
 
 def measure(bench: Bench) -> Answer:
-    """Simulate a crash under a fleet, on servers with and without a limit."""
+    """Simulate a crash under a fleet, on servers with and without a limit, and late names."""
     processes, capacity = (bench.pick(*each) for each in (PROCESSES, CAPACITY))
     quick = Fleet(Scenario(processes, POOL, OUTAGE, None)).run()
     slow = Fleet(Scenario(processes, SMALL_POOL, OUTAGE, capacity)).run()
+    misrouted = Fleet(Scenario(processes, POOL, OUTAGE, None, is_misrouted=True)).run()
     per_process = sum(sum(each.values()) for each in slow.logins.values()) / processes
     figures = (
         _worst("servers without a limit", quick, processes * POOL),
         _worst(f"{capacity:g} logins/s", slow, processes * SMALL_POOL),
-        _detected(slow, 0.5, 5.0, capacity),
-        _detected(slow, 1.0, 45.0, capacity),
+        _detected(slow, 0.5, 5.0, f"{capacity:g} logins/s"),
+        _detected(slow, 1.0, 45.0, f"{capacity:g} logins/s"),
+        _worst("misrouted", misrouted, processes * POOL),
+        _detected(misrouted, 0.5, 5.0, "misrouted"),
+        _detected(misrouted, 1.0, 45.0, "misrouted"),
         Figure("logins of each process at the readers", Spread.of([per_process]), ""),
     )
     bars = {f"{share:.0%} of the processes": _seconds(slow, share) for share in (0.5, 0.9, 1.0)}
@@ -37,7 +41,9 @@ def measure(bench: Bench) -> Answer:
         f" {POOL} connections there within a second, or {SMALL_POOL} where a server carries out"
         f" {capacity:g} logins a second. A login that is given up costs the server all the same."
         " A process detects when the new writer answers on the connection that it has kept, or on"
-        " the first one that the application opens there itself."
+        " the first one that the application opens there itself. Misrouted: the old writer stays up"
+        " as a reader, on servers without a limit, and the application's connects lead to it until"
+        " there is a verdict."
     )
     return Answer(figures, Bars("s after the promotion", bars), notes)
 
@@ -48,8 +54,8 @@ def _worst(title: str, outcome: Outcome, reconnects: int) -> Figure:
     return Figure(name, Spread.of([share]), "%", 10.0)
 
 
-def _detected(outcome: Outcome, share: float, limit: float, capacity: float) -> Figure:
-    name = f"{capacity:g} logins/s: {share:.0%} of the processes have detected"
+def _detected(outcome: Outcome, share: float, limit: float, title: str) -> Figure:
+    name = f"{title}: {share:.0%} of the processes have detected"
     return Figure(name, _seconds(outcome, share), "s", limit)
 
 

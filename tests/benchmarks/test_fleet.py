@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.fleet import NEW, READERS, Fleet, Scenario
+from benchmarks.fleet import NEW, OLD, READERS, Fleet, Scenario
 
 FEW = Scenario(processes=400, connections=2, outage=20.0, capacity=20.0)
 
@@ -21,3 +21,16 @@ def test_the_new_writer_sees_few_logins_of_the_agents(capacity):
     outcome = Fleet(Scenario(400, 2, 20.0, capacity)).run()
     assert outcome.most(NEW) <= 400 * 2 / 10
     assert all(sum(outcome.logins[server].values()) for server in READERS)
+
+
+def test_misrouted_processes_detect_at_once_and_by_few_logins_where_servers_are_quick():
+    outcome = Fleet(Scenario(400, 20, 20.0, None, is_misrouted=True)).run()
+    assert outcome.within(0.5) <= 5.0
+    assert outcome.within(1.0) <= 45.0
+    assert outcome.most(NEW) <= 400 * 20 / 10
+    assert all(sum(outcome.logins[server].values()) for server in (*READERS, OLD))
+
+
+def test_no_misrouted_process_detects_before_the_promotion():
+    outcome = Fleet(Scenario(50, 2, 20.0, None, is_misrouted=True)).run()
+    assert min(outcome.detected) >= 0.0

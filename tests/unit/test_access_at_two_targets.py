@@ -100,6 +100,11 @@ def test_a_login_that_worked_is_tried_at_two_targets_at_a_time(slow):
     assert slow.both_outcomes() == {"a": None, "b": None}
 
 
+def test_a_login_that_worked_is_tried_at_one_target_only_if_it_is_refused_soon(slow):
+    be_proven(slow)
+    assert_is_tried_at_one_target_only(slow)
+
+
 def test_a_login_that_worked_some_time_ago_is_untested_again(slow):
     be_proven(slow)
     slow.now += PROVEN_FOR
