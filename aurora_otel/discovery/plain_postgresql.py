@@ -3,7 +3,7 @@
 Patroni, CloudNativePG, Crunchy's operator, repmgr, pg_auto_failover, or an administrator. There is
 no list of members. The timeline rises with each promotion
 (https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES), and all copies
-of the same data have one system identifier. The addresses of replication's other ends are told to
+of the same data have one system identifier. The addresses of replication's other ends are shown to
 members of `pg_monitor` alone; to any other login they are NULL, without an error.
 """
 

@@ -10,6 +10,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.identify import Kind, Server
 from aurora_otel.discovery.servers import Servers
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.doctor.awaiting import outcome, run
 from aurora_otel.doctor.findings import Findings, failure, ok, warning
 from aurora_otel.doctor.questions import QUESTIONS
@@ -54,6 +55,7 @@ class Visit:
 def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     """Have the agent identify a connection."""
     servers = Servers()
+    servers.members = settings.all_members
     identification = Identification(servers, time.monotonic, Shield(log.internal_failure))
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
     identity = run(
@@ -74,7 +76,9 @@ def findings(visited: Visit, settings: Settings) -> Findings:
     """Report what came of a visit."""
     answer, endpoint = visited.identity.answer, visited.identity.endpoint
     if answer is not None:
-        yield ok("instance", f"instance {answer.instance} answers; {_ROLES[answer.role]}")
+        source = visited.identity.source
+        kind = f" (kind of cluster: {source.kind})" if source else ""
+        yield ok("instance", f"instance {answer.instance} answers; {_ROLES[answer.role]}{kind}")
         yield from _role(visited.identity)
     elif visited.identity.postponed or visited.identity.dropped:
         yield failure(
@@ -131,12 +135,19 @@ def _privileges(visited: Visit) -> Findings:
     with suppress_instrumentation():
         rows = _ask(visited, questions.privileges)
     found = questions.parse_privileges(rows)
-    if not found.is_aurora and visited.identity.source is None:
+    if hears_all(visited.identity.source):
+        yield ok(
+            check,
+            f"{found.role} needs no privilege; members are sought where docs/kinds-of-clusters.md"
+            " says",
+        )
+    elif not found.is_aurora and visited.identity.source is None:
         yield warning(
             check,
-            "this is no Aurora: its connections are counted, but belong to no instance, and are"
-            " never closed",
-            "Connect to the Aurora cluster; if a plain server is meant, there is nothing to do.",
+            "this is no Aurora, nor a cluster of another kind that is known: its connections are"
+            " counted, but belong to no instance, and are never closed",
+            "Connect to the cluster; if a plain server is meant, there is nothing to do. Kinds and"
+            " privileges are in docs/kinds-of-clusters.md.",
         )
     elif visited.identity.view and visited.identity.answer is not None:
         yield ok(check, f"{found.role} may ask for the instance and for the topology")

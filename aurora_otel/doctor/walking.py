@@ -13,6 +13,7 @@ from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.discovery.rds.api import Apis
 from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.discovery.targets import Target, targets
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.doctor.api import words
@@ -50,6 +51,18 @@ class Way:
         listed = answer.view.instances if answer and answer.view else ()
         self.members = listed or ((answer.instance,) if answer else ())
         self._domain = self._endpoint.domain or domain
+        if self._domain is None and answer and answer.view:
+            self._domain = answer.view.domain
+        self.places: tuple[Address, ...] = ()
+        if hears_all(visited.identity.source):
+            here = self._endpoint.address
+            listed_at = (
+                Address(each.host, each.port or here.port)
+                for group in settings.members
+                for each in sorted(group)
+            )
+            found = (*listed_at, *(answer.places if answer else ()))
+            self.places = tuple(each for each in found if each != here)
         if self._domain is None and (named := rds_endpoint(self._endpoint.address)):
             self._domain = named.domain
         self._walk = Walk(
@@ -68,7 +81,7 @@ class Way:
     @property
     def targets(self) -> list[Target]:
         """Every instance that can be reached by itself, and the application's own host."""
-        return targets(self.members, self.locate)
+        return targets(self.members, self.locate, places=self.places)
 
     def read(self, targets: Iterable[Target]) -> Reading:
         """Ask `targets` in turn, and the instances that they name, until a writer confirms."""
@@ -124,7 +137,9 @@ def findings(visited: Visit, settings: Settings, domain: str | None) -> Findings
     if visited.identity.view:
         yield ok(CHECK, f"topology by SQL: {', '.join(way.members)}")
     located = {target.instance for target in way.targets}
-    if unlocated := [name for name in way.members if name not in located]:
+    if hears_all(visited.identity.source):
+        yield _sought(way.places)
+    elif unlocated := [name for name in way.members if name not in located]:
         yield _unlocated(unlocated)
     if way.token is not None:
         yield _token(way, way.token)
@@ -156,6 +171,17 @@ def _token(way: Way, token: Token) -> Finding:
         why, remedy = words(error)
         return warning(check, f"{cannot}: {why}", remedy)
     return ok(check, f"{text}; the agent signs its own for the instances")
+
+
+def _sought(places: Iterable[Address]) -> Finding:
+    if found := ", ".join(map(str, places)):
+        return ok(CHECK, f"members are sought at the application's own host, and at {found}")
+    return warning(
+        CHECK,
+        "members are sought at the application's own host alone: a new writer is found once that"
+        " leads to it",
+        "Set AURORA_OTEL_MEMBERS to that host and to those of all members, to find it sooner.",
+    )
 
 
 def _unlocated(names: list[str]) -> Finding:

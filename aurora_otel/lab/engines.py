@@ -38,7 +38,7 @@ class Engine:
         demotes_in_place: whether a writer can become a reader and keep its sessions.
         names: what endpoints and instances are called; see `Addresses`.
         domain: what follows in these names by default.
-        has_members: whether an application is told where the members are by `MEMBERS`, and not by
+        has_members: whether an application learns where the members are by `MEMBERS`, and not by
             what they are called.
     """
 

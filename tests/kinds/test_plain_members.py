@@ -21,7 +21,7 @@ def lab(plain):
 
 @pytest.fixture
 def agent(start):
-    """An agent that is told nothing of the members."""
+    """An agent whose settings name no members."""
     return start(members="")
 
 
@@ -37,7 +37,7 @@ def addresses(cluster: Cluster) -> list[str]:
     return [cluster.plain_address(each)[0] for each in cluster.instances]
 
 
-def is_told_of_a_promotion(cluster, connections):
+def finds_a_promotion(cluster, connections):
     """Promote a reader beside the writer; return whether the agent finds it, and acts on it."""
     old, new = cluster.writer, cluster.readers[0]
     assert {serving(each) for each in connections} == {old}
@@ -53,7 +53,7 @@ def is_told_of_a_promotion(cluster, connections):
 def test_at_all_hosts_of_the_connection_string(agent, cluster, connect):
     hosts = ",".join(addresses(cluster))
     dsn = cluster.dsn("writer", host=hosts, hostaddr=None, target_session_attrs="read-write")
-    is_told_of_a_promotion(cluster, [connect(dsn) for _ in range(3)])
+    finds_a_promotion(cluster, [connect(dsn) for _ in range(3)])
 
 
 def test_at_all_addresses_of_the_applications_own_host(agent, cluster, connect, monkeypatch):
@@ -67,7 +67,7 @@ def test_at_all_addresses_of_the_applications_own_host(agent, cluster, connect, 
 
     monkeypatch.setattr(socket, "getaddrinfo", with_headless)
     dsn = cluster.dsn("writer", host=HEADLESS)
-    is_told_of_a_promotion(cluster, [connect(dsn) for _ in range(3)])
+    finds_a_promotion(cluster, [connect(dsn) for _ in range(3)])
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_an_instance_is_called_by_its_own_address_and_claims_at_its_timeline():
     assert answer.is_writer
 
 
-def test_a_standby_has_no_claim_and_tells_where_it_receives_from():
+def test_a_standby_has_no_claim_and_shows_where_it_receives_from():
     row = ("::1", "5432", "true", "42", None, "7713", "pg-0.pg", "6432")
     answer = SOURCE.parse_answer([row])
     assert (answer.instance, answer.role, answer.epoch) == ("[::1]:5432", Role.READER, 0)
