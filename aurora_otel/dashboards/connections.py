@@ -1,22 +1,21 @@
 """*Aurora connections*: the fleet, day by day.
 
-From top to bottom: how many connections there are and where, how they come and go, what should not
-happen, which connects failed or went past a name, and the states of the pools that hold them.
+From top to bottom: how many connections there are, in which services, and where, how they come and
+go, what should not happen, which connects failed or went past a name, and the states of the pools
+that hold them.
 """
 
 from __future__ import annotations
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from aurora_otel.dashboards import connects, pools
+from aurora_otel.dashboards import connects, fleet, mishaps, movements, pools
 from aurora_otel.dashboards.frame import CONNECTIONS, Row, dashboard
 from aurora_otel.dashboards.panels import (
     BLUE,
     COUNT,
     GREEN,
     NO_AGENT,
-    PER_SECOND,
-    SECONDS,
     YELLOW,
     ZERO_IS_GOOD,
     About,
@@ -31,12 +30,10 @@ from aurora_otel.dashboards.promql import (
     JOB,
     PROCESS,
     RANGE,
-    RATE,
     SHOWN,
     is_,
     sum_by,
 )
-from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import PruneReason
 from aurora_otel.model.topology import Role
 from aurora_otel.telemetry import names
@@ -63,15 +60,14 @@ def build() -> Dashboard:
                     _leaked(),
                     _agents(),
                 ),
+                "AuroraStaleConnections",
             ),
-            Row("Where connections are", (_by_instance(), _by_service())),
-            Row("How they come and go", (_opens(), _closes(), _lifetime())),
-            Row(
-                "What should not happen",
-                (_prunes(), _leaks(), _misroutes(), _invalidations()),
-            ),
-            Row("Connects", connects.panels()),
-            Row("Pools", pools.panels()),
+            Row("The fleet", fleet.panels(), "AuroraAgentObserves"),
+            Row("Where connections are", (_by_instance(), _by_service()), "AuroraAgentMissing"),
+            Row("How they come and go", movements.panels(), "AuroraConnectionsLeaked"),
+            Row("What should not happen", mishaps.panels(), "AuroraMisroutesPersist"),
+            Row("Connects", connects.panels(), "AuroraConnectsFailing"),
+            Row("Pools", pools.panels(), "AuroraPoolNearlyFull"),
         ),
     )
 
@@ -194,128 +190,4 @@ def _by_service() -> Panel:
         ),
         Query(sum_by(JOB, SHOWN.of(names.COUNT)), f"{{{{{JOB}}}}}"),
         stacked=True,
-    )
-
-
-def _opens() -> Panel:
-    kind = label(names.ENDPOINT_TYPE)
-    opened = f"rate({SHOWN.of(names.OPENS)}[{RATE}])"
-    return lines(
-        About(
-            "Opened, by endpoint",
-            "Connections opened per second, by what the application connected to. A steady high "
-            "rate means that nothing pools: each costs Aurora a process and the service "
-            "milliseconds. A peak follows each failover.",
-            PER_SECOND,
-            NO_AGENT,
-        ),
-        Query(sum_by(kind, opened), f"{{{{{kind}}}}}"),
-    )
-
-
-def _closes() -> Panel:
-    closed = f"rate({SHOWN.of(names.CLOSES)}[{RATE}])"
-    return lines(
-        About(
-            "Closed by the application",
-            "Connections closed per second, by service, without those that had been invalidated. "
-            "Far below the opens: see the prunes and leaks.",
-            PER_SECOND,
-            NO_AGENT,
-        ),
-        Query(sum_by(JOB, closed), f"{{{{{JOB}}}}}"),
-    )
-
-
-def _lifetime() -> Panel:
-    return lines(
-        About(
-            "Lifetime",
-            "How long connections were open, of all that ended since the processes started. "
-            "Seconds: nothing pools. Weeks: they miss changes of the network; give the pool a "
-            "maximum lifetime.",
-            SECONDS,
-            "No connection has ended yet",
-        ),
-        *(
-            Query(SHOWN.quantile(share, names.LIFETIME), legend)
-            for share, legend in ((0.5, "half within"), (0.9, "90 % within"))
-        ),
-    )
-
-
-def _prunes() -> Panel:
-    reason = label(names.PRUNE_REASON)
-    return lines(
-        About(
-            "Pruned, by reason",
-            "Connections dropped that the application had not closed. *garbage_collected* are "
-            "leaks: close them in the code. *hung_up* by the server: a restart, an idle timeout, "
-            "an administrator's pg_terminate_backend. *closed* below the driver's own interface.",
-            COUNT,
-            NO_AGENT,
-            width=6,
-        ),
-        Query(sum_by(reason, SHOWN.increase(names.PRUNES, RATE)), f"{{{{{reason}}}}}"),
-        bars=True,
-    )
-
-
-def _leaks() -> Panel:
-    leaked = is_(names.PRUNE_REASON, PruneReason.GARBAGE_COLLECTED.value)
-    return lines(
-        About(
-            "Leaked, by service",
-            "Connections that were garbage-collected while open. Each is a bug in the service's "
-            "code: use a context manager, or close in a finally.",
-            COUNT,
-            NO_AGENT,
-            ZERO_IS_GOOD,
-            width=6,
-        ),
-        Query(sum_by(JOB, SHOWN.increase(names.PRUNES, RATE, leaked)), f"{{{{{JOB}}}}}"),
-        bars=True,
-    )
-
-
-def _misroutes() -> Panel:
-    to_the_writer = (
-        is_(names.ENDPOINT_TYPE, EndpointType.READER.value),
-        is_(names.INSTANCE_ROLE, Role.WRITER.value),
-    )
-    return lines(
-        About(
-            "Misrouted, by service",
-            "Connections through the writer endpoint that landed on a reader, because DNS was "
-            "behind. Seconds after a failover this is normal. If it goes on, something caches "
-            "DNS for too long: the resolver, a sidecar, a proxy. Those through the reader endpoint "
-            "that landed on the writer are left where they are: they load it.",
-            COUNT,
-            NO_AGENT,
-            ZERO_IS_GOOD,
-            width=6,
-        ),
-        Query(sum_by(JOB, SHOWN.increase(names.MISROUTES, RATE)), f"{{{{{JOB}}}}}"),
-        Query(
-            sum_by(JOB, SHOWN.increase(names.OPENS, RATE, *to_the_writer)),
-            f"{{{{{JOB}}}}}, reader endpoint",
-        ),
-        bars=True,
-    )
-
-
-def _invalidations() -> Panel:
-    cause = label(names.INVALIDATION_CAUSE)
-    return lines(
-        About(
-            "Invalidated, by cause",
-            "Stale connections that were closed. *writer_changed* belongs to a failover; "
-            "*misrouted* to DNS that is behind; *write_refused* to writes on a name that shows "
-            "nothing: list it in WRITER_ENDPOINTS.",
-            COUNT,
-            NO_AGENT,
-            width=6,
-        ),
-        Query(sum_by(cause, SHOWN.increase(names.INVALIDATIONS, RATE)), f"{{{{{cause}}}}}"),
-        bars=True,
     )

@@ -1,4 +1,4 @@
-"""The panels about connects: those that failed, and those that went straight to the writer."""
+"""The panels about connects: those that failed, those that went past DNS, and their durations."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from aurora_otel.dashboards.panels import (
     COUNT,
     NO_AGENT,
+    SECONDS,
     ZERO_IS_BETTER,
     About,
     Panel,
     Query,
     lines,
 )
-from aurora_otel.dashboards.promql import JOB, RATE, SHOWN, sum_by
+from aurora_otel.dashboards.promql import AURORA_INSTANCE, CLUSTER, JOB, RATE, SHOWN, sum_by
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.prometheus import label
 
 
 def panels() -> tuple[Panel, ...]:
     """Return them in their order."""
-    return (_failed(), _straight())
+    return (_failed(), _straight(), _durations())
 
 
 def _failed() -> Panel:
@@ -34,7 +35,6 @@ def _failed() -> Panel:
             COUNT,
             NO_AGENT,
             ZERO_IS_BETTER,
-            width=12,
         ),
         Query(
             sum_by(f"{JOB}, {error}", SHOWN.increase(names.FAILURES, RATE)),
@@ -53,11 +53,28 @@ def _straight() -> Panel:
             "name led elsewhere. They end when the name has followed the failover.",
             COUNT,
             NO_AGENT,
-            width=12,
         ),
         Query(
             sum_by(f"{JOB}, {reason}", SHOWN.increase(names.STRAIGHT, RATE)),
             f"{{{{{JOB}}}}}: {{{{{reason}}}}}",
         ),
         bars=True,
+    )
+
+
+def _durations() -> Panel:
+    by = f"{CLUSTER}, {AURORA_INSTANCE}"
+    return lines(
+        About(
+            "Time to open a connection, by instance",
+            "The average from the application's call until the connection was identified. One "
+            "instance that is slower than the others is busy or far; all of them: TLS, DNS, or a "
+            "proxy in between. Above REFRESH_TIMEOUT, callers notice.",
+            SECONDS,
+            "No connection was opened within the shown time",
+        ),
+        Query(
+            SHOWN.average(names.OPEN_DURATION, by),
+            f"{{{{{CLUSTER}}}}}: {{{{{AURORA_INSTANCE}}}}}",
+        ),
     )

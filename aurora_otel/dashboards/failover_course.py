@@ -17,6 +17,7 @@ from aurora_otel.dashboards.panels import (
     Query,
     lines,
     number,
+    rows,
 )
 from aurora_otel.dashboards.promql import (
     CLUSTER,
@@ -25,6 +26,7 @@ from aurora_otel.dashboards.promql import (
     RANGE,
     RATE,
     SHOWN,
+    STEP,
     is_,
     max_by,
     sum_by,
@@ -33,7 +35,6 @@ from aurora_otel.model.groups import Outcome
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.prometheus import label
 
-_NO_FAILOVER = "No failover has been measured yet"
 _SLOW = ((None, GREEN), (1.0, YELLOW), (10.0, RED))
 
 
@@ -44,37 +45,27 @@ def _quantiles(metric: names.Metric) -> tuple[Query, ...]:
     )
 
 
-def detection() -> Panel:
-    """Return what shows how fast processes knew."""
-    return lines(
+def one_by_one() -> Panel:
+    """Return what shows each failover, and how long it took."""
+    processes = f"count by ({JOB}, {CLUSTER}) ({SHOWN.durations(names.DETECTION, STEP)})"
+    by = f"{JOB}, {CLUSTER}"
+    return rows(
         About(
-            "Detection",
-            "From the first symptom to the confirmed topology, over all failovers that the "
-            "processes have measured since they started. Seconds are Aurora's own: until the "
-            "topology names the new writer, no process knows. Much more: see *Failing refreshes*.",
-            SECONDS,
-            _NO_FAILOVER,
-            _SLOW,
-            width=12,
+            "Failovers, one by one",
+            "Each change of the writer as a service saw it, at the end of the step in which it was "
+            "confirmed. *Detection* runs from the first symptom to the confirmed topology: seconds "
+            "are Aurora's own, much more: see *Failing refreshes*. *Clean-up* runs from there to "
+            "the last stale connection shut down: milliseconds; if not, the machines lack "
+            "processor time. Both are those of the slowest process.",
+            COUNT,
+            "No failover within the shown time",
+            width=24,
         ),
-        *_quantiles(names.DETECTION),
-    )
-
-
-def cleanup() -> Panel:
-    """Return what shows how fast they cleaned up."""
-    return lines(
-        About(
-            "Clean-up",
-            "From the confirmed topology to the last stale connection shut down, over all "
-            "failovers that the processes have measured since they started. This is milliseconds; "
-            "if not, the machines lack processor time.",
-            SECONDS,
-            _NO_FAILOVER,
-            _SLOW,
-            width=12,
-        ),
-        *_quantiles(names.CLEANUP),
+        {JOB: "service", CLUSTER: "cluster"},
+        Query(processes, "processes"),
+        Query(max_by(by, SHOWN.durations(names.DETECTION, STEP)), "detection", SECONDS),
+        Query(max_by(by, SHOWN.durations(names.CLEANUP, STEP)), "clean-up", SECONDS),
+        over_time=True,
     )
 
 

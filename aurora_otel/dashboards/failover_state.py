@@ -179,13 +179,13 @@ def places() -> Panel:
             ((None, RED),),
             width=12,
         ),
-        Query(f"{SHOWN.stale(_PLACE)} > 0 or {_UNAWARE}"),
         {
             JOB: "service",
             INSTANCE: "process",
             CLUSTER: "cluster",
             AURORA_INSTANCE: "wrong instance",
         },
+        Query(f"{SHOWN.stale(_PLACE)} > 0 or {_UNAWARE}", "connections"),
     )
 
 

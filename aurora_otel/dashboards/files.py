@@ -10,7 +10,9 @@ RUNBOOKS = "runbooks.md"
 
 _INSTALLED = Path(__file__).with_name("data")
 _CHECKOUT = Path(__file__).parents[2]
+# What stands around it in the rules, and around the variable's value in a dashboard.
 _ANNOTATION = b"runbook_url: "
+_VARIABLE = b'"query": "', b'"'
 
 
 def write(directory: Path, runbooks: str = RUNBOOKS) -> list[Path]:
@@ -18,7 +20,7 @@ def write(directory: Path, runbooks: str = RUNBOOKS) -> list[Path]:
 
     Args:
         directory: is made if need be; files of the same names are replaced.
-        runbooks: the address of the page of runbooks, for the alerts.
+        runbooks: the address of the page of runbooks, for alerts and panels.
 
     Returns:
         the files written.
@@ -27,8 +29,11 @@ def write(directory: Path, runbooks: str = RUNBOOKS) -> list[Path]:
     for name, file in files():
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        default, chosen = (_ANNOTATION + place.encode() for place in (RUNBOOKS, runbooks))
-        target.write_bytes(file.read_bytes().replace(default, chosen))
+        text = file.read_bytes()
+        for before, after in ((_ANNOTATION, b""), _VARIABLE):
+            default, chosen = (before + place.encode() + after for place in (RUNBOOKS, runbooks))
+            text = text.replace(default, chosen)
+        target.write_bytes(text)
         target.chmod(file.stat().st_mode)
         written.append(target)
     return written

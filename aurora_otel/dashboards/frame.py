@@ -9,6 +9,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
+from aurora_otel.dashboards import ways
 from aurora_otel.dashboards.panels import DATA_SOURCE, Panel
 from aurora_otel.dashboards.promql import CLUSTER, INSTANCE, JOB, RATE, SHOWN, Scope
 from aurora_otel.telemetry import names
@@ -21,10 +22,11 @@ FAILOVER = "aurora-failover"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """Panels below one heading."""
+    """Panels below one heading; `runbook` is the alert whose runbook is about them."""
 
     title: str
     panels: Sequence[Panel]
+    runbook: str
 
 
 class PrometheusAnnotation(models.AnnotationQuery):
@@ -73,7 +75,7 @@ def dashboard(uid: str, title: str, description: str, rows: Sequence[Row]) -> mo
         built.with_row(builders.Row(row.title).id(identifier))
         for panel in row.panels:
             identifier += 1
-            built.with_panel(panel.id(identifier))
+            built.with_panel(panel.id(identifier).links(ways.onward(row.runbook)))
     return built.build()
 
 
@@ -92,6 +94,7 @@ def _links() -> builders.DashboardLink:
 def _variables() -> list[Builder[models.VariableModel]]:
     return [
         builders.DatasourceVariable("datasource").label("Data source").type("prometheus"),
+        *ways.variables(),
         _values("job", "Job", "The service", JOB, Scope()),
         _values("cluster", "Cluster", "The Aurora cluster", CLUSTER, Scope(SHOWN.process[:1])),
         _values(

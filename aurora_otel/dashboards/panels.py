@@ -34,10 +34,11 @@ _Panel = TypeVar("_Panel", stat.Panel, statetimeline.Panel, table.Panel, timeser
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An expression, and what its series are called."""
+    """An expression, what its series are called, and their unit if it is not the panel's."""
 
     expr: str
     legend: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,27 +169,49 @@ def timeline(about: About, query: Query, meanings: Sequence[Meaning]) -> stateti
     )
 
 
-def rows(about: About, query: Query, columns: Mapping[str, str]) -> table.Panel:
-    """Return a table of what there is now.
+def rows(
+    about: About, columns: Mapping[str, str], *values: Query, over_time: bool = False
+) -> table.Panel:
+    """Return a table.
 
     Args:
-        about: as of every panel.
-        query: one row for each series.
+        about: as of every panel; its unit is that of each value without one of its own.
         columns: the labels to show, in their order, and what they are called.
+        values: a column each, called after its legend; rows are what their labels have in common.
+        over_time: whether a row stands for what was at a time, the newest first; else for now.
     """
-    names = {**columns, "Value": "connections"}
-    order = {name: place for place, name in enumerate(names)}
+    letters = "ABCDEF"[: len(values)]
+    shown = {
+        f"Value #{letter}": query.legend for letter, query in zip(letters, values, strict=True)
+    }
+    if len(values) == 1:
+        shown = {"Value": values[0].legend}
+    names = {**({"Time": "time"} if over_time else {}), **columns, **shown}
     organize = models.DataTransformerConfig(
         id_val="organize",
-        options={"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names},
+        options={
+            "excludeByName": {} if over_time else {"Time": True},
+            "indexByName": {name: place for place, name in enumerate(names)},
+            "renameByName": names,
+        },
     )
-    return (
+    panel = (
         _about(table.Panel(), about)
-        .with_target(_target("A", query).instant().format(PromQueryFormat.TABLE))
+        .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(organize)
         .color_scheme(_colour(models.FieldColorModeId.THRESHOLDS))
         .show_header(True)  # noqa: FBT003 - the SDK's
     )
+    for letter, query in zip(letters, values, strict=True):
+        target = _target(letter, query).format(PromQueryFormat.TABLE)
+        panel.with_target(target.range() if over_time else target.instant())
+        if query.unit:
+            unit = models.DynamicConfigValue(id_val="unit", value=query.unit)
+            panel.override_by_name(query.legend, [unit])
+    if over_time:
+        newest_first = common_builders.TableSortByFieldState().display_name("time").desc(True)  # noqa: FBT003 - the SDK's
+        panel.interval("1m").sort_by([newest_first])
+    return panel
 
 
 def _about(panel: _Panel, about: About) -> _Panel:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from aurora_otel.model.topology import Role
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.names import Metric
-from aurora_otel.telemetry.prometheus import bucket, count, label, metric_name
+from aurora_otel.telemetry.prometheus import bucket, count, label, metric_name, total
 
 # Grafana's windows: what a rate needs at the shown resolution, and all that is shown.
 RATE = "$__rate_interval"
 RANGE = "$__range"
+
+# The time from one shown point to the next: windows of this length neither overlap nor leave gaps.
+STEP = "$__interval"
 
 # Prometheus's own labels: the service, and which of its processes.
 JOB = "job"
@@ -76,6 +79,29 @@ class Scope:
         """
         series = self.select(count(metric), *self.cluster, *matchers)
         return f"(({series} unless {series} offset {window}) or increase({series}[{window}]))"
+
+    def average(self, metric: Metric, by: str) -> str:
+        """Return the average of what a histogram measured lately; nothing where it was nothing."""
+        seconds, number = (
+            sum_by(by, f"rate({self.select(name(metric), *self.cluster)}[{RATE}])")
+            for name in (total, count)
+        )
+        return f"{seconds} / ({number} > 0)"
+
+    def gained(self, series: str, window: str) -> str:
+        """Return by how much series of a histogram grew, exactly; from 0 if they are new."""
+        return (
+            f"(({series} unless {series} offset {window}) or ({series} - {series} offset {window}))"
+        )
+
+    def durations(self, metric: Metric, window: str) -> str:
+        """Return how long each process took, of what it measured within `window`; else nothing."""
+        by = f"{PROCESS}, {CLUSTER}"
+        seconds, number = (
+            sum_by(by, self.gained(self.select(name(metric), *self.cluster), window))
+            for name in (total, count)
+        )
+        return f"({seconds} / ({number} > 0))"
 
     def quantile(self, share: float, metric: Metric, *by: str) -> str:
         """Return a quantile of all that was ever measured.

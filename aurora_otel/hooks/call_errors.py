@@ -54,6 +54,8 @@ class CallErrors:
         gone = known_as_lost or track.closed or not track.is_tracked
         if symptom is None or not track.cluster.is_ours:
             return
+        if symptom is Symptom.READ_ONLY:
+            self._context.tracker.note_refusal(track.group)
         if symptom is Symptom.HUNG_UP and not gone:
             # A driver that watches idle connections itself: it was in no call.
             track.hung_up = True

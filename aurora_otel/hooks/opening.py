@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.network_attributes import (
     NETWORK_PEER_ADDRESS,
     NETWORK_PEER_PORT,
@@ -22,6 +24,7 @@ from aurora_otel.hooks.misrouting import Misrouting, reached
 from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.hooks.placement import Placement
 from aurora_otel.model.endpoints import Endpoint, EndpointType
+from aurora_otel.model.groups import Group
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
@@ -144,6 +147,8 @@ class Openings:
         driver.mark(opening.connection, track)
         self.drivers[driver.name] = driver
         context.tracker.note(track)
+        if not cluster.awaits_name:
+            self._measure(group, opening.began)
         if new.route is not None:
             context.tracker.note_straight(group, new.route.reason)
         log.tracked(attributes)
@@ -151,6 +156,13 @@ class Openings:
             # Its first call asks, if the server is quick again by then.
             cluster.identify_until(context.clock() + context.config.settings.refresh_window)
         yield from check_answer(cluster, identity, new.began, is_reported=identity.is_misrouted)
+
+    def _measure(self, group: Group, began: int) -> None:
+        attributes = {names.CLUSTER_ID: group.cluster, DB_SYSTEM_NAME: group.system}
+        attributes |= {names.INSTANCE_ID: group.instance, names.DRIVER: group.driver}
+        # The wall clock may have been set meanwhile.
+        seconds = max(0.0, (time.time_ns() - began) / 1e9)
+        self._context.config.instruments.record(names.OPEN_DURATION, seconds, attributes)
 
     def _report_opening(
         self, identity: Identity, new: NewConnection, attributes: dict[str, str]

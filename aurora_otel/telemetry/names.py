@@ -240,6 +240,21 @@ MISROUTES = Metric(
     "Connections through the writer endpoint that landed on a reader",
     (INSTANCE_ID, DRIVER),
 )
+REFUSALS = Metric(
+    "aurora.connection.refusals",
+    Kind.COUNTER,
+    "{write}",
+    "Writes that were refused, also in the application's own read-only transactions",
+    (INSTANCE_ID, DRIVER),
+)
+OPEN_DURATION = Metric(
+    "aurora.connection.open.duration",
+    Kind.HISTOGRAM,
+    "s",
+    "How long it took to open a connection, from the application's call until it was identified",
+    (INSTANCE_ID, DRIVER),
+    (0.005, 0.025, 0.1, 0.5, 2.5, 10.0),
+)
 STRAIGHT = Metric(
     "aurora.connection.straight",
     Kind.COUNTER,
@@ -321,6 +336,8 @@ METRICS = (
     PRUNES,
     INVALIDATIONS,
     MISROUTES,
+    REFUSALS,
+    OPEN_DURATION,
     STRAIGHT,
     FAILURES,
     LIFETIME,

@@ -81,6 +81,7 @@ def _books(found: Observations, tracker: Tracker, unnamed: Collection[str]) -> N
         _add(found, names.OPENS, opened, book.opens)
         _add(found, names.CLOSES, (*here, group.driver), book.closes)
         _add(found, names.MISROUTES, (*here, group.driver), book.misroutes)
+        _add(found, names.REFUSALS, (*here, group.driver), book.refusals)
         for reason, count in book.prunes.items():
             _add(found, names.PRUNES, (*here, group.driver, reason.value), count)
         for (cause, outcome), count in book.invalidations.items():
@@ -152,6 +153,7 @@ def _occurring(mode: Mode) -> tuple[tuple[names.Metric, Key], ...]:
         (names.STALE, ()),
         (names.CLOSES, ()),
         (names.MISROUTES, ()),
+        (names.REFUSALS, ()),
         *((names.PRUNES, (reason.value,)) for reason in PruneReason),
         *(
             (names.INVALIDATIONS, (cause.value, outcome.value))

@@ -29,6 +29,11 @@ def count(metric: Metric) -> str:
     return metric_name(metric) + "_count"
 
 
+def total(metric: Metric) -> str:
+    """Return what the sum of a histogram's measurements is called."""
+    return metric_name(metric) + "_sum"
+
+
 def label(attribute: str) -> str:
     """Return what an attribute is called."""
     return attribute.replace(".", "_")

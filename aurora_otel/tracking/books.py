@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aurora_otel.model.detector import Cause
 from aurora_otel.model.groups import OTHER, Group, Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
+from aurora_otel.model.symptoms import Symptom
 
 # So many types of errors of failed connects are counted each by its name.
 _MOST_ERRORS = 32
@@ -19,6 +20,7 @@ class Book:
     """The totals of one group: opens = open now + closes + prunes + invalidations `closed`.
 
     Attributes:
+        refusals: writes that were refused.
         failures: connects that failed, by the type of the error; they are no opens.
         straight: connects that went straight to the writer, by the reason.
     """
@@ -26,6 +28,7 @@ class Book:
     opens: int = 0
     closes: int = 0
     misroutes: int = 0
+    refusals: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     straight: Counter[StraightReason] = field(default_factory=Counter)
     prunes: Counter[PruneReason] = field(default_factory=Counter)
@@ -36,6 +39,7 @@ class Book:
         self.opens += other.opens
         self.closes += other.closes
         self.misroutes += other.misroutes
+        self.refusals += other.refusals
         self.failures.update(other.failures)
         self.straight.update(other.straight)
         # Zeros, too: they are exported.
@@ -48,6 +52,7 @@ class Book:
             self.opens,
             self.closes,
             self.misroutes,
+            self.refusals,
             Counter(self.failures),
             Counter(self.straight),
             Counter(self.prunes),
@@ -61,17 +66,19 @@ class Books(defaultdict[Group, Book]):
     def __init__(self) -> None:
         super().__init__(Book)
 
-    def count(self, group: Group, what: str | StraightReason | None) -> None:
-        """Count what happened to a connect.
+    def count(self, group: Group, what: str | StraightReason | Symptom | None) -> None:
+        """Count what happened to a connect, or a refused write.
 
         Args:
             group: of the connection.
             what: the type of the error with which it failed, or why it went straight to the
-                writer; `None`: it was misrouted.
+                writer; `None`: it was misrouted; `READ_ONLY`: a write was refused.
         """
         book = self[group]
         if what is None:
             book.misroutes += 1
+        elif what is Symptom.READ_ONLY:
+            book.refusals += 1
         elif isinstance(what, StraightReason):
             book.straight[what] += 1
         else:

@@ -25,6 +25,7 @@ from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
+from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Role
 from aurora_otel.tracking.books import Books
 from aurora_otel.tracking.cluster import Cluster
@@ -45,7 +46,7 @@ class Tracker:
         self._holdings = Holdings()
         self._ends = Ends(self.books, self._holdings)
         # What happened to connects: see `Books.count`.
-        self._connects: deque[tuple[Group, str | StraightReason | None]] = deque()
+        self._connects: deque[tuple[Group, str | StraightReason | Symptom | None]] = deque()
 
     # What hooks may call: appends only.
 
@@ -70,6 +71,10 @@ class Tracker:
     def note_misroute(self, group: Group) -> None:
         """Count a connection through the writer endpoint that landed on a reader of `group`."""
         self._connects.append((group, None))
+
+    def note_refusal(self, group: Group) -> None:
+        """Count a write on a connection of `group` that was refused."""
+        self._connects.append((group, Symptom.READ_ONLY))
 
     def note_failure(self, group: Group, error: str) -> None:
         """Count a connect of `group` that failed with an error of this type."""

@@ -15,6 +15,7 @@ def series(name, job="shop", instance="a", **labels):
     }
     if error := written.pop("aurora_error_type", None):
         written["error_type"] = error
+    written = {key: value for key, value in written.items() if value is not None}
     chosen = {"job": job, "instance": instance} | written
     return f"{name}{{{', '.join(f'{key}={value!r}' for key, value in chosen.items())}}}"
 

@@ -1,7 +1,7 @@
-"""Three services on one cluster, each a process under `opentelemetry-instrument`, scraped.
+"""Four services on one cluster, each a process under `opentelemetry-instrument`, scraped.
 
 *shop* writes all the time, from two processes; *reports* is idle through the failover; *audit* runs
-in the mode `observe`.
+in the mode `observe`; *billing* has a pool.
 """
 
 import contextlib
@@ -40,6 +40,7 @@ class Services(NamedTuple):
     sibling: Application
     reports: Application
     audit: Application
+    billing: Application
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Run:
         prometheus: has scraped it all.
         start: before the first connection.
         calm: before the first failover.
+        full: while the pool had no connection left.
         noticed: after the first failover, before `reports` has noticed.
         end: after the last clean-up.
         counted: what was done, by name.
@@ -59,6 +61,7 @@ class Run:
     prometheus: Prometheus
     start: float = 0.0
     calm: float = 0.0
+    full: float = 0.0
     noticed: float = 0.0
     end: float = 0.0
     counted: dict = field(default_factory=dict)
@@ -67,13 +70,13 @@ class Run:
 
 @contextlib.contextmanager
 def suffering(cluster, directory):
-    """What two failovers and some carelessness do to the three services."""
-    ports = [free_port() for _ in range(4)]
-    first, second, third, fourth = (f"127.0.0.1:{port}" for port in ports)
-    targets = {"shop": [first, second], "reports": [third], "audit": [fourth]}
+    """What two failovers and some carelessness do to the services."""
+    ports = [free_port() for _ in range(5)]
+    first, second, third, fourth, fifth = (f"127.0.0.1:{port}" for port in ports)
+    targets = {"shop": [first, second], "reports": [third], "audit": [fourth], "billing": [fifth]}
     settings = {"prune_interval": 0.2, "refresh_window": 5}
     with contextlib.ExitStack() as stack:
-        modes = ("cleanup", "cleanup", "cleanup", "observe")
+        modes = ("cleanup", "cleanup", "cleanup", "observe", "cleanup")
         services = Services(
             *(
                 stack.enter_context(Application(Exporter(port), cluster, mode=mode, **settings))
@@ -86,21 +89,24 @@ def suffering(cluster, directory):
         _be_careless(run, cluster, services.shop)
         run.calm = _after_a_scrape(run.prometheus)
         _fail_over(run, cluster, services)
+        _exhaust_the_pool(run, services.billing)
         _be_misrouted(run, cluster, services)
         run.end = _after_a_scrape(run.prometheus)
         yield run
 
 
 def _connect(run, cluster, services):
-    shop, sibling, reports, audit = services
+    shop, sibling, reports, audit, billing = services
     writer = cluster.dsn("writer")
     shop.connect(names=[f"w{number}" for number in range(12)], dsn=writer)
     shop.connect(names=["r0", "r1"], dsn=cluster.dsn("reader"), driver="psycopg2")
     sibling.connect(names=["w0", "w1", "w2"], dsn=writer)
     reports.connect(names=["w0", "w1", "w2", "w3"], dsn=writer)
     audit.connect(names=["w0", "w1"], dsn=writer)
+    billing.open_pool(name="orders", dsn=writer)
+    billing.write_with_pool(name="orders")
     run.instances.append(cluster.writer)
-    _settled(run, shop=17, reports=4, audit=2)
+    _settled(run, shop=17, reports=4, audit=2, billing=2)
 
 
 def _be_careless(run, cluster, shop):
@@ -113,12 +119,14 @@ def _be_careless(run, cluster, shop):
 
 
 def _fail_over(run, cluster, services):
-    shop, sibling, reports, audit = services
+    shop, sibling, reports, audit, billing = services
     cluster.failover(Failover.SWITCHOVER)
     run.instances.append(cluster.writer)
     assert shop.write(name="w0").error == "ReadOnlySqlTransaction"
     assert sibling.write(name="w0").error == "ReadOnlySqlTransaction"
     assert audit.write(name="w0").error == "ReadOnlySqlTransaction"
+    assert billing.write_with_pool(name="orders").error == "ReadOnlySqlTransaction"
+    assert billing.write_with_pool(name="orders").error is None
     shop.close(names=[f"w{number}" for number in range(10)])
     shop.connect(names=["n0", "n1", "n2"], dsn=cluster.dsn("writer"))
     _settled(run, shop=5)
@@ -126,13 +134,27 @@ def _fail_over(run, cluster, services):
     # reports finds out with its next write; audit, which only observes, closes its own.
     assert reports.write(name="w0").error == "ReadOnlySqlTransaction"
     audit.close(names=["w0", "w1"])
-    run.counted |= {"invalidated": {"shop": 13, "reports": 4}, "observed": 2, "missed": 4}
+    run.counted |= {
+        "invalidated": {"shop": 13, "reports": 4, "billing": 2},
+        "observed": 2,
+        "missed": 4,
+    }
     _settled(run, reports=0, audit=0)
     cluster.heal()
 
 
+def _exhaust_the_pool(run, billing):
+    _settled(run, billing=2)
+    assert billing.exhaust_pool(name="orders").result == "PoolTimeout"
+    run.full = _after_a_scrape(run.prometheus)
+    billing.release_pool(name="orders")
+    billing.close_pool(name="orders")
+    run.counted["in vain"] = 1
+    _settled(run, billing=0)
+
+
 def _be_misrouted(run, cluster, services):
-    shop, sibling, reports, _ = services
+    shop, sibling, reports, *_ = services
     reports.connect(names=["n0"], dsn=cluster.dsn("writer"))
     sibling.connect(names=["n0"], dsn=cluster.dsn("writer"))
     _settled(run, reports=1, shop=6)
@@ -148,6 +170,8 @@ def _be_misrouted(run, cluster, services):
     run.counted["invalidated"]["shop"] += 5
     run.counted["invalidated"]["reports"] += 1
     run.counted["open"] = 2
+    run.counted["refused"] = {"shop": 4, "reports": 2, "audit": 1, "billing": 1}
+    run.counted["noticed"] = {"shop": 2, "reports": 1, "audit": 1, "billing": 1}
     _settled(run, shop=2, reports=0)
 
 

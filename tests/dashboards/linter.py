@@ -44,7 +44,12 @@ def _selectors(expr):
 
 
 def template_datasource_rule(dashboard):
-    found = [one for one in dashboard["templating"]["list"] if one["type"] == "datasource"]
+    # Traces and logs have data sources of their own, which links name.
+    found = [
+        one
+        for one in dashboard["templating"]["list"]
+        if one["type"] == "datasource" and one["name"] not in {"traces", "logs"}
+    ]
     if [(one["name"], one["label"], one["query"]) for one in found] != [
         ("datasource", "Data source", "prometheus")
     ]:
@@ -150,7 +155,7 @@ def _matched(dashboard, matcher):
 
 def _without_selectors(expr):
     """The expression without its selectors, and without lists of labels."""
-    return re.sub(r"\b(by|on|without|ignoring) \([^)]*\)", "", SELECTOR.sub("", expr))
+    return re.sub(r"\b(by|on|without|ignoring|group_left) \([^)]*\)", "", SELECTOR.sub("", expr))
 
 
 def target_counter_agg_rule(dashboard):

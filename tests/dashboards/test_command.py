@@ -53,6 +53,15 @@ def test_alerts_lead_to_the_runbooks_where_they_are(tmp_path):
     assert links == [f"{where}#{rule['alert'].lower()}" for rule in ALERTS]
 
 
+def test_panels_lead_to_the_runbooks_where_they_are(tmp_path):
+    where = "https://wiki.example.com/aurora"
+    assert cli.main(["dashboards", "--runbooks", where, str(tmp_path)]) == 0
+    for uid in DASHBOARDS:
+        text = (tmp_path / "grafana" / "dashboards" / f"{uid}.json").read_text()
+        variables = {one["name"]: one for one in json.loads(text)["templating"]["list"]}
+        assert variables["runbooks"]["query"] == where
+
+
 @pytest.mark.parametrize(
     "where",
     ["runbooks", "file:///runbooks.md", "https://", "https://a b", "https://[", "https://a#b"],

@@ -49,8 +49,8 @@ def by(label, series):
 
 def test_open_connections(run, figure):
     assert figure(CONNECTIONS, "Open connections") == run.counted["open"]
-    assert figure(CONNECTIONS, "Open connections", run.calm) == 21
-    assert figure(CONNECTIONS, "On the writer", run.calm) == 19
+    assert figure(CONNECTIONS, "Open connections", run.calm) == 23
+    assert figure(CONNECTIONS, "On the writer", run.calm) == 21
     assert figure(CONNECTIONS, "On readers", run.calm) == 2
     assert figure(CONNECTIONS, "Not identified", run.calm) == 0
 
@@ -80,6 +80,7 @@ def test_after_the_cleanup_the_stale_counts_are_0_and_not_absent(run, figure, sh
         "shop": 0,
         "reports": 0,
         "audit": 0,
+        "billing": 0,
     }
     before = {
         tuple(labels.items())
@@ -144,8 +145,8 @@ def test_leaks_and_misroutes(run, figure, shown):
     }
 
 
-@pytest.mark.parametrize("title", ["Detection", "Clean-up", "Duration of a refresh"])
-def test_quantiles_are_numbers_that_grow(run, title):
+def test_quantiles_are_numbers_that_grow(run):
+    title = "Duration of a refresh"
     quantiles = [
         run.prometheus.number(substitute(one.text), run.end)
         for one in committed.expressions()
@@ -153,6 +154,67 @@ def test_quantiles_are_numbers_that_grow(run, title):
     ]
     assert len(quantiles) == 3
     assert 0 < quantiles[0] <= quantiles[1] <= quantiles[2] < 60
+
+
+def test_refused_writes_are_those_that_the_services_met(run, shown):
+    expected = {job: counted(number) for job, number in run.counted["refused"].items()}
+    assert by("job", shown(FAILOVER, "Refused writes, by service")) == expected
+
+
+def columns(run, dashboard, title, at=None, interval=None):
+    """What each query of a table returns: by service."""
+    at = at or run.end
+    interval = f"{math.ceil(at - run.start)}s"
+    return [
+        by("job", run.prometheus.query(substitute(one.text, interval=interval), at))
+        for one in committed.expressions()
+        if (one.dashboard, one.title) == (dashboard, title)
+    ]
+
+
+def test_the_table_of_failovers_has_each_with_its_durations(run):
+    processes, detection, cleanup = columns(run, FAILOVER, "Failovers, one by one")
+    assert processes == run.counted["noticed"]
+    for durations in (detection, cleanup):
+        assert durations.keys() == processes.keys()
+        assert all(0 < seconds < 60 for seconds in durations.values())
+
+
+def test_how_long_a_service_was_without_a_writer_is_detection_and_clean_up(run, shown):
+    _, detection, cleanup = columns(run, FAILOVER, "Failovers, one by one")
+    (row,) = columns(run, FAILOVER, "Longest without a writer, by service")
+    for job, seconds in row.items():
+        assert max(detection[job], cleanup[job]) <= seconds <= detection[job] + cleanup[job]
+
+
+def test_the_fleet_is_shown_by_mode_and_version(run):
+    processes, connections, stale = columns(run, CONNECTIONS, "Services", run.noticed)
+    assert processes == {"shop": 2, "reports": 1, "audit": 1, "billing": 1}
+    assert connections == {"shop": 5, "reports": 4, "audit": 2, "billing": 2}
+    assert stale == {"audit": 2}
+    (expression, *_) = [one.text for one in committed.expressions() if one.title == "Services"]
+    modes = {
+        labels["job"]: labels["aurora_agent_mode"]
+        for labels, _ in run.prometheus.query(substitute(expression), run.noticed)
+    }
+    assert modes == dict.fromkeys(("shop", "reports", "billing"), "cleanup") | {"audit": "observe"}
+
+
+def test_what_observe_would_have_closed(run, shown):
+    found = by("job", shown(CONNECTIONS, "Would have been closed, by service"))
+    assert found == {"audit": counted(run.counted["observed"])}
+
+
+def test_a_full_pool_is_shown_with_who_waits_and_who_waited_in_vain(run, shown):
+    assert by("job", shown(CONNECTIONS, "Utilisation of pools", run.full)) == {"billing": 1.0}
+    assert by("job", shown(CONNECTIONS, "Callers that wait", run.full)) == {"billing": 1}
+    in_vain = by("job", shown(CONNECTIONS, "Callers that waited in vain"))
+    assert in_vain == {"billing": counted(run.counted["in vain"])}
+    states = by(
+        "db_client_connection_state",
+        shown(CONNECTIONS, "Connections by pool and state", run.calm),
+    )
+    assert states == {"idle": 2}
 
 
 def test_every_failover_was_measured(run):

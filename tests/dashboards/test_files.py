@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from aurora_otel.dashboards import build, connections, promql
-from aurora_otel.telemetry import names, pool_metrics, prometheus
+from aurora_otel.telemetry import agent_names, names, pool_metrics, prometheus
 from tests.dashboards.committed import ALERTS, DASHBOARDS, DIRECTORY, expressions
 from tests.dashboards.linter import SELECTOR
 
@@ -78,9 +78,10 @@ def test_every_pool_metric_that_says_how_a_pool_fares_is_shown():
 def test_nothing_asks_for_a_metric_that_is_not_exported():
     metrics = {
         name
-        for metric in (*names.METRICS, *pool_metrics.METRICS)
+        for metric in (*names.METRICS, *pool_metrics.METRICS, *agent_names.METRICS)
         for name in (
             prometheus.metric_name(metric),
+            prometheus.total(metric),
             prometheus.bucket(metric),
             prometheus.count(metric),
         )
@@ -98,7 +99,7 @@ def test_every_label_that_is_asked_for_is_one_that_the_metric_has():
     texts = [one.text for one in expressions()] + [rule["expr"] for rule in ALERTS]
     for text in texts:
         for found in SELECTOR.finditer(text):
-            name = found[1].removesuffix("_bucket").removesuffix("_count")
+            name = found[1].removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
             known = labels.get(found[1]) or labels.get(name)
             asked = {part.split("=")[0].rstrip("!") for part in found[2].strip("{}").split(", ")}
             assert known is None or asked <= known | everywhere

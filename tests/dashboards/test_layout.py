@@ -1,10 +1,13 @@
 """What people see first: nothing overlaps, nothing is left out, and the answers come in order."""
 
 import itertools
+import json
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.dashboards.committed import DASHBOARDS, panels
+from aurora_otel.dashboards.files import RUNBOOKS
+from tests.dashboards.committed import ALERTS, DASHBOARDS, panels
 
 COLUMNS = 24
 # Grafana's own minimum for a panel that shows a title and one line.
@@ -60,7 +63,12 @@ def test_the_failover_dashboard_answers_in_this_order():
     ]
     titles = [title for title, _ in found]
     assert titles[:3] == ["Is a failover going on?", "Writer", "Stale connections"]
-    assert titles[6:8] == [
+    assert titles[6:9] == [
+        "Refused writes, by service",
+        "Failed connects, by service",
+        "Longest without a writer, by service",
+    ]
+    assert titles[9:11] == [
         "Stale connections by service",
         "Processes with connections to the wrong instance",
     ]
@@ -97,3 +105,27 @@ def test_states_have_words_and_not_only_colours(dashboard):
             options = mapping["options"]
             results = [options["result"]] if "result" in options else options.values()
             assert all(result["text"] for result in results)
+
+
+@boards
+def test_every_panel_leads_to_a_runbook_that_exists_and_to_traces_and_logs(dashboard):
+    sources = {"traces": "tempo", "logs": "loki"}
+    variables = {one["name"]: one for one in dashboard["templating"]["list"]}
+    assert {name: variables[name]["query"] for name in sources} == sources
+    assert variables["runbooks"]["query"] == RUNBOOKS
+    headings = {rule["alert"].lower() for rule in ALERTS}
+    for _, panel in panels(dashboard):
+        runbook, *others = panel["links"]
+        place, _, anchor = runbook["url"].partition("#")
+        assert (place, anchor in headings) == ("${runbooks}", True)
+        for link, name in zip(others, sources, strict=True):
+            (pane,) = parse_qs(urlsplit(link["url"]).query)["panes"]
+            (explored,) = json.loads(pane).values()
+            assert explored["datasource"] == f"${{{name}}}"
+            assert "${job:pipe}" in str(explored["queries"])
+
+
+@boards
+def test_no_address_is_made_up(dashboard):
+    """Whatever is named is of the same Grafana, or a variable."""
+    assert "://" not in json.dumps(dashboard)

@@ -65,6 +65,8 @@ class Process:
         self._tracker.note(track)
         self._tracker.drain()
         self._record(names.REFRESH, **{names.TOPOLOGY_SOURCE: Source.SQL.value})
+        where = {names.INSTANCE_ID: instance, names.DRIVER: DRIVER}
+        self._record(names.OPEN_DURATION, **where)
 
     def fail_over(self):
         """Go through a failover to the second instance, noticed by one symptom."""

@@ -167,15 +167,16 @@ def test_the_figures_are_what_a_process_exports(instances):
 
 def test_what_an_instance_and_a_cluster_add_is_said():
     few, more = Process(3).series(), Process(4).series()
-    assert sum(more.values()) - sum(few.values()) == 15
+    assert sum(more.values()) - sum(few.values()) == 16
     assert few[names.FAILOVERS.name] == 7
     assert few[names.STRAIGHT.name] == 3
     assert (few[names.EVENTS.name], few[names.DISAGREEMENTS.name]) == (5, 1)
     assert few[names.REFRESH.name] == 19
+    assert few[names.OPEN_DURATION.name] == 9
     process = Process(16)
     process.fail_over()
     series = process.series()
     assert (series[names.INVALIDATIONS.name], series[names.PRUNES.name]) == (96, 48)
     assert series[names.LIFETIME.name] == 14
     folded = sum(series.values()) - (96 - 6) - (48 - 3)
-    assert f"333 {MINUS} 135 = {folded} a process, {folded * PROCESSES:,} in all" in TEXT
+    assert f"367 {MINUS} 135 = {folded} a process, {folded * PROCESSES:,} in all" in TEXT

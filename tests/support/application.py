@@ -13,6 +13,7 @@ import time
 
 import psycopg
 import psycopg2
+import psycopg_pool
 from opentelemetry import trace
 
 import aurora_otel
@@ -23,6 +24,8 @@ DRIVERS = {"psycopg": psycopg, "psycopg2": psycopg2}
 tracer = trace.get_tracer("the.application")
 connections = {}
 threads = {}
+pools = {}
+held = []
 
 
 def connect(names, dsn, driver="psycopg"):
@@ -94,6 +97,41 @@ def join(name):
     return threads[name, "outcome"]
 
 
+def open_pool(name, dsn):
+    options = {"autocommit": True}
+    pools[name] = psycopg_pool.ConnectionPool(
+        dsn, kwargs=options, min_size=2, max_size=2, timeout=30, name=name
+    )
+    pools[name].wait()
+
+
+def write_with_pool(name):
+    with pools[name].connection() as connection:
+        connection.execute("INSERT INTO writes (x) VALUES ('x')")
+
+
+def exhaust_pool(name):
+    """Hold all of its connections; one caller waits for one, and another waits in vain."""
+    pool = pools[name]
+    held.extend(pool.getconn() for _ in range(2))
+    threads[name] = threading.Thread(target=write_with_pool, args=[name], daemon=True)
+    threads[name].start()
+    try:
+        pool.getconn(timeout=0.1)
+    except psycopg_pool.PoolTimeout as error:
+        return type(error).__name__
+
+
+def release_pool(name):
+    while held:
+        pools[name].putconn(held.pop())
+    threads[name].join(20)
+
+
+def close_pool(name):
+    pools.pop(name).close()
+
+
 def snapshot():
     return str(aurora_otel.snapshot())
 
@@ -121,6 +159,11 @@ COMMANDS = [
     hide_the_socket,
     get_stuck,
     join,
+    open_pool,
+    write_with_pool,
+    exhaust_pool,
+    release_pool,
+    close_pool,
     snapshot,
     instrument,
     break_the_agent,

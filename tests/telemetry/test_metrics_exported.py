@@ -103,7 +103,7 @@ def expected_series(mode, driver, instance):
         "aurora.instance.id": instance,
         "aurora.driver": driver,
     }
-    for metric in (names.STALE, names.CLOSES, names.MISROUTES):
+    for metric in (names.STALE, names.CLOSES, names.MISROUTES, names.REFUSALS):
         yield metric.name, frozenset(here.items())
     for reason in PruneReason:
         yield (
