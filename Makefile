@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture wheel interpreters matrix extensions servers clean
+.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture pictures wheel interpreters matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -100,6 +100,9 @@ docs: $(VENV)/.dev ## write the documents, dashboards and rules that are generat
 
 picture: $(VENV)/.demo ## draw the picture of the README: the end of a demo
 	$(BIN)/aurora-otel demo --picture docs/demo.svg $(ARGS)
+
+pictures: $(VENV)/.dev ## draw the dashboards while a failover goes through services: docs/dashboards/*.svg
+	$(BIN)/python -m tests.dashboards.pictures docs/dashboards
 
 wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it
 	rm -rf dist

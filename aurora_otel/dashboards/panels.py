@@ -140,7 +140,8 @@ def lines(
         # Not less than a minute a bar: a rate's window then is little more than one bar, and what
         # happened once is not shown in several.
         panel.interval("1m")
-    if stacked or bars:
+    # Durations do not add up.
+    if stacked or (bars and about.unit == COUNT):
         panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL))
     for name, query in zip("ABCDEF", queries, strict=False):
         panel.with_target(_target(name, query).range())

@@ -89,6 +89,14 @@ class Prometheus:
             for series in found["result"]
         ]
 
+    def points(self, expr, start, end, step):
+        """Return the series of a range query, as (labels, [(time, value)])."""
+        found = self._get("query_range", query=expr, start=start, end=end, step=step)
+        return [
+            (series["metric"], [(at, float(value)) for at, value in series["values"]])
+            for series in found["result"]
+        ]
+
     def number(self, expr, at=None):
         """Return the only value of an instant query."""
         ((_, value),) = self.query(expr, at)
