@@ -61,9 +61,9 @@ def variables():
                 yield uid, variable["name"], series, label
 
 
-def substitute(expr, *, interval="8s", span="5m", **chosen):
+def substitute(expr, *, interval="8s", step="", span="5m", **chosen):
     """What Grafana makes of an expression."""
-    expr = expr.replace("$__interval", interval)
+    expr = expr.replace("$__interval", step or interval)
     for name, value in (VARIABLES | {f"${key}": value for key, value in chosen.items()}).items():
         expr = expr.replace(name, value)
     return expr.replace("$__rate_interval", interval).replace("$__range", span)

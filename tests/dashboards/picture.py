@@ -89,8 +89,9 @@ class _Picture:
         return self._prometheus.query(substitute(target["expr"], span=span), self._end)
 
     def _over_time(self, target, step):
-        window = f"{max(step, WINDOW) if step == 1 else step}s"
-        expr = substitute(target["expr"], interval=window, span="60s")
+        # As Grafana has it: windows overlap by one scrape, so that no increase falls between them.
+        window = f"{step + 1 if step > 1 else WINDOW}s"
+        expr = substitute(target["expr"], interval=window, step=f"{step}s", span="60s")
         return self._prometheus.points(expr, self._start, self._end, step)
 
     # How each kind is drawn.
@@ -146,6 +147,11 @@ class _Picture:
             if stacked:
                 columns = zip(times, tops, strict=True)
                 yield from _areas(columns, number, step, across, up)
+            elif bars:
+                share = step / len(series)
+                beside = [(at + number * share, value) for at, value in points]
+                columns = [(at, [0.0] * number + [value]) for at, value in beside]
+                yield from _areas(columns, number, share, across, up)
             else:
                 yield from _steps(sorted(points), across, up, colour)
             if number < entries:
@@ -164,7 +170,8 @@ class _Picture:
         for value in ticks(0, up.high, 4):
             y = up(value)
             yield f'<path class="grid" d="M{across.left},{y:.1f}H{across.right}"/>'
-            yield _text(across.left - 5, y + 4, _number(value, defaults), "quiet", anchor="end")
+            label = _number(value, {**defaults, "decimals": None})
+            yield _text(across.left - 5, y + 4, label, "quiet", anchor="end")
         for second in ticks(0, self._end - self._start, 5):
             x = across(self._start + second)
             yield _text(x, up.left + 14, f"{second:g} s", "quiet", anchor="middle")
@@ -229,7 +236,8 @@ def _areas(columns, number, step, across, up):
         bottom = column[number - 1] if number else 0.0
         if column[number] > bottom:
             x, y = across(at), up(column[number])
-            yield _rectangle(x, y, across(at + step) - x, up(bottom) - y, _colour(number))
+            right = min(across(at + step), across.right)
+            yield _rectangle(x, y, right - x, up(bottom) - y, _colour(number))
 
 
 def _steps(points, across, up, colour):
