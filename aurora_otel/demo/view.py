@@ -89,7 +89,9 @@ def side_by_side(result: Result) -> Table:
 
 def rows(run: Figures) -> Iterator[tuple[str, str]]:
     """Yield the figures of a run, each with what it is."""
-    yield "writes", str(run.writes)
+    yield "writes tried", str(run.writes)
+    accepted = run.writes - run.failed_writes - run.closed_writes
+    yield "  accepted", str(accepted)
     yield "failed writes", str(run.failed_writes)
     yield f"  of them in the last {LAST_SECONDS:g} s", str(run.failed_writes_in_the_end)
     refused = run.refused_after_published
@@ -104,7 +106,7 @@ def rows(run: Figures) -> Iterator[tuple[str, str]]:
     yield "first clean write after", seconds(run.seconds_to_first_clean_write)
     yield "last failed write after", seconds(run.seconds_to_last_failed_write)
     yield "no stale connection left after", seconds(run.seconds_to_no_stale_connection)
-    yield "longest without an accepted write", seconds(run.seconds_without_a_write)
+    yield "longest without a write accepted of any thread", seconds(run.seconds_without_a_write)
 
 
 def seconds(value: float | None) -> str:

@@ -63,7 +63,11 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     "seconds_to_first_clean_write": ("Until a writing thread wrote to the new writer", "s", _NEVER),
     "seconds_to_last_failed_write": ("Until the last write failed", "s", _NEVER),
     "seconds_to_no_stale_connection": ("Until no stale connection was left", "s", _NEVER),
-    "seconds_without_a_write": ("The longest time without an accepted write", "s", _NEVER),
+    "seconds_without_a_write": (
+        "The longest time in which no write of any thread was accepted",
+        "s",
+        _NEVER,
+    ),
     "verdict_seconds": ("Until the agent had its verdict", "s", _NEVER),
     "detection_seconds": ("Detection: from the symptom to the verdict", "s", _UNKNOWN),
     "cleanup_seconds": (
