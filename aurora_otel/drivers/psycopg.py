@@ -7,6 +7,7 @@ execution, commit, rollback, COPY, server-side cursors, pipelines.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Generator
@@ -19,6 +20,7 @@ from psycopg import conninfo, generators, pq, waiting
 
 from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import libpq, psycopg_answers, psycopg_async, psycopg_connects
+from aurora_otel.drivers.common.deadline import check_login
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.psycopg_answers import INTERVAL, limited
 from aurora_otel.drivers.common.watching import watch, watch_close
@@ -133,7 +135,7 @@ class Adapter(libpq.LibpqDriver):
         application = conninfo.conninfo_to_dict(login.parameters)
         parameters = libpq.overrides(application, address)
         made = conninfo.make_conninfo(login.parameters, **parameters)
-        connecting = limited(generators.connect(made), time.monotonic() + timeout)
+        connecting = _few_bytes(limited(generators.connect(made), time.monotonic() + timeout))
         connection = psycopg.Connection(waiting.wait_conn(connecting, interval=INTERVAL))
         sock = sockets.identify(self.fileno(connection))
         return SocketMonitor(connection, sock, psycopg_answers.ask, self.discard)
@@ -161,6 +163,19 @@ def _connecting(
     attempt = Attempt(asked.host, asked.connect, asked.straight, opening)
     steps = hooks.connect_steps(driver, attempt)
     return (yield from blocking.run_within(steps, lambda made: _wait_for(made, asked.timeout)))
+
+
+def _few_bytes(connecting: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Have a login of the agent's own end if the server sends more than one may bring."""
+    with contextlib.closing(connecting):
+        try:
+            state = next(connecting)
+            while True:
+                ready = yield state
+                state = connecting.send(ready)
+                check_login(state[0])
+        except StopIteration as end:
+            return end.value
 
 
 def _wait_for(connecting: Generator[Any, Any, Any], timeout: float) -> Any:

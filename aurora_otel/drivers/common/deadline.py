@@ -17,6 +17,8 @@ from aurora_otel.runtime.gate import Gate
 # Sixteen instances answer with 4 KiB. A connection's first receive window has 64 KiB, of which a
 # server may fill half: so a flood shows even while nothing is read.
 MOST_BYTES = 24 * 1024
+# A login brings the server's certificates, too: a few KiB each.
+MOST_LOGIN_BYTES = 64 * 1024
 # How often the bytes are counted, by how long nothing has come in: both in seconds.
 _PACE = ((0.002, 0.0001), (0.02, 0.001), (float("inf"), 0.005))
 # What a flood needs to show: seconds.
@@ -25,6 +27,16 @@ _MOMENT = 0.001
 
 class AnswerTooLongError(TimeoutError):
     """An answer has more bytes than any that was asked for: waiting for its end is no use."""
+
+
+def check_login(descriptor: int) -> None:
+    """Raise `AnswerTooLongError` if more has come in on a new connection than a login may bring.
+
+    Args:
+        descriptor: of its socket; counted from its beginning.
+    """
+    if traffic.received(sockets.identify(descriptor)) > MOST_LOGIN_BYTES:
+        raise AnswerTooLongError
 
 
 class Meter:

@@ -12,7 +12,7 @@ from psycopg2 import extensions
 
 from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import libpq
-from aurora_otel.drivers.common.deadline import Meter
+from aurora_otel.drivers.common.deadline import Meter, check_login
 from aurora_otel.drivers.protocol import Monitor, Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import receiving, sockets
@@ -68,6 +68,7 @@ def _close(connection: Any) -> None:
 
 def _wait(connection: Any, until: float) -> None:
     while (state := connection.poll()) != extensions.POLL_OK:
+        check_login(connection.fileno())
         _wait_for(connection, state, until)
 
 
