@@ -32,6 +32,7 @@ class Dialling:
         takes_text: whether it takes libpq's connection string.
         nested_tls: whether it takes TLS settings as one argument `ssl`.
         tls: its parameter for an `ssl.SSLContext`.
+        database: its parameter for the database.
     """
 
     timeout: str = "connect_timeout"
@@ -39,6 +40,7 @@ class Dialling:
     takes_text: bool = False
     nested_tls: bool = False
     tls: str = "ssl_context"
+    database: str = "database"
 
 
 DIALLING = {
@@ -50,6 +52,9 @@ DIALLING = {
     "mysql-connector": Dialling(timeout="connection_timeout", default=10.0),
     "mariadb": Dialling(),
     "asyncpg": Dialling(timeout="timeout", default=60.0, tls="ssl"),
+    "aiomysql": Dialling(tls="ssl", database="db"),
+    "asyncmy": Dialling(default=10.0, tls="ssl"),
+    "mysql-connector-aio": Dialling(timeout="connection_timeout", default=10.0),
 }
 
 
@@ -172,7 +177,7 @@ def call(dialling: Dialling, target: Target) -> tuple[tuple[str, ...], dict[str,
     limit = {dialling.timeout: max(1, round(patience(target)))}
     if dialling.takes_text:
         return (target.text,), {} if "connect_timeout" in given else limit
-    names = {"user": "user", "password": "password", "dbname": "database"}
+    names = {"user": "user", "password": "password", "dbname": dialling.database}
     login = {names[key]: value for key, value in given.items() if key in names}
     tls: dict[str, Any] = {key: value for key, value in given.items() if key.startswith("ssl_")}
     if dialling.nested_tls and tls:

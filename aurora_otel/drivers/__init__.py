@@ -52,6 +52,14 @@ REGISTRY = (
     Registration("mariadb", "mariadb", "aurora_otel.drivers.mariadb", None),
     Registration("pg8000", "pg8000", "aurora_otel.drivers.pg8000", "core.CoreConnection"),
     Registration("asyncpg", "asyncpg", "aurora_otel.drivers.asyncpg", "connection.Connection"),
+    Registration("aiomysql", "aiomysql", "aurora_otel.drivers.aiomysql", "connection.Connection"),
+    Registration("asyncmy", "asyncmy", "aurora_otel.drivers.asyncmy", "connection.Connection"),
+    Registration(
+        "mysql-connector-aio",
+        "mysql.connector.aio",
+        "aurora_otel.drivers.mysql_connector_aio",
+        "connection.MySQLConnection",
+    ),
 )
 NAMES = tuple(registration.name for registration in REGISTRY)
 

@@ -30,8 +30,6 @@ class Registration(NamedTuple):
 
 
 REGISTRY = (
-    Registration("asyncmy", "asyncmy", ("connect", "create_pool")),
-    Registration("mysql-connector's asyncio", "mysql.connector.aio", ("connect",)),
     Registration("PyGreSQL", "pgdb", ("connect",)),
     Registration("psqlpy", "psqlpy", ("connect", "connect_pool", "ConnectionPool")),
     Registration("pyodbc", "pyodbc", ("connect",)),

@@ -33,9 +33,16 @@ REGISTRY = (
     Registration("sqlalchemy", "sqlalchemy", "aurora_otel.pools.sqlalchemy"),
     Registration("psycopg_pool", "psycopg_pool", "aurora_otel.pools.psycopg_pool"),
     Registration("asyncpg's pool", "asyncpg.pool", "aurora_otel.pools.asyncpg"),
+    Registration("aiomysql's pool", "aiomysql.pool", "aurora_otel.pools.aiomysql"),
+    Registration("asyncmy's pool", "asyncmy.pool", "aurora_otel.pools.asyncmy"),
     Registration("django", "django.db.backends.base.base", "aurora_otel.pools.django"),
     Registration(
         "mysql-connector's pool", "mysql.connector.pooling", "aurora_otel.pools.mysql_connector"
+    ),
+    Registration(
+        "mysql-connector's pool for event loops",
+        "mysql.connector.aio.pooling",
+        "aurora_otel.pools.mysql_connector_aio",
     ),
     Registration("DBUtils", "dbutils.steady_db", "aurora_otel.pools.dbutils"),
     Registration("DBUtils' PooledDB", "dbutils.pooled_db", "aurora_otel.pools.dbutils"),

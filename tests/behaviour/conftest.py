@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import psycopg
 import psycopg2
 import pytest
 
 from aurora_otel.lab import Cluster
+from tests.support.drivers.awaited import LOOPS
 
 
 @pytest.fixture
@@ -43,3 +46,33 @@ def interrupt_soon() -> Iterator[Callable[[], None]]:
     assert main is not None
     yield lambda: threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def loop() -> str:
+    """The kind of loop, where a test does not choose."""
+    return "asyncio"
+
+
+@pytest.fixture
+def play(loop: str) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Runs a coroutine as an application does; afterwards the loop has nothing left to do."""
+
+    def play(coroutine: Coroutine[Any, Any, None]) -> None:
+        made = LOOPS[loop]()
+        made.set_debug(enabled=True)
+        complaints: list[object] = []
+        made.set_exception_handler(lambda _, context: complaints.append(context))
+
+        async def whole() -> set[Any]:
+            await coroutine
+            await asyncio.sleep(0)
+            return asyncio.all_tasks() - {asyncio.current_task()}
+
+        try:
+            assert made.run_until_complete(whole()) == set()
+        finally:
+            made.close()
+        assert complaints == []
+
+    return play

@@ -36,36 +36,6 @@ def login(cluster):
     return {"host": host, "port": port, **{name: getattr(cluster, name) for name in names}}
 
 
-@pytest.fixture
-def loop():
-    """The kind of loop, where a test does not choose."""
-    return "asyncio"
-
-
-@pytest.fixture
-def play(loop):
-    """Runs a coroutine as an application does; afterwards the loop has nothing left to do."""
-
-    def play(coroutine):
-        made = LOOPS[loop]()
-        made.set_debug(enabled=True)
-        complaints = []
-        made.set_exception_handler(lambda _, context: complaints.append(context))
-
-        async def whole():
-            await coroutine
-            await asyncio.sleep(0)
-            return asyncio.all_tasks() - {asyncio.current_task()}
-
-        try:
-            assert made.run_until_complete(whole()) == set()
-        finally:
-            made.close()
-        assert complaints == []
-
-    return play
-
-
 # Each goes to the network; what is in its hands when the session is ended fails.
 async def copy_in(connection):
     async def rows():

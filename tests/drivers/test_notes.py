@@ -55,7 +55,7 @@ def test_a_refused_write_and_a_connection_that_was_shut_down_are_explained(
 
 
 def test_a_connection_that_was_lost_with_its_server_is_explained(agent, cluster, connect, driver):
-    if driver.name in NOTICE_AT_ONCE:
+    if driver.name in {*NOTICE_AT_ONCE, "asyncmy"}:
         pytest.skip("it has noticed before the call, which does not go to the network")
     held = connect()
     switch = cluster.failover(Failover.CRASH)

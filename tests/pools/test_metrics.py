@@ -16,6 +16,7 @@ from aurora_otel.telemetry.names import DURATIONS
 from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import DRIVERS
 from tests.support.pools.async_libraries import AsyncEngine
+from tests.support.pools.async_mysql_libraries import MySQLPool
 from tests.support.pools.cases import CASES, Case, Kind, fill
 from tests.support.pools.libraries import SIZE, PsycopgPool, SQLAlchemyPool
 from tests.support.sql import Call, attempt
@@ -53,6 +54,12 @@ PSYCOPG = Case(
     ),
     DRIVER["psycopg"],
 )
+
+ON_LOOPS = [
+    Case(Kind("Pool", driver.name, (), lambda *of: MySQLPool(*of, minsize=2, maxsize=3)), driver)
+    for driver in ASYNC_DRIVERS
+    if driver.id in {"aiomysql-asyncio", "asyncmy-asyncio"}
+]
 
 
 @pytest.fixture
@@ -135,6 +142,38 @@ def test_a_connection_pool_with_waits_and_timeouts(figures, open_pool, case):
         "wait_time": own["requests_num"] - own["requests_errors"],
         "use_time": own["requests_num"] - own["requests_errors"],
     }
+
+
+@pytest.mark.parametrize("case", ON_LOOPS, ids=str)
+def test_a_pool_of_mysql_s_on_a_loop_with_waits(figures, open_pool, case):
+    pool = open_pool()
+    own = pool.pool
+    name = "app"
+    held = [pool.loop.run(pool.take()) for _ in range(3)]
+    assert figures(name) == {
+        "idle": own.freesize,
+        "used": 3,
+        "max": own.maxsize,
+        "idle.max": own.maxsize,
+        "idle.min": own.minsize,
+        "pending_requests": 0,
+        "timeouts": 0,
+    }
+    waiting = Call(pool.write)
+    eventually(lambda: figures(name)["pending_requests"] == 1)
+
+    async def lose(connection):
+        connection.close()
+        await pool.give_back(connection)
+
+    # A place that comes back without its connection is one for a caller that waits, too.
+    pool.loop.run(lose(held.pop()))
+    assert waiting.outcome() is None
+    assert figures(name)["pending_requests"] == 0
+    for connection in held:
+        pool.loop.run(pool.give_back(connection))
+    counts = {metric: figures.histogram(metric)[name].count for metric in TIMES}
+    assert counts == {"create_time": 4, "wait_time": 4, "use_time": 4}
 
 
 TIMES = ("create_time", "wait_time", "use_time")

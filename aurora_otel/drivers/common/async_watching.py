@@ -82,7 +82,8 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         may_wait: whether the call may wait for a refresh, given its arguments: in the order of the
             method's parameters, keyword-only ones apart.
         is_ending: whether `self` is still busy with a call that was cancelled.
-        is_over: whether, after an error, `self` is closed and reports that nowhere else.
+        is_over: whether, after an error or a cancellation, `self` is closed and reports that
+            nowhere else.
         settle: as in `watching.watch`, and awaited.
         path: the attributes that lead from `self` to the track, with dots between them; where
             one is missing, the call is not watched.
@@ -101,6 +102,8 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         if hooks.guarded(is_ending, receiver):
             _clear_when_over(track, lambda: hooks.guarded(is_ending, receiver) is True)
             return False
+        if hooks.guarded(is_over, receiver):
+            hooks.closed(track)
         return True
 
     names = {
@@ -120,17 +123,26 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
 
 
 def watch_close(
-    hooks: Hooks, original: Callable[..., Any], is_closed: Callable[[Any], bool]
+    hooks: Hooks,
+    original: Callable[..., Any],
+    is_closed: Callable[[Any], bool],
+    *,
+    defers: bool = False,
 ) -> Callable[..., Any]:
     """Return `original`, a coroutine function, as one that reports that the connection is closed.
 
-    As `watching.watch_close`.
+    Args:
+        hooks: as `watching.watch_close`.
+        original: as there.
+        is_closed: as there.
+        defers: whether a call in flight reports the end, by its own `is_over`: the driver closes a
+            connection itself where a call finds it lost.
     """
 
     @functools.wraps(original)
     async def close(self: Any, *args: Any, **kwargs: Any) -> Any:
         track = hooks.guarded(track_of, self)
-        if track is None:
+        if track is None or (defers and track.in_flight_since):
             return await original(self, *args, **kwargs)
         # Once the driver has ended the session, the connection looks hung up by the server.
         track.in_flight_since = monotonic()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.connects import LoginFailure
-from aurora_otel.drivers.marks import unmark
+from aurora_otel.drivers.marks import ATTRIBUTE, unmark
 from aurora_otel.drivers.protocol import Failure, Hooks, Rows, Traced
 from aurora_otel.model import symptoms
 from aurora_otel.model.endpoints import Address
@@ -19,6 +19,8 @@ from aurora_otel.model.straight import is_name
 SYSTEM = "mysql"
 DEFAULT_PORT = 3306
 PROGRAM_NAME = "aurora-otel"
+# The server's status flag, `SERVER_STATUS_IN_TRANS`.
+IN_TRANSACTION = 1
 # The methods of cursors that make a query span.
 TRACED_CALLS = ("callproc", "execute", "executemany")
 
@@ -79,9 +81,9 @@ class Call(NamedTuple):
     def __repr__(self) -> str:
         return "<Call>"  # the application's arguments are secret
 
-    def connect(self) -> None:
-        """Do it."""
-        self.method(*self.args, **self.kwargs)
+    def connect(self) -> Any:
+        """Do it; on an event loop, return what is to be awaited."""
+        return self.method(*self.args, **self.kwargs)
 
 
 def named_host(host: object, port: object) -> Address | None:
@@ -140,6 +142,20 @@ def end(hooks: Hooks, connection: Any, *, lost: bool) -> None:
     if lost and not track.closed:
         hooks.failed(track, loss)
     hooks.closed(track)
+
+
+def is_idle(connection: Any) -> bool:
+    """Return whether an open connection of PyMySQL or of its descendants is in no exchange.
+
+    Neither in a transaction nor inside a result. Without autocommit a read may have begun a
+    transaction, which these drivers do not notice.
+    """
+    result = connection._result  # noqa: SLF001 - nothing public shows it
+    return (
+        (connection.get_autocommit() or not hasattr(connection, ATTRIBUTE))
+        and not connection.server_status & IN_TRANSACTION
+        and (result is None or not (result.unbuffered_active or result.has_next))
+    )
 
 
 def trace(patches: Patches, cursor: type, traced: Traced, shown: Mapping[str, str]) -> None:

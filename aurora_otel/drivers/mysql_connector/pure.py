@@ -13,8 +13,8 @@ from mysql.connector.errors import Error
 from mysql.connector.network import MySQLTCPSocket
 
 from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common.connector_announcements import believed_within_limits
 from aurora_otel.drivers.common.deadline import deadline
-from aurora_otel.drivers.mysql_connector.announcements import believed_within_limits
 from aurora_otel.drivers.mysql_connector.attributes import kept, replaced
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.straight import Whereabouts

@@ -14,13 +14,11 @@ from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import SERVER_STATUS
 
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
-from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.drivers.pymysql import calls, monitor, session
 from aurora_otel.model.endpoints import Address
@@ -87,13 +85,7 @@ class Adapter(DriverBase):
 
         Without autocommit a read may have begun a transaction, which PyMySQL does not notice.
         """
-        result = connection._result  # noqa: SLF001 - nothing public shows it
-        return (
-            not self.is_closed(connection)
-            and (connection.get_autocommit() or not hasattr(connection, ATTRIBUTE))
-            and not connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS
-            and (result is None or not (result.unbuffered_active or result.has_next))
-        )
+        return not self.is_closed(connection) and mysql_family.is_idle(connection)
 
     def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
         """Run a statement below the cursors: nothing of it stays in the connection's state."""

@@ -6,12 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import aiomysql
+import asyncmy
 import asyncpg
+import mysql.connector.aio
 import psycopg
+import pymysql
 
 from tests.support.drivers import awaited
-from tests.support.drivers.descriptors import Descriptor, Place, _by_parameters, _libpq
-from tests.support.drivers.engines import POSTGRESQL
+from tests.support.drivers.async_calls import CALLS
+from tests.support.drivers.descriptors import (
+    Descriptor,
+    Place,
+    _by_parameters,
+    _first,
+    _libpq,
+    _mysql,
+)
+from tests.support.drivers.engines import MYSQL, POSTGRESQL
 
 
 @dataclass(frozen=True)
@@ -49,10 +61,28 @@ def _asyncpg(place: Place) -> dict[str, Any]:
     return {**_by_parameters(place), "timeout": 60}
 
 
+def _aiomysql(place: Place) -> dict[str, Any]:
+    arguments = {**_by_parameters(place), "connect_timeout": 5}
+    arguments["db"] = arguments.pop("database")
+    return arguments
+
+
+def _mysql_connector(place: Place) -> dict[str, Any]:
+    # Where a server speaks no TLS, it connects with `ssl_disabled` alone.
+    return {**_by_parameters(place), "connection_timeout": 5, "ssl_disabled": True}
+
+
 def _on_each_loop(*args: Any, **others: Any) -> tuple[AsyncDescriptor, ...]:
     # uvloop resolves names in C, and psycopg itself in a thread.
     return tuple(
-        AsyncDescriptor(*args, **others, variant=loop, loop=loop, takes_names=loop == "asyncio")
+        AsyncDescriptor(
+            *args,
+            **others,
+            variant=loop,
+            loop=loop,
+            takes_names=loop == "asyncio",
+            reset_differs=loop == "uvloop" and MYSQL in args,
+        )
         for loop in awaited.LOOPS
     )
 
@@ -80,5 +110,49 @@ ASYNC_DRIVERS = (
         raised=(psycopg.Error,),
         # Looked up late: other instrumentations wrap it.
         connect_by=lambda **login: psycopg.AsyncConnection.connect(**login),  # noqa: PLW0108
+    ),
+    *_on_each_loop(
+        "aiomysql",
+        MYSQL,
+        "aiomysql",
+        _aiomysql,
+        code=_first,
+        has_upstream=False,
+        calls=CALLS["aiomysql"],
+        reconnects={"ping": lambda connection: connection.wait_for(connection.plain.ping)},
+        wrapped=awaited.MySQLConnection,
+        # uvloop's transports raise the last one once they are closed.
+        raised=(pymysql.Error, RuntimeError),
+        connect_by=lambda **login: aiomysql.connect(**login),  # noqa: PLW0108
+    ),
+    *_on_each_loop(
+        "asyncmy",
+        MYSQL,
+        "asyncmy",
+        _mysql,
+        code=_first,
+        has_upstream=False,
+        calls=CALLS["asyncmy"],
+        has_query_spans=False,
+        reconnects={"ping": lambda connection: connection.wait_for(connection.plain.ping)},
+        wrapped=awaited.MySQLConnection,
+        raised=(asyncmy.errors.Error, RuntimeError),
+        connect_by=lambda **login: asyncmy.connect(**login),  # noqa: PLW0108
+    ),
+    *_on_each_loop(
+        "mysql-connector-aio",
+        MYSQL,
+        "mysql",
+        _mysql_connector,
+        code=lambda error: getattr(error, "errno", None),
+        has_upstream=False,
+        calls=CALLS["mysql-connector-aio"],
+        reconnects={
+            "reconnect": lambda connection: connection.wait_for(connection.plain.reconnect),
+            "ping": lambda connection: connection.wait_for(connection.plain.ping, True),  # noqa: FBT003 - `reconnect`
+        },
+        wrapped=awaited.ConnectorConnection,
+        raised=(mysql.connector.Error, OSError, RuntimeError),
+        connect_by=lambda **login: mysql.connector.aio.connect(**login),  # noqa: PLW0108
     ),
 )

@@ -162,6 +162,56 @@ class PsycopgConnection(Connection):
         await (self.plain.commit() if statement == "COMMIT" else self.plain.rollback())
 
 
+class MySQLConnection(Connection):
+    """aiomysql's or asyncmy's own cursors, awaited; connections are closed without a wait."""
+
+    def close(self) -> None:
+        async def close() -> None:
+            self.plain.close()
+
+        self.wait_for(close)
+
+    def __exit__(self, *error: object) -> None:
+        self.wait_for(self.plain.__aexit__, *error)
+
+    async def execute(
+        self, statement: str, parameters: Sequence[Any]
+    ) -> tuple[Any, list[tuple[Any, ...]]] | None:
+        async with self.plain.cursor() as cursor:
+            await cursor.execute(statement, parameters or None)
+            found = cursor.description
+            return (found, list(await cursor.fetchall())) if found else None
+
+    async def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        async with self.plain.cursor() as cursor:
+            await cursor.executemany(statement, rows)
+
+    async def end(self, statement: str) -> None:
+        await (self.plain.commit() if statement == "COMMIT" else self.plain.rollback())
+
+
+class ConnectorConnection(Connection):
+    """The cursors of `mysql.connector.aio`, awaited."""
+
+    def __exit__(self, *error: object) -> None:
+        self.wait_for(self.plain.__aexit__, *error)
+
+    async def execute(
+        self, statement: str, parameters: Sequence[Any]
+    ) -> tuple[Any, list[tuple[Any, ...]]] | None:
+        async with await self.plain.cursor() as cursor:
+            await cursor.execute(statement, tuple(parameters))
+            found = cursor.description
+            return (found, list(await cursor.fetchall())) if found else None
+
+    async def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        async with await self.plain.cursor() as cursor:
+            await cursor.executemany(statement, rows)
+
+    async def end(self, statement: str) -> None:
+        await (self.plain.commit() if statement == "COMMIT" else self.plain.rollback())
+
+
 def _numbered(statement: str) -> str:
     numbers = iter(range(1, 100))
     return _PARAMETER.sub(lambda _: f"${next(numbers)}", statement)

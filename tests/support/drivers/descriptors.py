@@ -77,6 +77,9 @@ class Descriptor:
         has_upstream: whether OpenTelemetry has an instrumentation of it.
         takes_names: whether the lab's names reach the hook; a C library resolves them itself.
         lost: what it raises on a lost connection besides its own `Error`.
+        reset_differs: whether it meets a reset with another error than the end of the stream, as
+            uvloop's transports do.
+        has_query_spans: whether the agent can make spans of its calls.
         is_subclassed: whether its classes become subclasses of the same name.
         calls: those that go to the network, each to be watched.
         reconnects: what makes another connection under the same object, after the loss of one.
@@ -92,6 +95,8 @@ class Descriptor:
     has_upstream: bool = True
     takes_names: bool = True
     lost: tuple[type[Exception], ...] = ()
+    reset_differs: bool = False
+    has_query_spans: bool = True
     is_subclassed: bool = False
     calls: Mapping[str, WatchedCall] = field(default_factory=dict, hash=False)
     reconnects: Mapping[str, Callable[[Any], object]] = field(default_factory=dict, hash=False)

@@ -21,6 +21,7 @@ from tests.support.pools.async_libraries import (
     AsyncPsycopgPool,
     AsyncStaticPool,
 )
+from tests.support.pools.async_mysql_libraries import ConnectorPool, MySQLPool
 from tests.support.pools.libraries import (
     DIALECTS,
     SIZE,
@@ -124,6 +125,9 @@ def _async_engine(**options: Any) -> Callable[[Any, Cluster], PoolUnderTest]:
 _ON_LOOPS = tuple(name for name in ("asyncpg", "psycopg") if name in _ANY or name == "asyncpg")
 ASYNC_KINDS = (
     Kind("asyncpg.Pool", "asyncpg", ("asyncpg",), AsyncpgPool),
+    Kind("aiomysql.Pool", "aiomysql", ("aiomysql",), MySQLPool),
+    Kind("asyncmy.Pool", "asyncmy", ("asyncmy",), MySQLPool),
+    Kind("aio.MySQLConnectionPool", "mysql-connector-aio", ("mysql-connector-aio",), ConnectorPool),
     Kind("AsyncConnectionPool", "psycopg_pool on a loop", ("psycopg",), AsyncPsycopgPool),
     Kind(
         "AsyncConnectionPool-check",
@@ -196,6 +200,9 @@ FIRST = {
     "MySQLConnectionPool",
     "PooledDB",
     "QueuePool",
+    "aio.MySQLConnectionPool",
+    "aiomysql.Pool",
+    "asyncmy.Pool",
     "asyncpg.Pool",
 }
 CASES = tuple(

@@ -1,0 +1,7 @@
+"""aiomysql."""
+
+from __future__ import annotations
+
+from aurora_otel.drivers.aiomysql.adapter import Adapter
+
+__all__ = ["Adapter"]

@@ -1,0 +1,94 @@
+"""The pool of `mysql.connector.aio`.
+
+It pings what it is about to hand out, and connects again what does not answer. A stale connection
+does answer, so one that is not usable is shut down before the pool pings it. On uvloop, a ping on
+a connection that was reset raises what the pool does not expect, and a place of it would be lost.
+"""
+
+# ruff: noqa: SLF001 - the pool shows none of its connections
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
+from aurora_otel.runtime.coroutines import run
+
+
+class Adapter:
+    """The `Pool` for `mysql.connector.aio`."""
+
+    def install(self, module: ModuleType, hooks: Hooks) -> Callable[[], None]:
+        """Patch `MySQLConnectionPool`."""
+        pool = module.MySQLConnectionPool
+        patches = Patches()
+
+        def meter(of: Any) -> Meter:
+            return hooks.meter(of, functools.partial(_describe, of))
+
+        lending = _lending(meter, _checking(hooks, pool.get_connection))
+        patches.replace(pool, "get_connection", lending)
+        patches.replace(pool, "add_connection", _returning(meter, pool.add_connection))
+        return patches.undo
+
+
+def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def get_connection(self: Any) -> Any:
+        waiting = self._cnx_queue._queue
+        connection = waiting[0] if waiting else None
+        if (
+            connection is not None
+            and not hooks.is_plainly_usable(connection)
+            and not await run(hooks.is_usable_steps(connection))
+            # Another task may have taken it meanwhile.
+            and waiting
+            and waiting[0] is connection
+        ):
+            # Without a socket its ping fails by an error that the pool expects.
+            sock, connection._socket = connection._socket, None
+            if sock is not None:
+                sock._writer.transport.abort()
+        return await original(self)
+
+    return get_connection
+
+
+def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def get_connection(self: Any) -> Any:
+        pool = meter(self)
+        # An exhausted pool raises at once.
+        with pool.waiting(()):
+            found = await original(self)
+        pool.lent(found._cnx)
+        return found
+
+    return get_connection
+
+
+def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def add_connection(self: Any, cnx: Any = None) -> Any:
+        if cnx is None:
+            with meter(self).creating():
+                return await original(self)
+        meter(self).returned(cnx)
+        return await original(self, cnx)
+
+    return add_connection
+
+
+def _describe(pool: Any) -> Description:
+    given = pool._cnx_config
+    leads_to = target("mysql", given.get("database"), given.get("host"), given.get("port"))
+    return Description(pool.pool_name or leads_to.name("mysql-connector"), pool, _gauges, leads_to)
+
+
+def _gauges(pool: Any) -> Gauges:
+    size = pool.pool_size
+    return Gauges(idle=pool._cnx_queue.qsize(), max=size, idle_max=size)
