@@ -30,7 +30,7 @@ _NO_WRITERS = (EndpointType.READER, EndpointType.PROXY, EndpointType.INSTANCE)
 # For so many seconds, a login that worked is not taken to be refused: passwords are rotated.
 PROVEN_FOR = 60.0
 # An attempt waits for this share of its time for what comes of another one; of a login that worked
-# lately, for less: to be refused takes no longer than to be let in, and a target that does not
+# lately, for less: to be refused takes no longer than to be admitted, and a target that does not
 # respond must not delay the others.
 PATIENCE = 0.6
 PROVEN_PATIENCE = 0.1
