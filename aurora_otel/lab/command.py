@@ -99,6 +99,10 @@ class _Console:
     def _obey(self, command: str, target: str | None = None, *_: str) -> None:
         if command in {kind.value for kind in Failover}:
             self._fail_over(Failover(command), target)
+        elif command == "promote":
+            self._promote(target)
+        elif command == "thaw":
+            self._thaw()
         elif command == "recover":
             self._recover()
         elif command == "status":
@@ -125,6 +129,20 @@ class _Console:
         )
         if kind is Failover.CRASH:
             self._later(_RESTART_AFTER, lambda: self._restart(switch.old_writer))
+
+    def _promote(self, target: str | None) -> None:
+        old = self._cluster.writer
+        instance = target or next(iter(self._cluster.readers), "")
+        self._cluster.promote(instance, publish=True)
+        text = f"{instance} accepts writes, too; {old} goes on as it was"
+        self._display.event("promoted", text, instance=instance, beside=old)
+
+    def _thaw(self) -> None:
+        for instance in self._cluster.instances:
+            if self._cluster.condition(instance) is Condition.HUNG:
+                self._cluster.thaw(instance)
+                text = f"{instance} goes on as what it was"
+                self._display.event("thawed", text, instance=instance)
 
     def _restart(self, instance: str) -> None:
         if self._cluster.condition(instance) is Condition.DOWN:

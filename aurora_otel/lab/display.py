@@ -20,6 +20,8 @@ HELP = """\
 crash [INSTANCE]       the writer dies; a reader (INSTANCE) takes over
 switchover [INSTANCE]  the writer stays up, keeps its sessions and refuses writes
 hang [INSTANCE]        the writer stops answering, and its sockets stay open
+promote [INSTANCE]     a reader accepts writes beside the writer, and is where the names lead
+thaw                   what hangs goes on as what it was
 recover                what is down, hung or demoted comes back as a reader
 status                 who is what, and how many sessions it has
 quit                   end it all"""

@@ -138,7 +138,7 @@ class Instances:
     def promote(self, instance: str) -> None:
         """Make a reader accept writes; the writer stays as it is, and is one no longer in name."""
         if instance not in self.readers:
-            raise LabError(f"{instance} is not a live reader")
+            raise LabError(f"no live reader: {instance!r}")
         self._servers[instance].promote()
         self._rivals.add(self.writer)
         self._rivals.discard(instance)

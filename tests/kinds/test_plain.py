@@ -138,7 +138,14 @@ def test_connections_by_a_writers_service_are_replaced_while_it_leads_to_a_stand
     # `MEMBERS` lead to the new writer; the connection that the application gets is a stale one.
     misrouted = connect(cluster.dsn("writer"))
     assert agent.exported.metric("aurora.connection.misroutes") > 0
-    eventually(lambda: known_writer(held) == at(cluster, switch.new_writer))
+
+    def is_found():
+        # The application goes on working: its calls refresh.
+        attempt(lambda: run(misrouted, "SELECT 1"))
+        attempt(misrouted.rollback)
+        return known_writer(held) == at(cluster, switch.new_writer)
+
+    eventually(is_found)
     cluster.publish()
     assert sqlstate(refused_write(misrouted)) in (READ_ONLY, None)
     eventually(lambda: agent.tracked(at(cluster, switch.old_writer)) == 0)

@@ -104,3 +104,21 @@ def test_a_wrong_option_is_a_clear_error(arguments, message):
     assert result.returncode != 0
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_postgresql_with_standbys_thaws_and_has_two_that_accept_writes():
+    typed = "switchover\nhang\nthaw\npromote mine-3\nnonsense\nstatus\n"
+    result = _run("--name", "mine", "--kind", "plain", typed=typed)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"host=mine-rw\.default\.svc\S+ hostaddr=127\.0\.0\.8 ", result.stdout)
+    assert "export AURORA_OTEL_MEMBERS=127.0.0.11:" in result.stdout
+    assert "switchover: mine-2 is the writer now, mine-1 was" in result.stdout
+    assert "mine-2 goes on as what it was" in result.stdout
+    assert "mine-3 accepts writes, too; mine-1 goes on as it was" in result.stdout
+    assert "nothing is left behind" in result.stdout
+
+
+def test_a_kind_that_an_engine_cannot_play_is_an_error_that_says_which_can():
+    result = _run("--kind", "multi-az", "--engine", "mysql")
+    assert result.returncode == 1
+    assert "engine must be one of postgresql for the kind multi-az; got 'mysql'" in result.stderr
