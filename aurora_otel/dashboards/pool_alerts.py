@@ -51,7 +51,7 @@ ALERTS = (
         WARNING,
         f"A connection of the pool {_THE_POOL} of {THE_JOB} takes {THE_DURATION} to get.",
         "That is the average of five minutes. The pool is full, or opens each connection anew and "
-        "the database is slow to let it in.",
+        "the database is slow to accept it.",
     ),
     Alert(
         "AuroraPoolTimeouts",
