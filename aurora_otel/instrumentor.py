@@ -89,6 +89,9 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     ) -> None:
         """Start the agent, or apply other settings to the running one.
 
+        Call it before the application connects: a connection that was opened earlier is not
+        tracked. What the words mean: `aurora-otel docs glossary`.
+
         What a call leaves out stays as it is: arguments of earlier calls count until
         `uninstrument()`, and win over OpenTelemetry's configuration file (`OTEL_CONFIG_FILE`) and
         the environment variables `AURORA_OTEL_<NAME>`. The default of a setting is in parentheses.

@@ -11,6 +11,7 @@ systems that are not here, the wheel and what it needs are resolved and unpacked
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aurora_otel.lab import Cluster, Failover
+from tests.matrix import documented
 from tests.matrix.application import READY
 from tests.matrix.environments import Environment, LeftOut, make, resolve_elsewhere
 from tests.matrix.rows import PLATFORMS, ROWS, Row
@@ -56,11 +58,12 @@ class Tally:
 
 def start(row: Row, environment: Environment, cluster: Cluster) -> subprocess.Popen[str]:
     """Start the application of a row."""
-    command = [*environment.command, APPLICATION, cluster.dsn("writer"), *row.loads]
+    place = cluster.dsn("writer")
+    command = [*environment.command, APPLICATION, place, *row.loads]
     return subprocess.Popen(
-        command,
-        env={**environment.environ, **cluster.environment()},
-        executable=environment.programs / command[0],
+        shlex.split(row.example) if row.example else command,
+        cwd=documented.EXAMPLES,
+        env={**environment.environ, **cluster.environment(), "DATABASE_URL": place},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -68,23 +71,34 @@ def start(row: Row, environment: Environment, cluster: Cluster) -> subprocess.Po
     )
 
 
-def await_ready(application: subprocess.Popen[str]) -> bool:
+def await_ready(row: Row, application: subprocess.Popen[str]) -> bool:
     """Wait until the application has connected; others may print before."""
+    assert application.stdin is not None
     assert application.stdout is not None
-    return any(line.strip() == READY for line in iter(application.stdout.readline, ""))
+    if row.example:
+        # It writes a row for each line of input.
+        application.stdin.write("\n")
+        application.stdin.flush()
+    expected = WRITES[-1] if row.example else READY
+    return any(line.strip() == expected for line in iter(application.stdout.readline, ""))
 
 
 def outcome(row: Row, application: subprocess.Popen[str], *, is_ready: bool) -> tuple[bool, str]:
     """Return whether a row went through the failover, and its versions or what was wrong."""
     try:
-        out, errors = application.communicate("\n" if is_ready else None, timeout=_RUNNING)
+        lines = "\n" * (4 if row.example else 1)
+        out, errors = application.communicate(lines if is_ready else None, timeout=_RUNNING)
     except subprocess.TimeoutExpired:
         application.kill()
         return False, "it does not come to an end"
-    lines = [line for line in out.splitlines() if line.startswith("{")]
-    if not lines:
+    if row.example:
+        # One write is refused, and closes the connection; then the example connects again.
+        answers = out.split()
+        return answers == [WRITES[0], *WRITES[1:], WRITES[-1]], f"{answers} {errors[-2000:]}"
+    found = [line for line in out.splitlines() if line.startswith("{")]
+    if not found:
         return False, errors[-2000:] or "it reported nothing"
-    reported = json.loads(lines[-1])
+    reported = json.loads(found[-1])
     expected = {"writes": WRITES, "mode": "cleanup", "failures": {}, "loaded": list(row.loads)}
     if reported["found"] != expected:
         return False, f"{reported}\n{errors[-2000:]}"
@@ -98,7 +112,7 @@ def through_a_failover(environments: Mapping[Row, Environment], tally: Tally) ->
         cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
         cluster.execute(cluster.writer, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app")
         running = {row: start(row, where, cluster) for row, where in environments.items()}
-        ready = {row: await_ready(application) for row, application in running.items()}
+        ready = {row: await_ready(row, application) for row, application in running.items()}
         cluster.failover(Failover.SWITCHOVER)
         for row, application in running.items():
             is_ok, detail = outcome(row, application, is_ready=ready[row])

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/guide.md")
-DOCKERFILE = ROOT / "examples" / "kubernetes" / "Dockerfile"
+DOCUMENTS = ("README.md", "docs/guide.md", "examples/README.md")
+EXAMPLES = ROOT / "examples"
+DOCKERFILE = EXAMPLES / "kubernetes" / "Dockerfile"
 # Indented, or behind a prompt; a backslash goes on with the next line.
 _COMMAND = re.compile(r"^(?:    |\$ )(pip install (?:.*\\\n)*.*)$", re.MULTILINE)
 _STEP = re.compile(r"^RUN (pip install (?:.*\\\n)*.*)$", re.MULTILINE)
@@ -32,3 +33,14 @@ def image_step(dockerfile: str) -> str:
     """
     (step,) = set(_STEP.findall(dockerfile))
     return step
+
+
+def example_of_aws() -> str:
+    """Return the command that starts an example under AWS's distribution.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\$ (env .+ python \S+\.py)$", text, re.MULTILINE)
+    return command

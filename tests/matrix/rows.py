@@ -32,6 +32,7 @@ class Row:
             do nothing in front of `opentelemetry-instrument`: of two such, the outer one is lost.
         environ: variables of the application.
         loads: modules that must have been loaded in the end.
+        example: the command of an example that is started there, instead of the application.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Row:
     begins: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
     loads: tuple[str, ...] = ()
+    example: str = ""
 
 
 ROWS = (
@@ -56,6 +58,11 @@ ROWS = (
             "OTEL_PYTHON_CONFIGURATOR": "aws_configurator",
         },
         loads=("amazon.opentelemetry.distro.aws_opentelemetry_distro",),
+    ),
+    Row(
+        "an example under aws-opentelemetry-distro",
+        ("aws-opentelemetry-distro", DRIVER),
+        example=documented.example_of_aws(),
     ),
     Row("elastic-opentelemetry", ("elastic-opentelemetry", DRIVER), loads=("elasticotel.distro",)),
     Row("splunk-opentelemetry", ("splunk-opentelemetry", DRIVER), loads=("splunk_otel.distro",)),
