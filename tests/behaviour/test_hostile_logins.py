@@ -16,7 +16,7 @@ from aurora_otel.drivers.psycopg2 import Adapter as Psycopg2
 
 # More than the sockets' buffers hold, and less than a broken limit could not cope with.
 MOST_SENT = 256 * 1024 * 1024
-LET_IN = b"R" + struct.pack("!ii", 8, 0)
+LOGGED_IN = b"R" + struct.pack("!ii", 8, 0)
 
 
 def _setting(value):
@@ -33,7 +33,7 @@ BEFORE = {"many settings": b"", "one notice": b"N" + struct.pack("!i", 1 << 30)}
 
 @pytest.fixture
 def server():
-    """Return a server's port, and how many bytes it could send after it had let a client in."""
+    """Return a server's port, and how many bytes it could send after it had logged a client in."""
     sent = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -42,7 +42,7 @@ def server():
             with sock, contextlib.suppress(OSError):
                 while struct.unpack("!ii", sock.recv(8, socket.MSG_WAITALL))[1] != 196608:
                     sock.sendall(b"N")
-                sock.sendall(LET_IN + BEFORE[kind])
+                sock.sendall(LOGGED_IN + BEFORE[kind])
                 sent.append(0)
                 while sent[0] < MOST_SENT:
                     sent[0] += sock.send(PIECES[kind])
