@@ -128,30 +128,6 @@ def test_a_pool_that_reconnected_before_the_service_moved_costs_one_refused_writ
     close([*before, *pinned, reader, by_address, fresh])
 
 
-def test_connections_by_a_writers_service_are_replaced_while_it_leads_to_a_standby(
-    start, cluster, connect
-):
-    agent = start()
-    held = connect(cluster.dsn("writer"))
-    switch = cluster.failover(Failover.SWITCHOVER, publish=False)
-    assert sqlstate(refused_write(held)) != READ_ONLY
-    # `MEMBERS` lead to the new writer; the connection that the application gets is a stale one.
-    misrouted = connect(cluster.dsn("writer"))
-    assert agent.exported.metric("aurora.connection.misroutes") > 0
-
-    def is_found():
-        # The application goes on working: its calls refresh.
-        attempt(lambda: run(misrouted, "SELECT 1"))
-        attempt(misrouted.rollback)
-        return known_writer(held) == at(cluster, switch.new_writer)
-
-    eventually(is_found)
-    cluster.publish()
-    assert sqlstate(refused_write(misrouted)) in (READ_ONLY, None)
-    eventually(lambda: agent.tracked(at(cluster, switch.old_writer)) == 0)
-    close([held, misrouted])
-
-
 def test_split_brain_the_one_that_was_promoted_last_is_the_writer(agent, cluster, connect):
     old, new = cluster.writer, cluster.readers[0]
     to_old = [straight(cluster, connect, old) for _ in range(3)]
