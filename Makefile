@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs picture pictures wheel interpreters matrix extensions servers clean
+.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -98,6 +98,12 @@ docs: $(VENV)/.dev ## write the documents, dashboards and rules that are generat
 	$(BIN)/python -m aurora_otel.telemetry.document > docs/telemetry.md
 	$(BIN)/python -m aurora_otel.dashboards.build dashboards
 
+site: $(VENV)/.dev ## build the documents as a site, .site/html; a link that leads nowhere fails
+	rm -rf .site && mkdir -p .site/source
+	git ls-files '*.md' 'docs/*' 'dashboards/*' 'examples/*' LICENSE Makefile pyproject.toml \
+		| xargs cp --parents --target-directory .site/source
+	$(BIN)/zensical build --strict
+
 picture: $(VENV)/.demo ## draw the picture of the README: the end of a demo
 	$(BIN)/aurora-otel demo --picture docs/demo.svg $(ARGS)
 
@@ -124,7 +130,7 @@ servers: ## install what the tests need and no wheel carries: servers, and what 
 	@.ci/servers
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist .bench .compat .coverage* .hypothesis .interpreters .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist .site .bench .compat .coverage* .hypothesis .interpreters .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || \

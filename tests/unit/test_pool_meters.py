@@ -147,7 +147,7 @@ def test_a_long_wait_is_recorded_in_the_span_that_had_to_wait(meters, now):
 def test_what_waits_to_be_recorded_is_bounded(meters, now):
     pool = Pool()
     check_out(meet(meters, pool), 5_000)
-    # Nobody has called what was to be called later.
+    # Nothing of what was to be called later has been.
     assert now.recorded[pool_metrics.WAIT_TIME] >= 4_096
 
 
