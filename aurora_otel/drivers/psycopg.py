@@ -8,6 +8,7 @@ execution, commit, rollback, COPY, server-side cursors, pipelines.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Coroutine, Generator
@@ -58,8 +59,8 @@ class Adapter(libpq.LibpqDriver):
         ) -> Any:
             began = time.time_ns()
             given = args[0] if args else kwargs.get("conninfo", "")
-            asked = psycopg_connects.Asked(hooks, wrapped, attempts, given)
-            return _connecting(self, hooks, asked, began)
+            asked = psycopg_connects.Asked(hooks, wrapped, given)
+            return _connecting(self, hooks, asked, attempts, began)
 
         def resolve(
             wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -148,7 +149,11 @@ class Adapter(libpq.LibpqDriver):
 
 
 def _connecting(
-    driver: Adapter, hooks: Hooks, asked: psycopg_connects.Asked, began: int
+    driver: Adapter,
+    hooks: Hooks,
+    asked: psycopg_connects.Asked,
+    attempts: Callable[..., Any],
+    began: int,
 ) -> Generator[Any, Any, Any]:
     """Stand in for `_connect_gen`: have the agent connect, and hand the connection over.
 
@@ -158,9 +163,11 @@ def _connecting(
 
     def opening(connection: Any) -> Opening:
         login = hooks.guarded(_login, connection, asked.conninfo) or Login(asked.conninfo)
-        return Opening(connection, login, asked.connect, began, asked.hosts)
+        return Opening(connection, login, connect, began, asked.hosts)
 
-    attempt = Attempt(asked.host, asked.connect, asked.straight, opening)
+    connect = functools.partial(asked.connect, attempts)
+    straight = asked.connect_straight if asked.is_by_name else None
+    attempt = Attempt(asked.host, connect, straight, opening)
     steps = hooks.connect_steps(driver, attempt)
     return (yield from blocking.run_within(steps, lambda made: _wait_for(made, asked.timeout)))
 

@@ -24,6 +24,8 @@ ORDERS = ("upstream before the agent", "upstream after the agent")
 CHOSEN = os.environ.get("TEST_DRIVERS", "").split(",")
 EVERY = (*KNOWN, *UNKNOWN, *ASYNC_DRIVERS)
 DRIVERS = tuple(driver for driver in EVERY if CHOSEN == [""] or driver.id in CHOSEN)
+# Those of event loops are one file each, whatever the loop.
+STRAIGHT = {*(driver.id for driver in KNOWN), "asyncpg-uvloop", "psycopg-asyncio"}
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "way": lambda driver: ((way.name, way) for way in driver.ways),
@@ -31,7 +33,7 @@ CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "harmless": lambda _: HARMLESS.items(),
     "reconnect": lambda driver: driver.reconnects.items(),
     "c_library": lambda driver: () if driver.takes_names else (("C library", None),),
-    "straight": lambda driver: (("straight", None),) if driver in KNOWN else (),
+    "straight": lambda driver: (("straight", None),) if driver.id in STRAIGHT else (),
     "order": lambda driver: ((order, order) for order in ORDERS if driver.has_upstream),
 }
 

@@ -14,14 +14,21 @@ import sys
 import pytest
 
 from aurora_otel.lab import Failover
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.moving_names import hosts_file
 from tests.support.waiting import eventually
 
 PRIVATE = "db.example.com"
 FROZEN = float("inf")
-THREADS = 4
 # So many writes of each thread, with connections opened in between, show that it goes on.
 MANY = 15
+
+
+def pools_of(driver):
+    """The pools of two threads."""
+    if driver in ASYNC_DRIVERS:
+        return [None, None]
+    return ["sqlalchemy", "psycopg_pool" if driver.name == "psycopg" else "sqlalchemy"]
 
 
 class Writers:
@@ -37,7 +44,9 @@ class Writers:
             "identify_timeout": 20,
             "refresh_timeout": 10,
         }
-        places = [(names[number % 2], *login) for number in range(THREADS)]
+        # One thread each by the endpoint and by a private name, with and without a pool.
+        pools = [None, None, *pools_of(driver)]
+        places = [((names[number % 2], *login), pool) for number, pool in enumerate(pools)]
         task = {"driver": driver.id, "settings": settings, "places": places}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.drivers.writers"],

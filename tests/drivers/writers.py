@@ -15,9 +15,12 @@ from typing import Any
 
 from aurora_otel import AuroraInstrumentor, snapshot
 from aurora_otel.instrumentor import running_agent
+from tests.drivers.pooled import Source
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import BY_ID, Descriptor, Place
 from tests.support.sql import write
 
+KNOWN = {**BY_ID, **{driver.id: driver for driver in ASYNC_DRIVERS}}
 # Seconds between two writes of a thread, and how many it does on one connection.
 EVERY = 0.02
 WRITES = 5
@@ -27,19 +30,20 @@ class Writer:
     """One thread of the application.
 
     Attributes:
-        opened: of each connection, when its connect began and ended, and where it led to.
+        opened: when each connect or checkout began and ended, and where the connection led to.
         written: when each write was begun that the server accepted.
         failed: when each connect or write ended that failed, and with what error.
     """
 
-    def __init__(self, driver: Descriptor, place: Place) -> None:
+    def __init__(self, driver: Descriptor, place: Place, pool: str | None) -> None:
         self.opened: list[tuple[float, float, str]] = []
         self.written: list[float] = []
         self.failed: list[tuple[float, str]] = []
         self._driver = driver
         # By the name alone: beside an address, it would not be resolved.
         given = driver.arguments(place).items()
-        self._arguments = {name: value for name, value in given if name != "hostaddr"}
+        arguments = {name: value for name, value in given if name != "hostaddr"}
+        self._source = Source(driver, arguments, pool)
         self._connection: Any = None
 
     def run(self, stopped: threading.Event) -> None:
@@ -52,10 +56,11 @@ class Writer:
                 self.failed.append((time.monotonic(), f"{type(error).__name__}: {error}"))
                 self._close()
         self._close()
+        self._source.end()
 
     def _write(self, began: float) -> None:
         if self._connection is None:
-            self._connection = self._driver.dbapi.connect(**self._arguments)
+            self._connection = self._source.connect()
             ended = time.monotonic()
             self.opened.append((began, ended, self._driver.serving(self._connection)))
         write(self._connection)
@@ -67,7 +72,7 @@ class Writer:
         connection, self._connection = self._connection, None
         try:
             if connection is not None:
-                connection.close()
+                self._source.give_back(connection)
         except self._driver.errors:
             # It was lost already.
             pass
@@ -75,9 +80,9 @@ class Writer:
 
 def main() -> None:
     task = json.loads(sys.stdin.readline())
-    driver = BY_ID[task["driver"]]
+    driver = KNOWN[task["driver"]]
     AuroraInstrumentor().instrument(**task["settings"])
-    writers = [Writer(driver, Place(*place)) for place in task["places"]]
+    writers = [Writer(driver, Place(*place), pool) for place, pool in task["places"]]
     stopped = threading.Event()
     threads = [threading.Thread(target=writer.run, args=[stopped]) for writer in writers]
     for thread in threads:

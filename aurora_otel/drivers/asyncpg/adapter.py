@@ -7,6 +7,7 @@ several hosts may be tried.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import time
@@ -15,12 +16,14 @@ from types import ModuleType
 from typing import Any
 
 from aurora_otel.drivers.asyncpg import calls, monitor, session
+from aurora_otel.drivers.asyncpg.connects import StraightLoop, named_host
 from aurora_otel.drivers.base import DriverBase
 from aurora_otel.drivers.common import libpq
 from aurora_otel.drivers.common.patching import Patches, wrap_innermost
-from aurora_otel.drivers.connects import Login, LoginFailure, Opening
+from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
 from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime.coroutines import run
 from aurora_otel.tracking.track import Track
 
@@ -39,17 +42,26 @@ class Adapter(DriverBase):
         """Patch `connect_utils`, and the classes `Protocol` and `Connection`."""
         patches = Patches()
 
-        async def opened(connect: Callable[[], Any], parameters: Mapping[str, Any]) -> Any:
-            began = time.time_ns()
-            connection = await connect()
-            login = hooks.guarded(_login, connection, parameters) or Login(dict(parameters))
-            return await run(hooks.opened_steps(self, Opening(connection, login, connect, began)))
-
         def connect(
             wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
         ) -> Any:
+            began = time.time_ns()
             parameters = {key: kwargs[key] for key in kwargs if key not in _OF_THE_LOOP}
-            return opened(lambda: wrapped(*args, **kwargs), parameters)
+
+            def again() -> Any:
+                return wrapped(*args, **kwargs)
+
+            def straight(to: Whereabouts) -> Any:
+                loop = kwargs.get("loop") or asyncio.get_running_loop()
+                return wrapped(*args, **{**kwargs, "loop": StraightLoop(loop, to.address)})
+
+            def opening(connection: Any) -> Opening:
+                login = hooks.guarded(_login, connection, parameters) or Login(dict(parameters))
+                return Opening(connection, login, again, began)
+
+            host = hooks.guarded(named_host, parameters)
+            attempt = Attempt(host, again, straight if host else None, opening)
+            return run(hooks.connect_steps(self, attempt))
 
         unwrap = wrap_innermost(module.connect_utils, "_connect", connect)
         calls.watch_all(patches, hooks)

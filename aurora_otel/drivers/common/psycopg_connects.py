@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -59,23 +59,56 @@ def resolve(
     A name that does not resolve is left for `_connect_gen` to fail with.
     """
     parameters = dict(args[0] if args else kwargs["params"])
+    host, is_done = _begin(hooks, parameters)
+    if is_done:
+        return [parameters]
+    try:
+        return _end(host, wrapped(*args, **kwargs))
+    except psycopg.OperationalError as error:
+        _fail_later(host, error)
+        return [parameters]
+
+
+async def resolve_on_loop(
+    hooks: Hooks,
+    wrapped: Callable[..., Awaitable[list[dict[str, Any]]]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Stand in for `conninfo_attempts_async`; as `resolve`."""
+    parameters = dict(args[0] if args else kwargs["params"])
+    host, is_done = _begin(hooks, parameters)
+    if is_done:
+        return [parameters]
+    try:
+        return _end(host, await wrapped(*args, **kwargs))
+    except psycopg.OperationalError as error:
+        _fail_later(host, error)
+        return [parameters]
+
+
+def _begin(hooks: Hooks, parameters: Mapping[str, Any]) -> tuple[Address | None, bool]:
+    """Return the one host that is given by its name, and whether it need not be resolved."""
     host = hooks.guarded(libpq.named_host, parameters)
     _given.set(None)
     _hosts.set(hooks.guarded(libpq.several_hosts, parameters) or ())
-    if host is None:
-        return wrapped(*args, **kwargs)
-    if hooks.goes_straight(host) and not libpq.is_led_elsewhere():
-        _given.set(_Given(host))
-        return [parameters]
-    try:
-        found = wrapped(*args, **kwargs)
-    except psycopg.OperationalError as error:
-        _given.set(_Given(host, error=error))
-        return [parameters]
+    if host is None or not hooks.goes_straight(host) or libpq.is_led_elsewhere():
+        return host, False
+    _given.set(_Given(host))
+    return host, True
+
+
+def _end(host: Address | None, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     addresses = tuple([each["hostaddr"] for each in found if "hostaddr" in each])
-    if addresses:
+    if host is not None and addresses:
         _given.set(_Given(host, addresses))
     return found
+
+
+def _fail_later(host: Address | None, error: psycopg.Error) -> None:
+    if host is None:
+        raise error
+    _given.set(_Given(host, error=error))
 
 
 class Asked:
@@ -83,13 +116,13 @@ class Asked:
 
     Attributes:
         conninfo: what it gave, without what psycopg made of it.
+        is_by_name: whether it gave one host, by its name.
         host: the one host, by its name, unless psycopg has more addresses to try after this one.
         hosts: all that it gave, if those are several.
 
     Args:
         hooks: where to ask what to do about a connect that hangs.
         connect: psycopg's `_connect_gen`.
-        attempts: psycopg's `conninfo_attempts`.
         attempt: the connection string that psycopg calls it with.
     """
 
@@ -97,18 +130,16 @@ class Asked:
         self,
         hooks: Hooks,
         connect: Callable[[str], Connecting],
-        attempts: Callable[[Mapping[str, Any]], list[dict[str, Any]]],
         attempt: str,
     ) -> None:
         self._hooks = hooks
         self._connect = connect
-        self._attempts = attempts
         self.conninfo = attempt
         self.host: Address | None = None
         self.hosts = _hosts.get()
         # The first connect, by what psycopg has resolved, is psycopg's own.
         self._first: Callable[[], Connecting] | None = partial(connect, attempt)
-        self._is_by_name = False
+        self.is_by_name = False
         given = _given.get()
         if given is not None and f"host={given.host.host}" in attempt:
             self._see(given, attempt)
@@ -128,40 +159,47 @@ class Asked:
             self.conninfo = plain
             if found == given.addresses[-1]:
                 self.host = given.host
-        self._is_by_name = True
+        self.is_by_name = True
 
     @property
-    def _parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
+        """The connection parameters that the application gave."""
         return dict(conninfo.conninfo_to_dict(self.conninfo))
 
     @property
     def timeout(self) -> float:
         """The seconds that the application allows for a connect."""
-        return float(conninfo.timeout_from_conninfo(self._parameters))
+        return float(conninfo.timeout_from_conninfo(self.parameters))
 
-    @property
-    def straight(self) -> Callable[[Whereabouts], Connecting] | None:
-        """What connects to a network address, where the application gave a name."""
-        return self._straight if self._is_by_name else None
+    def connect(self, attempts: Callable[[Mapping[str, Any]], list[dict[str, Any]]]) -> Connecting:
+        """Connect as the application asked, the host's name resolved afresh.
 
-    def connect(self) -> Connecting:
-        """Connect as the application asked, the host's name resolved afresh."""
+        Args:
+            attempts: psycopg's `conninfo_attempts`.
+        """
+        return self.as_resolved() or self._limited(self._afresh(attempts), None)
+
+    def as_resolved(self) -> Connecting | None:
+        """Return a connect by what psycopg resolved; `None`: a name is to be resolved afresh."""
         first, self._first = self._first, None
         if first is not None:
             return self._limited(first(), self.host)
-        if not self._is_by_name:
-            return self._limited(self._connect(self.conninfo), None)
-        return self._limited(self._afresh(), None)
+        return None if self.is_by_name else self._limited(self._connect(self.conninfo), None)
 
-    def _straight(self, to: Whereabouts) -> Connecting:
-        parameters = {**self._parameters, "hostaddr": to.address.host}
-        return self._limited(self._connect(conninfo.make_conninfo("", **parameters)), None)
+    def connect_to(self, parameters: Mapping[str, Any]) -> Connecting:
+        """Connect with these parameters."""
+        return self._connect(conninfo.make_conninfo("", **parameters))
 
-    def _afresh(self) -> Connecting:
+    def connect_straight(self, to: Whereabouts) -> Connecting:
+        """Connect to a network address, where the application gave a name."""
+        parameters = {**self.parameters, "hostaddr": to.address.host}
+        return self._limited(self.connect_to(parameters), None)
+
+    def _afresh(self, attempts: Callable[[Mapping[str, Any]], list[dict[str, Any]]]) -> Connecting:
         failure: psycopg.Error | None = None
-        for each in self._attempts(self._parameters):
+        for each in attempts(self.parameters):
             try:
-                return (yield from self._connect(conninfo.make_conninfo("", **each)))
+                return (yield from self.connect_to(each))
             except psycopg.Error as error:  # noqa: PERF203 - as psycopg does
                 failure = error
         raise failure or psycopg.OperationalError("no host to connect to")
