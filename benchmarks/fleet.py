@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aurora_otel.model.detector import Detector, Pace
-from aurora_otel.model.pace import LoginPace
+from aurora_otel.model.pace import SILENT_FIRST, LoginPace
 from aurora_otel.model.symptoms import Symptom
 
 OLD, NEW = "old writer", "new writer"
@@ -43,6 +43,9 @@ class Scenario:
         capacity: logins that each server carries out in a second; `None`: any number.
         is_misrouted: whether the old writer stays up as a reader, where the application's connects
             and writes lead all the time; else it ends all its connections.
+        dns_lag: seconds after the promotion for which the writer endpoint leads to the old writer.
+        hasty: the share of the application's failed connects that have the agent log in at once,
+            as it does not: what that would do.
     """
 
     processes: int
@@ -50,6 +53,8 @@ class Scenario:
     outage: float
     capacity: float | None
     is_misrouted: bool = False
+    dns_lag: float = 0.0
+    hasty: float = 0.0
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -117,13 +122,22 @@ class Fleet:
         return Outcome(self.logins, detected)
 
 
+class _Pace(LoginPace):
+    def hasten(self, now: float) -> None:
+        """Have a login that is only spread be due at once."""
+        self._not_before = min(self._not_before, now)
+        self._named_at = min(self._named_at, now)
+
+
 class _Process:
     def __init__(self, fleet: Fleet) -> None:
         self.verdict_at = float("inf")
         self._fleet = fleet
         self._detector = Detector(Pace(window=180.0, interval=1.0), fleet.random.random)
         self._detector.introduce(OLD)
-        self._pace = LoginPace(fleet.random.random)
+        self._pace = _Pace(fleet.random.random)
+        # Until then a login that was not answered holds the others back.
+        self._silent_until = 0.0
         self._kept: str | None = None
         self._is_refreshing = False
         # What has answered in this refresh.
@@ -132,8 +146,10 @@ class _Process:
         begin = self._write_in_vain if fleet.scenario.is_misrouted else self._lose
         fleet.at(fleet.random.random() * 0.1, begin)
         fleet.at(fleet.random.random() * TICK, self._tick)
+        # Before, a connect fails, and nothing comes of it.
+        first = 0.1 if fleet.scenario.hasty else outage
         for _ in range(fleet.scenario.connections):
-            fleet.at(outage + fleet.random.random(), self._reconnect)
+            fleet.at(first + fleet.random.random(), self._reconnect)
 
     # The application.
 
@@ -156,8 +172,22 @@ class _Process:
             # Its name leads to the old writer until there is a verdict; then it goes straight.
             self._fleet.at(now + AGAIN, self._reconnect)
             return
+        scenario = self._fleet.scenario
+        goes_straight = self._pace.put_off(now) == NEW
+        if now < scenario.outage or not (
+            goes_straight or self.verdict_at <= now or now >= scenario.outage + scenario.dns_lag
+        ):
+            self._fail(now)
+            return
         # It waits for as long as it takes, and then says that it is the writer.
         self._fleet.at(self._fleet.login(NEW, now), self._settle)
+
+    def _fail(self, now: float) -> None:
+        self._fleet.at(now + AGAIN, self._reconnect)
+        if self._fleet.random.random() < self._fleet.scenario.hasty and now >= self._silent_until:
+            self._pace.hasten(now)
+        if not self._is_refreshing and now >= self._detector.retry_at and self.verdict_at > now:
+            self._refresh(now)
 
     def _settle(self, now: float) -> None:
         self.verdict_at = min(self.verdict_at, now)
@@ -225,6 +255,7 @@ class _Process:
 
     def _give_up(self, server: str, now: float) -> None:
         self._pace.silent(server, now)
+        self._silent_until = now + SILENT_FIRST / 2
         if self._is_claimed(now):
             self._settle(now)
         else:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from aurora_otel.drivers.connects import Attempt, LoginFailure
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.explanations import Explanations
+from aurora_otel.hooks.named_writer import NamedWriter
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointType, normalise
 from aurora_otel.model.groups import UNKNOWN, Group
 from aurora_otel.model.straight import StraightReason
@@ -57,6 +58,7 @@ class Connecting:
     def __init__(self, context: AgentContext, explanations: Explanations) -> None:
         self._context = context
         self._explanations = explanations
+        self._named_writer = NamedWriter(context)
 
     def connect(self, driver: Driver, attempt: Attempt) -> Steps[Connected]:
         """Connect as the application asked.
@@ -155,28 +157,35 @@ class Connecting:
         self, attempt: Attempt, endpoint: Endpoint, cluster: Cluster
     ) -> Steps[Route | None]:
         """Refresh; return the way to the writer, if its name does not lead there."""
-        context, name = self._context, endpoint.address
+        name = endpoint.address
         if endpoint.type is not EndpointType.WRITER or not cluster.has_topology:
             return None
         if (route := self.route(attempt)) is not None:
             # Opened while this connect was under way.
             return route
-        began, settings = context.clock(), context.config.settings
-        check = NameCheck(name)
+        until = self._context.clock() + self._context.config.settings.refresh_timeout
+        if attempt.straight is not None:
+            reason = StraightReason.CONNECT_FAILED
+            route = yield from self._named_writer.route(cluster, name, reason, until)
+        return route or (yield from self._refresh(attempt, name, cluster, until))
+
+    def _refresh(
+        self, attempt: Attempt, name: Address, cluster: Cluster, until: float
+    ) -> Steps[Route | None]:
+        context, settings = self._context, self._context.config.settings
+        began, check = context.clock(), NameCheck(name)
         yield cluster.monitor.symptom(Symptom.CONNECT_FAILED, suspect=cluster.detector.writer)
-        left = began + settings.refresh_timeout - context.clock()
         if (route := self.route(attempt)) is not None or attempt.straight is None:
             return route
         cluster = cluster.current
         if not settings.may_go_straight or not cluster.monitor.answered_since(began):
             return None
-        yield Wait(check.ended, max(0.0, left))
+        yield Wait(check.ended, max(0.0, until - context.clock()))
         to = cluster.whereabouts
         if to is None or check.leads_to(to.address):
             return None
-        window = settings.refresh_window
-        now = context.clock()
-        return context.routes.open(cluster, name, StraightReason.CONNECT_FAILED, now, window)
+        now, reason = context.clock(), StraightReason.CONNECT_FAILED
+        return context.routes.open(cluster, name, reason, now, settings.refresh_window)
 
 
 def _normalised(host: Address) -> Address:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aurora_otel.hooks.identification import Identity
+from aurora_otel.hooks.named_writer import NamedWriter
 from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.hooks.placement import Placement
 from aurora_otel.model.detector import FIRST_STEP
@@ -17,6 +18,10 @@ from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.settings import Mode
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.routes import Route
+
+# While the writer confirms itself again and again, no connect waits for that once more: a verdict
+# of so many seconds ago counts then. What is connected by it is checked.
+_RECENTLY = 3.0
 
 
 class Misrouting:
@@ -37,6 +42,7 @@ class Misrouting:
         self._context = context
         self._placement = placement
         self._identify = identify
+        self._named_writer = NamedWriter(context)
 
     def reroute(self, new: NewConnection, identity: Identity) -> Steps[Identity | None]:
         """Replace a misrouted connection, within REFRESH_TIMEOUT; return where the last landed.
@@ -45,14 +51,15 @@ class Misrouting:
             Exception: the driver's own, if the application is left without a connection.
         """
         shield = self._context.config.shield
-        cluster = yield from shield.steps(
-            "respond to a misrouted connection", self._respond, new, identity
-        )
         deadline = new.began + self._context.config.settings.refresh_timeout
+        response = yield from shield.steps(
+            "respond to a misrouted connection", self._respond, new, identity, deadline
+        )
+        cluster, route = response or (None, None)
         step = FIRST_STEP
         latest: Identity | None = identity
-        if cluster and self._is_stale_route(cluster, identity, new.began):
-            latest = yield from self._go_straight(new, cluster, identity)
+        if route is not None:
+            latest = yield from self._go_straight(new, route, identity)
         while (
             cluster
             and latest
@@ -68,9 +75,9 @@ class Misrouting:
         return latest
 
     def _go_straight(
-        self, new: NewConnection, cluster: Cluster, identity: Identity
+        self, new: NewConnection, route: Route, identity: Identity
     ) -> Steps[Identity | None]:
-        """Replace a misrouted connection by one to the writer itself, if there is a way.
+        """Replace a misrouted connection by one to the writer itself.
 
         Returns:
             where the connection landed that the application would get now.
@@ -78,18 +85,8 @@ class Misrouting:
         Raises:
             Exception: the driver's own, if the application is left without a connection.
         """
-        straight = new.attempt.straight if new.attempt else None
-        settings, context = self._context.config.settings, self._context
-        if straight is None or not settings.may_go_straight:
-            return identity
-        name, now = identity.endpoint.address, context.clock()
-        context.routes.note_name(cluster, name)
-        misrouted, window = StraightReason.MISROUTED, settings.refresh_window
-        route = context.routes.open(cluster, name, misrouted, now, window)
-        if route is None:
-            return identity
-        if not (yield from self._replace(new, new.reconnect_straight(straight, route))):
-            context.routes.failed(route)
+        if not (yield from self._replace(new, new.reconnect_straight(route))):
+            self._context.routes.failed(route)
             return identity
         found = yield from self._identify(new)
         if not reached(route, found):
@@ -139,17 +136,39 @@ class Misrouting:
             shield.run("drop a misrouted connection", new.driver.discard, before)
         return True
 
-    def _respond(self, new: NewConnection, identity: Identity) -> Steps[Cluster]:
-        """Count a misrouted connection, and refresh; return its cluster."""
+    def _respond(
+        self, new: NewConnection, identity: Identity, until: float
+    ) -> Steps[tuple[Cluster, Route | None]]:
+        """Count a misrouted connection, and refresh; return its cluster, and the way to the writer.
+
+        Args:
+            new: the connection.
+            identity: where it landed.
+            until: when the application is to wait no longer, in seconds of the monotonic clock.
+        """
+        context, name = self._context, identity.endpoint.address
         cluster = self._placement.cluster_of(new.driver, identity)
-        group = self._placement.group_of(new.driver.name, cluster, identity)
-        self._context.tracker.note_misroute(group)
+        context.tracker.note_misroute(self._placement.group_of(new.driver.name, cluster, identity))
+        monitor, misrouted = cluster.monitor, StraightReason.MISROUTED
+        monitor.connected(Access(new.driver, new.opening.login, identity.endpoint))
+        can_go_straight = new.attempt is not None and new.attempt.straight is not None
+        if can_go_straight:
+            context.routes.note_name(cluster, name)
+            route = yield from self._named_writer.route(cluster, name, misrouted, until)
+            if route is not None:
+                return cluster, route
         answer = identity.answer
         hint = answer.view.writer if answer and answer.view else None
-        monitor = cluster.monitor
-        monitor.connected(Access(new.driver, new.opening.login, identity.endpoint))
-        yield monitor.symptom(Symptom.MISROUTED, suspect=identity.instance, hint=hint)
-        return cluster
+        wait = monitor.symptom(Symptom.MISROUTED, suspect=identity.instance, hint=hint)
+        yield wait
+        since = new.began if wait.seconds else new.began - _RECENTLY
+        settings = context.config.settings
+        if not can_go_straight or not settings.may_go_straight:
+            return cluster, None
+        if not self._is_stale_route(cluster, identity, since):
+            return cluster, None
+        now, window = context.clock(), settings.refresh_window
+        return cluster, context.routes.open(cluster, name, misrouted, now, window)
 
     def _is_stale_route(self, cluster: Cluster, identity: Identity, began: float) -> bool:
         """Return whether a verdict of after `began` says that the writer is elsewhere."""

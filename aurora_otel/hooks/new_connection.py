@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from aurora_otel.drivers.connects import Attempt, Opening
 from aurora_otel.drivers.protocol import Driver
-from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime.effects import Reconnect, Steps
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.tracking.routes import Route
@@ -48,16 +45,16 @@ class NewConnection:
         self.route = None
         return before
 
-    def reconnect_straight(
-        self, straight: Callable[[Whereabouts], Any], route: Route
-    ) -> Steps[object]:
+    def reconnect_straight(self, route: Route) -> Steps[object]:
         """Connect again, to the writer itself; return the connection of before.
 
         Raises:
             Exception: the driver's own.
         """
         before = self.opening.connection
-        connection = yield Reconnect(partial(straight, route.to))
+        if self.attempt is None or self.attempt.straight is None:
+            raise TypeError(self)
+        connection = yield Reconnect(partial(self.attempt.straight, route.to))
         self.opening = self.opening._replace(connection=connection)
         self.route = route
         return before

@@ -99,6 +99,13 @@ class LoginPace:
         if self._is_spread and self._since is not None:
             self._named_at += (now - self._since) * self._random()
 
+    def put_off(self, now: float) -> str | None:
+        """Return the writer that instances name, if it was not heard and a login is due later."""
+        named = self._named
+        if self._since is None or named is None or named in self._tried:
+            return None
+        return None if self.may_log_in(named, now) else named
+
     def may_log_in(self, target: Hashable, now: float) -> bool:
         """Return whether a login at `target`, an instance or the application's own host, is due."""
         silent_until, _ = self._silent.get(target, (now, 0.0))

@@ -158,6 +158,11 @@ class ClusterMonitor:
         return self._worker.answered_since(moment)
 
     @property
+    def named_writer(self) -> str | None:
+        """The writer that instances name, and that the agent itself is not to ask yet."""
+        return self._paces.logins.put_off(self._context.clock())
+
+    @property
     def wants_to_hear(self) -> bool:
         """Whether what the application's own new connections say may start a refresh."""
         return self.login_rejected or self._paces.logins.is_in_doubt

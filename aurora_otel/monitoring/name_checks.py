@@ -40,6 +40,11 @@ class NameCheck:
             # The interpreter is shutting down.
             self._end()
 
+    @property
+    def found(self) -> frozenset[str]:
+        """The addresses that the name leads to; empty without any, or while they are looked up."""
+        return self._found or frozenset()
+
     def leads_to(self, address: Address) -> bool:
         """Return whether the name leads to `address`, or may: its lookup has not ended."""
         return self._found is None or lead_to(self._found, address)

@@ -15,8 +15,10 @@ from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import StraightReason, Whereabouts, is_name, lead_to
 from aurora_otel.tracking.cluster import Cluster
 
-# So many lookups in a row have to lead to the writer: some name servers lag behind others.
+# So many lookups in a row have to lead to the writer: some name servers lag behind others. Each
+# time that this turns out to have been too few, twice as many, up to the second.
 AGREEMENTS = 2
+MOST_AGREEMENTS = 16
 # Seconds between two lookups of a name: at first, and later on.
 OFTEN = 1.0
 SELDOM = 5.0
@@ -36,6 +38,7 @@ class Route:
         opened_at: when that was last found, in seconds of the monotonic clock.
         until: when the name is trusted again, whatever it leads to.
         agreements: so many of the last lookups led to the writer.
+        needed: so many have to, in a row, for the name to be trusted again.
         next_lookup: when the name is to be looked up again.
     """
 
@@ -45,6 +48,7 @@ class Route:
     opened_at: float
     until: float
     agreements: int = 0
+    needed: int = AGREEMENTS
     next_lookup: float = float("-inf")
 
 
@@ -53,6 +57,8 @@ class Routes:
 
     def __init__(self) -> None:
         self._open: dict[Address, Route] = {}
+        # Those that lookups have ended: the name may have flapped.
+        self._ended: dict[Address, Route] = {}
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
@@ -119,7 +125,10 @@ class Routes:
             return None
         if name not in cluster.writer_names:
             return None
-        route = Route(cluster, to, reason, now, now + seconds)
+        before = self._ended.pop(name, None)
+        has_flapped = before is not None and before.to == to and now < before.until
+        needed = min(2 * before.needed, MOST_AGREEMENTS) if before and has_flapped else AGREEMENTS
+        route = Route(cluster, to, reason, now, now + seconds, needed=needed)
         self._open[name] = route
         return route
 
@@ -157,9 +166,10 @@ class Routes:
         if route is None or asked_at < route.opened_at:
             return
         agreements = route.agreements + 1 if lead_to(addresses, route.to.address) else 0
-        if agreements < AGREEMENTS:
+        if agreements < route.needed:
             self._replace(name, route, replace(route, agreements=agreements))
         elif self._open.get(name) is route:
+            self._ended[name] = route
             self._open.pop(name, None)
 
     def _replace(self, name: Address, before: Route, after: Route) -> None:

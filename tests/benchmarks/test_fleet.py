@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.fleet import NEW, OLD, READERS, Fleet, Scenario
@@ -14,6 +16,15 @@ def test_where_servers_are_slow_half_of_the_processes_detect_soon_and_all_in_the
     outcome = Fleet(FEW).run()
     assert outcome.within(0.5) <= 5.0
     assert outcome.within(1.0) <= 45.0
+
+
+def test_while_a_name_leads_to_the_old_writer_half_of_the_processes_detect_as_soon():
+    lagging = replace(FEW, outage=30.0, dns_lag=20.0)
+    outcome = Fleet(lagging).run()
+    assert outcome.within(0.5) <= 5.0
+    assert outcome.within(1.0) <= 60.0
+    # Why failed connects bring no login forward.
+    assert Fleet(replace(lagging, hasty=0.05)).run().within(0.5) > 5.0
 
 
 @pytest.mark.parametrize("capacity", [None, 20.0])

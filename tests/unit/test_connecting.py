@@ -7,6 +7,7 @@ import pytest
 from aurora_otel import agent
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.groups import UNKNOWN
+from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.telemetry import names
 from tests.histories.application import Application, Time
 from tests.histories.world import EXPLAINED, REGIONS, World
@@ -204,3 +205,42 @@ def test_what_the_application_leads_elsewhere_itself_stays_there(failed_over, ho
 
 def test_the_spelling_of_a_name_makes_no_difference(failed_over):
     assert failed_over.goes_straight(f"{ENDPOINT.upper()}.")
+
+
+@pytest.fixture
+def named(scene, monkeypatch):
+    """Has instances name a writer that the agent is not to ask yet, after a failover."""
+    scene.connect()
+    scene.application.settle()
+    scene.fail_over()
+
+    def named(server: int) -> None:
+        name = f"db0-{server}"
+        monkeypatch.setattr(ClusterMonitor, "named_writer", property(lambda _: name))
+
+    return named
+
+
+def test_a_connect_that_fails_is_repeated_at_the_writer_that_is_named(scene, named):
+    named(1)
+    with scene.world.lock:
+        scene.database.servers[0].is_gone = True
+    assert scene.connect() is scene.database.writer
+    assert scene.total(names.STRAIGHT, "connect_failed") == 1
+
+
+def test_a_misrouted_connection_is_replaced_by_one_to_the_writer_that_is_named(scene, named):
+    named(1)
+    assert scene.connect() is scene.database.writer
+    assert scene.total(names.STRAIGHT, "misrouted") == 1
+    assert scene.total(names.MISROUTES) == 1
+
+
+def test_one_that_is_named_and_is_no_writer_costs_one_connect(scene, named):
+    named(2)
+    with scene.world.lock:
+        scene.database.servers[0].is_gone = True
+    assert scene.connect() is None
+    assert scene.total(names.STRAIGHT) == 0
+    tried = scene.database.servers[2]
+    assert all(each.session.server is not tried for each in scene.application.held)

@@ -132,6 +132,19 @@ def test_after_a_mass_loss_the_new_writer_is_logged_in_at_within_as_long_as_the_
     assert known.may_log_in("c", 15.0)
 
 
+def test_what_only_the_spreading_keeps_from_being_asked_is_put_off():
+    known = pace(0.5)
+    assert known.put_off(0.0) is None
+    known.doubt(0.0, is_mass=True)
+    known.named("a", 8.0)
+    assert known.put_off(8.0) is None
+    known.named("c", 10.0)
+    assert known.put_off(14.9) == "c"
+    assert known.put_off(15.0) is None
+    known.settled()
+    assert known.put_off(10.0) is None
+
+
 def test_a_login_that_was_not_answered_is_repeated_later_and_later():
     known = pace(0.5)
     now = 0.0

@@ -73,6 +73,21 @@ def test_a_name_that_flaps_is_not_trusted(routes):
     assert routes.to(NAME, 121.0) is not None
 
 
+def test_a_name_that_was_trusted_too_soon_has_to_lead_to_the_writer_for_longer(routes, cluster):
+    for number in range(AGREEMENTS):
+        routes.looked_up(NAME, HERE, 101.0 + number)
+    routes.open(cluster, NAME, StraightReason.MISROUTED, 110.0, WINDOW)
+    for number in range(2 * AGREEMENTS):
+        assert routes.to(NAME, 111.0) is not None
+        routes.looked_up(NAME, HERE, 111.0 + number)
+    assert routes.to(NAME, 111.0) is None
+    # Long afterwards that counts for nothing.
+    routes.open(cluster, NAME, StraightReason.MISROUTED, 1000.0, WINDOW)
+    for number in range(AGREEMENTS):
+        routes.looked_up(NAME, HERE, 1001.0 + number)
+    assert routes.to(NAME, 1001.0) is None
+
+
 @pytest.mark.parametrize("found", [frozenset(), ELSEWHERE, HERE | ELSEWHERE])
 def test_a_name_that_leads_elsewhere_too_or_nowhere_is_not_trusted(routes, found):
     for number in range(AGREEMENTS + 1):
