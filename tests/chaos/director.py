@@ -14,7 +14,7 @@ from tests.chaos import views
 from tests.chaos.account import Account
 from tests.chaos.links import Links
 from tests.chaos.plan import Action, Event
-from tests.chaos.truth import Truth
+from tests.chaos.truth import ALL, Truth
 
 T = TypeVar("T")
 # Sends the application a command: what, and its arguments.
@@ -36,6 +36,11 @@ _EXPORTS = {Action.FAIL_EXPORTS: "fail", Action.BLOCK_EXPORTS: "block"}
 # Seconds that a chunk is held up on a slow link, and that DNS lags.
 _DELAY = 0.1
 _DNS_LAG = 1.0
+_FROZEN = float("inf")
+# Seconds for which a name that flaps leads to one instance.
+_FLAP = 0.15
+# Seconds for which logins, and a server whose sessions were ended, take to be as before.
+_AFTERMATH = 1.0
 # Seconds after which the application hears of its new password, if not at once.
 _ROTATION_LAG = 0.5
 
@@ -81,8 +86,9 @@ class Director:
             self._command("exports", mode=_EXPORTS[action])
             self._after(event.lasts, lambda: self._command("exports", mode="work"))
         elif action in _RULES:
-            rule = _RULES[action](_pick((*_ENDPOINTS, *self._cluster.instances), choice))
-            self._after(event.lasts, self._links.disturb(rule))
+            place = _pick((*_ENDPOINTS, *self._cluster.instances), choice)
+            self._after(event.lasts, self._links.disturb(_RULES[action](place)))
+            self._trouble(place, event.lasts)
         else:
             _OTHERS[action](self, event)
 
@@ -101,6 +107,13 @@ class Director:
 
     def _after(self, seconds: float, do: Callable[[], None]) -> None:
         heapq.heappush(self._later, (_clock() + seconds, next(self._numbers), do))
+
+    def _trouble(self, instance: str, seconds: float) -> None:
+        """Take note that an instance may not answer as it should; `ALL`: that none may."""
+        now = _clock()
+        # Not `seconds` alone: what is put right is put right between two events.
+        span = self.truth.troubled(instance, now)
+        self._after(seconds, lambda: span.end(_clock() + _AFTERMATH))
 
     def _live(self) -> tuple[str, ...]:
         return (self._cluster.writer, *self._cluster.readers)
@@ -133,9 +146,22 @@ class Director:
 
     def _lag_dns(self, event: Event) -> None:
         self._cluster.dns_lag = _DNS_LAG
-        self._after(event.lasts, lambda: setattr(self._cluster, "dns_lag", 0.0))
+        self._after(event.lasts, self._restore_dns)
+
+    def _freeze_dns(self, event: Event) -> None:
+        self._cluster.dns_lag = _FROZEN
+        # Longer than what else is wrong: a failover or two fall into it.
+        self._after(3 * event.lasts, self._restore_dns)
+
+    def _flap_dns(self, event: Event) -> None:
+        self._cluster.dns_flap = _FLAP
+        self._freeze_dns(event)
+
+    def _restore_dns(self) -> None:
+        self._cluster.dns_lag = self._cluster.dns_flap = 0.0
 
     def _refuse_logins(self, event: Event) -> None:
+        self._trouble(ALL, event.lasts)
         self._account.lock()
         self._after(event.lasts, self._account.unlock)
 
@@ -143,11 +169,13 @@ class Director:
         self._password = password = secrets.token_hex(8)
         self._account.change(password)
         lag = _pick((0.0, _ROTATION_LAG), event.choice)
+        self._trouble(ALL, lag)
         self._after(lag, lambda: self._command("password", password=password))
 
     def _freeze_view(self, event: Event) -> None:
         instance = _pick(self._cluster.instances, event.choice)
         self._cluster.freeze_view(instance)
+        self._trouble(instance, event.lasts)
         self._after(event.lasts, lambda: self._cluster.set_view(instance, None))
 
     def _contradict(self, event: Event) -> None:
@@ -162,12 +190,14 @@ class Director:
     def _show(self, rows: list[object], event: Event) -> None:
         instance = _pick(self._cluster.instances, event.choice // 16)
         self._cluster.set_view(instance, rows)
+        self._trouble(instance, event.lasts)
         self._after(event.lasts, lambda: self._cluster.set_view(instance, None))
 
     def _kill_backends(self, event: Event) -> None:
         victims = 1 + event.choice // 16 % 8
         instance = _pick(self._live(), event.choice)
         self._account.kill(instance, victims)
+        self._trouble(instance, 0.0)
 
 
 _RULES: dict[Action, Callable[[str], Callable[[Gateway], None]]] = {
@@ -178,6 +208,8 @@ _RULES: dict[Action, Callable[[str], Callable[[Gateway], None]]] = {
 }
 _OTHERS: dict[Action, Callable[[Director, Event], None]] = {
     Action.LAG_DNS: Director._lag_dns,
+    Action.FREEZE_DNS: Director._freeze_dns,
+    Action.FLAP_DNS: Director._flap_dns,
     Action.REFUSE_LOGINS: Director._refuse_logins,
     Action.ROTATE_PASSWORD: Director._rotate_password,
     Action.FREEZE_VIEW: Director._freeze_view,

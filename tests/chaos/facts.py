@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,35 @@ class Known:
         began: when the reading began that said so.
         cluster: which of the agent's clusters.
         writer: the instance.
+        confirmed: whether that was a verdict.
     """
 
     at: float
     began: float
     cluster: int
     writer: str
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The agent handed a new connection over.
+
+    Attributes:
+        at: when.
+        began: when the application's connect began.
+        cluster: which of the agent's clusters.
+        instance: where the connection leads.
+        endpoint: how it was opened; as of `Shut`.
+        role: what its instance said of itself.
+    """
+
+    at: float
+    began: float
+    cluster: int
+    instance: str
+    endpoint: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +162,8 @@ class Tally:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-Fact = Wrote | Known | Shut | Balance | Raised | Left | Tally
-_KINDS = {kind.__name__: kind for kind in (Wrote, Known, Shut, Balance, Raised, Left, Tally)}
+Fact = Wrote | Known | Handed | Shut | Balance | Raised | Left | Tally
+_KINDS = {kind.__name__: kind for kind in get_args(Fact)}
 
 
 def encode(fact: Fact) -> str:

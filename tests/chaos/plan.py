@@ -22,6 +22,8 @@ class Action(str, Enum):
     SLOW_LINKS = "links are slow"
     SILENT_LOGINS = "links fall silent after the login"
     LAG_DNS = "DNS lags"
+    FREEZE_DNS = "DNS is frozen"
+    FLAP_DNS = "DNS flaps"
     REFUSE_LOGINS = "logins are refused"
     ROTATE_PASSWORD = "the password is another"
     FREEZE_VIEW = "a view lags"
@@ -47,6 +49,8 @@ _WEIGHTS = {
     Action.SLOW_LINKS: 4,
     Action.SILENT_LOGINS: 3,
     Action.LAG_DNS: 4,
+    Action.FREEZE_DNS: 4,
+    Action.FLAP_DNS: 4,
     Action.REFUSE_LOGINS: 3,
     Action.ROTATE_PASSWORD: 4,
     Action.FREEZE_VIEW: 4,

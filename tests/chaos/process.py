@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from aurora_otel.lab import Cluster
 from tests.chaos.facts import Fact, Raised, decode
+from tests.support.moving_names import hosts_file
 
 _ROOT = Path(__file__).parents[2]
 _PRIVATE = "db.example.com"
@@ -32,10 +35,17 @@ class Process:
     def __init__(self, cluster: Cluster, bug: str | None) -> None:
         self._facts: deque[Fact] = deque()
         self._ended = False
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed below
+        self._ending = contextlib.ExitStack()
+        errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed at the end
+        self._errors = self._ending.enter_context(errors)
+        directory = self._ending.enter_context(tempfile.TemporaryDirectory())
+        hosts = {**cluster.hosts, _PRIVATE: cluster.address("writer")[0]}
+        # By names alone, in C as well: beside an address, a name leads nowhere else.
+        names = self._ending.enter_context(hosts_file(hosts, Path(directory, "hosts")))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.application"],
             cwd=_ROOT,
+            env=os.environ | names,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -47,7 +57,6 @@ class Process:
             {
                 "engine": cluster.engine,
                 "logins": _logins(cluster),
-                "hosts": {**cluster.hosts, _PRIVATE: cluster.address("writer")[0]},
                 "password": cluster.password,
                 "instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"],
                 "bug": bug,
@@ -61,8 +70,11 @@ class Process:
         self._process.kill()
         self._process.wait()
         self._hearing.join()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            stream.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            # It may not have read its last command.
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+        self._ending.close()
 
     def command(self, what: str, **arguments: object) -> None:
         """Send it a command."""
@@ -106,5 +118,5 @@ def _logins(cluster: Cluster) -> dict[str, object]:
             name: cluster.parameters(target, host=host) for name, (target, host) in hosts.items()
         }
         return {name: {**login, "connect_timeout": 3} for name, login in logins.items()}
-    more = {"connect_timeout": 3, "password": ""}
+    more = {"connect_timeout": 3, "password": "", "hostaddr": None}
     return {name: cluster.dsn(target, host=host, **more) for name, (target, host) in hosts.items()}

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.facts import Balance, Known, Left, Raised, Shut, Tally, Wrote, decode, encode
+from tests.chaos.facts import (
+    Balance,
+    Handed,
+    Known,
+    Left,
+    Raised,
+    Shut,
+    Tally,
+    Wrote,
+    decode,
+    encode,
+)
 from tests.chaos.invariants import all_of_them
 from tests.chaos.truth import Truth
 
@@ -96,6 +107,38 @@ def test_a_refused_write_counts_once_the_known_writer_has_changed(truth):
     assert complaints(truth, *known, shut) == []
 
 
+HANDED = {
+    "at": 30.2,
+    "began": 30.0,
+    "cluster": 1,
+    "instance": "lab-1",
+    "endpoint": "writer",
+    "role": "reader",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["Handovers"]),
+        ({"endpoint": "reader"}, []),
+        ({"role": "writer"}, []),
+        ({"began": 22.0}, []),  # before the verdict
+        ({"cluster": 2}, []),
+        ({"began": 49.0, "at": 50.5}, []),  # the writer may not have answered
+    ],
+)
+def test_a_misrouted_connection_is_not_handed_over_from_the_verdict_on(changes, expected, truth):
+    truth.troubled("lab-2", 50.0).end(51.0)
+    known = [Known(5.0, 5.0, 1, "lab-1"), Known(23.0, 22.5, 1, "lab-2")]
+    assert complaints(truth, *known, Handed(**{**HANDED, **changes})) == expected
+
+
+def test_what_was_only_introduced_is_no_verdict(truth):
+    known = Known(23.0, 22.5, 1, "lab-2", confirmed=False)
+    assert complaints(truth, known, Handed(**HANDED)) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -141,6 +184,7 @@ def test_what_is_left(what, before, after, expected, truth):
     [
         Wrote(2.0, 1.0, "lab-1"),
         Known(1.0, 1.0, 1, "lab-1"),
+        Handed(**HANDED),
         Shut(**SHUT),
         Balance(**BOOKS, received=10),
         Raised(1.0, "a call", "RuntimeError", "a trace\nof two lines"),

@@ -9,6 +9,7 @@ import pytest
 from aurora_otel.lab import Cluster
 from tests.chaos.invariants.accounts import Accounts
 from tests.chaos.invariants.exceptions import Exceptions
+from tests.chaos.invariants.handovers import Handovers
 from tests.chaos.invariants.leftovers import Leftovers
 from tests.chaos.invariants.shutdowns import Shutdowns
 from tests.chaos.invariants.writes import Writes
@@ -17,6 +18,11 @@ from tests.chaos.plan import Action, Event
 from tests.chaos.run import Run
 
 SWITCHOVER = (Event(1, Action.SWITCHOVER, lasts=2.0), Event(2, Action.LEAK, pause=1.0))
+FROZEN = (
+    Event(1, Action.FREEZE_DNS, lasts=20.0),
+    Event(2, Action.SWITCHOVER, lasts=20.0, choice=16),
+    Event(3, Action.LEAK, pause=3.0),
+)
 READ_ONLY = (Event(1, Action.READ_ONLY), Event(2, Action.LEAK, pause=1.0))
 
 
@@ -31,6 +37,7 @@ def cluster() -> Iterator[Cluster]:
     [
         ("let writes through", SWITCHOVER, Writes),
         ("close readers", READ_ONLY, Shutdowns),
+        ("believe names", FROZEN, Handovers),
         ("lose a close", READ_ONLY, Accounts),
         ("let an exception out", READ_ONLY, Exceptions),
         ("leak a monitoring connection", READ_ONLY, Leftovers),

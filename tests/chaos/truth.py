@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FOREVER = float("inf")
+# Stands for all instances.
+ALL = "all"
 
 
 @dataclass(slots=True)
@@ -15,9 +17,13 @@ class Span:
     since: float
     until: float = FOREVER
 
+    def end(self, until: float) -> None:
+        """Take note of when that ended."""
+        self.until = until
+
 
 class Truth:
-    """Who was the writer, and who was demoted in place, and when.
+    """Who was the writer, who was demoted in place, and who may not have answered, and when.
 
     Args:
         writer: the writer at first.
@@ -27,6 +33,7 @@ class Truth:
     def __init__(self, writer: str, since: float) -> None:
         self.reigns = [Span(writer, since)]
         self.demotions: list[Span] = []
+        self.troubles: list[Span] = []
 
     def switched(self, began: float, writer: str, ended: float) -> None:
         """Take note of a failover: the writer is uncertain from `began` to `ended`."""
@@ -36,6 +43,18 @@ class Truth:
     def demoted(self, instance: str, since: float) -> None:
         """Take note that an instance stays up and refuses writes."""
         self.demotions.append(Span(instance, since))
+
+    def troubled(self, instance: str, since: float) -> Span:
+        """Take note that an instance, or `ALL`, may not answer; return the span, to be ended."""
+        self.troubles.append(Span(instance, since))
+        return self.troubles[-1]
+
+    def answers(self, instance: str, since: float, until: float) -> bool:
+        """Whether nothing kept an instance from answering in that time."""
+        return not any(
+            span.instance in (instance, ALL) and span.since <= until and since <= span.until
+            for span in self.troubles
+        )
 
     def restored(self, instance: str, at: float) -> None:
         """Take note that an instance is about to become a real reader or a writer."""

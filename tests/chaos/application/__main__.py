@@ -14,7 +14,6 @@ from typing import Any
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.instrumentor import running_agent
-from aurora_otel.lab import resolving
 from tests.chaos.application import bugs, witness
 from tests.chaos.application.database import Database
 from tests.chaos.application.errands import Errands
@@ -43,8 +42,8 @@ class Application:
     """The application.
 
     Args:
-        start: what it is started with: `engine`, `logins`, `password`, `hosts`,
-            `instance_endpoints`, `bug`.
+        start: what it is started with: `engine`, `logins`, `password`, `instance_endpoints`,
+            `bug`.
     """
 
     def __init__(self, start: dict[str, Any]) -> None:
@@ -193,11 +192,10 @@ def main() -> None:
     # Everything is logged, and nothing is printed: exporters and pools fail on purpose.
     logging.basicConfig(level=logging.DEBUG, handlers=[logging.NullHandler()])
     start = json.loads(sys.stdin.readline())
-    with resolving(start["hosts"]):
-        application = Application(start)
-        for line in sys.stdin:
-            command = json.loads(line)
-            application.command(command.pop("do"), command)
+    application = Application(start)
+    for line in sys.stdin:
+        command = json.loads(line)
+        application.command(command.pop("do"), command)
 
 
 main()

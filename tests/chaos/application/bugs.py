@@ -10,9 +10,13 @@ from aurora_otel.discovery.walk import Walk
 from aurora_otel.drivers.connects import Opening
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.agent_hooks import AgentHooks
+from aurora_otel.hooks.identification import Identity
+from aurora_otel.hooks.misrouting import Misrouting
+from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.hooks.opening import Openings
 from aurora_otel.model.detector import Detector
 from aurora_otel.runtime.effects import Steps
+from aurora_otel.tracking.routes import Routes
 from aurora_otel.tracking.track import State, Track
 from aurora_otel.tracking.tracker import Tracker
 
@@ -28,6 +32,18 @@ def _let_writes_through() -> None:
         return connection
 
     Openings.receive = meddling
+
+
+def _believe_names() -> None:
+    """Hand over what a name leads to, whatever is known."""
+
+    def believing(self: Misrouting, new: NewConnection, identity: Identity) -> Steps[Identity]:
+        del self, new
+        yield from ()
+        return identity
+
+    Misrouting.reroute = believing
+    Routes.to = lambda *_: None
 
 
 def _close_readers() -> None:
@@ -71,6 +87,7 @@ def _leak_a_monitoring_connection() -> None:
 BUGS: dict[str, Callable[[], None]] = {
     "let writes through": _let_writes_through,
     "close readers": _close_readers,
+    "believe names": _believe_names,
     "lose a close": _lose_a_close,
     "let an exception out": _let_an_exception_out,
     "leak a monitoring connection": _leak_a_monitoring_connection,

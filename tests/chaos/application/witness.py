@@ -7,6 +7,10 @@ import time
 from typing import Any
 
 from aurora_otel.agent import Agent
+from aurora_otel.drivers.connects import Attempt
+from aurora_otel.drivers.marks import track_of
+from aurora_otel.drivers.protocol import Driver
+from aurora_otel.hooks.agent_hooks import AgentHooks
 from aurora_otel.model.detector import Detector
 from aurora_otel.model.groups import Outcome
 from aurora_otel.model.symptoms import Symptom
@@ -16,13 +20,13 @@ from aurora_otel.tracking import invalidation
 from aurora_otel.tracking.track import Track
 from tests.chaos.application.database import Database
 from tests.chaos.application.reporting import Reporter
-from tests.chaos.facts import Balance, Known, Shut
+from tests.chaos.facts import Balance, Handed, Known, Shut
 
 _clock = time.monotonic
 
 
 def watch(reporter: Reporter) -> None:
-    """Report what the agent learns of the writer, and what it shuts down."""
+    """Report what the agent learns of the writer, what it hands over, and what it shuts down."""
     reading = threading.local()
     invalidate = failover.FailoverHandler._invalidate
     shut_down = invalidation._shut_down
@@ -60,13 +64,30 @@ def watch(reporter: Reporter) -> None:
 
     def watched_introduce(self: Detector, writer: str) -> None:
         if self.writer is None:
-            reporter.report(Known(_clock(), _clock(), id(self), writer))
+            reporter.report(Known(_clock(), _clock(), id(self), writer, confirmed=False))
         introduce(self, writer)
 
+    _watch_connects(reporter)
     failover.FailoverHandler._invalidate = watched_invalidate
     invalidation._shut_down = watched_shut_down
     Detector.judge = watched_judge
     Detector.introduce = watched_introduce
+
+
+def _watch_connects(reporter: Reporter) -> None:
+    connect = AgentHooks.connect_steps
+
+    def watched_connect(self: AgentHooks, driver: Driver, attempt: Attempt) -> Any:
+        began = _clock()
+        connection = yield from connect(self, driver, attempt)
+        track = track_of(connection)
+        if track is not None:
+            group, cluster = track.group, id(track.cluster.detector)
+            endpoint, role = track.endpoint_type.value, group.role.value
+            reporter.report(Handed(_clock(), began, cluster, str(track.instance), endpoint, role))
+        return connection
+
+    AgentHooks.connect_steps = watched_connect
 
 
 def balance(agent: Agent, database: Database, *, final: bool = False) -> Balance:

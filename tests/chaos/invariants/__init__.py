@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.chaos.invariants.accounts import Accounts
 from tests.chaos.invariants.exceptions import Exceptions
+from tests.chaos.invariants.handovers import Handovers
 from tests.chaos.invariants.leftovers import Leftovers
 from tests.chaos.invariants.protocol import Invariant
 from tests.chaos.invariants.shutdowns import Shutdowns
@@ -14,4 +15,4 @@ __all__ = ["Invariant", "all_of_them"]
 
 def all_of_them() -> tuple[Invariant, ...]:
     """Return a fresh one of each, for one run."""
-    return (Writes(), Shutdowns(), Accounts(), Exceptions(), Leftovers())
+    return (Writes(), Shutdowns(), Handovers(), Accounts(), Exceptions(), Leftovers())
