@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 import psycopg
 import psycopg2
+from psycopg import conninfo
 
+from aurora_otel.drivers.common import psycopg_connects
+from aurora_otel.drivers.connects import Attempt, Login, Opening
+from aurora_otel.drivers.psycopg import Adapter
 from aurora_otel.drivers.psycopg2 import adapter
+from aurora_otel.instrumentor import running_agent
 from aurora_otel.lab import Action, Cluster
+from aurora_otel.runtime import blocking
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, OURS, OURS_METRICS, PLAIN
@@ -34,6 +41,7 @@ def measure(bench: Bench) -> Answer:
             guard = Guard(added.middle / rounds.spread(PLAIN).middle, USUAL[name])
             title = f"instance endpoint, {name}, {contender}"
             figures.append(Figure(title, added * 1e6, "µs", 100.0, guard=guard))
+    figures.append(_straight(bench, place))
     with subjects(place, *CONTENDERS) as running:
         for endpoint, target, limit in (("instance", "lab-1", 0), ("writer", "writer", 1)):
             # The name decides what we do; the address leads through the gateway, which counts.
@@ -120,6 +128,50 @@ def _null_psycopg2(place: Place, contender: str, effort: Effort) -> Rounds:
         return run
 
     return in_turn({PLAIN: block(null), contender: block(ours)}, effort)
+
+
+def _straight(bench: Bench, place: Place) -> Figure:
+    """Measure what a healthy connect pays for being one that could go straight to the writer."""
+    rounds = apart(_reported_and_led, place, OURS, bench.effort(150))
+    bench.keep("a connect that could go straight", rounds)
+    added = rounds.added(LED, REPORTED) * 1e6
+    title = "psycopg, writer endpoint: could go straight to the writer"
+    return Figure(title, added, "µs", 10.0)
+
+
+# A connection that is reported once it is open, and one whose connect the agent carries out.
+REPORTED, LED = "reported", "led"
+
+
+def _reported_and_led(place: Place, contender: str, effort: Effort) -> Rounds:
+    """Measure both with a connection that exists already, and whose server is not asked."""
+    CONTENDERS[contender](place)
+    given, dsn = place.parameters("lab-1"), place.dsn("lab-1")
+    # As psycopg resolves it: the address comes last.
+    found: list[dict[str, Any]] = [{**given, "hostaddr": place.addresses[place.hosts["lab-1"]]}]
+    attempt = conninfo.make_conninfo("", **found[0])
+    connection = psycopg.connect(dsn)
+    agent: Any = running_agent()
+    hooks, driver, login = agent.hooks, Adapter(), Login(dsn)
+
+    def opening(_: Any = None) -> Opening:
+        return Opening(connection, login, connect, time.time_ns())
+
+    def connect() -> Any:
+        return connection
+
+    def reported() -> None:
+        hooks.opened(driver, opening())
+
+    def led() -> None:
+        psycopg_connects.resolve(hooks, lambda _: found, (given,), {})
+        asked = psycopg_connects.Asked(hooks, psycopg.Connection._connect_gen, attempt)
+        if asked.host is None:
+            raise TypeError("the host that was given was not recognised")
+        made = Attempt(asked.host, connect, asked.connect_straight, opening)
+        blocking.run(hooks.connect_steps(driver, made))
+
+    return in_turn({REPORTED: repeat(reported), LED: repeat(led)}, effort)
 
 
 def _no_track(_: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from aurora_otel.lab import Cluster
 from tests.support.drivers.awaited import LOOPS
+from tests.support.logins import Logins, logged
 
 
 @pytest.fixture
@@ -35,6 +36,12 @@ def mysql_cluster(_mysql_lab_with_procedure: Cluster) -> Cluster:
     """A healthy cluster on MariaDB; it has a table `writes` and a procedure `two_results`."""
     _mysql_lab_with_procedure.heal()
     return _mysql_lab_with_procedure
+
+
+@pytest.fixture
+def logins(cluster: Cluster) -> Logins:
+    """Counts logins at the servers."""
+    return logged(cluster)
 
 
 @pytest.fixture

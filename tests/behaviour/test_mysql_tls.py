@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import re
 import shutil
@@ -27,13 +26,13 @@ from aurora_otel.lab import Cluster, mariadb_settings
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import sockets
-from aurora_otel.runtime.effects import Reconnect
 from aurora_otel.tracking.track import Track
 from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import Place
 from tests.support.drivers.engines import MYSQL
 from tests.support.mysql import arguments
 from tests.support.sql import Call, run
+from tests.support.straight import Straight
 from tests.support.tls import self_signed
 from tests.support.waiting import eventually
 
@@ -208,22 +207,6 @@ def test_an_encrypted_connection_that_is_shut_down_ends_its_call_at_once(opened)
     assert isinstance(call.outcome(), Exception)
     assert time.monotonic() - began < 15
     assert track.lost
-
-
-class Straight:
-    """Hooks by which every connect goes straight to a server."""
-
-    def __init__(self, to):
-        self.to = to
-
-    def connect_steps(self, driver, attempt):
-        connection = yield Reconnect(functools.partial(attempt.straight, self.to))
-        self.opening = attempt.opening(connection)
-        self.shown = driver.address(connection)
-        return connection
-
-    def guarded(self, question, *args):
-        return question(*args)
 
 
 @pytest.fixture(params=[*CONNECTS, *ON_LOOPS])

@@ -14,40 +14,6 @@ from tests.support.waiting import eventually
 POOL = 5
 
 
-class Logins:
-    """What the servers have logged since the last `reset`."""
-
-    def __init__(self, cluster):
-        self._cluster = cluster
-        self._read = {}
-        self.reset()
-
-    def _lines(self, instance):
-        return self._cluster.log(instance).read_text(errors="replace").splitlines()
-
-    def reset(self):
-        self._read = {name: len(self._lines(name)) for name in self._cluster.instances}
-
-    def count(self, *words):
-        """Return the number of lines with all of these words, by instance."""
-        return {
-            name: sum(all(word in line for word in words) for line in self._lines(name)[read:])
-            for name, read in self._read.items()
-        }
-
-    def of_our_own(self):
-        return self.count("connection authorized: user=app ", "application_name=aurora-otel")
-
-
-@pytest.fixture
-def logins(cluster):
-    for instance in cluster.instances:
-        cluster.execute(instance, "ALTER SYSTEM SET log_connections = on")
-        cluster.execute(instance, "SELECT pg_reload_conf()")
-    time.sleep(0.3)
-    return Logins(cluster)
-
-
 @pytest.fixture
 def connect():
     return psycopg.connect
