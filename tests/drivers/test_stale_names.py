@@ -119,10 +119,16 @@ def test_writes_go_on_while_dns_leads_to_the_old_writer(driver, cluster, tmp_pat
     first, second = switches
     periods = [(first, second.began), (second, float("inf"))]
     for switch, end in periods:
-        began = switch.refused or switch.published
-        for thread in report["writers"]:
-            failed = [each for each in thread["failed"] if switch.began <= each[0] < end]
+        changed = switch.refused or switch.published
+        failures = [
+            [each for each in thread["failed"] if switch.began <= each[0] < end]
+            for thread in report["writers"]
+        ]
+        # A pool hands out what it has until there is a verdict, for which the first failure waits.
+        judged = min((at for failed in failures for at, _ in failed), default=changed)
+        for thread, failed in zip(report["writers"], failures, strict=True):
             # That of the connection which the thread had when the writer changed.
             assert len(failed) <= 1, failed
-            led_to = {where for at, done, where in thread["opened"] if began < at and done < end}
+            since = judged if thread["pooled"] else changed
+            led_to = {where for at, done, where in thread["opened"] if since < at and done < end}
             assert led_to == {switch.new_writer}

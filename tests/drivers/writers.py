@@ -31,6 +31,7 @@ class Writer:
 
     Attributes:
         opened: when each connect or checkout began and ended, and where the connection led to.
+        is_pooled: whether a pool has its connections.
         written: when each write was begun that the server accepted.
         failed: when each connect or write ended that failed, and with what error.
     """
@@ -39,6 +40,7 @@ class Writer:
         self.opened: list[tuple[float, float, str]] = []
         self.written: list[float] = []
         self.failed: list[tuple[float, str]] = []
+        self.is_pooled = pool is not None
         self._driver = driver
         # By the name alone: beside an address, it would not be resolved.
         given = driver.arguments(place).items()
@@ -100,7 +102,12 @@ def main() -> None:
         )
     report = {
         "writers": [
-            {"opened": each.opened, "written": each.written, "failed": each.failed}
+            {
+                "opened": each.opened,
+                "written": each.written,
+                "failed": each.failed,
+                "pooled": each.is_pooled,
+            }
             for each in writers
         ],
         "straight": straight,

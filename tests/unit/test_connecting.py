@@ -243,4 +243,5 @@ def test_one_that_is_named_and_is_no_writer_costs_one_connect(scene, named):
     assert scene.connect() is None
     assert scene.total(names.STRAIGHT) == 0
     tried = scene.database.servers[2]
-    assert all(each.session.server is not tried for each in scene.application.held)
+    ends = [each.session for each in scene.application.held if each.session.server is tried]
+    assert [each.is_cut for each in ends] == [True]
