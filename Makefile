@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-all compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
+.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-async test-connects test-all compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -60,6 +60,12 @@ test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's ow
 test-pools: $(VENV)/.dev servers ## run every pool with every driver, and 1,000 units of work for each
 	TEST_POOLS=all $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
 		tests/pools/test_failovers.py tests/pools/test_without_a_failover.py $(ARGS)
+
+test-async: $(VENV)/.dev ## run a failover with 1,000 connections on one event loop
+	TEST_ASYNC=all $(BIN)/python -m pytest tests/behaviour/test_held_loops.py $(ARGS)
+
+test-connects: $(VENV)/.dev servers ## make 10,000 fresh connections with each driver, and count logins
+	TEST_CONNECTS=10000 $(BIN)/python -m pytest tests/drivers/test_many_connects.py $(ARGS)
 
 compat: $(VENV)/.compat ## run the drivers' and frameworks' own tests, without us and with us
 	$(BIN)/python -m tests.compat $(ARGS)

@@ -130,6 +130,9 @@ class _Listener:
     def given_up(self, track: Track, since: float) -> None:
         """Nothing is tracked."""
 
+    def hung_up(self, track: Track) -> None:
+        """It is about to be closed anyway."""
+
     def closed(self, track: Track) -> None:
         """Nothing is tracked."""
 

@@ -100,6 +100,12 @@ class Hooks(Protocol):
             since: when the call began, in seconds of the monotonic clock.
         """
 
+    def hung_up(self, track: Track) -> None:
+        """Take note that the server hung up on a connection with no call in flight.
+
+        For a driver that watches idle connections itself.
+        """
+
     def closed(self, track: Track) -> None:
         """Take note that the application closed the connection. Only appends."""
 

@@ -127,6 +127,13 @@ class AgentHooks:
         note = self._agent.use_cases.call_errors.given_up
         self._shield.run("note a call that was given up", note, track, since)
 
+    def hung_up(self, track: Track) -> None:
+        """Take note that the server hung up on an idle connection. Only appends."""
+        if not track.lost:
+            track.lost = True
+            if not track.closed and track.is_tracked and self._owns(track):
+                self._agent.use_cases.call_errors.hung_up(track)
+
     def guarded(self, question: Callable[..., T], *args: Any) -> T | None:
         """Ask a driver's file something; what goes wrong there goes no further: `None`."""
         return self._shield.run("ask a driver's file", question, *args)

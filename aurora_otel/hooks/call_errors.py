@@ -56,14 +56,19 @@ class CallErrors:
             return
         if symptom is Symptom.READ_ONLY:
             self._context.tracker.note_refusal(track.group)
-        if symptom is Symptom.HUNG_UP and not gone:
-            # A driver that watches idle connections itself: it was in no call.
-            track.hung_up = True
-            self._context.tracker.note(track)
         if not gone:
             yield from self._note(track, symptom, may_wait=may_wait)
         if symptom is Symptom.READ_ONLY and may_wait:
             yield from self._wait_until_invalidated(track, deadline)
+
+    def hung_up(self, track: Track) -> None:
+        """Have the topology refreshed: a connection was lost that was in no call. Only appends.
+
+        Nothing else, because a loop hears of all connections to a server in one turn.
+        """
+        track.hung_up = True
+        self._context.tracker.note(track)
+        self._defer(track, Symptom.HUNG_UP)
 
     def given_up(self, track: Track, since: float) -> None:
         """Have the topology refreshed where a call was in flight for long: its server may hang.
@@ -77,7 +82,13 @@ class CallErrors:
         if self._context.clock() - since < _LONG or not track.is_tracked:
             return
         if self._context.config.settings.stuck_after and track.cluster.is_ours:
-            self.deferred.append((track, Symptom.STUCK))
+            self._defer(track, Symptom.STUCK)
+
+    def _defer(self, track: Track, symptom: Symptom) -> None:
+        was_empty = not self.deferred
+        self.deferred.append((track, symptom))
+        # One wake is enough for all; but the loop may have worked the others off just now.
+        if was_empty or len(self.deferred) == 1:
             self._wake()
 
     def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
@@ -86,8 +97,7 @@ class CallErrors:
             track.refused = True
             self._context.tracker.note(track)
         if not may_wait:
-            self.deferred.append((track, symptom))
-            self._wake()
+            self._defer(track, symptom)
             return
         began = self._context.clock()
         if is_first_refusal and track.instance is None and track.endpoint is not None:

@@ -21,7 +21,6 @@ from aurora_otel.drivers.common.async_watching import watch, watch_close
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.marks import ATTRIBUTE, track_of
 from aurora_otel.drivers.protocol import Failure, Hooks
-from aurora_otel.model.symptoms import Symptom
 
 _CALLS = (
     "bind",
@@ -39,7 +38,6 @@ _CALLS = (
 _LOST = "_aurora_otel_lost"
 # The connections that are being collected, by number.
 _collected: set[int] = set()
-_IDLE_LOSS = Failure(Symptom.HUNG_UP, lost=True, may_wait=False)
 
 
 def watch_all(patches: Patches, hooks: Hooks) -> None:
@@ -96,7 +94,7 @@ def _reporting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]
         if track is not None and not self.is_closed():
             setattr(self, _LOST, True)
             if not track.in_flight_since:
-                hooks.failed(track, lambda: _IDLE_LOSS)
+                hooks.hung_up(track)
         original(self, exc)
 
     return connection_lost
@@ -111,8 +109,7 @@ def _closing(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             original(self)
         finally:
-            track = hooks.guarded(track_of, self)
-            if track is not None and not is_reported:
+            if not is_reported and (track := hooks.guarded(track_of, self)) is not None:
                 hooks.closed(track)
 
     return _cleanup

@@ -1,0 +1,135 @@
+"""A failover under an event loop with many connections: how long the agent holds the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import threading
+
+import asyncpg
+import pytest
+
+from aurora_otel.lab import Cluster, Failover, postgres_settings
+from aurora_otel.runtime import blocking
+from tests.support import loop_time
+from tests.support.drivers.awaited import LOOPS
+from tests.support.sql import WRITE
+
+# `make test-async`: as many as a service has at most.
+EVERYTHING = os.environ.get("TEST_ASYNC", "") == "all"
+CONNECTIONS = 1000 if EVERYTHING else 200
+WRITERS = 4
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# Seconds.
+LIMIT = 0.005
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """A cluster that allows as many connections as are needed."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(postgres_settings._SETTINGS, "max_connections", str(CONNECTIONS + 100))
+        with Cluster("lab") as cluster:
+            for statement in (
+                "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
+                "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
+                "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
+            ):
+                cluster.execute(cluster.writer, statement)
+            yield cluster
+
+
+@pytest.fixture
+def application(cluster):
+    """Holds connections and writes, while `during` is called on another thread."""
+    host, port = cluster.address("writer")
+    names = ("user", "password", "database")
+    login = {"host": host, "port": port, **{name: getattr(cluster, name) for name in names}}
+
+    async def connect():
+        return await asyncpg.connect(**login, timeout=60)
+
+    async def application(during, held_open):
+        held = []
+        while len(held) < held_open:
+            held += await asyncio.gather(*(connect() for _ in range(20)))
+        written, stopped = [], asyncio.Event()
+
+        async def write():
+            connection = None
+            while not stopped.is_set():
+                await asyncio.sleep(0.02)
+                with contextlib.suppress(*LOST):
+                    if connection is None or connection.is_closed():
+                        connection = await connect()
+                    await connection.execute(WRITE)
+                    written.append(True)
+            await connection.close()
+
+        writers = [asyncio.ensure_future(write()) for _ in range(WRITERS)]
+        for step in (lambda: None, during):
+            await asyncio.to_thread(step)
+            before = len(written)
+            while len(written) < before + 5 * WRITERS:  # noqa: ASYNC110 - counted, not awaited
+                await asyncio.sleep(0.02)
+        stopped.set()
+        await asyncio.gather(*writers)
+        # Of the old writer's, none is left open.
+        assert all(connection.is_closed() for connection in held)
+
+    return application
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("how", [Failover.SWITCHOVER, Failover.CRASH])
+def test_a_failover_with_many_connections_holds_the_loop_for_5_ms_at_most(
+    start, cluster, application, how, monkeypatch
+):
+    agent = start()
+    blocked = set()
+    plain = blocking._carry_out
+
+    def carry_out(effect):
+        blocked.add(threading.get_ident())
+        return plain(effect)
+
+    monkeypatch.setattr(blocking, "_carry_out", carry_out)
+    loop = asyncio.new_event_loop()
+    measured = []
+
+    def during():
+        measured.append(loop_time.measure(loop))
+        cluster.failover(how)
+
+    loop.run_until_complete(application(during, CONNECTIONS))
+    loop.close()
+    assert agent.exported.metric("aurora.failovers") == 1
+    longest = max(measured[0])
+    assert longest.ours <= LIMIT, longest
+    # Nor did any step of the agent's wait there as it does in a thread.
+    assert threading.get_ident() not in blocked
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_a_failover_leaves_nothing_on_a_loop_that_is_debugged(
+    start, cluster, application, kind, caplog
+):
+    start()
+    loop = LOOPS[kind]()
+    loop.set_debug(enabled=True)
+
+    async def whole():
+        await application(lambda: cluster.failover(Failover.SWITCHOVER), 20)
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert loop.run_until_complete(whole()) == set()
+    timers = getattr(loop, "_scheduled", ())
+    assert [each for each in timers if not each.cancelled()] == []
+    loop.close()
+    gc.collect()
+    complaints = [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+    # A turn may take long where the machine is busy: not one that begins in the agent's code.
+    assert [each for each in complaints if "never" in each or "aurora_otel" in each] == []
