@@ -13,7 +13,7 @@ import pytest
 
 from aurora_otel.lab import Cluster, Failover, postgres_settings
 from aurora_otel.runtime import blocking
-from tests.support import loop_time
+from tests.behaviour import loop_time
 from tests.support.drivers.awaited import LOOPS
 from tests.support.sql import WRITE
 
