@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 TEXT = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
 POLICY = json.loads(re.findall(r"```json\n(.+?)```", TEXT, re.DOTALL)[0])
 ACTIONS = [action for statement in POLICY["Statement"] for action in statement["Action"]]
-GRANTS = re.findall(r"^GRANT .+;$", TEXT, re.MULTILINE)
+GRANTS = re.findall(r"^GRANT EXECUTE .+;$", TEXT, re.MULTILINE)
 FUNCTIONS = [re.findall(r"pg_catalog\.(\w+)\(\)", grant)[0] for grant in GRANTS]
 PRIVATE = "db.example.com"
 
