@@ -141,7 +141,7 @@ def test_a_call_through_several_classes_is_reported_once(start, cluster, monkeyp
     connection = psycopg2.connect(dsn, connection_factory=Derived, cursor_factory=DerivedCursor)
     cursor = connection.cursor(cursor_factory=DerivedCursor)
     reported = []
-    monkeypatch.setattr(agent.internals, "failed", lambda track, *_: reported.append(track))
+    monkeypatch.setattr(agent.internals.hooks, "failed", lambda track, *_: reported.append(track))
     end(cluster, connection)
     assert isinstance(attempt(lambda: cursor.execute("SELECT 1")), psycopg2.Error)
     assert len(reported) == 1

@@ -67,7 +67,10 @@ def test_the_end_of_a_login_is_found_however_the_bytes_are_cut(payload, cuts):
         ({"instances": []}, "got none"),
         ({"instances": ["writer"]}, "not be named like an endpoint"),
         ({"instances": ["a_1"]}, "instances must be letters, digits and hyphens; got 'a_1'"),
-        ({"engine": "oracle"}, "engine must be one of postgresql, mysql; got 'oracle'"),
+        (
+            {"engine": "oracle"},
+            "engine must be one of postgresql, mysql for the kind aurora; got 'oracle'",
+        ),
         ({"dns_lag": -1}, "dns_lag must be seconds, 0 or more; got -1"),
         ({"dns_lag": float("nan")}, "dns_lag must be"),
     ],
