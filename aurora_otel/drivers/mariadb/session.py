@@ -9,6 +9,8 @@ connection's socket.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from typing import Any
 
 import mariadb
@@ -78,7 +80,8 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
         mariadb.Error: the driver's own.
     """
     kept = connection._converter, connection._last_executed_statement
-    connection._converter = None
+    connection._converter = cursor = None
+    handled = sys.exc_info()[1]
     try:
         with deadline(socket_of(connection), timeout, mariadb.Error):
             cursor = Cursor(connection, buffered=False)
@@ -87,9 +90,27 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
                 # Without autocommit, a read may begin one, and the application would go on to see
                 # the state of now.
                 _execute(cursor, "ROLLBACK")
+    except BaseException as error:
+        cursor = None
+        _release(error, handled)
+        raise
     finally:
         connection._converter, connection._last_executed_statement = kept
     return [[_text(value) for value in row] for row in rows]
+
+
+def _release(error: BaseException | None, handled: BaseException | None) -> None:
+    """Free what the frames that `error` came through hold, a cursor among it.
+
+    Freed later, with the error, the cursor would end the session that takes this one's place.
+
+    Args:
+        error: what was raised.
+        handled: what the application was handling already; its frames stay as they are.
+    """
+    while error is not None and error is not handled:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _rows(connection: Any, cursor: Any, statement: str) -> list[Any]:
