@@ -15,7 +15,7 @@ from aurora_otel.hooks.pool_meters import Meter
 from aurora_otel.hooks.use_cases import UseCases
 from aurora_otel.model.endpoints import Address
 from aurora_otel.pools.protocol import Description
-from aurora_otel.runtime import blocking
+from aurora_otel.runtime import blocking, coroutines
 from aurora_otel.runtime.effects import Pause, Reconnect, Steps
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.tracking.track import Track
@@ -143,6 +143,12 @@ class AgentHooks:
     def is_usable(self, connection: Any) -> bool:
         """Return whether a pool may hand `connection` out; refresh first, if that is due."""
         return self.is_plainly_usable(connection) or blocking.run(self.is_usable_steps(connection))
+
+    async def is_usable_on_loop(self, connection: Any) -> bool:
+        """As `is_usable`, on an event loop, which goes on meanwhile."""
+        if self.is_plainly_usable(connection):
+            return True
+        return await coroutines.run(self.is_usable_steps(connection))
 
     def is_plainly_usable(self, connection: Any) -> bool:
         """Return whether nothing is in doubt about `connection`, so that no steps are needed."""

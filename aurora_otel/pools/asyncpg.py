@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
-from aurora_otel.runtime.coroutines import run
 
 # On the queue of a pool, which stands for it: a pool itself has no weak references.
 _POOL = "_aurora_otel_pool"
@@ -49,8 +48,7 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         if (
             connection is not None
             and not connection.is_closed()
-            and not hooks.is_plainly_usable(connection)
-            and not await run(hooks.is_usable_steps(connection))
+            and not await hooks.is_usable_on_loop(connection)
             and connection is self._con
         ):
             connection.terminate()

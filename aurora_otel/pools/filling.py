@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
-from aurora_otel.runtime.coroutines import run
 
 
 class Library(NamedTuple):
@@ -64,11 +63,7 @@ def _checking(
         while True:
             connection = await original(self)
             try:
-                if (
-                    not attempts
-                    or hooks.is_plainly_usable(connection)
-                    or await run(hooks.is_usable_steps(connection))
-                ):
+                if not attempts or await hooks.is_usable_on_loop(connection):
                     return connection
             except BaseException:
                 # A cancellation's.

@@ -16,7 +16,6 @@ from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
-from aurora_otel.runtime.coroutines import run
 
 
 class Adapter:
@@ -43,8 +42,7 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         connection = waiting[0] if waiting else None
         if (
             connection is not None
-            and not hooks.is_plainly_usable(connection)
-            and not await run(hooks.is_usable_steps(connection))
+            and not await hooks.is_usable_on_loop(connection)
             # Another task may have taken it meanwhile.
             and waiting
             and waiting[0] is connection

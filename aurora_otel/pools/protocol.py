@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
-from aurora_otel.runtime.effects import Steps
-
 
 class Gauges(NamedTuple):
     """What a pool reports about itself; `None` where it cannot: then `used` is what was handed out.
@@ -116,14 +114,14 @@ class Hooks(Protocol):
         are usable.
         """
 
+    async def is_usable_on_loop(self, connection: Any) -> bool:
+        """As `is_usable`, for a pool on an event loop, which goes on meanwhile."""
+
     def is_plainly_usable(self, connection: Any) -> bool:
         """Return whether nothing is in doubt about an idle connection; wait for nothing.
 
-        A pool on an event loop asks this first: where it is so, there are no steps to await.
+        Both of the others ask this first; a pool does where to await costs it a detour.
         """
-
-    def is_usable_steps(self, connection: Any) -> Steps[bool]:
-        """Return the steps of `is_usable`, for a pool on an event loop, which awaits them."""
 
     def is_invalidated(self, connection: Any) -> bool:
         """Return whether the agent has invalidated a connection; check nothing."""

@@ -17,7 +17,6 @@ from psycopg import conninfo
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
-from aurora_otel.runtime.coroutines import run
 
 
 class Adapter:
@@ -74,9 +73,7 @@ def _checking_on_loop(hooks: Hooks, original: Callable[..., Any]) -> Callable[..
         while True:
             connection = await original(self, deadline - time.monotonic())
             try:
-                if hooks.is_plainly_usable(connection) or await run(
-                    hooks.is_usable_steps(connection)
-                ):
+                if await hooks.is_usable_on_loop(connection):
                     return connection
             except BaseException:
                 # A cancellation's, as the pool does.

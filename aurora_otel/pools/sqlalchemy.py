@@ -24,7 +24,6 @@ from sqlalchemy.util import concurrency
 
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
-from aurora_otel.runtime.coroutines import run
 
 # Where an `Engine` leads to, by its dialect: that stays when it replaces its pool.
 _targets: weakref.WeakKeyDictionary[Any, Target] = weakref.WeakKeyDictionary()
@@ -98,7 +97,7 @@ def _is_usable(hooks: Hooks, record: Any, connection: Any) -> bool:
         return hooks.is_usable(connection)
     if hooks.is_plainly_usable(connection):
         return True
-    judging = run(hooks.is_usable_steps(connection))
+    judging = hooks.is_usable_on_loop(connection)
     try:
         return bool(_await(judging))
     except exc.MissingGreenlet:

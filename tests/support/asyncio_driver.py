@@ -155,7 +155,7 @@ class Connection:
 
     async def check_out(self) -> bool:
         """Return whether a pool may hand it out."""
-        return await coroutines.run(self.hooks.is_usable_steps(self))
+        return await self.hooks.is_usable_on_loop(self)
 
     def close(self) -> None:
         self.hooks.closed(getattr(self, ATTRIBUTE))
