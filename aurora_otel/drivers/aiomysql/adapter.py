@@ -6,7 +6,6 @@ it, too. aiomysql has PyMySQL's exceptions and packets, and a class of connectio
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -17,8 +16,8 @@ from aiomysql.connection import Connection
 from aurora_otel.drivers.aiomysql import calls, monitor, session
 from aurora_otel.drivers.common import async_mysql, mysql_family
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.connects import Login, LoginFailure, Opening
-from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
+from aurora_otel.drivers.connects import Login, LoginFailure
+from aurora_otel.drivers.protocol import Hooks, Monitor, Traced
 from aurora_otel.model.endpoints import Address
 
 _SHOWN = {"database": "db", "host": "host", "port": "port"}
@@ -28,15 +27,15 @@ class Adapter(async_mysql.AsyncMySQLBase):
     """The `Driver` for aiomysql."""
 
     name = "aiomysql"
-    system = mysql_family.SYSTEM
+    session = session
 
     def install(
         self, module: ModuleType, hooks: Hooks, traced: Traced | None
     ) -> Callable[[], None]:
         """Patch `aiomysql.connection.Connection`; for query spans also the cursors."""
         patches = Patches()
-        how = async_mysql.Connects(_host, _opening, session.connect_straight, self.is_closed)
-        async_mysql.watch_connect(patches, hooks, self, (Connection, "_connect"), how)
+        how = async_mysql.Connects(_host, self.is_closed)
+        self.watch_connect(patches, hooks, (Connection, "_connect"), how)
         calls.watch_all(patches, hooks)
         if traced is not None:
             mysql_family.trace(patches, module.cursors.Cursor, traced, _SHOWN)
@@ -50,10 +49,6 @@ class Adapter(async_mysql.AsyncMySQLBase):
         """Return the thread id of the handshake."""
         return str(connection.thread_id())
 
-    def fileno(self, connection: Any) -> int:
-        """Return the descriptor of its transport's socket, -1 once that is gone."""
-        return session.fileno(connection)
-
     def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
         """Any."""
         return True
@@ -64,18 +59,6 @@ class Adapter(async_mysql.AsyncMySQLBase):
         Without autocommit a read may have begun a transaction, which aiomysql does not notice.
         """
         return not self.is_closed(connection) and mysql_family.is_idle(connection)
-
-    async def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
-        """Run a statement below the cursors: nothing of it stays in the connection's state."""
-        return await session.ask(connection, statement, timeout)
-
-    def is_closed(self, connection: Any) -> bool:
-        """Return whether aiomysql has closed it."""
-        return session.is_closed(connection)
-
-    def discard(self, connection: Any) -> None:
-        """Close its socket."""
-        session.drop(connection)
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect an object with the same attributes, below every patch, on a loop of its own."""
@@ -106,8 +89,3 @@ def _host(connection: Any, _: mysql_family.Call) -> Address | None:
     if connection.unix_socket:
         return None
     return mysql_family.named_host(connection.host, connection.port)
-
-
-def _opening(connection: Any, call: mysql_family.Call) -> Opening:
-    again = functools.partial(session.connect_again, connection, call.connect)
-    return Opening(connection, Login(session.settings_of(connection)), again, call.began)

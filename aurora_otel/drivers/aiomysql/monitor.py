@@ -29,10 +29,7 @@ def connect(settings: Settings, address: Address | None, timeout: float) -> Sock
 
     async def opened(loop: AbstractEventLoop) -> Any:
         connection = Connection(loop=loop, autocommit=True)
-        settings.put_on(connection)
-        if address is not None:
-            connection._host, connection._port = address
-            connection._unix_socket = None
+        settings.put_on(connection, address)
         connection.client_flag &= ~CLIENT.CONNECT_WITH_DB
         attributes = {**connection._connect_attrs, "program_name": mysql_family.PROGRAM_NAME}
         connection._connect_attrs = attributes

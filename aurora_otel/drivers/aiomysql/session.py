@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +16,6 @@ from aurora_otel.drivers.common import async_mysql
 from aurora_otel.drivers.common.async_deadline import deadline
 from aurora_otel.drivers.common.async_mysql import Settings
 from aurora_otel.drivers.common.mysql_family import Call
-from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
@@ -43,7 +40,6 @@ _SETTINGS = (
     "server_public_key",
     "use_unicode",
 )
-_QUIT = b"\x01\x00\x00\x00" + bytes([COMMAND.COM_QUIT])
 
 
 def settings_of(connection: Any) -> Settings:
@@ -51,11 +47,14 @@ def settings_of(connection: Any) -> Settings:
     return Settings.of(connection, _SETTINGS)
 
 
+def _transport(connection: Any) -> Any:
+    """Return what a connection sends by, `None` once it is closed."""
+    return None if connection._writer is None else connection._writer.transport
+
+
 def fileno(connection: Any) -> int:
     """Return the descriptor of a connection's socket, -1 once that is gone."""
-    writer = connection._writer
-    sock = None if writer is None else writer.transport.get_extra_info("socket")
-    return -1 if sock is None else int(sock.fileno())
+    return async_mysql.descriptor(_transport(connection))
 
 
 def is_closed(connection: Any) -> bool:
@@ -75,12 +74,10 @@ async def ask(connection: Any, statement: str, timeout: float) -> Rows:
         TimeoutError: it took longer than `timeout` seconds.
         Exception: the driver's own, one of `ERRORS`.
     """
-    before, track = connection._result, getattr(connection, ATTRIBUTE, None)
-    if track is not None:
-        # If it is lost, aiomysql closes it: the application did not.
-        track.in_flight_since = time.monotonic()
+    before = connection._result
+    watched = deadline(sockets.identify(fileno(connection)), timeout, ERRORS)
     try:
-        with deadline(sockets.identify(fileno(connection)), timeout, ERRORS):
+        with async_mysql.asking(connection), watched:
             await connection._execute_command(COMMAND.COM_QUERY, statement)
             result = _TextResult(connection)
             await result.read()
@@ -91,8 +88,6 @@ async def ask(connection: Any, statement: str, timeout: float) -> Rows:
                 await connection._read_ok_packet()
     finally:
         connection._result = before
-        if track is not None:
-            track.in_flight_since = 0.0
     return result.rows or ()
 
 
@@ -105,7 +100,8 @@ def drop(connection: Any) -> None:
 
 async def connect_again(connection: Any, connect: Callable[[], Any]) -> Any:
     """Connect the same object once more; it keeps the session that it has until that is done."""
-    with second_attempt(connection) as before:
+    former = _transport(connection)
+    with second_attempt(connection):
         connection._reader = connection._writer = connection._result = None
         try:
             await connect()
@@ -113,11 +109,7 @@ async def connect_again(connection: Any, connect: Callable[[], Any]) -> Any:
             # aiomysql leaves its socket open where it is cancelled.
             drop(connection)
             raise
-    writer = before["_writer"]
-    if writer is not None:
-        with contextlib.suppress(*ERRORS):
-            writer.write(_QUIT)
-            writer.transport.close()
+    async_mysql.end_session(former, ERRORS)
     return connection
 
 

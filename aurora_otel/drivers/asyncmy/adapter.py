@@ -6,7 +6,6 @@ it, too.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -17,8 +16,8 @@ from asyncmy.connection import Connection
 from aurora_otel.drivers.asyncmy import calls, monitor, session
 from aurora_otel.drivers.common import async_mysql, mysql_family
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.connects import Login, LoginFailure, Opening
-from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
+from aurora_otel.drivers.connects import Login, LoginFailure
+from aurora_otel.drivers.protocol import Hooks, Monitor, Traced
 from aurora_otel.model.endpoints import Address
 
 
@@ -26,7 +25,7 @@ class Adapter(async_mysql.AsyncMySQLBase):
     """The `Driver` for asyncmy."""
 
     name = "asyncmy"
-    system = mysql_family.SYSTEM
+    session = session
 
     def install(
         self,
@@ -36,10 +35,8 @@ class Adapter(async_mysql.AsyncMySQLBase):
     ) -> Callable[[], None]:
         """Patch `asyncmy.connection`."""
         patches = Patches()
-        how = async_mysql.Connects(
-            _host, _opening, session.connect_straight, session.is_lost, _stays
-        )
-        async_mysql.watch_connect(patches, hooks, self, (Connection, "connect"), how)
+        how = async_mysql.Connects(_host, session.is_lost, _stays)
+        self.watch_connect(patches, hooks, (Connection, "connect"), how)
         calls.watch_all(patches, hooks)
         return patches.undo
 
@@ -52,10 +49,6 @@ class Adapter(async_mysql.AsyncMySQLBase):
         """Return the thread id of the handshake."""
         return str(connection.thread_id())
 
-    def fileno(self, connection: Any) -> int:
-        """Return the descriptor of its transport's socket, -1 once that is gone."""
-        return session.fileno(connection)
-
     def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
         """Not on a socket of the application's."""
         return not _is_given(connection)
@@ -63,18 +56,6 @@ class Adapter(async_mysql.AsyncMySQLBase):
     def is_idle(self, connection: Any) -> bool:
         """Neither in a transaction nor inside a result."""
         return not self.is_closed(connection) and mysql_family.is_idle(connection)
-
-    async def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
-        """Run a statement below the cursors: nothing of it stays in the connection's state."""
-        return await session.ask(connection, statement, timeout)
-
-    def is_closed(self, connection: Any) -> bool:
-        """Return whether asyncmy takes it for closed."""
-        return session.is_closed(connection)
-
-    def discard(self, connection: Any) -> None:
-        """Close its socket."""
-        session.drop(connection)
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect an object with the same attributes, below every patch, on a loop of its own."""
@@ -111,8 +92,3 @@ def _is_given(connection: Any) -> bool:
 
 def _stays(connection: Any) -> bool:
     return not session.is_closed(connection)
-
-
-def _opening(connection: Any, call: mysql_family.Call) -> Opening:
-    again = functools.partial(session.connect_again, connection, call.connect)
-    return Opening(connection, Login(session.settings_of(connection)), again, call.began)

@@ -6,20 +6,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from asyncmy import errors
 from asyncmy.connection import Connection, MySQLResult
-from asyncmy.constants.COMMAND import COM_QUERY, COM_QUIT
+from asyncmy.constants.COMMAND import COM_QUERY
 
 from aurora_otel.drivers.base import second_attempt
 from aurora_otel.drivers.common import async_mysql, mysql_family
 from aurora_otel.drivers.common.async_deadline import deadline
 from aurora_otel.drivers.common.async_mysql import Settings
 from aurora_otel.drivers.common.mysql_family import Call
-from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
@@ -51,7 +49,6 @@ _IN_C = tuple(
     for name, value in vars(owner).items()
     if hasattr(value, "__set__") and not name.startswith("__")
 )
-_QUIT = b"\x01\x00\x00\x00" + bytes([COM_QUIT])
 
 
 def settings_of(connection: Any) -> Settings:
@@ -68,9 +65,7 @@ def _transport(connection: Any) -> Any:
 
 def fileno(connection: Any) -> int:
     """Return the descriptor of a connection's socket, -1 once that is gone."""
-    transport = _transport(connection)
-    sock = None if transport is None else transport.get_extra_info("socket")
-    return -1 if sock is None else int(sock.fileno())
+    return async_mysql.descriptor(_transport(connection))
 
 
 def is_closed(connection: Any) -> bool:
@@ -91,12 +86,10 @@ async def ask(connection: Any, statement: str, timeout: float) -> Rows:
         TimeoutError: it took longer than `timeout` seconds.
         Exception: the driver's own, one of `ERRORS`.
     """
-    before, track = connection._result, getattr(connection, ATTRIBUTE, None)
-    if track is not None:
-        # If it is lost, asyncmy closes it: the application did not.
-        track.in_flight_since = time.monotonic()
+    before = connection._result
+    watched = deadline(sockets.identify(fileno(connection)), timeout, ERRORS)
     try:
-        with deadline(sockets.identify(fileno(connection)), timeout, ERRORS), _as_text(connection):
+        with async_mysql.asking(connection), watched, _as_text(connection):
             await connection._execute_command(COM_QUERY, statement)
             result: Any = MySQLResult(connection)
             await result.read()
@@ -113,8 +106,6 @@ async def ask(connection: Any, statement: str, timeout: float) -> Rows:
         raise
     finally:
         connection._result = before
-        if track is not None:
-            track.in_flight_since = 0.0
     return result.rows or ()
 
 
@@ -160,10 +151,7 @@ async def connect_again(connection: Any, connect: Callable[[], Any]) -> Any:
             for name, value in in_c.items():
                 setattr(connection, name, value)
             raise
-    if former is not None:
-        with contextlib.suppress(*ERRORS):
-            former.write(_QUIT)
-            former.close()
+    async_mysql.end_session(former, ERRORS)
     return connection
 
 

@@ -6,7 +6,6 @@ driver's own pool.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from operator import attrgetter
 from types import ModuleType
@@ -18,9 +17,9 @@ from mysql.connector.aio.connection import MySQLConnection
 
 from aurora_otel.drivers.common import async_mysql, mysql_family
 from aurora_otel.drivers.common.patching import Patches
-from aurora_otel.drivers.connects import Login, LoginFailure, Opening
+from aurora_otel.drivers.connects import Login, LoginFailure
 from aurora_otel.drivers.mysql_connector_aio import calls, monitor, session
-from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
+from aurora_otel.drivers.protocol import Hooks, Monitor, Traced
 from aurora_otel.model.endpoints import Address
 
 _SHOWN = {"database": "_database", "host": "_host", "port": "_port"}
@@ -30,7 +29,7 @@ class Adapter(async_mysql.AsyncMySQLBase):
     """The `Driver` for `mysql.connector.aio`."""
 
     name = "mysql-connector-aio"
-    system = mysql_family.SYSTEM
+    session = session
 
     def install(
         self,
@@ -40,8 +39,8 @@ class Adapter(async_mysql.AsyncMySQLBase):
     ) -> Callable[[], None]:
         """Patch `MySQLConnection`; for query spans also the cursors."""
         patches = Patches()
-        how = async_mysql.Connects(_host, _opening, session.connect_straight, session.is_lost)
-        async_mysql.watch_connect(patches, hooks, self, (MySQLConnection, "connect"), how)
+        how = async_mysql.Connects(_host, session.is_lost)
+        self.watch_connect(patches, hooks, (MySQLConnection, "connect"), how)
         calls.watch_all(patches, hooks)
         if traced is not None:
             for cursor in (each for each in vars(cursors).values() if isinstance(each, type)):
@@ -64,10 +63,6 @@ class Adapter(async_mysql.AsyncMySQLBase):
         """Return the thread id of the handshake."""
         return str(connection.connection_id)
 
-    def fileno(self, connection: Any) -> int:
-        """Return the descriptor of its transport's socket, -1 once that is gone."""
-        return session.fileno(connection)
-
     def accepts_questions(self, connection: Any, login: Login) -> bool:  # noqa: ARG002 - as any driver
         """Any."""
         return True
@@ -80,18 +75,6 @@ class Adapter(async_mysql.AsyncMySQLBase):
             or connection.unread_result
             or connection._have_next_result  # noqa: SLF001 - shown nowhere else
         )
-
-    async def ask(self, connection: Any, statement: str, timeout: float) -> Rows:
-        """Run a statement below the cursors."""
-        return await session.ask(connection, statement, timeout)
-
-    def is_closed(self, connection: Any) -> bool:
-        """Return whether it was closed; a lost one is not, for the driver."""
-        return session.is_closed(connection)
-
-    def discard(self, connection: Any) -> None:
-        """Close its socket."""
-        session.drop(connection)
 
     def monitor(self, login: Login, address: Address | None, timeout: float) -> Monitor:
         """Connect with the same login, below every patch, on a loop of its own."""
@@ -117,8 +100,3 @@ def _host(connection: Any, _: mysql_family.Call) -> Address | None:
     if connection.unix_socket:
         return None
     return mysql_family.named_host(connection.server_host, connection.server_port)
-
-
-def _opening(connection: Any, call: mysql_family.Call) -> Opening:
-    again = functools.partial(session.connect_again, connection, call.connect)
-    return Opening(connection, Login(session.settings_of(connection)), again, call.began)

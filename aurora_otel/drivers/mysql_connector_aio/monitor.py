@@ -34,12 +34,9 @@ def connect(settings: Settings, address: Address | None, timeout: float) -> Sock
 
     async def opened(_: AbstractEventLoop) -> Any:
         connection: Any = MySQLConnection()
-        settings.put_on(connection)
+        settings.put_on(connection, address)
         connection._connection_timeout = None
         connection._autocommit = True
-        if address is not None:
-            connection._host, connection._port = address
-            connection._unix_socket = None
         connection._client_flags &= ~_LEFT_OUT
         attributes = {**connection._connection_attrs, "program_name": mysql_family.PROGRAM_NAME}
         connection._connection_attrs = attributes

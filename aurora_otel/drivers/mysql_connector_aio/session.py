@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +17,6 @@ from aurora_otel.drivers.common.async_deadline import deadline
 from aurora_otel.drivers.common.async_mysql import Settings
 from aurora_otel.drivers.common.connector_announcements import believed_within_limits
 from aurora_otel.drivers.common.mysql_family import Call
-from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
@@ -58,7 +55,6 @@ _SETTINGS = (
 )
 # What a connection keeps of what was asked last.
 _NOTES = ("_columns_desc", "_query")
-_QUIT = b"\x01\x00\x00\x00\x01"
 # Taken before they are patched.
 _query = MySQLConnection.cmd_query
 _rows = MySQLConnection.get_rows
@@ -77,9 +73,7 @@ def _transport(connection: Any) -> Any:
 
 def fileno(connection: Any) -> int:
     """Return the descriptor of a connection's socket, -1 once that is gone."""
-    transport = _transport(connection)
-    sock = None if transport is None else transport.get_extra_info("socket")
-    return -1 if sock is None else int(sock.fileno())
+    return async_mysql.descriptor(_transport(connection))
 
 
 def is_closed(connection: Any) -> bool:
@@ -102,13 +96,14 @@ async def ask(connection: Any, statement: str, timeout: float) -> Rows:
     """
     # Older versions keep less.
     before = {name: vars(connection)[name] for name in _NOTES if name in vars(connection)}
-    track = _track(connection)
-    if track is not None:
-        track.in_flight_since = time.monotonic()
     try:
         watched = deadline(sockets.identify(fileno(connection)), timeout, ERRORS)
         broker = connection._socket._netbroker
-        with watched, believed_within_limits(connection._protocol, broker):
+        with (
+            async_mysql.asking(connection),
+            watched,
+            believed_within_limits(connection._protocol, broker),
+        ):
             await _query(connection, statement)
             rows, _ = await _rows(connection, raw=True)
             if connection.in_transaction:
@@ -121,13 +116,7 @@ async def ask(connection: Any, statement: str, timeout: float) -> Rows:
         raise
     finally:
         vars(connection).update(before)
-        if track is not None:
-            track.in_flight_since = 0.0
     return mysql_family.texts(rows)
-
-
-def _track(connection: Any) -> Any:
-    return getattr(connection, ATTRIBUTE, None)
 
 
 def drop(connection: Any) -> None:
@@ -148,10 +137,7 @@ async def connect_again(connection: Any, connect: Callable[[], Any]) -> Any:
             # The driver leaves its socket open where it is cancelled.
             drop(connection)
             raise
-    if former is not None:
-        with contextlib.suppress(*ERRORS):
-            former.write(_QUIT)
-            former.close()
+    async_mysql.end_session(former, ERRORS)
     return connection
 
 
