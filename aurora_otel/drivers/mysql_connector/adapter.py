@@ -8,16 +8,15 @@ to the network differs between the two.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from mysql.connector import cursor as pure_cursors
-from mysql.connector import errors
 from mysql.connector.abstracts import MySQLConnectionAbstract
 
 from aurora_otel.drivers.base import DriverBase
-from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common import connector_connections, mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.connects import Attempt, Login, LoginFailure, Opening
 from aurora_otel.drivers.mysql_connector import calls, monitor, session
@@ -26,8 +25,6 @@ from aurora_otel.drivers.protocol import Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.runtime import blocking
-
-_SHOWN = {"database": "_database", "host": "_host", "port": "_port"}
 
 
 class Adapter(DriverBase):
@@ -68,12 +65,8 @@ class Adapter(DriverBase):
         mysql_family.watch_connect(patches, hooks, (MySQLConnectionAbstract, "connect"), connect)
         calls.watch_all(patches, hooks)
         if traced is not None:
-            spanned = functools.partial(
-                traced, self.system, attributes=_SHOWN, connection_of=_connection_of
-            )
-            for cursor in _cursors():
-                for name in set(mysql_family.TRACED_CALLS) & vars(cursor).keys():
-                    patches.replace(cursor, name, spanned(getattr(cursor, name)))
+            for cursors in filter(None, (pure_cursors, c_cursors)):
+                connector_connections.trace(patches, cursors, traced, _connection_of)
         return patches.undo
 
     def address(self, connection: Any) -> Address:
@@ -124,9 +117,7 @@ class Adapter(DriverBase):
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
-        if not isinstance(error, errors.Error):
-            return None
-        return mysql_family.login_failure(error.errno, str(error))
+        return connector_connections.login_failure(error)
 
     def password(self, login: Login) -> str | None:
         """Return it as the application wrote it."""
@@ -135,11 +126,6 @@ class Adapter(DriverBase):
     def with_password(self, login: Login, password: str) -> Login:
         """Replace the first one, under both of its names."""
         return Login({**login.parameters, "_password": password, "_password1": ""})
-
-
-def _cursors() -> Iterable[type]:
-    modules = [pure_cursors, *([] if c_cursors is None else [c_cursors])]
-    return [each for module in modules for each in vars(module).values() if isinstance(each, type)]
 
 
 def _connection_of(cursor: Any) -> Any:

@@ -15,6 +15,7 @@ from mysql.connector.abstracts import MySQLConnectionAbstract
 from mysql.connector.connection import MySQLConnection
 
 from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common.connector_connections import CALLS
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import never, watch, watch_close
 from aurora_otel.drivers.marks import ATTRIBUTE
@@ -27,22 +28,6 @@ from aurora_otel.tracking.track import Track
 # Leads to the track of a connection with no call in flight.
 _IDLE = f"{ATTRIBUTE}_idle"
 
-_PURE_CALLS = (
-    "cmd_change_user",
-    "cmd_debug",
-    "cmd_init_db",
-    "cmd_ping",
-    "cmd_query",
-    "cmd_refresh",
-    "cmd_reset_connection",
-    "cmd_statistics",
-    "cmd_stmt_close",
-    "cmd_stmt_execute",
-    "cmd_stmt_fetch",
-    "cmd_stmt_prepare",
-    "cmd_stmt_reset",
-    "cmd_stmt_send_long_data",
-)
 _C_CALLS = (
     "_execute_query",
     "cmd_change_user",
@@ -87,7 +72,7 @@ def watch_all(patches: Patches, hooks: Hooks) -> None:
 def _watch_pure(patches: Patches, hooks: Hooks) -> None:
     watched = functools.partial(watch, hooks, errors=ERRORS)
     query_iter = _watched_query_iter(hooks, MySQLConnection.cmd_query_iter)
-    for name in (*_PURE_CALLS, _CURSOR):
+    for name in (*CALLS, _CURSOR):
         method = watched(getattr(MySQLConnection, name), failure_of=_failure, may_wait=_may_wait)
         patches.replace(MySQLConnection, name, method)
     for name in _PURE_READS:

@@ -8,11 +8,11 @@ import contextlib
 from typing import Any
 
 from mysql.connector.connection import MySQLConnection
-from mysql.connector.constants import ClientFlag
 from mysql.connector.errors import Error
 
 from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import mysql_family
+from aurora_otel.drivers.common.connector_connections import LEFT_OUT
 from aurora_otel.drivers.mysql_connector import pure
 from aurora_otel.drivers.mysql_connector.session import PURE
 from aurora_otel.drivers.protocol import Monitor
@@ -41,10 +41,6 @@ _LOGIN = (
     "_user",
     "_webauthn_callback",
 )
-# What an application wants of its own sessions only.
-_LEFT_OUT = (
-    ClientFlag.CONNECT_WITH_DB | ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS | ClientFlag.COMPRESS
-)
 
 
 def login_of(connection: Any) -> dict[str, Any]:
@@ -66,7 +62,7 @@ def connect(login: dict[str, Any], address: Address | None, timeout: float) -> M
     """
     connection: Any = MySQLConnection()
     vars(connection).update(login, _connection_timeout=timeout)
-    connection._client_flags &= ~_LEFT_OUT
+    connection._client_flags &= ~LEFT_OUT
     connection._conn_attrs = {**login["_conn_attrs"], "program_name": mysql_family.PROGRAM_NAME}
     if address is not None:
         connection._host, connection._port = address

@@ -11,18 +11,15 @@ from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
-from mysql.connector import errors
 from mysql.connector.aio import cursor as cursors
 from mysql.connector.aio.connection import MySQLConnection
 
-from aurora_otel.drivers.common import async_mysql, mysql_family
+from aurora_otel.drivers.common import async_mysql, connector_connections, mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.connects import Login, LoginFailure
 from aurora_otel.drivers.mysql_connector_aio import calls, monitor, session
 from aurora_otel.drivers.protocol import Hooks, Monitor, Traced
 from aurora_otel.model.endpoints import Address
-
-_SHOWN = {"database": "_database", "host": "_host", "port": "_port"}
 
 
 class Adapter(async_mysql.AsyncMySQLBase):
@@ -43,15 +40,7 @@ class Adapter(async_mysql.AsyncMySQLBase):
         self.watch_connect(patches, hooks, (MySQLConnection, "connect"), how)
         calls.watch_all(patches, hooks)
         if traced is not None:
-            for cursor in (each for each in vars(cursors).values() if isinstance(each, type)):
-                for name in set(mysql_family.TRACED_CALLS) & vars(cursor).keys():
-                    spanned = traced(
-                        self.system,
-                        getattr(cursor, name),
-                        attributes=_SHOWN,
-                        connection_of=attrgetter("_connection"),
-                    )
-                    patches.replace(cursor, name, spanned)
+            connector_connections.trace(patches, cursors, traced, attrgetter("_connection"))
         return patches.undo
 
     def address(self, connection: Any) -> Address:
@@ -82,9 +71,7 @@ class Adapter(async_mysql.AsyncMySQLBase):
 
     def login_failure(self, error: Exception) -> LoginFailure | None:
         """Go by the server's error number."""
-        if not isinstance(error, errors.Error):
-            return None
-        return mysql_family.login_failure(error.errno, str(error))
+        return connector_connections.login_failure(error)
 
     def password(self, login: Login) -> str | None:
         """Return it as the application wrote it."""

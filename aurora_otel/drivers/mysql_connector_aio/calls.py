@@ -14,27 +14,12 @@ from mysql.connector.aio.connection import MySQLConnection
 
 from aurora_otel.drivers.common import mysql_family
 from aurora_otel.drivers.common.async_watching import watch, watch_close
+from aurora_otel.drivers.common.connector_connections import CALLS
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.common.watching import never
 from aurora_otel.drivers.mysql_connector_aio import session
 from aurora_otel.drivers.protocol import Failure, Hooks
 
-_CALLS = (
-    "cmd_change_user",
-    "cmd_debug",
-    "cmd_init_db",
-    "cmd_ping",
-    "cmd_query",
-    "cmd_refresh",
-    "cmd_reset_connection",
-    "cmd_statistics",
-    "cmd_stmt_close",
-    "cmd_stmt_execute",
-    "cmd_stmt_fetch",
-    "cmd_stmt_prepare",
-    "cmd_stmt_reset",
-    "cmd_stmt_send_long_data",
-)
 # What `cmd_query_iter`, a generator, is made of; and what reads on in a result.
 _PARTS = ("_handle_result", "_send_cmd", "get_rows")
 # Since 9.2: it was given up after the application's own time-out, and closed.
@@ -50,7 +35,7 @@ def watch_all(patches: Patches, hooks: Hooks) -> None:
     watched = functools.partial(
         watch, hooks, errors=session.ERRORS, failure_of=_failure, is_over=session.is_closed
     )
-    for name in _CALLS:
+    for name in CALLS:
         patches.replace(MySQLConnection, name, watched(getattr(MySQLConnection, name)))
     for name in _PARTS:
         method = watched(getattr(MySQLConnection, name), may_wait=never)

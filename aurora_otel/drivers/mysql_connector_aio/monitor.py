@@ -8,19 +8,14 @@ from asyncio import AbstractEventLoop
 from typing import Any
 
 from mysql.connector.aio.connection import MySQLConnection
-from mysql.connector.constants import ClientFlag
 
 from aurora_otel.drivers.base import SocketMonitor
 from aurora_otel.drivers.common import mysql_family, private_loop
 from aurora_otel.drivers.common.async_mysql import Settings
+from aurora_otel.drivers.common.connector_connections import LEFT_OUT
 from aurora_otel.drivers.common.patching import plain
 from aurora_otel.drivers.mysql_connector_aio import session
 from aurora_otel.model.endpoints import Address
-
-# What an application wants of its own sessions only.
-_LEFT_OUT = (
-    ClientFlag.CONNECT_WITH_DB | ClientFlag.CAN_HANDLE_EXPIRED_PASSWORDS | ClientFlag.COMPRESS
-)
 
 
 def connect(settings: Settings, address: Address | None, timeout: float) -> SocketMonitor:
@@ -37,7 +32,7 @@ def connect(settings: Settings, address: Address | None, timeout: float) -> Sock
         settings.put_on(connection, address)
         connection._connection_timeout = None
         connection._autocommit = True
-        connection._client_flags &= ~_LEFT_OUT
+        connection._client_flags &= ~LEFT_OUT
         attributes = {**connection._connection_attrs, "program_name": mysql_family.PROGRAM_NAME}
         connection._connection_attrs = attributes
         try:
