@@ -26,7 +26,7 @@ from tests.support.failures import (
     pytest_terminal_summary,  # noqa: F401 - a hook
     record_events,
 )
-from tests.support.labs import as_new
+from tests.support.labs import as_new, create_table
 from tests.support.side_by_side import (
     pytest_xdist_make_scheduler,  # noqa: F401 - a hook
 )
@@ -39,17 +39,14 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Cluster]:
     with Cluster("lab") as cluster:
-        cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app")
+        create_table(cluster)
         yield cluster
 
 
 @pytest.fixture(scope="session")
 def mysql_lab() -> Iterator[Cluster]:
     with Cluster("lab", engine="mysql") as cluster:
-        table = "app.writes (id bigint AUTO_INCREMENT PRIMARY KEY, x text)"
-        cluster.execute(cluster.writer, f"CREATE TABLE {table}")
+        create_table(cluster)
         cluster.execute(cluster.writer, "GRANT FILE ON *.* TO app")
         yield cluster
 

@@ -50,8 +50,8 @@ ALERTS = (
         "5m",
         WARNING,
         f"A connection of the pool {_THE_POOL} of {THE_JOB} takes {THE_DURATION} to get.",
-        "That is the average of five minutes. The pool is full, or opens each connection anew and "
-        "the database is slow to accept it.",
+        "That is the average of five minutes. The pool is full, or opens a new connection each "
+        "time and the database is slow to accept it.",
     ),
     Alert(
         "AuroraPoolTimeouts",

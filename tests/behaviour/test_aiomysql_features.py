@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 
 import aiomysql
 import pymysql
@@ -13,6 +11,7 @@ import pytest
 import aurora_otel
 from aurora_otel.lab import Failover
 from tests.support.drivers.awaited import LOOPS
+from tests.support.inheriting import collect_in_a_child
 from tests.support.mysql import end_session, writer_endpoint
 from tests.support.waiting import eventually
 
@@ -165,12 +164,7 @@ def test_a_forked_child_that_collects_what_it_inherited_leaves_its_parents_conne
 ):
     async def application():
         held = [await aiomysql.connect(**login)]
-        child = os.fork()
-        if child == 0:
-            held.clear()
-            gc.collect()
-            os._exit(0)
-        os.waitpid(child, 0)  # noqa: ASYNC222 - it takes no time
+        collect_in_a_child(held)
         assert await asyncio.wait_for(rows_of(held[0], "SELECT 1"), 10) == ((1,),)
         held[0].close()
 

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import gc
 import io
-import os
 import time
 import warnings
 
@@ -17,6 +16,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 import aurora_otel
 from aurora_otel.lab import Failover
 from tests.support.drivers.awaited import LOOPS
+from tests.support.inheriting import collect_in_a_child
 from tests.support.tls import Encrypted
 from tests.support.waiting import eventually
 
@@ -308,12 +308,7 @@ def test_a_forked_child_that_collects_what_it_inherited_leaves_its_parents_conne
 ):
     async def application():
         held = [await asyncpg.connect(**login)]
-        child = os.fork()
-        if child == 0:
-            held.clear()
-            gc.collect()
-            os._exit(0)
-        os.waitpid(child, 0)  # noqa: ASYNC222 - it takes no time
+        collect_in_a_child(held)
         assert await asyncio.wait_for(held[0].fetchval("SELECT 1"), 10) == 1
         await held[0].close()
 

@@ -15,6 +15,7 @@ from aurora_otel.lab import Cluster, Failover, postgres_settings
 from aurora_otel.runtime import blocking
 from tests.behaviour import loop_time
 from tests.support.drivers.awaited import LOOPS
+from tests.support.labs import create_table
 from tests.support.sql import WRITE
 
 # `make test-async`: as many as a service has at most.
@@ -32,12 +33,7 @@ def lab():
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(postgres_settings._SETTINGS, "max_connections", str(CONNECTIONS + 100))
         with Cluster("lab") as cluster:
-            for statement in (
-                "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
-                "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
-                "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
-            ):
-                cluster.execute(cluster.writer, statement)
+            create_table(cluster)
             yield cluster
 
 

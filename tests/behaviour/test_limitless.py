@@ -6,6 +6,7 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Cluster, Failover
+from tests.support.labs import create_table
 from tests.support.sql import READ_ONLY, refused_write, run, serving, sqlstate, write
 from tests.support.waiting import eventually
 
@@ -14,10 +15,8 @@ from tests.support.waiting import eventually
 def lab():
     """A cluster with what AWS's own driver knows a Limitless database by, hidden from the login."""
     with Cluster("limitless") as cluster:
+        create_table(cluster)
         for statement in (
-            "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
-            "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
-            "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
             "CREATE SCHEMA rds_aurora",
             "CREATE TABLE rds_aurora.limitless_subclusters (subcluster_id text)",
         ):

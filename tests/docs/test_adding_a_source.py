@@ -11,14 +11,12 @@ import pytest
 
 from aurora_otel.lab import Cluster, Failover
 from tests.support.extending import ROOT, Extension, running
+from tests.support.labs import create_table
 from tests.support.waiting import eventually
 
 SOURCE = Extension("adding-a-source.md", "discovery/member_table.py")
 AURORA = ("aurora_version", "aurora_db_instance_identifier", "aurora_replica_status")
 SCHEMA = (
-    "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
-    "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
-    "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
     "CREATE SCHEMA ha",
     "CREATE TABLE ha.member (name text, is_writer boolean)",
     *(
@@ -40,6 +38,7 @@ def with_source(tmp_path_factory) -> Path:
 def lab() -> Iterator[Cluster]:
     """Three PostgreSQL servers that are no Aurora, and a table of their names."""
     with Cluster("plain") as cluster:
+        create_table(cluster)
         for statement in SCHEMA:
             cluster.execute(cluster.writer, statement)
         for instance in cluster.instances:

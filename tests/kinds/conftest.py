@@ -8,14 +8,13 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Cluster
+from tests.support.labs import create_table
 
 
 def prepared(kind: str, **arguments: str) -> Iterator[Cluster]:
     """Yield a running cluster of a kind, with a table `writes`, whose statements are logged."""
     with Cluster("lab", kind=kind, **arguments) as cluster:
-        cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app")
+        create_table(cluster)
         cluster.execute(cluster.writer, "ALTER DATABASE app SET log_statement = 'all'")
         yield cluster
 

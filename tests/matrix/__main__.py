@@ -26,6 +26,7 @@ from tests.matrix import documented
 from tests.matrix.application import READY
 from tests.matrix.environments import Environment, LeftOut, make, resolve_elsewhere
 from tests.matrix.rows import PLATFORMS, ROWS, Row
+from tests.support.labs import create_table
 
 APPLICATION = Path(__file__).with_name("application.py")
 T = TypeVar("T")
@@ -108,9 +109,7 @@ def outcome(row: Row, application: subprocess.Popen[str], *, is_ready: bool) -> 
 def through_a_failover(environments: Mapping[Row, Environment], tally: Tally) -> None:
     """Take the rows to one failover."""
     with Cluster("matrix") as cluster:
-        cluster.execute(cluster.writer, "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
-        cluster.execute(cluster.writer, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app")
+        create_table(cluster)
         running = {row: start(row, where, cluster) for row, where in environments.items()}
         ready = {row: await_ready(row, application) for row, application in running.items()}
         cluster.failover(Failover.SWITCHOVER)

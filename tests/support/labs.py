@@ -9,6 +9,21 @@ END_SESSIONS = {
     " WHERE usename = 'app'",
     "mysql": "KILL USER app",
 }
+# A table to write to.
+TABLE = {
+    "postgresql": (
+        "CREATE TABLE writes (id bigserial PRIMARY KEY, x text)",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
+    ),
+    "mysql": ("CREATE TABLE app.writes (id bigint AUTO_INCREMENT PRIMARY KEY, x text)",),
+}
+
+
+def create_table(lab: Cluster) -> None:
+    """Create the table `writes`, which the application may write to."""
+    for statement in TABLE[lab.engine]:
+        lab.execute(lab.writer, statement)
 
 
 def as_new(lab: Cluster) -> Cluster:
