@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -18,13 +19,22 @@ if TYPE_CHECKING:
 
     from aurora_otel.demo.recording import Timeline
 
-APP = Path(__file__).with_name("app.py")
+APP = Path(__file__).parent / "sample" / "app"
+"""A package that stands alone in its folder: nothing else is found there."""
 STOP_SECONDS = 3.0
 """How long it may take to stop; one whose calls hang never does."""
+COMMAND = (sys.executable, "-m", APP.name)
 
 
 class ApplicationError(Exception):
     """The sample application does not do what it should."""
+
+
+def with_app(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which `COMMAND` runs."""
+    inherited = environment.get("PYTHONPATH")
+    path = os.pathsep.join([str(APP.parent), *([inherited] if inherited else [])])
+    return {**environment, "PYTHONPATH": path}
 
 
 class Application:
@@ -45,14 +55,14 @@ class Application:
         instrumented: bool,
         timeline: Timeline,
     ) -> None:
-        command = [sys.executable, str(APP), *arguments]
+        command = [*COMMAND, *arguments]
         if instrumented:
             command.insert(0, str(Path(sysconfig.get_path("scripts"), "opentelemetry-instrument")))
         self._timeline = timeline
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(  # noqa: S603 - our own file with our own arguments
             command,
-            env=environment,
+            env=with_app(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -1,13 +1,13 @@
 """The sample application, as a process, on a real cluster."""
 
 import json
+import os
 import subprocess
-import sys
 import time
 
 import pytest
 
-from aurora_otel.demo.application import APP, Application, ApplicationError
+from aurora_otel.demo.application import APP, COMMAND, Application, ApplicationError, with_app
 from aurora_otel.demo.recording import ClientKind, Operation, Outcome, Timeline
 from aurora_otel.demo.run import NAMED_BY
 from aurora_otel.lab import Cluster, Failover
@@ -115,7 +115,8 @@ def test_an_application_that_ended_is_an_error_that_says_why(timeline):
 def test_it_ends_when_its_parent_is_gone(cluster):
     address, _ = cluster.address("writer")
     process = subprocess.Popen(
-        [sys.executable, APP, cluster.dsn(host=address), "--writers=1", "--idle=0"],
+        [*COMMAND, cluster.dsn(host=address), "--writers=1", "--idle=0"],
+        env=with_app(os.environ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -127,4 +128,6 @@ def test_it_ends_when_its_parent_is_gone(cluster):
 
 
 def test_it_knows_nothing_of_the_agent():
-    assert "aurora_otel" not in APP.read_text(encoding="utf-8")
+    files = {path.name: path.read_text(encoding="utf-8") for path in APP.glob("*.py")}
+    assert {"__main__.py", "threads.py", "tasks.py"} <= set(files)
+    assert not [name for name, text in files.items() if "aurora_otel" in text]

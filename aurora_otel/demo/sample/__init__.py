@@ -1,0 +1,1 @@
+"""Where the sample application is, and nothing else: what Python searches to run it."""
