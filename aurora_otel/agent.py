@@ -36,8 +36,7 @@ from aurora_otel.telemetry.reports import (
     Report,
 )
 from aurora_otel.telemetry.spans import Spans
-from aurora_otel.tracking import clusters
-from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.cluster import Cluster, first_label
 from aurora_otel.tracking.clusters import Clusters
 from aurora_otel.tracking.tracker import Tracker
 
@@ -90,7 +89,7 @@ class Agent:
     def _create_cluster(self, endpoint: Endpoint, system: str) -> Cluster:
         name = self.settings.cluster_id.of(endpoint.address.host)
         detector = Detector(_pace(self.settings), random.random)
-        cluster = Cluster(clusters.label(endpoint, name), system, detector)
+        cluster = Cluster(first_label(endpoint, name), system, detector)
         cluster.monitor = ClusterMonitor(cluster, self._context)
         if self.is_stopped:
             cluster.monitor.stop()

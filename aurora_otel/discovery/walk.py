@@ -17,6 +17,7 @@ from typing import Protocol
 from aurora_otel.discovery.asking import Asking
 from aurora_otel.discovery.course import Course
 from aurora_otel.discovery.kept import Kept, KeptConnections
+from aurora_otel.discovery.patience import SHARE, SILENCE, Patience
 from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.source import TopologySource, hears_all
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
@@ -29,15 +30,6 @@ AT_A_TIME = 2
 # The second one is asked when the first has not answered for this share of the budget: where
 # instances answer, each refresh logs in at as few of them as can be.
 STAGGER = 0.1
-# Each target has this share of the budget, to connect and to answer. The known writer has it in
-# full where a claim stands against it, also if the budget ends meanwhile: a refresh takes one
-# budget and a half at most.
-SHARE = 0.5
-# While nothing answers, each refresh has twice the time of the one before, up to this multiple: a
-# server on which every process logs in at the same moment answers late.
-MOST_PATIENCE = 8.0
-# What was silent is left alone for this many budgets: longer than a refresh.
-SILENCE = 2.0
 # A driver that is out of time says so itself, a little later: seconds.
 _GRACE = 0.05
 # So many threads may wait in vain for names to resolve.
@@ -94,9 +86,7 @@ class Walk:
         self._kept = KeptConnections()
         self._course: Course | None = None
         self._abandoned: list[Asking] = []
-        # What was silent: until when it is left alone. See `Beforehand.silent`.
-        self._silent: dict[str, float] = {}
-        self._patience = 1.0
+        self._patience = Patience()
 
     def read(
         self,
@@ -118,7 +108,7 @@ class Walk:
         if (source := self._source()) is None:
             return Reading(Source.SQL, began)
         silence = budget * SILENCE
-        budget *= self._patience
+        budget *= self._patience.factor
         beforehand = replace(
             beforehand or Beforehand(began),
             began=min(began, beforehand.began) if beforehand else began,
@@ -138,7 +128,7 @@ class Walk:
             self._abandon(course.asking)
             verdict = plan.reading.verdict
             self._kept.keep_one(verdict.writer if verdict else None)
-        self._learn_patience(course)
+        self._patience.learn(course)
         return plan.reading
 
     def close(self) -> None:
@@ -264,7 +254,7 @@ class Walk:
             ended.close()
             self._note_failure(course, ended, error)
             return
-        self._silent.pop(answer.instance, None)
+        self._patience.answered(answer.instance)
         course.took = max(course.took, self._clock() - ended.began)
         peer = ended.connection.peer if ended.connection else None
         if course.plan.answered(ended.target, answer, peer, is_own=ended.is_own):
@@ -287,16 +277,15 @@ class Walk:
                 why = Failed.UNHEARD
             else:
                 why = Failed.SILENT
-                self._silent[ended.target.name] = now + course.silence
+                self._patience.was_silent(ended.target.name, now + course.silence)
         course.plan.failed(ended.target, why, type(error).__qualname__)
 
     # Between two refreshes.
 
     def _silent_now(self, now: float) -> frozenset[str]:
-        self._silent = {name: until for name, until in self._silent.items() if until > now}
         self._abandoned = [each for each in self._abandoned if each.is_alive]
         late = (each for each in self._abandoned if each.is_late)
-        return frozenset([*self._silent, *(each.target.name for each in late)])
+        return self._patience.silent(now).union(each.target.name for each in late)
 
     def _awaited_still(self) -> frozenset[str]:
         """Return the targets that are still waited for; a name server perhaps."""
@@ -306,13 +295,3 @@ class Walk:
         for each in those:
             each.abandon()
         self._abandoned += those
-
-    def _learn_patience(self, course: Course) -> None:
-        if course.plan.is_cut_short:
-            # All that can be reached have to be heard.
-            self._patience = min(self._patience * 2, MOST_PATIENCE)
-        elif course.plan.reached:
-            if course.took < course.budget * SHARE / 4:
-                self._patience = max(self._patience / 2, 1.0)
-        elif course.was_silent:
-            self._patience = min(self._patience * 2, MOST_PATIENCE)

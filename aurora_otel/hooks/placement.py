@@ -32,7 +32,7 @@ class Placement:
         clusters = self._context.clusters
         direct = own_address(identity.answer.instance, identity.peer) if identity.answer else None
         if is_fresh and identity.answer and hears_all(identity.source):
-            clusters.note_direct(identity.endpoint.address, is_direct=direct is not None)
+            clusters.direct.note(identity.endpoint.address, is_direct=direct is not None)
         cluster = clusters.place(
             identity.endpoint,
             driver.system,

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
-from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.former_writers import MOST_FORMER, Cause, ConnectionFacts, FormerWriters
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role, Verdict
 from aurora_otel.model.window import FirstSymptom, Window
@@ -24,44 +23,6 @@ PATIENCE = 0.1
 # In the window, refreshes become rarer by this factor, down to one in this many seconds.
 BACKOFF = 1.5
 RAREST = 15.0
-# So many former writers are remembered, the latest: more than a cluster has instances.
-_MOST_FORMER = 64
-
-
-class Cause(str, Enum):
-    """Why a connection is stale."""
-
-    WRITER_CHANGED = "writer_changed"
-    MISROUTED = "misrouted"
-    WRITE_REFUSED = "write_refused"
-
-
-class ConnectionFacts(Protocol):
-    """What the rule of staleness asks of a connection."""
-
-    @property
-    def instance(self) -> str | None:
-        """The instance that it landed on, if that is known."""
-
-    @property
-    def role(self) -> Role:
-        """That instance's role when the connection was opened."""
-
-    @property
-    def endpoint_type(self) -> EndpointType:
-        """How it was opened."""
-
-    @property
-    def opened_at(self) -> float:
-        """When it was opened."""
-
-    @property
-    def refused(self) -> bool:
-        """Whether a write on it was refused."""
-
-    @property
-    def host(self) -> str | None:
-        """What the application connected to, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +71,9 @@ class Detector:
         self._random = random
         self._confirmed: str | None = None
         self._introduced: str | None = None
-        self._changed_at = float("-inf")
         self._deposed: frozenset[str] = frozenset()
-        self._known_until: dict[str, float] = {}
-        # What the writer was called before, and when it was found renamed.
-        self._former_names: dict[str, float] = {}
+        self._former = FormerWriters()
         self._judged = float("-inf")
-        # Hosts that led to a former writer on which a write was refused, that instance, and when.
-        self._refusing: dict[tuple[str | None, str], float] = {}
         self._window = Window()
         self._next_refresh = float("-inf")
         self._interval = pace.interval
@@ -206,7 +162,7 @@ class Detector:
     @property
     def changed_at(self) -> float:
         """When the writer was found to be another one, the last time."""
-        return self._changed_at
+        return self._former.changed_at
 
     @property
     def confirmed_at(self) -> float:
@@ -250,18 +206,11 @@ class Detector:
         changed = old is not None and old not in (verdict.writer, verdict.renamed)
         first = self._window.explain(verdict.began, changed=changed)
         if old is not None and old == verdict.renamed:
-            self._former_names = {**self._former_names, old: verdict.began}
+            self._former.note_rename(old, verdict.began)
         elif old is not None and changed:
-            self._known_until |= dict.fromkeys([old, *self._former_names], verdict.began)
-            self._former_names = {}
-            while len(self._known_until) > _MOST_FORMER:
-                del self._known_until[min(self._known_until, key=self._known_until.__getitem__)]
-            self._changed_at = verdict.began
+            self._former.note_change(old, verdict.writer, verdict.began)
             self.changes += 1
-            self._refusing = {
-                each: at for each, at in self._refusing.items() if each[1] != verdict.writer
-            }
-            if not verdict.denied and len(self._deposed) < _MOST_FORMER:
+            if not verdict.denied and len(self._deposed) < MOST_FORMER:
                 self._deposed |= {old}
         self._deposed -= {verdict.writer}
         self._confirmed = verdict.writer
@@ -279,11 +228,7 @@ class Detector:
             connection: the connection.
             now: seconds of the monotonic clock.
         """
-        instance = connection.instance
-        if instance is not None and (instance == self.writer or instance in self._known_until):
-            self._refusing[connection.host, instance] = now
-            for each in list(self._refusing)[:-_MOST_FORMER]:
-                del self._refusing[each]
+        self._former.note_refusal(connection, self.writer, now)
 
     def staleness(self, connection: ConnectionFacts) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not.
@@ -298,30 +243,5 @@ class Detector:
           refused later on another connection through this host to this former writer;
         - the reader endpoint: never.
         """
-        instance, writer = connection.instance, self.writer
-        if writer is None or instance is None or instance == writer:
-            return None
-        if connection.opened_at < self._former_names.get(instance, float("-inf")):
-            # The same server by its former name.
-            return None
-        if not self._is_stale(connection, instance):
-            return None
-        if connection.role is Role.WRITER:
-            return Cause.WRITER_CHANGED
-        if connection.endpoint_type is EndpointType.WRITER:
-            return Cause.MISROUTED
-        return Cause.WRITE_REFUSED if connection.refused else Cause.WRITER_CHANGED
-
-    def _is_stale(self, connection: ConnectionFacts, instance: str) -> bool:
-        kind = connection.endpoint_type
-        if kind is EndpointType.WRITER:
-            return True
-        if kind in (EndpointType.READER, EndpointType.PROXY):
-            return False
-        known_until = self._known_until.get(instance, float("-inf"))
-        if connection.role is Role.WRITER or known_until > connection.opened_at:
-            return True
-        if kind is EndpointType.OTHER:
-            since = self._refusing.get((connection.host, instance), float("-inf"))
-            return connection.refused or connection.opened_at < since
-        return connection.refused and self._changed_at > connection.opened_at
+        writer = self.writer
+        return None if writer is None else self._former.staleness(connection, writer)

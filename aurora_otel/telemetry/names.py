@@ -17,8 +17,8 @@ from opentelemetry.semconv.attributes.network_attributes import (
 )
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
-from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom

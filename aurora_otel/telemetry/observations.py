@@ -15,7 +15,7 @@ from typing import Any
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 
-from aurora_otel.model.detector import Cause
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import UNKNOWN, Group, Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom

@@ -16,7 +16,7 @@ from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, Tracer
 
-from aurora_otel.model.detector import Cause
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Outcome
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.reports import (

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aurora_otel.model.detector import Cause
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import OTHER, Group, Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 
 from aurora_otel.model.detector import Detector
-from aurora_otel.model.endpoints import Address, EndpointType
+from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
@@ -272,3 +272,13 @@ class Cluster:
 
     def __repr__(self) -> str:
         return f"<Cluster {self.label}>"
+
+
+def first_label(endpoint: Endpoint, name: str | None) -> str:
+    """Return the name of a new cluster in telemetry.
+
+    Args:
+        endpoint: what the application connected to first.
+        name: the settings' name for it, if they have one.
+    """
+    return name or (endpoint.name if endpoint.cluster and endpoint.name else endpoint.address.host)

@@ -20,17 +20,12 @@ from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap
 from aurora_otel.model.topology import Answer
 from aurora_otel.tracking.bindings import Bindings, Name, host_of
 from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.direct_hosts import DIRECT, DirectHosts
 from aurora_otel.tracking.evidence import Claim, Relation, may_be_one, relation
 from aurora_otel.tracking.registry import Registry
 
 if TYPE_CHECKING:
     from aurora_otel.discovery.source import TopologySource
-
-
-# The scope of instances that are called by the addresses at which they were reached.
-_DIRECT = "addresses"
-# So many hosts are known to lead straight there.
-_MOST_DIRECT = 1024
 
 
 class Clusters:
@@ -52,23 +47,11 @@ class Clusters:
         self.parted: deque[tuple[Cluster, Cluster]] = deque()
         self.registry = Registry(create)
         self.bindings = Bindings()
-        self._direct: dict[Address, None] = {}
+        self.direct = DirectHosts()
 
     def __iter__(self) -> Iterator[Cluster]:
         """Iterate over the clusters, each once, oldest first."""
         return iter(self.registry)
-
-    def note_direct(self, host: Address, *, is_direct: bool) -> None:
-        """Take note of whether a host leads straight to servers that are called by their addresses.
-
-        Args:
-            host: the host.
-            is_direct: whether a server was reached there at the address that it is called by.
-        """
-        if not is_direct:
-            self._direct.pop(host, None)
-        elif len(self._direct) < _MOST_DIRECT:
-            self._direct.setdefault(host)
 
     def find(self, endpoint: Endpoint, now: float) -> Cluster | None:
         """Return the cluster that `endpoint` is known to lead to, as far as its name says."""
@@ -308,8 +291,8 @@ class Clusters:
 
     def _name(self, instance: str, endpoint: Endpoint) -> Name:
         scope = self.endpoints.namespace(instance, endpoint.domain)
-        if endpoint.address in self._direct:
-            return _DIRECT, instance
+        if endpoint.address in self.direct:
+            return DIRECT, instance
         return scope or str(endpoint.address), instance
 
 
@@ -317,13 +300,3 @@ def _names(answer: Answer) -> tuple[str, ...]:
     """Return the instances that an answer lists, its own first."""
     seen = answer.view.instances if answer.view else ()
     return tuple(dict.fromkeys((answer.instance, *seen)))
-
-
-def label(endpoint: Endpoint, name: str | None) -> str:
-    """Return the name of a new cluster in telemetry.
-
-    Args:
-        endpoint: what the application connected to first.
-        name: the settings' name for it, if they have one.
-    """
-    return name or (endpoint.name if endpoint.cluster and endpoint.name else endpoint.address.host)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 
-from aurora_otel.model.detector import Cause
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Outcome, PruneReason
 from aurora_otel.tracking.books import Books
 from aurora_otel.tracking.holdings import Holdings

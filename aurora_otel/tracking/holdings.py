@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from aurora_otel.model.groups import Group
+from aurora_otel.model.groups import UNKNOWN, Group
 from aurora_otel.model.topology import Reading
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.track import Track
@@ -93,6 +93,35 @@ class Holdings:
                 self.correct(track, answered)
                 unknown = unknown or answered is None
         return unknown
+
+    # Read from hooks, too, without the lock: over copies.
+
+    def doubt(self, track: Track, instance: str, before: float) -> bool:
+        """Have other connections asked that were taken for ones to `instance`.
+
+        Those of the same server as `track`, that were opened before `before`.
+
+        Returns:
+            whether there are any.
+        """
+        found = False
+        for tracks in list(self.open(track.cluster).values()):
+            for each in list(tracks):
+                if (
+                    each is not track
+                    and each.instance == instance
+                    and each.peer == track.peer
+                    and each.opened_at < before
+                ):
+                    each.doubted = found = True
+        return found
+
+    def has_unidentified(self, cluster: Cluster) -> bool:
+        """Return whether an open connection to `cluster` has no instance."""
+        groups = list(self.open(cluster).items())
+        return any(tracks and group.instance == UNKNOWN for group, tracks in groups)
+
+    # Changes of clusters.
 
     def absorb(self, winner: Cluster, loser: Cluster) -> None:
         """Move everything of `loser` to `winner`."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
-from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import Address, Endpoint
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Group, Outcome, PruneReason
 from aurora_otel.runtime.sockets import SocketId
 from aurora_otel.tracking.cluster import Cluster

@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
 from typing import Any
 
-from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
-from aurora_otel.model.groups import OTHER, UNKNOWN, Group, Outcome, PruneReason
+from aurora_otel.model.former_writers import Cause
+from aurora_otel.model.groups import OTHER, Group, Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Reading, Role
@@ -97,22 +97,11 @@ class Tracker:
         Returns:
             whether there are any.
         """
-        found = False
-        for tracks in list(self.open(track.cluster).values()):
-            for each in list(tracks):
-                if (
-                    each is not track
-                    and each.instance == instance
-                    and each.peer == track.peer
-                    and each.opened_at < before
-                ):
-                    each.doubted = found = True
-        return found
+        return self._holdings.doubt(track, instance, before)
 
     def has_unidentified(self, cluster: Cluster) -> bool:
         """Return whether an open connection to `cluster` had no instance at the last drain."""
-        groups = list(self.open(cluster).items())
-        return any(tracks and group.instance == UNKNOWN for group, tracks in groups)
+        return self._holdings.has_unidentified(cluster)
 
     # What runs on the agent's own threads, at a scrape or on request.
 

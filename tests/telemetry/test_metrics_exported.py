@@ -3,7 +3,7 @@
 from collections import Counter
 
 from aurora_otel.collector import MetricKind, Temporality
-from aurora_otel.model.detector import Cause
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Outcome, PruneReason
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.telemetry import agent_names, names

@@ -4,8 +4,8 @@ from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import EndpointMap
 from aurora_otel.model.topology import Answer, Role, View
-from aurora_otel.tracking.cluster import Cluster
-from aurora_otel.tracking.clusters import Clusters, label
+from aurora_otel.tracking.cluster import Cluster, first_label
+from aurora_otel.tracking.clusters import Clusters
 
 DOMAIN = "cn1abcdefghi.eu-west-1.rds.amazonaws.com"
 OTHER_REGION = "cn1abcdefghi.us-east-1.rds.amazonaws.com"
@@ -20,7 +20,7 @@ class Met(Clusters):
 
     @staticmethod
     def _new(endpoint, system):
-        return Cluster(label(endpoint, None), system, Detector(Pace(180.0, 1.0), lambda: 0.5))
+        return Cluster(first_label(endpoint, None), system, Detector(Pace(180.0, 1.0), lambda: 0.5))
 
     def endpoint(self, host, port=5432):
         return self.endpoints.classify(host, port)

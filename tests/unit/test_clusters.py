@@ -8,8 +8,7 @@ from aurora_otel.model.endpoints import Address, EndpointMap, EndpointType, Host
 from aurora_otel.model.groups import UNKNOWN
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role
-from aurora_otel.tracking.cluster import MOST_INSTANCES, Cluster
-from aurora_otel.tracking.clusters import label
+from aurora_otel.tracking.cluster import MOST_INSTANCES, Cluster, first_label
 from tests.unit.met import DOMAIN, OTHER_REGION, Met
 
 
@@ -188,7 +187,7 @@ def test_the_role_of_an_instance_is_what_is_known_now(met):
     ],
 )
 def test_what_a_cluster_is_called(met, host, name, expected):
-    assert label(met.endpoint(host), name) == expected
+    assert first_label(met.endpoint(host), name) == expected
 
 
 def test_connections_of_one_group_share_one_object(met):

@@ -14,8 +14,8 @@ from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.endpoints import EndpointMap, EndpointType
 from aurora_otel.model.topology import Answer, Role, Verdict, View
-from aurora_otel.tracking.cluster import Cluster
-from aurora_otel.tracking.clusters import Clusters, label
+from aurora_otel.tracking.cluster import Cluster, first_label
+from aurora_otel.tracking.clusters import Clusters
 from aurora_otel.tracking.tracker import Tracker
 from tests.support.tracks import SYSTEM, Connection, new_track
 
@@ -43,7 +43,7 @@ class Histories(RuleBasedStateMachine):
 
     @staticmethod
     def _new(endpoint, system):
-        return Cluster(label(endpoint, None), system, Detector(Pace(180.0, 1.0), lambda: 0.5))
+        return Cluster(first_label(endpoint, None), system, Detector(Pace(180.0, 1.0), lambda: 0.5))
 
     def answer(self, name, instance):
         writer = self.writer[name]

@@ -223,7 +223,7 @@ def test_no_more_former_writers_are_remembered_than_a_cluster_has_instances():
     known = detector("a0")
     for number in range(1, 200):
         known.judge(verdict(f"a{number}", float(number)))
-    assert len(known._known_until) <= 64
+    assert len(known._former) <= 64
 
 
 def test_a_former_writer_is_deposed_until_it_answers_as_a_reader_or_is_the_writer_again():

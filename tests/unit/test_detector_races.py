@@ -10,7 +10,11 @@ from tests.support.detectors import detector
 from tests.support.interleaving import for_each_line
 from tests.support.tracks import new_cluster
 
-MODEL = ("aurora_otel/model/detector.py", "aurora_otel/model/window.py")
+MODEL = (
+    "aurora_otel/model/detector.py",
+    "aurora_otel/model/former_writers.py",
+    "aurora_otel/model/window.py",
+)
 MEMBERS = ("a", "b", "c")
 
 

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Outcome, PruneReason
 from aurora_otel.tracking.track import State
 from aurora_otel.tracking.tracker import Tracker

@@ -11,8 +11,8 @@ from aurora_otel.model.topology import Answer, Role, View
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry import names
 from aurora_otel.telemetry.observations import observe
-from aurora_otel.tracking.cluster import MOST_INSTANCES, Cluster
-from aurora_otel.tracking.clusters import Clusters, label
+from aurora_otel.tracking.cluster import MOST_INSTANCES, Cluster, first_label
+from aurora_otel.tracking.clusters import Clusters
 from aurora_otel.tracking.registry import CROWDED, IDLE_FOR, MOST_CLUSTERS, MOST_LABELS
 from aurora_otel.tracking.tracker import Tracker
 from aurora_otel.tracking.upkeep import MOST_ABSORBED, Upkeep
@@ -41,7 +41,9 @@ class Process:
 
     @staticmethod
     def _new(endpoint, system):
-        cluster = Cluster(label(endpoint, None), system, Detector(Pace(180.0, 1.0), lambda: 0.5))
+        cluster = Cluster(
+            first_label(endpoint, None), system, Detector(Pace(180.0, 1.0), lambda: 0.5)
+        )
         cluster.monitor = Monitor()
         return cluster
 

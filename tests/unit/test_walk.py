@@ -2,8 +2,9 @@ import threading
 
 import pytest
 
+from aurora_otel.discovery.patience import MOST_PATIENCE
 from aurora_otel.discovery.plan import MOST_NAMES
-from aurora_otel.discovery.walk import MOST_PATIENCE, Walk
+from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.topology import Source
 from tests.support.fake_cluster import ALL, MASTER, FakeCluster, Instance, RefusedError
 from tests.support.waiting import eventually

@@ -1,0 +1,58 @@
+"""How long instances may take to answer, by how they answered before.
+
+Times are seconds of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+from aurora_otel.discovery.course import Course
+
+# Each target has this share of the budget, to connect and to answer. The known writer has it in
+# full where a claim stands against it, also if the budget ends meanwhile: a refresh takes one
+# budget and a half at most.
+SHARE = 0.5
+# While nothing answers, each refresh has twice the time of the one before, up to this multiple: a
+# server on which every process logs in at the same moment answers late.
+MOST_PATIENCE = 8.0
+# What was silent is left alone for this many budgets: longer than a refresh.
+SILENCE = 2.0
+
+
+class Patience:
+    """What one cluster's refreshes learn of the time that answers take.
+
+    Attributes:
+        factor: by which the next refresh's budget is multiplied.
+    """
+
+    def __init__(self) -> None:
+        self.factor = 1.0
+        # What was silent: until when it is left alone. See `Beforehand.silent`.
+        self._silent: dict[str, float] = {}
+
+    def silent(self, now: float) -> frozenset[str]:
+        """Return the names of the targets that are left alone still."""
+        self._silent = {name: until for name, until in self._silent.items() if until > now}
+        return frozenset(self._silent)
+
+    def was_silent(self, name: str, until: float) -> None:
+        """Take note of a target that did not answer in time, and is left alone for a while."""
+        self._silent[name] = until
+
+    def answered(self, instance: str) -> None:
+        """Take note that `instance` has answered."""
+        self._silent.pop(instance, None)
+
+    def learn(self, course: Course) -> None:
+        """Give the next refresh more time, or less, by what came of this one."""
+        if course.plan.is_cut_short:
+            # All that can be reached have to be heard.
+            self._lengthen()
+        elif course.plan.reached:
+            if course.took < course.budget * SHARE / 4:
+                self.factor = max(self.factor / 2, 1.0)
+        elif course.was_silent:
+            self._lengthen()
+
+    def _lengthen(self) -> None:
+        self.factor = min(self.factor * 2, MOST_PATIENCE)

@@ -1,0 +1,122 @@
+"""The former writers of one cluster, and which connections are stale because of them.
+
+Pure. Times are seconds of the monotonic clock and are passed in.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.topology import Role
+
+# So many are remembered, the latest: more than a cluster has instances.
+MOST_FORMER = 64
+
+
+class Cause(str, Enum):
+    """Why a connection is stale."""
+
+    WRITER_CHANGED = "writer_changed"
+    MISROUTED = "misrouted"
+    WRITE_REFUSED = "write_refused"
+
+
+class ConnectionFacts(Protocol):
+    """What the rule of staleness asks of a connection."""
+
+    @property
+    def instance(self) -> str | None:
+        """The instance that it landed on, if that is known."""
+
+    @property
+    def role(self) -> Role:
+        """That instance's role when the connection was opened."""
+
+    @property
+    def endpoint_type(self) -> EndpointType:
+        """How it was opened."""
+
+    @property
+    def opened_at(self) -> float:
+        """When it was opened."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether a write on it was refused."""
+
+    @property
+    def host(self) -> str | None:
+        """What the application connected to, if that is known."""
+
+
+class FormerWriters:
+    """What is remembered of the instances that were the writer before.
+
+    Attributes:
+        changed_at: when the writer was found to be another one, the last time.
+    """
+
+    def __init__(self) -> None:
+        self.changed_at = float("-inf")
+        self._known_until: dict[str, float] = {}
+        # What the writer was called before, and when it was found renamed.
+        self._former_names: dict[str, float] = {}
+        # Hosts that led to a former writer on which a write was refused, that instance, and when.
+        self._refusing: dict[tuple[str | None, str], float] = {}
+
+    def __len__(self) -> int:
+        """Return how many are remembered."""
+        return len(self._known_until)
+
+    def note_rename(self, old: str, at: float) -> None:
+        """Take note that the writer was called `old` before."""
+        self._former_names = {**self._former_names, old: at}
+
+    def note_change(self, old: str, writer: str, at: float) -> None:
+        """Take note that `writer` has taken the place of `old`."""
+        self._known_until |= dict.fromkeys([old, *self._former_names], at)
+        self._former_names = {}
+        while len(self._known_until) > MOST_FORMER:
+            del self._known_until[min(self._known_until, key=self._known_until.__getitem__)]
+        self.changed_at = at
+        self._refusing = {each: at for each, at in self._refusing.items() if each[1] != writer}
+
+    def note_refusal(self, connection: ConnectionFacts, writer: str | None, now: float) -> None:
+        """Take note of a refused write; see `Detector.note_refusal`."""
+        instance = connection.instance
+        if instance is not None and (instance == writer or instance in self._known_until):
+            self._refusing[connection.host, instance] = now
+            for each in list(self._refusing)[:-MOST_FORMER]:
+                del self._refusing[each]
+
+    def staleness(self, connection: ConnectionFacts, writer: str) -> Cause | None:
+        """Return why `connection` is stale, or `None` if it is not; see `Detector.staleness`."""
+        instance = connection.instance
+        if instance is None or instance == writer:
+            return None
+        if connection.opened_at < self._former_names.get(instance, float("-inf")):
+            # The same server by its former name.
+            return None
+        if not self._is_stale(connection, instance):
+            return None
+        if connection.role is Role.WRITER:
+            return Cause.WRITER_CHANGED
+        if connection.endpoint_type is EndpointType.WRITER:
+            return Cause.MISROUTED
+        return Cause.WRITE_REFUSED if connection.refused else Cause.WRITER_CHANGED
+
+    def _is_stale(self, connection: ConnectionFacts, instance: str) -> bool:
+        kind = connection.endpoint_type
+        if kind is EndpointType.WRITER:
+            return True
+        if kind in (EndpointType.READER, EndpointType.PROXY):
+            return False
+        known_until = self._known_until.get(instance, float("-inf"))
+        if connection.role is Role.WRITER or known_until > connection.opened_at:
+            return True
+        if kind is EndpointType.OTHER:
+            since = self._refusing.get((connection.host, instance), float("-inf"))
+            return connection.refused or connection.opened_at < since
+        return connection.refused and self.changed_at > connection.opened_at
