@@ -96,7 +96,13 @@ ASYNC_DRIVERS = (
         code=lambda error: getattr(error, "sqlstate", None),
         has_upstream=False,
         wrapped=awaited.AsyncpgConnection,
-        raised=(asyncpg.PostgresError, asyncpg.InterfaceError, OSError),
+        # The last one between a server's last word and the end of its connection.
+        raised=(
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            OSError,
+            asyncpg.InternalClientError,
+        ),
         connect_by=asyncpg.connect,
     ),
     *_on_each_loop(
