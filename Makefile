@@ -21,12 +21,12 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench audit test test-fast coverage profile waver test-upstream test-pools test-async test-connects test-all compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
+.PHONY: help demo lab bench service audit test test-fast coverage profile waver test-upstream test-pools test-async test-connects test-all compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(VENV)/.demo ## fail over a local cluster under an application, without us and with us
+demo: $(VENV)/.demo ## fail over a local cluster under an application, without the agent and with it
 	$(BIN)/aurora-otel demo $(ARGS)
 
 lab: $(VENV)/.demo ## start a local cluster to connect to and to fail over
@@ -34,6 +34,9 @@ lab: $(VENV)/.demo ## start a local cluster to connect to and to fail over
 
 bench: $(VENV)/.bench ## measure what it costs, side by side with others; QUICK=1: in short
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
+
+service: $(VENV)/.bench $(VENV)/.dev ## measure what a failover costs a service: docs/service.md
+	$(BIN)/python -m benchmarks.outages
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) $(ARGS)
@@ -67,7 +70,7 @@ test-async: $(VENV)/.dev ## run a failover with 1,000 connections on one event l
 test-connects: $(VENV)/.dev servers ## make 10,000 fresh connections with each driver, and count logins
 	TEST_CONNECTS=10000 $(BIN)/python -m pytest tests/drivers/test_many_connects.py $(ARGS)
 
-compat: $(VENV)/.compat ## run the drivers' and frameworks' own tests, without us and with us
+compat: $(VENV)/.compat ## run the drivers' and frameworks' own tests, without the agent and with it
 	$(BIN)/python -m tests.compat $(ARGS)
 
 chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EVENTS=200
@@ -77,7 +80,7 @@ histories: $(VENV)/.dev ## play 10,000 histories of clusters against the agent: 
 	TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest --timeout 0 -o faulthandler_timeout=0 \
 		tests/histories/test_drawn_histories.py $(ARGS)
 
-soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without us and with us
+soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without the agent and with it
 	$(BIN)/python -m tests.processes.soak 100000 10000 docs/reliability.md
 
 test-all: interpreters ## run the tests on every CPython from 3.10 on: ARGS='-- tests/unit'
@@ -103,6 +106,7 @@ format: $(VENV)/.dev ## put the code into its format
 docs: $(VENV)/.dev ## write the documents, dashboards and rules that are generated from the code
 	$(BIN)/python -m aurora_otel.telemetry.document > docs/telemetry.md
 	$(BIN)/python -m aurora_otel.dashboards.build dashboards
+	$(BIN)/python -m benchmarks.readme
 
 site: $(VENV)/.dev ## build the documents as a site, .site/html; a link that leads nowhere fails
 	rm -rf .site && mkdir -p .site/source

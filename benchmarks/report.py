@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import plots, table
+from benchmarks import plots, readme, table
 from benchmarks.figures import Answer, Figure, Verdict
 from benchmarks.values import machine
 
@@ -62,6 +62,8 @@ def write(answers: Mapping[str, tuple[str, Answer]], docs: Path = DOCS) -> None:
             parts.append(f"{answer.notes}\n")
         parts.append(f"![{title}](performance/{name}.svg)\n")
     (docs / "performance.md").write_text("\n".join(parts), encoding="utf-8")
+    if docs == DOCS:
+        readme.update()
 
 
 def _verdict(missed: list[Figure]) -> str:

@@ -43,7 +43,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What every panel says of itself.
+    """What every panel shows.
 
     Attributes:
         title: its title.

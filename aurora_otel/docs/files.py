@@ -11,7 +11,7 @@ _CHECKOUT = Path(__file__).parents[2] / "docs"
 def documents() -> dict[str, Path]:
     """Return every document by its name, which is its file's without the ending."""
     place = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
-    return {file.stem: file for file in sorted(place.glob("*.md"))}
+    return dict(sorted((file.stem, file) for file in place.glob("*.md")))
 
 
 def title(document: Path) -> str:

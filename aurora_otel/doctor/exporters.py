@@ -151,7 +151,7 @@ def _otlp(
         return warning(
             check,
             f"{where}; nothing listens there",
-            f"Start a Collector there, or set {OTEL_EXPORTER_OTLP_ENDPOINT} (docs/guide.md).",
+            f"Start a Collector there, or set {OTEL_EXPORTER_OTLP_ENDPOINT} (docs/exporting.md).",
         )
     return ok(check, where)
 

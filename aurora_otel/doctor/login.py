@@ -120,7 +120,7 @@ def log_in(name: str, target: Target) -> tuple[Opened | None, Finding]:
         return None, failure(
             CHECK,
             f"{name} connects past the place where the agent listens",
-            f"Upgrade {name} to a version that the README names.",
+            f"Upgrade {name} to a version that docs/drivers-and-pools.md lists.",
         )
     except Exception as error:  # noqa: BLE001 - drivers raise what they like
         return None, refused(name, error)

@@ -119,8 +119,8 @@ def _unpatched(check: str, library: Library, trial: Trial) -> Finding:
     remedy = "Do what the failures above say."
     if trial.active:
         remedy = (
-            "Upgrade it to a version that the README names; the logger aurora_otel says at the"
-            " start what went wrong."
+            "Upgrade it to a version that docs/drivers-and-pools.md lists. At the start, the logger"
+            " aurora_otel says what went wrong."
         )
     return failure(check, f"{library} is not patched", remedy)
 

@@ -109,7 +109,7 @@ _distributions = functools.cache(packages_distributions)
 
 
 def _version(module: str) -> str:
-    """Return a library's version; what modules say of themselves is not always true."""
+    """Return a library's version; a module's own `__version__` is not always true."""
     distributions = _distributions().get(module.partition(".")[0], ())
     return ", ".join(sorted({version(each) for each in distributions}))
 

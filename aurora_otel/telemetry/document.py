@@ -33,14 +33,14 @@ in it.
 _METRIC_HEAD = ("metric", "instrument", "unit", "attributes", "meaning", "on Prometheus")
 
 _POOLS = f"""\
-The semantic conventions' own, from every pool that is known (see the README), as far as it knows
-them. They carry no cluster, since a pool may lead anywhere, and of the database what the pool was
-configured with. `{pool_metrics.POOL_NAME}` is the name that the pool has, else the first
-that is known of the database's name, `host:port`, the database system and the library; a second
-pool of a name gets `-2`. {pool_metrics.MOST_POOLS} names have series of their own; pools beyond
-share the name `{pool_metrics.OTHER}`, and what only they know is left out. Used is what was handed
-out and is not back yet; time in use ends with the return, and waiting includes the opening of a
-connection where the pool opens one for the caller.
+The metrics of the semantic conventions, from every [supported pool](drivers-and-pools.md#pools), as
+far as it knows them. They carry no cluster, because a pool may lead anywhere. Of the database they
+carry what the pool was configured with. `{pool_metrics.POOL_NAME}` is the name of the pool,
+otherwise the first that is known of the database's name, `host:port`, the database system and the
+library. A second pool of the same name gets `-2`. {pool_metrics.MOST_POOLS} names have series of
+their own. Pools beyond these share the name `{pool_metrics.OTHER}`. A connection is used from the
+checkout to its return. The wait includes the opening of a connection, if the pool
+opens one for the caller.
 """
 
 _AGENT = f"""\
@@ -64,11 +64,11 @@ A connection that was invalidated counts as that, whatever its owner does with i
 leaves it out. An invalidation with the outcome `failed` or `observed` leaves the connection open,
 and is counted once for each connection and change of the writer.
 
-**Zeros are explicit.** Every known instance has a point in each metric that counts from the first
-export after it became known, with 0 where nothing has happened, and keeps it: a series that is born
-with its first event shows in no `rate`, and one that vanishes goes on being served by a Collector
-for minutes. `aurora.topology.writer` is the exception: it says who the writer is, so it is silent
-once nothing has been learnt of the cluster for longer than the refresh window.
+**Zeros are explicit.** From the first export after an instance became known, it has a point in each
+counter, with 0 where nothing has happened. The reason: `rate` does not show a series that begins
+with its first event, and a Collector serves a series that has ended for minutes more.
+`aurora.topology.writer` is the exception. It is not reported once nothing has been learnt of the
+cluster for longer than the refresh window.
 
 **Failovers are rare.** `rate` of a rare event is mostly 0, and a quantile of it is NaN. Take
 `histogram_quantile` over the buckets as they are, without `rate`.
@@ -89,12 +89,12 @@ events, which OpenTelemetry deprecates: what happened meanwhile is a log record 
 Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
 `{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.
 
-With the setting `QUERY_SPANS`, so do query spans of the agent's own, for drivers that no
-other instrumentation reports: spans of kind client, named after the operation, else after the
-database, with the stable names of the semantic conventions alone:
-{_QUERY_ATTRIBUTES}.
-`{queries.TEXT}` is there with `QUERY_SPANS=text` alone, without the values bound to the statement;
-`{queries.ERROR}` and `{queries.STATUS_CODE}` when the call failed. Each such call is measured, too:
+With the setting `QUERY_SPANS`, the agent makes query spans of its own, for drivers that no other
+instrumentation reports. They are of kind client, and named after the operation, otherwise after the
+database. Their attributes have the stable names of the semantic conventions: {_QUERY_ATTRIBUTES}.
+`{queries.TEXT}` needs `QUERY_SPANS=text`, and has no values that are bound to the statement.
+`{queries.ERROR}` and `{queries.STATUS_CODE}` are there when the call failed. Each such call is
+measured, too:
 """
 
 _LOGS = f"""\

@@ -7,6 +7,7 @@ import functools
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from aurora_otel.lab import Failover, Switch, resolving
@@ -56,7 +57,7 @@ def measure(bench: Bench) -> Answer:
     for kind in kinds:
         lost: dict[str, list[Lost]] = {name: [] for name in BOTH}
         for _ in range(bench.pick(5, 1)):
-            for name, each in _fail_over(bench, kind, lag).items():
+            for name, each in fail_over(bench, kind, lag).items():
                 lost[name].append(each)
         writes = {name: Spread.of([each.writes for each in lost[name]]) for name in BOTH}
         times = {name: Spread.of([each.seconds * 1e3 for each in lost[name]]) for name in BOTH}
@@ -88,8 +89,17 @@ def measure(bench: Bench) -> Answer:
     return Answer(tuple(figures), Bars("ms", bars), notes)
 
 
-def _fail_over(bench: Bench, kind: Failover, lag: float) -> dict[str, Lost]:
-    """Return, for each, what was lost."""
+def fail_over(
+    bench: Bench, kind: Failover, lag: float, contenders: Sequence[str] = BOTH
+) -> dict[str, Lost]:
+    """Fail over under some contenders at once; return, for each, what was lost.
+
+    Args:
+        bench: has the cluster.
+        kind: what becomes of the old writer.
+        lag: seconds for which the writer endpoint's name leads to the old writer.
+        contenders: names of what is compared, see `benchmarks.contenders.by_name`.
+    """
     cluster = bench.cluster
     cluster.heal()
     host = cluster.host("writer")
@@ -98,7 +108,7 @@ def _fail_over(bench: Bench, kind: Failover, lag: float) -> dict[str, Lost]:
             name: stack.enter_context(
                 Subject(functools.partial(_Application, name, bench.place, cluster.records()[host]))
             )
-            for name in BOTH
+            for name in contenders
         }
         for subject in running.values():
             subject.ask("begin")

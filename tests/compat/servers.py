@@ -81,7 +81,7 @@ def _furnish(place: Place) -> None:
 
 
 def _short(version: str) -> str:
-    """Return `PostgreSQL 15.18` or `MariaDB 10.11.19` for what a server says of itself."""
+    """Return `PostgreSQL 15.18` or `MariaDB 10.11.19` from the version that a server reports."""
     if version.startswith("PostgreSQL"):
         return " ".join(version.split()[:2])
     return f"MariaDB {version.split('-', maxsplit=1)[0]}"

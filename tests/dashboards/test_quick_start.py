@@ -94,9 +94,9 @@ def test_grafana_has_each_data_source_that_the_dashboards_ask():
     assert linked in {source["uid"] for source in sources}
 
 
-def test_the_collectors_configuration_is_the_guides():
-    guide = (ROOT / "docs" / "guide.md").read_text()
-    (block,) = re.findall(r"(?ms)^```yaml\n# collector: prometheus\n(.*?)^```$", guide)
+def test_the_collectors_configuration_is_the_documents():
+    document = (ROOT / "docs" / "exporting.md").read_text()
+    (block,) = re.findall(r"(?ms)^```yaml\n# collector: prometheus\n(.*?)^```$", document)
     assert yaml.safe_load(block) == COLLECTOR
 
 

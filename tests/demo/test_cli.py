@@ -85,8 +85,8 @@ def test_the_documents_are_listed_and_printed(capsys):
     assert cli.main(["docs"]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == sorted(documents)
-    assert cli.main(["docs", "guide"]) == 0
-    assert capsys.readouterr().out == documents["guide"].read_text(encoding="utf-8")
+    assert cli.main(["docs", "roll-out"]) == 0
+    assert capsys.readouterr().out == documents["roll-out"].read_text(encoding="utf-8")
 
 
 def test_without_a_command_there_is_help(capsys):

@@ -1,4 +1,4 @@
-"""What one process exports, for a cluster of some size: behind the guide's arithmetic."""
+"""What one process exports, for a cluster of some size: the figures of `many-processes.md`."""
 
 import gzip
 

@@ -78,7 +78,7 @@ class Drill:
 
 @pytest.fixture
 def modest(cluster: Cluster) -> Iterator[str]:
-    """The connection string of a role that may do what the guide asks for, and nothing else."""
+    """The connection string of a role that may do what the documents ask for, and nothing else."""
     password = secrets.token_hex(8)
     cluster.execute(cluster.writer, f"CREATE ROLE drill LOGIN PASSWORD '{password}'")
     cluster.execute(cluster.writer, "GRANT CREATE ON DATABASE app TO drill")
@@ -94,7 +94,7 @@ def drill(cluster: Cluster, plane) -> Drill:  # noqa: F811 - the fixture
 
 @pytest.fixture
 def mysql_drill(mysql_lab: Cluster, plane, monkeypatch) -> Drill:  # noqa: F811 - the fixture
-    """The same on MySQL, by a user who may do what the guide asks for."""
+    """The same on MySQL, by a user who may do what the documents ask for."""
     mysql_lab.heal()
     mysql_lab.execute(
         mysql_lab.writer,

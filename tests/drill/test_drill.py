@@ -14,12 +14,12 @@ from aurora_otel.drill.rehearsal import IDLE, WRITERS
 from tests.support.rds_api import ACCOUNT, REGION
 
 SHORT = ("--yes", "--before", "2", "--after", "5")
-GUIDE = Path(__file__).parents[2] / "docs/guide.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/roll-out.md"
 
 
-def actions_of_the_guide() -> set[str]:
-    """The IAM actions that the guide asks for."""
-    policies = re.findall(r"^```json\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+def documented_actions() -> set[str]:
+    """The IAM actions that the documents ask for."""
+    policies = re.findall(r"^```json\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     statements = [each for policy in policies for each in json.loads(policy)["Statement"]]
     (statement,) = [each for each in statements if each["Sid"] == "AuroraOtelDrill"]
     return set(statement["Action"])
@@ -28,7 +28,7 @@ def actions_of_the_guide() -> set[str]:
 def test_a_drill_fails_the_cluster_over_and_reports_what_the_lab_did(drill, modest, tmp_path):
     page = tmp_path / "report.html"
     old = drill.cluster.writer
-    drill.plane.does.allowed = actions_of_the_guide()
+    drill.plane.does.allowed = documented_actions()
     drill.plane.hooks["FailoverDBCluster"] = drill.fail_over_and_notify
     done = drill.run(*SHORT, "--target", drill.target, "--report", str(page), "--json", dsn=modest)
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/guide.md", "examples/README.md")
+DOCUMENTS = ("README.md", "docs/get-started.md", "docs/roll-out.md", "examples/README.md")
 EXAMPLES = ROOT / "examples"
 DOCKERFILE = EXAMPLES / "kubernetes" / "Dockerfile"
 # Indented, or behind a prompt; a backslash goes on with the next line.

@@ -213,7 +213,7 @@ def test_a_wrong_argument_raises_an_error_that_says_what_is_allowed(name, value,
 
 
 @pytest.mark.parametrize(("name", "value", "allowed"), WRONG_TEXTS)
-def test_a_wrong_variable_is_one_logged_error_and_the_default(name, value, allowed, errors):
+def test_a_wrong_variable_is_logged_and_the_default_is_used(name, value, allowed, errors):
     found = Settings.resolve({}, {variable(name): value})
     assert found == (OBSERVING if name == "mode" else Settings())
     (message,) = errors()
@@ -306,7 +306,7 @@ def test_an_unknown_argument_raises_and_says_which_there_are():
     assert all(name in str(error.value) for name in NAMES)
 
 
-def test_an_unknown_variable_is_one_logged_error_that_guesses(errors):
+def test_an_unknown_variable_is_logged_with_a_guess(errors):
     environ = {"AURORA_OTEL_REFRESH_WINDOWS": "1", "AURORA_OTEL_": "1", "OTEL_MODE": "1"}
     assert Settings.resolve({}, environ) == Settings()
     assert len(errors()) == 2

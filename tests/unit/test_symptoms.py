@@ -18,7 +18,7 @@ def test_a_broken_connection_and_a_server_that_shuts_down_are_symptoms(sqlstate,
     assert of_postgresql(sqlstate, lost=lost) is Symptom.CONNECTION_LOST
 
 
-def test_a_connection_that_is_gone_without_a_word_is_a_symptom():
+def test_a_connection_that_is_gone_without_an_error_is_a_symptom():
     assert of_postgresql(None, lost=True) is Symptom.CONNECTION_LOST
     assert of_postgresql(None, lost=False) is None
 
@@ -98,7 +98,7 @@ def test_a_connection_lost_and_a_mysql_that_shuts_down_are_symptoms(errno, lost)
 
 
 @pytest.mark.parametrize("errno", [None, 0])
-def test_a_mysql_connection_that_is_gone_without_a_word_is_a_symptom(errno):
+def test_a_mysql_connection_that_is_gone_without_an_error_is_a_symptom(errno):
     assert of_mysql(errno, "", lost=True) is Symptom.CONNECTION_LOST
     assert of_mysql(errno, "", lost=False) is None
 

@@ -175,7 +175,7 @@ def _leave(state: dict[str, Any]) -> None:
         return
     with contextlib.suppress(OSError, ValueError):
         sock.settimeout(0)
-        # Under TLS a server logs an error for each client that leaves without a word.
+        # Under TLS a server logs an error for each client that leaves without `Terminate`.
         stream.write(core.TERMINATE_MSG)
         stream.flush()
     for each in (stream, sock):

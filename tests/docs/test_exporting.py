@@ -1,4 +1,4 @@
-"""The guide: its configurations parse and hold together, its figures are those of the code."""
+"""How telemetry is exported: configurations parse and hold together, figures are the code's."""
 
 import re
 import subprocess
@@ -12,9 +12,9 @@ from tests.docs.fleet import Process
 from tests.support.prometheus import tool
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs" / "guide.md"
+DOCUMENTS = (ROOT / "docs" / "exporting.md", ROOT / "docs" / "many-processes.md")
 PACKAGED = ROOT / "dashboards" / "prometheus" / "prometheus.yml"
-TEXT = GUIDE.read_text(encoding="utf-8")
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
 BLOCKS = re.findall(r"^```yaml\n# (.+?)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 PROCESSES = 10_000
@@ -122,7 +122,7 @@ def on_prometheus():
     }
 
 
-def test_every_name_in_the_guide_is_one_that_is_emitted():
+def test_every_name_in_the_documents_is_one_that_is_emitted():
     emitted = {metric.name for metric in (*names.METRICS, *agent_names.METRICS)}
     attributes = {each.name for each in (*names.ATTRIBUTES, *agent_names.ATTRIBUTES)}
     dotted = set(re.findall(r"\baurora(?:\.[a-z_]+)+", TEXT))
