@@ -25,7 +25,13 @@ CHOSEN = os.environ.get("TEST_DRIVERS", "").split(",")
 EVERY = (*KNOWN, *UNKNOWN, *ASYNC_DRIVERS)
 DRIVERS = tuple(driver for driver in EVERY if CHOSEN == [""] or driver.id in CHOSEN)
 # Those of event loops are one file each, whatever the loop.
-STRAIGHT = {*(driver.id for driver in KNOWN), "asyncpg-uvloop", "psycopg-asyncio"}
+STRAIGHT = {driver.id for driver in KNOWN} | {
+    "asyncpg-uvloop",
+    "psycopg-asyncio",
+    "aiomysql-asyncio",
+    "asyncmy-uvloop",
+    "mysql-connector-aio-asyncio",
+}
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "way": lambda driver: ((way.name, way) for way in driver.ways),
