@@ -114,7 +114,7 @@ site: $(VENV)/.dev ## build the documents as a site, .site/html; a link that lea
 		| xargs cp --parents --target-directory .site/source
 	$(BIN)/zensical build --strict
 
-picture: $(VENV)/.demo ## draw the picture of the README: the end of a demo
+picture: $(VENV)/.demo ## draw the picture of the README: accepted writes through a failover, without us and with us
 	$(BIN)/aurora-otel demo --picture docs/demo.svg $(ARGS)
 
 pictures: $(VENV)/.dev ## draw the dashboards while a failover goes through services: docs/dashboards/*.svg

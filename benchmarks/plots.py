@@ -1,53 +1,114 @@
-"""One plot a question, as SVG."""
+"""One plot a question, as SVG, which is read on a light page and on a dark one."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from io import StringIO
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Patch
 
 from benchmarks.figures import Answer, Bars, Lines
 
-OURS, OTHERS, LIMIT = "#2a6fbb", "#b9c4d0", "#c0392b"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# What is drawn in a light colour gets the dark one where the reader's page is dark; each light
+# colour has one role alone.
+ROLES = {
+    "page": ("#ffffff", "#11151a"),
+    "text": ("#1b1f24", "#e6e9ec"),
+    "line": ("#8c959f", "#6e7681"),
+    "ours": ("#2a6fbb", "#6cb6ff"),
+    "others": ("#b9c4d0", "#57606a"),
+    "second": ("#c2571a", "#ff9a6b"),
+    "third": ("#4d8b3f", "#7fc96f"),
+    "fourth": ("#8a4ba0", "#d08fe6"),
+}
+LIGHT = {role: light for role, (light, _) in ROLES.items()}
 _IS_OURS = re.compile("(^|, )(ours|aurora_otel)")
+_TITLE, _LEGEND = 0.32, 0.26
+"""Inches that they are high."""
 
 # The same figures make the same file.
-mpl.rcParams.update({"svg.hashsalt": "aurora-otel", "font.size": 9, "svg.fonttype": "none"})
+mpl.rcParams.update(
+    {
+        "svg.hashsalt": "aurora-otel",
+        "svg.fonttype": "none",
+        "font.size": 9,
+        "font.family": "sans-serif",
+        "figure.facecolor": LIGHT["page"],
+        "axes.facecolor": LIGHT["page"],
+        "axes.edgecolor": LIGHT["line"],
+        "axes.labelcolor": LIGHT["text"],
+        "axes.prop_cycle": cycler(
+            color=[LIGHT[role] for role in ("ours", "second", "third", "fourth")]
+        ),
+        "text.color": LIGHT["text"],
+        "xtick.color": LIGHT["text"],
+        "ytick.color": LIGHT["text"],
+    }
+)
 
 
-def draw(answer: Answer, path: Path) -> None:
-    """Write the plot of `answer`."""
+def draw(title: str, answer: Answer, path: Path) -> None:
+    """Write the plot of `answer` under its question's title."""
     path.parent.mkdir(parents=True, exist_ok=True)
     plot = answer.plot
     canvas = _bars(plot) if isinstance(plot, Bars) else _lines(plot)
-    canvas.savefig(path, format="svg", metadata={"Date": None})
+    canvas.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    written = StringIO()
+    canvas.savefig(written, format="svg", metadata={"Date": None})
+    path.write_text(in_both_schemes(written.getvalue()), encoding="utf-8")
+
+
+def in_both_schemes(svg: str) -> str:
+    """Return `svg` with each colour of a role replaced by a variable that follows the scheme."""
+    for role, (light, _) in ROLES.items():
+        svg = svg.replace(light, f"var(--{role})")
+    schemes = (
+        " ".join(f"--{role}: {colours[number]};" for role, colours in ROLES.items())
+        for number in (0, 1)
+    )
+    light, dark = (f"svg {{ {variables} }}" for variables in schemes)
+    style = f"<style>{light} @media (prefers-color-scheme: dark) {{ {dark} }}</style>"
+    return svg.replace("<defs>", f"{style}\n <defs>", 1)
 
 
 def _bars(plot: Bars) -> Canvas:
-    canvas = Canvas(figsize=(7, 0.8 + 0.28 * len(plot.spreads)), layout="constrained")
-    axes = canvas.add_subplot()
     names = list(plot.spreads)[::-1]
+    ours = [bool(_IS_OURS.search(name)) for name in names]
+    compared = len(set(ours)) > 1
+    height = 0.8 + 0.28 * len(names) + _TITLE + _LEGEND * compared
+    canvas = Canvas(figsize=(7, height), layout="constrained")
+    axes = canvas.add_subplot()
     spreads = [plot.spreads[name] for name in names]
     middles = [spread.middle for spread in spreads]
     errors = [
         [max(0.0, s.middle - s.low) for s in spreads],
         [max(0.0, s.high - s.middle) for s in spreads],
     ]
-    colours = [OURS if _IS_OURS.search(name) else OTHERS for name in names]
-    axes.barh(names, middles, xerr=errors, color=colours, error_kw={"lw": 1, "capsize": 2})
+    colours = [LIGHT["ours"] if one else LIGHT["others"] for one in ours]
+    error_style = {"lw": 1, "capsize": 2, "ecolor": LIGHT["text"]}
+    axes.barh(names, middles, xerr=errors, color=colours, error_kw=error_style)
     axes.set_xlabel(f"{plot.unit} (median and quartiles)")
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
+    if compared:
+        kinds = {"ours": "with aurora-otel", "others": "without it"}
+        handles = [Patch(color=LIGHT[role], label=label) for role, label in kinds.items()]
+        canvas.legend(handles=handles, loc="outside lower right", ncols=2, frameon=False)
     return canvas
 
 
 def _lines(plot: Lines) -> Canvas:
-    canvas = Canvas(figsize=(7, 3), layout="constrained")
+    canvas = Canvas(figsize=(7, 3 + _TITLE), layout="constrained")
     axes = canvas.add_subplot()
-    for name, values in plot.series.items():
-        axes.plot(plot.x, values, marker="o", label=name)
+    for (name, values), marker in zip(plot.series.items(), "osD^v", strict=False):
+        axes.plot(plot.x, values, marker=marker, label=name)
     if min(plot.x) > 0:
         axes.set_xscale("log")
     axes.set_xticks(plot.x, [f"{x:,.0f}" for x in plot.x], minor=False)

@@ -56,7 +56,7 @@ def write(answers: Mapping[str, tuple[str, Answer]], docs: Path = DOCS) -> None:
     ]
     parts = [_INTRODUCTION.format(verdict=_verdict(missed), machine=_machine())]
     for name, (title, answer) in answers.items():
-        plots.draw(answer, docs / "performance" / f"{name}.svg")
+        plots.draw(title, answer, docs / "performance" / f"{name}.svg")
         parts.append(f"## {title}\n\n{table.markdown(answer.figures)}\n")
         if answer.notes:
             parts.append(f"{answer.notes}\n")

@@ -37,7 +37,7 @@ def _failed() -> Panel:
             ZERO_IS_BETTER,
         ),
         Query(
-            sum_by(f"{JOB}, {error}", SHOWN.increase(names.FAILURES, RATE)),
+            sum_by(f"{JOB}, {error}", SHOWN.increase_from_birth(names.FAILURES, RATE)),
             f"{{{{{JOB}}}}}: {{{{{error}}}}}",
         ),
         bars=True,

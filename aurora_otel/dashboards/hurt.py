@@ -55,7 +55,7 @@ def _failed() -> Panel:
             ZERO_IS_GOOD,
         ),
         Query(
-            f"{sum_by(JOB, SHOWN.increase(names.FAILURES, RATE))}"
+            f"{sum_by(JOB, SHOWN.increase_from_birth(names.FAILURES, RATE))}"
             f" or 0 * {sum_by(JOB, SHOWN.of(names.COUNT))}",
             _NAME,
         ),

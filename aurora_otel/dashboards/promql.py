@@ -42,6 +42,14 @@ def max_by(labels: str, vector: str) -> str:
     return f"max by ({labels}) ({vector})"
 
 
+def _from_birth(series: str, window: str) -> str:
+    """Return how much `series` grew; what is younger than the window counts as it is.
+
+    `increase` does not see the event that a series was born with.
+    """
+    return f"(({series} unless {series} offset {window}) or increase({series}[{window}]))"
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which series are shown.
@@ -71,14 +79,16 @@ class Scope:
         """Return how much each series of a counter grew; it extrapolates."""
         return f"increase({self.of(metric, *matchers)}[{window}])"
 
-    def measured(self, metric: Metric, window: str, *matchers: str) -> str:
-        """Return how many measurements each series of a histogram gained.
+    def increase_from_birth(self, metric: Metric, window: str, *matchers: str) -> str:
+        """Return how much each series of a counter grew whose series are born with an event.
 
-        A histogram's series are born with the first measurement, which `increase` does not see:
-        what is younger than the window counts as it is.
+        As those are that have an error's type: none of them can be 0 before.
         """
-        series = self.select(count(metric), *self.cluster, *matchers)
-        return f"(({series} unless {series} offset {window}) or increase({series}[{window}]))"
+        return _from_birth(self.of(metric, *matchers), window)
+
+    def measured(self, metric: Metric, window: str, *matchers: str) -> str:
+        """Return how many measurements each series of a histogram gained, its first included."""
+        return _from_birth(self.select(count(metric), *self.cluster, *matchers), window)
 
     def average(self, metric: Metric, by: str) -> str:
         """Return the average of what a histogram measured lately; nothing where it was nothing."""

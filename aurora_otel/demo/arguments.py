@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the figures as JSON to FILE; -: to standard output, and all else to "
         "standard error",
     )
-    parser.add_argument("--picture", metavar="FILE", help="draw the end as SVG into FILE")
+    parser.add_argument(
+        "--picture", metavar="FILE", help="draw the accepted writes of both runs as SVG into FILE"
+    )
     parser.add_argument(
         "--report",
         metavar="FILE",

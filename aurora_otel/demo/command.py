@@ -19,7 +19,8 @@ from aurora_otel.demo.recording import Recording, Timeline
 from aurora_otel.demo.report import of_demo, page
 from aurora_otel.demo.result import DISTRIBUTIONS, Result, installed_versions
 from aurora_otel.demo.run import Plan, record
-from aurora_otel.demo.view import TITLES, show
+from aurora_otel.demo.stories import TITLES
+from aurora_otel.demo.view import show
 from aurora_otel.lab import Failover, LabError
 
 if TYPE_CHECKING:

@@ -42,7 +42,8 @@ class Figures:
     """One run in numbers; seconds count from the moment the failover began.
 
     Args:
-        writes: Writes that were tried.
+        writes: Attempts to write.
+        accepted_writes: Those that were accepted.
         failed_writes: Those that were refused, or that never returned, or failed otherwise while
             their connection lived.
         failed_writes_in_the_end: How many of them ended in the last `LAST_SECONDS`, or never.
@@ -60,10 +61,11 @@ class Figures:
         seconds_to_first_clean_write: Until the new writer took a write of such a thread.
         seconds_to_last_failed_write: Until the last write failed, in any way.
         seconds_to_no_stale_connection: Until no session was left on the old writer.
-        seconds_without_a_write: The longest time in which no write at all was accepted.
+        seconds_without_a_write: The longest that one of these threads had no write accepted.
     """
 
     writes: int
+    accepted_writes: int
     failed_writes: int
     failed_writes_in_the_end: int
     closed_writes: int
@@ -90,8 +92,8 @@ class AgentFigures:
         invalidated: Connections that it closed.
         failovers: Failovers that it counted.
         symptoms: By what it noticed them, of each `failover` span.
-        detection_seconds: From the symptom to the verdict.
-        cleanup_seconds: From the verdict to the last connection that was shut down.
+        detection_seconds: From the symptom to the verdict; of several failovers, on average.
+        cleanup_seconds: From the verdict to the last connection that was shut down; likewise.
         verdict_seconds: From the failover's begin to the verdict.
         closed_writes_after_cleanup: Writes that began after that on a connection that was gone.
         stuck_calls: Writes that were in flight at the verdict and failed after it.
@@ -121,6 +123,7 @@ def figures(run: Recording) -> Figures:
     closed = [call for call in run.writes if call.outcome is Outcome.CLOSED]
     return Figures(
         writes=len(run.writes),
+        accepted_writes=sum(call.outcome is Outcome.OK for call in run.writes),
         failed_writes=len(failed),
         failed_writes_in_the_end=sum(
             call.in_flight or call.end > run.ended - LAST_SECONDS for call in failed
@@ -199,9 +202,21 @@ def seconds_to_no_stale_connection(run: Recording) -> float | None:
 
 
 def seconds_without_a_write(run: Recording) -> float:
-    """Return the longest time of `run` in which no write was accepted: the unavailability."""
-    accepted = sorted(call.end for call in run.writes if call.outcome is Outcome.OK)
-    return max(later - at for at, later in pairwise([run.started, *accepted, run.ended]))
+    """Return the longest time of `run` in which one writing thread had no write accepted."""
+    accepted: dict[str, list[float]] = {}
+    for call in run.writes:
+        if call.kind is ClientKind.WRITER:
+            ends = accepted.setdefault(call.client, [])
+            if call.outcome is Outcome.OK:
+                ends.append(call.end)
+    return max(
+        (
+            later - at
+            for ends in accepted.values()
+            for at, later in pairwise([run.started, *sorted(ends), run.ended])
+        ),
+        default=run.ended - run.started,
+    )
 
 
 def agent_figures(run: Recording) -> AgentFigures:
@@ -211,7 +226,7 @@ def agent_figures(run: Recording) -> AgentFigures:
     verdicts = [run.clock.at(trace.verdict_ns) for trace in traces if trace.verdict_ns is not None]
     verdict = min(verdicts, default=None)
     stuck = [] if verdict is None else stuck_calls(run.writes, verdict)
-    cleanup = metrics.total(exports, names.CLEANUP.name)
+    cleanup = metrics.average(exports, names.CLEANUP.name)
     return AgentFigures(
         invalidated=round(
             metrics.total(
@@ -223,7 +238,7 @@ def agent_figures(run: Recording) -> AgentFigures:
         ),
         failovers=round(metrics.total(exports, names.FAILOVERS.name) or 0),
         symptoms=tuple(str(trace.tree.span.attributes.get(names.SYMPTOM)) for trace in traces),
-        detection_seconds=metrics.total(exports, names.DETECTION.name),
+        detection_seconds=metrics.average(exports, names.DETECTION.name),
         cleanup_seconds=cleanup,
         verdict_seconds=None if verdict is None else verdict - run.switch.began,
         closed_writes_after_cleanup=(

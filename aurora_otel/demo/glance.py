@@ -24,7 +24,7 @@ class Glance:
         seconds: Since the application had its connections; 0 before.
         writer: The writer of the topology, if it was refreshed.
         sessions: Sessions of the application per instance.
-        succeeded: Successful writes in each second so far.
+        succeeded: Accepted writes in each second so far.
         failed: Failed writes in each second so far, on lost connections or otherwise.
         refused_writes: Writes that failed while their connection lived.
         closed_writes: Writes that failed because the connection was lost.

@@ -66,7 +66,7 @@ def line(seen: Glance) -> str:
     return (
         f"  {seen.seconds:4.0f} s  {seen.phase.value:18}  "
         f"writer {seen.writer}  sessions {sessions}  "
-        f"writes/s {previous(seen.succeeded):4d}  failed {seen.refused_writes}  "
+        f"accepted/s {previous(seen.succeeded):4d}  failed {seen.refused_writes}  "
         f"closed {seen.closed_writes}  waiting {seen.waiting}"
     )
 
@@ -76,7 +76,7 @@ def panel(seen: Glance, title: str) -> RenderableType:
     numbers = Table.grid(padding=(0, 2))
     numbers.add_column(justify="right", style="dim")
     numbers.add_column()
-    numbers.add_row("successful writes", per_second(seen.succeeded, "green"))
+    numbers.add_row("accepted writes", per_second(seen.succeeded, "green"))
     numbers.add_row("failed writes", per_second(seen.failed, "red"))
     numbers.add_row(
         "so far",

@@ -1,4 +1,8 @@
-"""What the project promises about a failover, held against what was measured."""
+"""What the project promises about a failover, held against what was measured.
+
+A promise is about a run with the agent. What the run without it has to show is a control: else
+there is nothing to solve, and the comparison proves nothing.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +27,23 @@ class Promise:
     measured: float | str | None
 
 
-def problem_shown(without: Figures) -> Iterator[Promise]:
-    """Yield what a switchover does to the application alone: else there is nothing to solve."""
-    yield Promise(
+@dataclass(frozen=True)
+class Control:
+    """What the run without the agent has to show, whether it did, and what was measured."""
+
+    control: str
+    shown: bool
+    measured: float | str | None
+
+
+def problem_shown(without: Figures) -> Iterator[Control]:
+    """Yield what a switchover does to the application alone."""
+    yield Control(
         f"Without the agent, all {HELD_CONNECTIONS} held connections stay on the old writer.",
         without.sessions_on_old_writer == HELD_CONNECTIONS,
         without.sessions_on_old_writer,
     )
-    yield Promise(
+    yield Control(
         "Without the agent, writes go on failing to the end.",
         without.failed_writes_in_the_end > 0,
         without.failed_writes_in_the_end,

@@ -157,7 +157,7 @@ class Recording:
         published: When the topology named the new writer.
         used_idle: When the idle connections were to be used.
         ended: When the application was stopped.
-        calls: All calls that returned, by the time they did.
+        calls: All calls that returned after that, by the time they did.
         in_flight: Calls that never returned: what hung.
         samples: The sessions per instance over time.
         sessions: The sessions per instance before the application was stopped.
@@ -235,6 +235,10 @@ class Timeline:
         """Calls that have returned so far."""
         with self._lock:
             return tuple(self._calls)
+
+    def calls_since(self, moment: float) -> tuple[Call, ...]:
+        """Return the calls that returned after a moment, in seconds of the monotonic clock."""
+        return tuple(call for call in self.calls if call.end > moment)
 
     @property
     def in_flight(self) -> tuple[Call, ...]:

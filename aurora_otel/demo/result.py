@@ -16,7 +16,7 @@ from aurora_otel.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from aurora_otel.demo.promises import Promise
+    from aurora_otel.demo.promises import Control, Promise
     from aurora_otel.demo.recording import Recording
 
 DISTRIBUTIONS = ("opentelemetry-sdk", "opentelemetry-instrumentation")
@@ -62,14 +62,21 @@ class Result:
         """Every promise that this kind of failover can show."""
         return tuple(self._promises())
 
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        """What the run without the agent has to show."""
+        if self.failover is not Failover.SWITCHOVER:
+            return ()
+        return tuple(promises.problem_shown(self.without_figures))
+
     @property
     def kept(self) -> bool:
-        """Whether all promises held."""
-        return all(promise.kept for promise in self.promises)
+        """Whether all promises held, and all controls showed the problem."""
+        return all(promise.kept for promise in self.promises) and all(
+            control.shown for control in self.controls
+        )
 
     def _promises(self) -> Iterator[Promise]:
-        if self.failover is Failover.SWITCHOVER:
-            yield from promises.problem_shown(self.without_figures)
         yield from promises.application_recovers(self.with_figures, self.agent_figures)
         if self.dns_lag:
             yield from promises.past_stale_dns(self.with_figures)
@@ -109,6 +116,7 @@ class Result:
             **document,
             "kept": self.kept,
             "promises": [asdict(promise) for promise in self.promises],
+            "controls": [asdict(control) for control in self.controls],
             "versions": dict(self.versions),
         }
 

@@ -114,7 +114,7 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
             published=_published(switch),
             used_idle=used_idle,
             ended=last.at,
-            calls=timeline.calls,
+            calls=timeline.calls_since(started),
             in_flight=timeline.in_flight,
             samples=timeline.samples,
             sessions=last.sessions,

@@ -11,7 +11,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from aurora_otel.demo.figures import LAST_SECONDS, Figures, figures
-from aurora_otel.demo.metrics import PREFIX, Change, changes
+from aurora_otel.demo.metrics import PREFIX, Change, Measurements, changes
+from aurora_otel.demo.report.words import duration
+from aurora_otel.demo.stories import COLUMNS, command, explanation
 from aurora_otel.demo.trace import FailoverTrace, Node, failovers
 from aurora_otel.telemetry import names
 
@@ -21,15 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from aurora_otel.collector import Attributes, Span, Value
-    from aurora_otel.demo.promises import Promise
+    from aurora_otel.demo.metrics import Amount
+    from aurora_otel.demo.promises import Control, Promise
     from aurora_otel.demo.recording import Recording
     from aurora_otel.demo.result import Result
-
-TITLES = {
-    "without": "python app.py",
-    "with": "opentelemetry-instrument python app.py",
-    "with_every_thread_hung": "the same, every thread hung",
-}
 
 COMMON = {names.CLUSTER_ID, DB_SYSTEM_NAME}
 """Attributes that every series and span of the demo has, with one and the same value."""
@@ -38,8 +35,8 @@ OUTPUT_LINES = 20
 """How much of what the application wrote on standard error is shown."""
 
 
-def show(result: Result, console: Console, *, metrics: bool = True) -> None:
-    """Print `result` on `console`, with or without the metrics that changed."""
+def show(result: Result, console: Console) -> None:
+    """Print `result` on `console`."""
     switch = result.with_agent.switch
     console.print()
     console.print(
@@ -48,21 +45,27 @@ def show(result: Result, console: Console, *, metrics: bool = True) -> None:
         style="bold",
         highlight=False,
     )
+    console.print(explanation(result.failover, result.every_thread_hung), highlight=False)
+    console.print()
+    for run in result.runs:
+        console.print(f"{COLUMNS[run.name]}: {command(run)}", highlight=False, soft_wrap=True)
     console.print(side_by_side(result))
     for run in result.runs:
         if run is not result.without:
-            show_telemetry(run, TITLES[run.name], console, metrics=metrics)
+            show_telemetry(run, command(run), console)
     console.print()
+    for control in result.controls:
+        console.print(control_line(control))
     for promise in result.promises:
         console.print(promise_line(promise))
     for run in result.runs:
         if run.output and not result.kept:
-            console.print(f"{TITLES[run.name]} wrote on standard error:", style="bold")
+            console.print(f"{command(run)} wrote on standard error:", style="bold")
             console.print(Text("\n".join(run.output.splitlines()[-OUTPUT_LINES:]), "dim"))
 
 
-def show_telemetry(run: Recording, title: str, console: Console, *, metrics: bool) -> None:
-    """Print what the agent exported about `run`."""
+def show_telemetry(run: Recording, title: str, console: Console, *, metrics: bool = True) -> None:
+    """Print what the agent exported about `run`, with or without the metrics that changed."""
     console.print(f"What the agent exported ({title})", style="bold")
     traces = failovers(run.telemetry.spans)
     for trace in traces:
@@ -80,7 +83,7 @@ def side_by_side(result: Result) -> Table:
     table = Table(box=SIMPLE)
     table.add_column("")
     for run in result.runs:
-        table.add_column(TITLES[run.name], justify="right")
+        table.add_column(COLUMNS[run.name], justify="right")
     columns = [dict(rows(figures(run))) for run in result.runs]
     for label in columns[0]:
         table.add_row(label, *(column[label] for column in columns))
@@ -89,24 +92,23 @@ def side_by_side(result: Result) -> Table:
 
 def rows(run: Figures) -> Iterator[tuple[str, str]]:
     """Yield the figures of a run, each with what it is."""
-    yield "writes tried", str(run.writes)
-    accepted = run.writes - run.failed_writes - run.closed_writes
-    yield "  accepted", str(accepted)
-    yield "failed writes", str(run.failed_writes)
-    yield f"  of them in the last {LAST_SECONDS:g} s", str(run.failed_writes_in_the_end)
+    yield "attempts to write", str(run.writes)
+    yield "  accepted", str(run.accepted_writes)
+    yield "  lost with their connection", str(run.closed_writes)
+    yield "  refused or failed otherwise", str(run.failed_writes)
+    yield f"    in the last {LAST_SECONDS:g} s", str(run.failed_writes_in_the_end)
     refused = run.refused_after_published
-    yield "  refused after the topology changed", str(refused.total)
-    yield "  the most per thread", str(refused.most_per_writing_thread)
-    yield "  on idle connections", str(refused.on_idle_connections)
-    yield "  on connections opened after it", str(refused.on_new_connections)
-    yield "writes on a closed connection", str(run.closed_writes)
+    yield "    refused after the topology changed", str(refused.total)
+    yield "      the most per thread", str(refused.most_per_writing_thread)
+    yield "      on idle connections", str(refused.on_idle_connections)
+    yield "      on connections opened after it", str(refused.on_new_connections)
     yield "calls that never returned", str(run.hung_calls)
     yield "sessions left on the old writer", str(run.sessions_on_old_writer)
     yield "topology names the new writer after", seconds(run.seconds_to_published)
     yield "first clean write after", seconds(run.seconds_to_first_clean_write)
     yield "last failed write after", seconds(run.seconds_to_last_failed_write)
     yield "no stale connection left after", seconds(run.seconds_to_no_stale_connection)
-    yield "longest without a write accepted of any thread", seconds(run.seconds_without_a_write)
+    yield "longest without an accepted write, a thread", seconds(run.seconds_without_a_write)
 
 
 def seconds(value: float | None) -> str:
@@ -158,26 +160,41 @@ def _shown(value: Value) -> str:
 
 
 def metric_table(changed: Iterable[Change]) -> Table:
-    """Return the metrics that changed over the failover."""
+    """Return the metrics that changed over the failover; of a histogram, what it measured."""
     table = Table(box=SIMPLE)
-    # Wrapped where the terminal is narrow: a name that is cut is no name.
-    table.add_column("metric", overflow="fold")
-    table.add_column("attributes", style="dim", overflow="fold")
+    # The attributes stand below the name, so that both stay whole in a narrow terminal.
+    table.add_column("metric")
     table.add_column("before", justify="right")
     table.add_column("after", justify="right")
     for change in changed:
-        table.add_row(
-            f"{change.name} [{change.unit}]".replace("[", r"\["),
-            _attributes(change.attributes),
-            f"{change.before:g}",
-            f"{change.after:g}",
-        )
+        name = Text(change.name)
+        if attributes := _attributes(change.attributes):
+            name += Text(f"\n{attributes}", style="dim")
+        table.add_row(name, _amount(change.before), _amount(change.after))
     return table
+
+
+def _amount(amount: Amount) -> str:
+    if not isinstance(amount, Measurements):
+        return f"{amount:g}"
+    # Each histogram of the agent's measures seconds.
+    return f"{amount.count}, avg {duration(amount.average)}" if amount.count else "none"
 
 
 def promise_line(promise: Promise) -> Text:
     """Return one promise and whether it was kept, in words as well as in colour."""
     verdict = Text("✓ kept  ", "green") if promise.kept else Text("✗ BROKEN", "bold red")
-    measured = promise.measured
+    return verdict + _measured(promise.promise, promise.measured)
+
+
+def control_line(control: Control) -> Text:
+    """Return one control and whether it showed the problem, in words as well as in colour."""
+    verdict = (
+        Text("✓ control", "green") if control.shown else Text("✗ CONTROL NOT SHOWN", "bold red")
+    )
+    return verdict + _measured(control.control, control.measured)
+
+
+def _measured(words: str, measured: float | str | None) -> Text:
     shown = f"{measured:.3g}" if isinstance(measured, float) else str(measured)
-    return verdict + Text(f"  {promise.promise} (measured: {shown})", "default")
+    return Text(f"  {words} (measured: {shown})", "default")

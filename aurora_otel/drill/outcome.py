@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_otel.demo import promises
 from aurora_otel.demo.figures import AgentFigures, Figures, agent_figures, figures
-from aurora_otel.demo.report import Fact, Moment, Report
+from aurora_otel.demo.report import Fact, Moment, MomentKind, Report
 from aurora_otel.demo.report.figure_table import figure_table
 from aurora_otel.demo.report.of_recording import cluster_of, of_recording, workload
 from aurora_otel.demo.result import installed_versions
@@ -102,12 +102,14 @@ class Outcome:
             story=f"A drill on a real cluster in {cluster.region}"
             f" ({cluster.engine} {cluster.engine_version}):"
             " RDS was asked to fail it over under a light workload through the writer endpoint.",
+            explanation="",
             made=datetime.fromtimestamp(recording.clock.unix_ns / 1e9, tz=timezone.utc),
             cluster=cluster_of([recording]),
             counted=_COUNTED,
             runs=(run,),
             figures=figure_table({recording.name: self._values()}),
             promises=self.promises,
+            controls=(),
             facts=(
                 Fact("Workload", workload(recording)),
                 *(
@@ -127,7 +129,7 @@ class Outcome:
         recording = self.rehearsal.recording
         for event in self.rehearsal.events:
             at = recording.clock.at(round(event.at.timestamp() * 1e9))
-            yield Moment(at - recording.switch.began, f"RDS: {event.message}")
+            yield Moment(at - recording.switch.began, f"RDS: {event.message}", MomentKind.RDS)
 
     def _command(self) -> str:
         words = ["aurora-otel", "drill", "--cluster", self.intent.cluster.identifier]

@@ -133,7 +133,7 @@ def rehearse(
             published=changed,
             used_idle=used_idle,
             ended=ended,
-            calls=timeline.calls,
+            calls=timeline.calls_since(started),
             in_flight=timeline.in_flight,
             samples=timeline.samples,
             sessions=sessions,

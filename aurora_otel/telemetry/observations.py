@@ -3,7 +3,8 @@
 Every figure comes from the tracker's totals and sets under one hold of its lock, so that the totals
 add up at every export. Each set of attributes that can occur is reported from its first moment,
 with 0: a series that is born with its first event never shows in a rate, and one that vanishes
-goes on being served by a collector for minutes.
+goes on being served by a collector for minutes. Failed connects alone are born with an
+event: the type of an error is not known before.
 """
 
 from __future__ import annotations

@@ -158,9 +158,13 @@ def _without_selectors(expr):
     return re.sub(r"\b(by|on|without|ignoring|group_left) \([^)]*\)", "", SELECTOR.sub("", expr))
 
 
+# `increase` does not see the event that a series is born with: what is new counts as it is.
+FROM_BIRTH = re.compile(r"\((\w+{[^}]*}) unless \1 offset (\S+)\) or (increase\(\1\[\2\]\))")
+
+
 def target_counter_agg_rule(dashboard):
     for title, expr in _targets(dashboard):
-        for calls, name, _, window in _selectors(expr):
+        for calls, name, _, window in _selectors(FROM_BIRTH.sub(r"\3", expr)):
             inside = bool(calls) and calls[-1] in {"rate", "irate", "increase"}
             if name.endswith("_total") and not (window and inside):
                 yield f"'{title}' takes the counter {name} as it is"

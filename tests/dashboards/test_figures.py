@@ -161,6 +161,12 @@ def test_refused_writes_are_those_that_the_services_met(run, shown):
     assert by("job", shown(FAILOVER, "Refused writes, by service")) == expected
 
 
+def test_a_single_failed_connect_is_one_though_its_series_is_born_with_it(run, shown):
+    expected = run.counted["failed connects"]
+    assert by("job", shown(FAILOVER, "Failed connects, by service")) == expected
+    assert by("job", shown(CONNECTIONS, "Failed connects, by error")) == expected
+
+
 def columns(run, dashboard, title, at=None, interval=None):
     """What each query of a table returns: by service."""
     at = at or run.end

@@ -20,9 +20,7 @@ def whole():
         write("fresh", 20.5, 20.6, Outcome.FAILED, error="OperationalError: again & again"),  # late
     ]
     stuck = write("idle-3", 10.2, 19.9, Outcome.IN_FLIGHT)
-    third = replace(
-        hung(), settings={"AURORA_OTEL_STUCK_AFTER": "2"}, samples=(sample(10, 20), sample(13, 0))
-    )
+    third = replace(hung(), samples=(sample(10, 20), sample(13, 0)))
     return result(
         Failover.HANG,
         without=replace(without(), in_flight=(stuck,)),

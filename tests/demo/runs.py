@@ -42,10 +42,10 @@ def sample(at, on_old_writer):
     return Sample(at, NEW, {OLD: on_old_writer, NEW: 20 - on_old_writer})
 
 
-def recording(*calls, name="with", in_flight=(), samples=(), left=0, **telemetry):
+def recording(*calls, name="with", settings=None, in_flight=(), samples=(), left=0, **telemetry):
     return Recording(
         name=name,
-        settings={},
+        settings=settings or {},
         started=0,
         switch=Switch(Failover.SWITCHOVER, OLD, NEW, BEGAN, PUBLISHED, REFUSED),
         published=PUBLISHED,
@@ -103,8 +103,8 @@ def failover_spans(verdict=12.0):
     )
 
 
-def point(name, value=None, *, at=0.0, total=None, **attributes):
-    histogram = None if total is None else Histogram(1, total, (1.0,), (1, 0))
+def point(name, value=None, *, at=0.0, total=None, count=1, **attributes):
+    histogram = None if total is None else Histogram(count, total, (1.0,), (count, 0))
     return MetricPoint(
         export=0,
         name=name,
@@ -143,6 +143,7 @@ def hung(*, symptom="stuck"):
         write("writer-1", 10.5, 12.5, Outcome.CLOSED),
         *AGAIN,
         name="with_every_thread_hung",
+        settings={"AURORA_OTEL_STUCK_AFTER": "2"},
         spans=(refresh, failover, *rest),
         exports=TELEMETRY["exports"],
     )

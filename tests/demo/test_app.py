@@ -5,11 +5,13 @@ import os
 import subprocess
 import time
 
+import psycopg
 import pytest
 
 from aurora_otel.demo.application import APP, COMMAND, Application, ApplicationError, with_app
 from aurora_otel.demo.recording import ClientKind, Operation, Outcome, Timeline
 from aurora_otel.demo.run import NAMED_BY
+from aurora_otel.demo.sample.app.postgresql import PostgreSQL
 from aurora_otel.lab import Cluster, Failover
 
 PATIENCE = 20
@@ -131,3 +133,10 @@ def test_it_knows_nothing_of_the_agent():
     files = {path.name: path.read_text(encoding="utf-8") for path in APP.glob("*.py")}
     assert {"__main__.py", "threads.py", "tasks.py"} <= set(files)
     assert not [name for name, text in files.items() if "aurora_otel" in text]
+
+
+def test_an_error_is_described_with_its_sqlstate_only_if_it_has_one():
+    lost = psycopg.OperationalError("server closed the connection\nunexpectedly")
+    assert PostgreSQL().described(lost) == "OperationalError: server closed the connection"
+    refused = psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT")
+    assert PostgreSQL().described(refused) == "ReadOnlySqlTransaction 25006: cannot execute INSERT"

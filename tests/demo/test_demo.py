@@ -39,6 +39,8 @@ def test_the_demo_keeps_its_promises(engine, failover, pool, dns_lag, tmp_path):
     )
     document = json.loads(done.stdout)
     assert [one for one in document["promises"] if not one["kept"]] == [], done.stderr
+    assert [one for one in document["controls"] if not one["shown"]] == [], done.stderr
+    assert bool(document["controls"]) == (failover == "switchover")
     assert (done.returncode, document["kept"]) == (0, True)
     asked = (document["engine"], document["failover"], document["pool"])
     assert asked == (engine, failover, pool)

@@ -38,6 +38,7 @@ def test_every_write_is_counted_once(seen, sampled):
     writes = [call for call in seen if call.operation is Operation.WRITE]
     succeeded = sum(call.outcome is Outcome.OK for call in writes)
     assert counted.writes == len(writes)
+    assert counted.accepted_writes == succeeded
     assert counted.writes == succeeded + counted.failed_writes + counted.closed_writes
     assert 0 <= counted.failed_writes_in_the_end <= counted.failed_writes
     refused = counted.refused_after_published
@@ -193,10 +194,14 @@ def test_a_call_that_stayed_stuck_counts_to_the_end():
     assert figures.stuck_seconds_after_verdict == pytest.approx(ENDED - 12)
 
 
-def test_the_longest_time_without_an_accepted_write_includes_both_ends():
+def test_the_longest_time_without_an_accepted_write_is_one_threads_and_includes_both_ends():
     accepted = [write("writer-1", at, at) for at in (3.0, 9.0)]
     refused = write("writer-1", 14, 14, Outcome.REFUSED)
     assert figures(recording(*accepted, refused)).seconds_without_a_write == ENDED - 9
-    late = write("fresh", 19, 19)
-    assert figures(recording(*accepted, refused, late)).seconds_without_a_write == 10
+    fresh = write("fresh", 15, 15)  # another client's does not count for this thread
+    assert figures(recording(*accepted, refused, fresh)).seconds_without_a_write == ENDED - 9
+    late = write("writer-1", 19, 19)
+    assert figures(recording(*accepted, late)).seconds_without_a_write == 10
+    other = write("writer-2", 8, 8)
+    assert figures(recording(*accepted, late, other)).seconds_without_a_write == ENDED - 8
     assert figures(recording(refused)).seconds_without_a_write == ENDED

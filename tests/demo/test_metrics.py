@@ -1,4 +1,4 @@
-from aurora_otel.demo.metrics import changes, total
+from aurora_otel.demo.metrics import Measurements, average, changes, total
 from tests.demo.runs import point, unix_ns
 
 
@@ -24,8 +24,22 @@ def test_a_change_has_the_value_before_and_the_last_one():
 
 
 def test_a_series_that_was_born_later_counts_from_zero():
-    (change,) = changes([[point("aurora.x", total=0.5, at=3)]], unix_ns(2))
-    assert (change.before, change.after) == (0, 0.5)
+    (change,) = changes([[point("aurora.x", 5, at=3)]], unix_ns(2))
+    assert (change.before, change.after) == (0, 5)
+
+
+def test_a_histogram_has_measurements_and_their_average_and_not_their_sum():
+    exports = [
+        [point("aurora.x", total=0.5, at=1)],
+        [point("aurora.x", total=1.5, count=3, at=3), point("aurora.y", total=0.0, count=0, at=3)],
+        [point("aurora.z", total=0.25, at=3)],
+    ]
+    grown, born = changes(exports, unix_ns(2))
+    assert (grown.before, grown.after) == (Measurements(1, 0.5), Measurements(3, 0.5))
+    assert (born.before, born.after) == (Measurements(0, 0), Measurements(1, 0.25))
+    assert average(exports, "aurora.x") == 0.5
+    assert average(exports, "aurora.y") is None
+    assert average(exports, "aurora.nothing") is None
 
 
 def test_series_are_distinguished_by_their_attributes():

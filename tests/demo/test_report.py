@@ -14,7 +14,7 @@ from aurora_otel.demo.report import of_demo, page
 from aurora_otel.demo.report.figure_table import MEANINGS, flat
 from tests.demo.chromium import chromium
 from tests.demo.pages import figures_in, figures_shown, figures_with_words
-from tests.demo.runs import with_agent, without
+from tests.demo.runs import result, with_agent, without
 
 CONTRAST = """
 (() => {
@@ -136,7 +136,8 @@ def test_every_graphic_has_a_title_a_description_and_a_table(opened):
         ".map(id => document.getElementById(id).textContent),"
         "rows: svg.closest('figure').querySelectorAll('details table tbody tr').length}))"
     )
-    assert len(graphics) == 3 + 3 + 2
+    # Each twice, for a window of usual width and for a phone.
+    assert len(graphics) == 2 * (3 + 3 + 2)
     for graphic in graphics:
         assert graphic["role"] == "img"
         assert all(len(name) > 10 for name in graphic["names"])
@@ -179,13 +180,65 @@ def test_it_can_be_printed(opened):
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 1
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_sticks_out_of_a_narrow_or_a_wide_window(opened, width):
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    opened.ask("Emulation.setDeviceMetricsOverride", **size)
-    widest = opened.evaluate("document.documentElement.scrollWidth")
+@pytest.fixture
+def resized(opened):
+    """Gives the open page a window of so many pixels."""
+
+    def resized(width):
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        opened.ask("Emulation.setDeviceMetricsOverride", **size)
+        return opened
+
+    yield resized
     opened.ask("Emulation.clearDeviceMetricsOverride")
-    assert widest <= width
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280, 1440])
+def test_nothing_sticks_out_of_a_narrow_or_a_wide_window(resized, width):
+    assert resized(width).evaluate("document.documentElement.scrollWidth") <= width
+
+
+HIDDEN = """
+(() => {
+  document.querySelectorAll("details").forEach(details => details.open = true);
+  const hidden = [];
+  for (const element of document.body.querySelectorAll("*")) {
+    if (element.closest("svg") && !element.matches("text")) continue;
+    const { left, right, width } = element.getBoundingClientRect();
+    const clips = getComputedStyle(element).overflowX !== "visible";
+    const outside = left < -0.5 || right > innerWidth + 0.5;
+    if (width && (outside || (clips && element.scrollWidth > element.clientWidth + 1)))
+      hidden.push(`${element.tagName}: ${element.textContent.slice(0, 40)}`);
+  }
+  return hidden;
+})()
+"""
+SMALLEST_TEXT = """
+Math.min(...[...document.querySelectorAll("svg text")]
+  .filter(text => text.checkVisibility())
+  .map(text => text.getScreenCTM().a * parseFloat(getComputedStyle(text).fontSize)))
+"""
+
+
+@pytest.mark.parametrize("width", [360, 390, 1440])
+def test_nothing_has_to_be_scrolled_for_on_a_phone_and_no_words_are_small(resized, width):
+    page = resized(width)
+    assert page.evaluate(HIDDEN) == []
+    assert page.evaluate(SMALLEST_TEXT) >= 10
+
+
+def test_controls_are_no_promises(browser, tmp_path):
+    file = tmp_path / "switchover.html"
+    file.write_text(page(of_demo(result())), encoding="utf-8")
+    browser.open(file)
+    shown = browser.evaluate(
+        "[...document.querySelectorAll('[data-shown]')].map(row => row.innerText)"
+    )
+    assert [row.split()[:2] for row in shown] == [["✓", "shown"]] * 2
+    promises = browser.evaluate(
+        "[...document.querySelectorAll('[data-kept] th')].map(one => one.innerText)"
+    )
+    assert not any("Without the agent" in promise for promise in promises)
 
 
 class Tags(HTMLParser):

@@ -5,8 +5,9 @@ import pytest
 from aurora_otel.demo.recording import Outcome
 from aurora_otel.demo.report import of_demo
 from aurora_otel.demo.report.draw import draw_lanes
+from aurora_otel.demo.report.draw_narrow import draw_lanes_narrow
 from aurora_otel.demo.report.drawing import Drawing, ticks
-from aurora_otel.demo.report.model import Kind, Lane, Moment, Step
+from aurora_otel.demo.report.model import Kind, Lane, Moment, MomentKind, Step
 from tests.demo.runs import recording, result, write
 
 
@@ -63,17 +64,29 @@ def test_the_moments_are_those_of_the_run():
     assert [round(one.at, 3) for one in moments] == [0, 1, 2, 4]
 
 
-def test_little_is_drawn_as_a_hairline_and_nothing_as_nothing():
-    lane = Lane(Kind.REFUSED, "refused", "1 write", (Step(0, 1, 1), Step(1, 2, 0)))
-    drawing = draw_lanes(
-        Drawing("id", "title", "description", 0),
+@pytest.mark.parametrize("draw", [draw_lanes, draw_lanes_narrow])
+def test_little_is_drawn_as_a_hairline_and_nothing_as_nothing(draw):
+    lane = Lane(Kind.REFUSED, "refused", "1 write", ("writes",), (Step(0, 1, 1), Step(1, 2, 0)))
+    drawing = draw(
+        Drawing("id", "title", "description"),
         [lane],
-        moments=[Moment(0.5, "now")],
+        moments=[Moment(0.5, "now", MomentKind.VERDICT)],
         span=(0, 2),
         tallest=[10_000],
     )
     (bar,) = drawing.rectangles
     assert bar.height == 2
+    assert "10,000 writes" in [text.content for text in drawing.texts]
+
+
+def test_an_event_has_one_style_of_line_in_every_run(whole):
+    styles: dict[str, set[str]] = {}
+    for run in of_demo(whole).runs:
+        for moment in run.moments:
+            styles.setdefault(moment.what, set()).add(moment.kind.value)
+    assert len(styles) == 4
+    assert sorted(map(len, styles.values())) == [1] * 4
+    assert len(set.union(*styles.values())) == 4
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,17 @@ def test_while_dns_is_late_no_new_connection_is_refused_and_writes_do_not_wait_f
 
 
 def test_a_switchover_without_its_problem_shows_nothing():
-    assert len(broken(result(without=recording(name="without")))) == 2
+    nothing_wrong = result(without=recording(name="without"))
+    assert [control.shown for control in nothing_wrong.controls] == [False, False]
+    assert broken(nothing_wrong) == []
+    assert not nothing_wrong.kept
+    assert [control.shown for control in result().controls] == [True, True]
 
 
 def test_a_crash_need_not_show_the_problem():
-    assert broken(result(Failover.CRASH, without=recording(name="without"))) == []
+    without = recording(name="without")
+    assert result(Failover.CRASH, without=without).controls == ()
+    assert result(Failover.CRASH, without=without).kept
 
 
 def test_calls_that_are_stuck_must_return_soon_after_the_verdict():
@@ -116,6 +122,7 @@ def test_the_json_has_what_others_read():
     assert document["without"]["seconds_to_no_stale_connection"] is None
     assert document["kept"] is True
     assert all(set(one) == {"promise", "kept", "measured"} for one in document["promises"])
+    assert [set(one) for one in document["controls"]] == [{"control", "shown", "measured"}] * 2
 
 
 def test_a_run_that_was_not_made_is_not_in_the_json():

@@ -1,4 +1,4 @@
-"""Lanes over time, and spans as a waterfall, as drawings."""
+"""Lanes over time, and spans as a waterfall, as drawings for a window of usual width."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WIDTH = 860
 LEFT = 170
-RIGHT = 40
+RIGHT = 78
 ROW = 18
 """Height of a line of text with some air."""
 LANE = 46
@@ -25,6 +25,7 @@ BAR = 16
 NAME_WIDTH = 250
 INDENT = 14
 ABOUT_SO_MANY_TICKS = 10
+X_AXIS = "seconds since the failover began"
 
 
 def draw_lanes(
@@ -48,19 +49,21 @@ def draw_lanes(
     top = ROW * len(moments) + 8
     bottom = top + len(lanes) * (LANE + LANE_GAP)
     drawing.width, drawing.height = WIDTH, bottom + 2 * ROW + 4
-    for second in ticks(*span, ABOUT_SO_MANY_TICKS):
-        x = across(second)
-        drawing.lines.append(Line(x, top, x, bottom, "grid"))
-        drawing.texts.append(Text(x, bottom + ROW - 2, f"{second:g}", "scale", "middle"))
-    drawing.texts.append(
-        Text((LEFT + WIDTH - RIGHT) / 2, bottom + 2 * ROW, "seconds since the failover began",
-             "scale", "middle")
-    )  # fmt: skip
+    draw_time(drawing, across, top, bottom, ABOUT_SO_MANY_TICKS)
+    middle = (across.left + across.right) / 2
+    drawing.texts.append(Text(middle, bottom + 2 * ROW, X_AXIS, "scale", "middle"))
     for number, (lane, most) in enumerate(zip(lanes, tallest, strict=True)):
-        _draw_lane(drawing, lane, top + number * (LANE + LANE_GAP) + LANE_GAP, across, most)
+        y = top + number * (LANE + LANE_GAP) + LANE_GAP
+        drawing.texts.append(Text(0, y + LANE / 2 - 2, lane.name, "name"))
+        drawing.texts.append(Text(0, y + LANE / 2 + 14, lane.total, "label"))
+        first, *more = lane.unit
+        for line, words in enumerate((f"{most:,} {first}", *more)):
+            drawing.texts.append(Text(across.right + 5, y + 9 + 13 * line, words, "scale"))
+        drawing.texts.append(Text(across.right + 5, y + LANE, "0", "scale"))
+        draw_bars(drawing, lane, y, across, most)
     for number, one in enumerate(moments):
         x, y = across(one.at), ROW * (number + 1) - 4
-        drawing.lines.append(Line(x, y - 10, x, bottom, f"moment moment-{number % 4}"))
+        drawing.lines.append(Line(x, y - 10, x, bottom, f"moment {one.kind.value}"))
         words = f"{moment(one.at)}: {one.what}"
         # To the right no line of another moment crosses it; at the edge there is no room.
         if x < across.left + (across.right - across.left) * 0.7:
@@ -70,12 +73,17 @@ def draw_lanes(
     return drawing
 
 
-def _draw_lane(drawing: Drawing, lane: Lane, y: float, across: Scale, most: int) -> None:
+def draw_time(drawing: Drawing, across: Scale, top: float, bottom: float, about: int) -> None:
+    """Draw the grid of the axis of time from `top` to `bottom`, and its numbers below."""
+    for second in ticks(across.low, across.high, about):
+        x = across(second)
+        drawing.lines.append(Line(x, top, x, bottom, "grid"))
+        drawing.texts.append(Text(x, bottom + ROW - 2, f"{second:g}", "scale", "middle"))
+
+
+def draw_bars(drawing: Drawing, lane: Lane, y: float, across: Scale, most: int) -> None:
+    """Draw the bars of `lane`, `LANE` high from `y` on, where `most` fills the lane."""
     base = y + LANE
-    drawing.texts.append(Text(0, y + LANE / 2 - 2, lane.name, "name"))
-    drawing.texts.append(Text(0, y + LANE / 2 + 14, lane.total, "label"))
-    drawing.texts.append(Text(across.right + 5, y + 9, f"{most:,}", "scale"))
-    drawing.texts.append(Text(across.right + 5, base, "0", "scale"))
     drawing.lines.append(Line(across.left, y, across.right, y, "grid"))
     drawing.lines.append(Line(across.left, base, across.right, base, "axis"))
     for step in lane.steps:
@@ -91,25 +99,39 @@ def _draw_lane(drawing: Drawing, lane: Lane, y: float, across: Scale, most: int)
 
 def draw_waterfall(drawing: Drawing, spans: Sequence[SpanBar]) -> Drawing:
     """Draw `spans` into `drawing`: a row each, its bar from its start to its end."""
-    low, high = min(span.start for span in spans), max(span.end for span in spans)
-    across = Scale(low, max(high, low + 0.001), NAME_WIDTH, WIDTH - 90)
+    across = waterfall_scale(spans, NAME_WIDTH, WIDTH - 90)
     bottom = len(spans) * 2 * ROW + 6
     drawing.width, drawing.height = WIDTH, bottom + 2 * ROW + 4
-    for offset in ticks(0, (across.high - low) * 1000, ABOUT_SO_MANY_TICKS):
-        x = across(low + offset / 1000)
-        drawing.lines.append(Line(x, 0, x, bottom, "grid"))
-        drawing.texts.append(Text(x, bottom + ROW - 2, f"{offset:g}", "scale", "middle"))
-    words = f"milliseconds since the first of them began, {moment(low)} after the failover did"
-    drawing.texts.append(Text(NAME_WIDTH, bottom + 2 * ROW, words, "scale"))
+    draw_milliseconds(drawing, across, bottom, ABOUT_SO_MANY_TICKS)
+    words = f"milliseconds since the first of them began, {moment(across.low)} after the failover"
+    drawing.texts.append(Text(NAME_WIDTH, bottom + 2 * ROW, f"{words} did", "scale"))
     for number, span in enumerate(spans):
         y = number * 2 * ROW + 6
         x = span.depth * INDENT
         drawing.texts.append(Text(x, y + 12, span.name, "name"))
         drawing.texts.append(Text(x, y + 27, span.remark, "label"))
-        start, end = across(span.start), across(span.end)
-        width = max(SMALLEST, end - start)
-        drawing.rectangles.append(Rectangle(start, y + 2, width, BAR, "span"))
-        drawing.texts.append(
-            Text(start + width + 6, y + 14, duration(span.end - span.start), "label")
-        )
+        end = draw_span(drawing, span, y + 2, across)
+        drawing.texts.append(Text(end + 6, y + 14, duration(span.end - span.start), "label"))
     return drawing
+
+
+def waterfall_scale(spans: Sequence[SpanBar], left: float, right: float) -> Scale:
+    """Return the axis on which all of `spans` have room between `left` and `right`."""
+    low, high = min(span.start for span in spans), max(span.end for span in spans)
+    return Scale(low, max(high, low + 0.001), left, right)
+
+
+def draw_milliseconds(drawing: Drawing, across: Scale, bottom: float, about: int) -> None:
+    """Draw the grid of milliseconds since the axis began, and its numbers below `bottom`."""
+    for offset in ticks(0, (across.high - across.low) * 1000, about):
+        x = across(across.low + offset / 1000)
+        drawing.lines.append(Line(x, 0, x, bottom, "grid"))
+        drawing.texts.append(Text(x, bottom + ROW - 2, f"{offset:g}", "scale", "middle"))
+
+
+def draw_span(drawing: Drawing, span: SpanBar, y: float, across: Scale) -> float:
+    """Draw the bar of `span` from `y` on; return where it ends."""
+    start = across(span.start)
+    width = max(SMALLEST, across(span.end) - start)
+    drawing.rectangles.append(Rectangle(start, y, width, BAR, "span"))
+    return start + width

@@ -39,6 +39,14 @@ class Text:
     anchor: str = "start"
 
 
+@dataclass(frozen=True)
+class Curve:
+    """Straight lines from point to point."""
+
+    points: tuple[tuple[float, float], ...]
+    style: str
+
+
 @dataclass
 class Drawing:
     """A graphic and what it says to readers who do not see it."""
@@ -46,10 +54,11 @@ class Drawing:
     id: str
     title: str
     description: str
-    width: float
+    width: float = 0
     height: float = 0
     rectangles: list[Rectangle] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
 
 

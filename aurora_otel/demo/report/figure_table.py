@@ -12,7 +12,8 @@ _NEVER, _NONE, _UNKNOWN = "never", "none", "not measured"
 
 # By its path in the JSON: what it is, its unit, what it means that there is none.
 MEANINGS: dict[str, tuple[str, str, str]] = {
-    "writes": ("Writes that were tried", "writes", _NONE),
+    "writes": ("Attempts to write", "writes", _NONE),
+    "accepted_writes": ("Writes that were accepted", "writes", _NONE),
     "failed_writes": ("Writes that were refused, failed, or were never answered", "writes", _NONE),
     "failed_writes_in_the_end": (
         f"of them in the last {LAST_SECONDS:g} s, or never answered",
@@ -64,7 +65,7 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     "seconds_to_last_failed_write": ("Until the last write failed", "s", _NEVER),
     "seconds_to_no_stale_connection": ("Until no stale connection was left", "s", _NEVER),
     "seconds_without_a_write": (
-        "The longest time in which no write of any thread was accepted",
+        "Longest that a writing thread had no write accepted",
         "s",
         _NEVER,
     ),
@@ -93,6 +94,7 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
 }
 
 MAIN = (
+    "accepted_writes",
     "failed_writes",
     "closed_writes",
     "sessions_on_old_writer",

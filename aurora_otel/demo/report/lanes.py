@@ -25,6 +25,7 @@ _OUTCOMES = {
     Outcome.CLOSED: (Kind.LOST, "connection lost"),
     Outcome.FAILED: (Kind.FAILED, "failed otherwise"),
 }
+_PER_BIN = ("writes", f"per {BIN} s")
 _ALWAYS = {Kind.ACCEPTED, Kind.REFUSED, Kind.LOST}
 
 
@@ -44,7 +45,8 @@ def writes(run: Recording) -> tuple[Lane, ...]:
     for outcome, (kind, name) in _OUTCOMES.items():
         ended = [_seconds(run, call.end) for call in run.writes if call.outcome is outcome]
         if ended or kind in _ALWAYS:
-            lanes.append(Lane(kind, name, count(len(ended), "write"), _per_bin(ended, span(run))))
+            steps = _per_bin(ended, span(run))
+            lanes.append(Lane(kind, name, count(len(ended), "write"), _PER_BIN, steps))
     if (waiting := _waiting(run)) is not None:
         lanes.append(waiting)
     return tuple(lanes)
@@ -63,7 +65,8 @@ def connections(run: Recording) -> tuple[Lane, ...]:
             for sample, until in zip(run.samples, untils, strict=True)
         ]
         total = f"{count(left, 'session')} in the end"
-        lanes.append(Lane(kind, f"{instance}{remarks[kind]}", total, tuple(steps)))
+        name = f"{instance}{remarks[kind]}"
+        lanes.append(Lane(kind, name, total, ("sessions",), tuple(steps)))
     return tuple(lanes)
 
 
@@ -92,7 +95,8 @@ def _waiting(run: Recording) -> Lane | None:
     most = max((step.count for step in steps), default=0)
     if not most:
         return None
-    return Lane(Kind.WAITING, "waiting for an answer", f"up to {count(most, 'write')}", steps)
+    total = f"up to {count(most, 'write')}"
+    return Lane(Kind.WAITING, "waiting for an answer", total, ("writes",), steps)
 
 
 def _throughout(run: Recording, calls: Sequence[Call], start: float, end: float) -> int:

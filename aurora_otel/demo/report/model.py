@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
-from aurora_otel.demo.promises import Promise
+from aurora_otel.demo.promises import Control, Promise
 
 Value: TypeAlias = "float | str | tuple[str, ...] | None"
 
@@ -24,6 +24,16 @@ class Kind(str, Enum):
     OLD_WRITER = "old-writer"
     NEW_WRITER = "new-writer"
     READER = "reader"
+
+
+class MomentKind(str, Enum):
+    """What happened; it decides how its line is dashed, in every graphic alike."""
+
+    FAILOVER = "failover"
+    PUBLISHED = "published"
+    VERDICT = "verdict"
+    IDLE_USED = "idle-used"
+    RDS = "rds"
 
 
 @dataclass(frozen=True)
@@ -43,12 +53,14 @@ class Lane:
         kind: What is counted.
         name: What it is called.
         total: What it adds up to, or ends with, in words.
+        unit: Of the counts, in one or two short lines.
         steps: How many there were, without gaps.
     """
 
     kind: Kind
     name: str
     total: str
+    unit: tuple[str, ...]
     steps: tuple[Step, ...]
 
 
@@ -58,6 +70,7 @@ class Moment:
 
     at: float
     what: str
+    kind: MomentKind
 
 
 @dataclass(frozen=True)
@@ -153,24 +166,28 @@ class Report:
     Args:
         title: Its heading.
         story: What was done to the cluster, in a sentence or two.
+        explanation: Why the figures are as they are; empty where nothing has to be explained.
         made: When the runs began.
         cluster: How the cluster is called in telemetry.
         counted: Who counted the connections per instance, and how.
         runs: The runs; all of them share their axis of time.
         figures: What they amount to.
         promises: What was promised, and whether it held.
+        controls: What the run without the agent had to show, and whether it did.
         facts: Workload and versions.
         command: What makes such a report again.
     """
 
     title: str
     story: str
+    explanation: str
     made: datetime
     cluster: str
     counted: str
     runs: tuple[Run, ...]
     figures: tuple[Figure, ...]
     promises: tuple[Promise, ...]
+    controls: tuple[Control, ...]
     facts: tuple[Fact, ...]
     command: str
 
@@ -178,6 +195,11 @@ class Report:
     def broken(self) -> int:
         """How many promises did not hold."""
         return sum(not promise.kept for promise in self.promises)
+
+    @property
+    def not_shown(self) -> int:
+        """How many controls did not show what they had to."""
+        return sum(not control.shown for control in self.controls)
 
     @property
     def span(self) -> tuple[float, float]:

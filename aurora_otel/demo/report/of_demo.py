@@ -8,40 +8,30 @@ from typing import TYPE_CHECKING
 from aurora_otel.demo.report.figure_table import figure_table
 from aurora_otel.demo.report.model import Fact, Report, Run
 from aurora_otel.demo.report.of_recording import cluster_of, of_recording, workload
-from aurora_otel.demo.view import TITLES
-from aurora_otel.lab import Failover
+from aurora_otel.demo.stories import TITLES, command, event, explanation
 
 if TYPE_CHECKING:
     from aurora_otel.demo.recording import Recording
     from aurora_otel.demo.result import Result
-
-_RUN_TITLES = {
-    "without": "Without the agent",
-    "with": "With the agent",
-    "with_every_thread_hung": "With the agent, every thread hung",
-}
-_STORIES = {
-    Failover.CRASH: "{old} died with all its connections and came back as a reader.",
-    Failover.SWITCHOVER: "{old} became a reader, stayed up, kept its sessions and refused writes.",
-    Failover.HANG: "{old} stopped answering, and its sockets stayed open.",
-}
 
 
 def of_demo(result: Result) -> Report:
     """Return the report of `result`."""
     switch = result.with_agent.switch
     document = result.as_json()
-    story = _STORIES[result.failover].format(old=switch.old_writer)
+    story = event(result.failover, switch.old_writer)
     return Report(
         title=f"Failover of {switch.old_writer} to {switch.new_writer}: {result.failover.value}",
         story=f"{story} {switch.new_writer} became the writer.{_dns(result)} The same"
         " application went through it without the agent and with it.",
+        explanation=explanation(result.failover, result.every_thread_hung),
         made=datetime.fromtimestamp(result.without.clock.unix_ns / 1e9, tz=timezone.utc),
         cluster=cluster_of(result.runs),
         counted="Sessions of the application on each instance, as the servers count them.",
         runs=tuple(map(_run, result.runs)),
         figures=figure_table({run.name: document[run.name] for run in result.runs}),
         promises=result.promises,
+        controls=result.controls,
         facts=(
             Fact("Workload", workload(result.with_agent)),
             *(Fact(name, version) for name, version in result.versions.items()),
@@ -62,6 +52,4 @@ def _option(result: Result) -> str:
 
 
 def _run(run: Recording) -> Run:
-    instrumented = run.name != "without"
-    command = TITLES["with" if instrumented else "without"]
-    return of_recording(run, _RUN_TITLES[run.name], command, instrumented=instrumented)
+    return of_recording(run, TITLES[run.name], command(run), instrumented=run.name != "without")

@@ -9,7 +9,7 @@ from aurora_otel.demo.figures import agent_figures
 from aurora_otel.demo.recording import ClientKind, Operation, Outcome
 from aurora_otel.demo.report import lanes
 from aurora_otel.demo.report.failed import failures
-from aurora_otel.demo.report.model import Moment, Run
+from aurora_otel.demo.report.model import Moment, MomentKind, Run
 from aurora_otel.demo.report.waterfall import waterfall
 from aurora_otel.demo.report.words import count
 from aurora_otel.telemetry import names
@@ -60,11 +60,13 @@ def of_recording(
 
 def _moments(run: Recording) -> Iterator[Moment]:
     began = run.switch.began
-    yield Moment(0, "the failover begins")
-    yield Moment(run.published - began, "the topology names the new writer")
+    yield Moment(0, "the failover begins", MomentKind.FAILOVER)
+    published = run.published - began
+    yield Moment(published, "the topology names the new writer", MomentKind.PUBLISHED)
     if (verdict := agent_figures(run).verdict_seconds) is not None:
-        yield Moment(verdict, "the agent's verdict, and its cleanup")
-    yield Moment(run.used_idle - began, "the idle connections are used")
+        yield Moment(verdict, "the agent's verdict, and its cleanup", MomentKind.VERDICT)
+    used_idle = run.used_idle - began
+    yield Moment(used_idle, "the idle connections are used", MomentKind.IDLE_USED)
 
 
 def cluster_of(runs: Iterable[Recording]) -> str:

@@ -18,10 +18,11 @@ class PostgreSQL:
         return _sqlstate(error) == "25006"
 
     def described(self, error: Any) -> str:
-        """Return the error's type, SQLSTATE and first line."""
+        """Return the error's type, its SQLSTATE if it has one, and its first line."""
         original = getattr(error, "orig", None) or error
         message = str(original).partition("\n")[0]
-        return f"{type(original).__name__} {_sqlstate(error) or '-----'}: {message}"
+        kind = " ".join(filter(None, (type(original).__name__, _sqlstate(error))))
+        return f"{kind}: {message}"
 
 
 def _sqlstate(error: Any) -> str | None:
