@@ -119,7 +119,7 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
                 never (10).
             writer_endpoints: host names that mean the writer, such as private names and tunnels:
                 comma-separated, or a collection (none).
-            members: where the members of a PostgreSQL with standbys are, the application's own host
+            members: where the members of a primary with standbys are, the application's own host
                 among them: `host:port,…`, a `;` before those of another cluster (none).
             cluster_id: the name of the cluster in telemetry; for several clusters `host=name,…`, or
                 a mapping of hosts to names (from the endpoint).

@@ -26,6 +26,9 @@ class Registration(NamedTuple):
 # Of two that recognise a server, the first one counts.
 REGISTRY = (
     Registration("mysql", "aurora_otel.discovery.aurora_mysql:AuroraMySQL"),
+    Registration("mysql", "aurora_otel.discovery.multi_az_mysql:MultiAZMySQL"),
+    Registration("mysql", "aurora_otel.discovery.group_replication:GroupReplication"),
+    Registration("mysql", "aurora_otel.discovery.plain_mysql:PlainMySQL"),
     Registration("postgresql", "aurora_otel.discovery.aurora_postgresql:AuroraPostgreSQL"),
     Registration("postgresql", "aurora_otel.discovery.multi_az_postgresql:MultiAZPostgreSQL"),
     Registration("postgresql", "aurora_otel.discovery.plain_postgresql:PlainPostgreSQL"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from aurora_otel.discovery.targets import Beforehand, Target
+from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.model.membership import goes_with
 from aurora_otel.model.topology import Answer, Role, Verdict
 
@@ -53,6 +53,20 @@ class Claims:
         self._renamed_to: str | None = None
         # Instances that answered where the application itself connects.
         self._by_host: set[str] = set()
+        # Those that could not be reached at their own addresses.
+        self._tried: set[str] = set()
+        self._is_any_silent = False
+
+    def note_failure(self, target: Target, why: Failed) -> None:
+        """Take note of a target that gave no answer.
+
+        Args:
+            target: the target.
+            why: the kind of failure.
+        """
+        if target.is_own and target.instance and why in (Failed.BROKEN, Failed.SILENT):
+            self._tried.add(target.instance)
+        self._is_any_silent = self._is_any_silent or why in (Failed.SILENT, Failed.REFUSED)
 
     def is_renamed_writer(self, target: Target, answer: Answer) -> bool:
         """Return whether the server at the known writer's own address is that one, renamed.
@@ -118,7 +132,9 @@ class Claims:
         if self._before.hear_all:
             if self.known is Known.NOT_HEARD and known is not None:
                 return None
-            return self._highest([*claims, confirmed] if confirmed else claims)
+            claimants = [*claims, confirmed] if confirmed else claims
+            has_epochs = any(self.epochs[each] for each in claimants)
+            return self._highest(claimants) if has_epochs else self._only(claimants)
         if confirmed:
             return confirmed
         if not claims or (known is not None and not self._may_follow(claims, is_over=is_over)):
@@ -136,6 +152,26 @@ class Claims:
         unheard = (epoch for each, epoch in before.claims.items() if each not in self.epochs)
         is_beaten = top < before.epoch or any(epoch >= top > 0 for epoch in unheard)
         return writers[0] if len(writers) == 1 and not is_beaten else None
+
+    def _only(self, claimants: list[str]) -> str | None:
+        """Return the only claimant, where no epoch says which of two is the later one.
+
+        Each other one that claimed when it last answered, and to which the application has
+        connections, has to deny it, or to be found unreachable. While one is silent, or takes no
+        login, an instance that claimed beside the writer, or was the writer before it, may have
+        resumed, and the silent one be the true writer.
+        """
+        before = self._before
+        if len(claimants) != 1:
+            return None
+        (claimant,) = claimants
+        unheard = before.claims.keys() - self.epochs.keys() - {claimant}
+        if unheard - self._tried and not before.is_complete:
+            return None
+        if self._is_any_silent or before.silent:
+            is_doubtful = bool(unheard) if claimant == before.writer else claimant in before.deposed
+            return None if is_doubtful else claimant
+        return claimant
 
     def _is_kin(self, claimant: str) -> bool:
         """Return whether a claimant shows that it is of the same cluster."""

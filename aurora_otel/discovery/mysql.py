@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aurora_otel.discovery.source import NoAnswerError, Probe, Rows, TopologySource, recognise
+
+# What a variable says that is off: in a SELECT, and in a SHOW.
+OFF = frozenset({"0", "OFF"})
+_HOST = re.compile(r"[a-z0-9_.:-]{1,255}")
+_MAX_PORT = 65535
+
+
+def texts(rows: Rows, count: int) -> list[str]:
+    """Return the first `count` columns of the first row, all of them texts.
+
+    Raises:
+        NoAnswerError: there are others.
+    """
+    first = list(rows[0][:count]) if rows else []
+    found = [each for each in first if isinstance(each, str) and each]
+    if len(found) != count:
+        raise NoAnswerError("not the columns that were asked for")
+    return found
+
+
+def server_name(host: str, port: str) -> str:
+    """Return what a server is called that has no identifier: `host:port`.
+
+    Raises:
+        NoAnswerError: that is no host, or no port.
+    """
+    host = host.lower()
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) <= _MAX_PORT
+    if not (is_port and _HOST.fullmatch(host)):
+        raise NoAnswerError("no host, or no port")
+    return f"{host}:{int(port)}"
 
 
 class MySQL:

@@ -50,6 +50,8 @@ class Plan:
         self._to_follow = MOST_NAMES
         self._is_closing = False
         self._missed = False
+        self._is_put_off = False
+        self._is_urgent = False
         self._claims = Claims(beforehand)
         self._error: str | None = None
         self._login_refused = False
@@ -77,6 +79,8 @@ class Plan:
     def _issue(self, target: Target) -> Target:
         if target.instance is not None:
             self._asked.add(target.instance)
+            if target.instance == self._before.writer and self.awaits_known_writer:
+                self._is_urgent = True
             if target.instance == self._kept:
                 target, self._kept = Target(target.instance, None), None
         self._under_way += 1
@@ -172,6 +176,7 @@ class Plan:
             error: the type of the error.
         """
         self._under_way -= 1
+        self._claims.note_failure(target, why)
         self._failed(target, why, error)
 
     def _failed(self, target: Target, why: Failed, error: str) -> None:
@@ -179,6 +184,13 @@ class Plan:
         self._login_refused = self._login_refused or why is Failed.REFUSED
         instance, known = target.instance, self._before.writer
         self._missed = self._missed or why is Failed.UNHEARD
+        if why is Failed.POSTPONED:
+            # It was not asked. The known writer still is, once a claim stands against it.
+            self._is_put_off = True
+            if instance != known or not self._is_urgent:
+                self._asked.discard(instance or "")
+                self._ask_known()
+            return
         if instance is None or why is Failed.UNHEARD:
             return
         if target.address is None and why is not Failed.SILENT:
@@ -218,7 +230,7 @@ class Plan:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether some are to be heard that were not, where all have to be."""
+        """Whether time was too short for some that are to be heard, where all have to be."""
         are_left = bool(self._waiting) or self._under_way > 0
         return self._before.hear_all and (self._missed or are_left)
 
@@ -230,7 +242,7 @@ class Plan:
     @property
     def _writer(self) -> str | None:
         """The confirmed writer."""
-        if self.is_cut_short:
+        if self.is_cut_short or (self._is_put_off and self._before.hear_all):
             return None
         is_over = self._is_closing or not (self._waiting or self._under_way)
         return self._claims.writer(is_over=is_over)

@@ -117,6 +117,10 @@ class LoginPostponedError(LoginNotAllowedError):
     """The agent may log in there later: not all processes do so at one moment."""
 
 
+class SilentLatelyError(LoginPostponedError):
+    """The agent may log in there later: the last login was not answered in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What a server answered to the probe of its system.

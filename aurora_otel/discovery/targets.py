@@ -73,6 +73,7 @@ class Failed(Enum):
 
     SILENT = "silent"
     UNHEARD = "unheard"  # it may have answered in time
+    POSTPONED = "postponed"  # it was not asked: no login is due there yet
     REFUSED = "refused"  # the login
     BROKEN = "broken"  # anything else
 
@@ -98,6 +99,8 @@ class Beforehand:
             `discovery.source.Confirmation.ALL_REACHABLE`.
         epoch: the highest epoch at which a writer was ever confirmed.
         claims: by instance, the epoch at which it claimed to be the writer when it last answered.
+            Without epochs, those of instances to which the application has connections.
+        is_complete: whether the targets are all the places where members are.
         lineage: what all instances of the cluster answer alike, if that is known.
     """
 
@@ -115,6 +118,7 @@ class Beforehand:
     hear_all: bool = False
     epoch: int = 0
     claims: Mapping[str, int] = field(default_factory=dict)
+    is_complete: bool = False
     lineage: str | None = None
 
     def is_another_lineage(self, answer: Answer) -> bool:

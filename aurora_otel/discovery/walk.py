@@ -19,7 +19,12 @@ from aurora_otel.discovery.course import Course
 from aurora_otel.discovery.kept import Kept, KeptConnections
 from aurora_otel.discovery.patience import SHARE, SILENCE, Patience
 from aurora_otel.discovery.plan import Plan
-from aurora_otel.discovery.source import TopologySource, hears_all
+from aurora_otel.discovery.source import (
+    LoginPostponedError,
+    SilentLatelyError,
+    TopologySource,
+    hears_all,
+)
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
@@ -268,7 +273,7 @@ class Walk:
             self._kept.add(Kept(answer.instance, connection, ended.is_own))
 
     def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
-        why = Failed.REFUSED if self._refused(error) else Failed.BROKEN
+        why = self._why(error)
         if isinstance(error, TimeoutError):
             now = self._clock()
             course.was_silent = True
@@ -279,6 +284,13 @@ class Walk:
                 why = Failed.SILENT
                 self._patience.was_silent(ended.target.name, now + course.silence)
         course.plan.failed(ended.target, why, type(error).__qualname__)
+
+    def _why(self, error: Exception) -> Failed:
+        if isinstance(error, SilentLatelyError):
+            return Failed.SILENT
+        if isinstance(error, LoginPostponedError):
+            return Failed.POSTPONED
+        return Failed.REFUSED if self._refused(error) else Failed.BROKEN
 
     # Between two refreshes.
 

@@ -33,11 +33,14 @@ class Failure(NamedTuple):
         lost: whether the driver takes the connection for gone.
         may_wait: whether the thread that met it may wait for a refresh. Not in a rollback: pools
             run it from weakref callbacks, inside anything.
+        is_of_reader: whether it says that the server accepts no writes: a read-only transaction
+            of the application's own is refused with another error.
     """
 
     symptom: Symptom | None
     lost: bool
     may_wait: bool = True
+    is_of_reader: bool = False
 
 
 class Hooks(Protocol):

@@ -56,6 +56,9 @@ class CallErrors:
             return
         if symptom is Symptom.READ_ONLY:
             self._context.tracker.note_refusal(track.group)
+        if failure.is_of_reader and track.instance and hears_all(track.cluster.source):
+            # Its own word, where no other connection may lead to it any more.
+            track.cluster.note_claims({track.instance: None})
         if not gone:
             yield from self._note(track, symptom, may_wait=may_wait)
         if symptom is Symptom.READ_ONLY and may_wait:

@@ -28,11 +28,13 @@ def check_answer(
     if cluster.detector.writer is None:
         monitor.find_writer()
     if answer.role is Role.READER:
-        cluster.detector.answered_as_readers((answer.instance,))
+        cluster.detector.note_answers((answer.instance,))
     heard = Heard(answer, began, identity.peer) if answer.is_writer and _settles(identity) else None
     contradicts = cluster.detector.contradicts(answer.instance, answer.role)
     if contradicts and not is_reported:
-        hint = answer.view.writer if answer.view and answer.role is Role.READER else None
+        hint = answer.instance if answer.is_writer and heard is None else None
+        if answer.view and answer.role is Role.READER:
+            hint = answer.view.writer
         suspect = answer.instance
         yield monitor.symptom(Symptom.TOPOLOGY, suspect=suspect, hint=hint, heard=heard)
     elif heard is not None and monitor.wants_to_hear:

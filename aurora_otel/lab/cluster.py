@@ -45,8 +45,8 @@ class Cluster:
     Args:
         name: the cluster's identifier.
         engine: `postgresql` or `mysql`.
-        kind: what it plays: `aurora`, an RDS Multi-AZ DB cluster (`multi-az`), or PostgreSQL with
-            standbys and the services of a Kubernetes cluster (`plain`).
+        kind: what it plays: `aurora`, an RDS Multi-AZ DB cluster (`multi-az`), or a plain primary
+            with standbys and the services of a Kubernetes cluster (`plain`).
         instances: the instances' identifiers; by default `<name>-1`, `-2` and `-3`.
         domain: what follows `cluster-` in the names of the endpoints; by default one of the kind's.
         dns_lag: seconds that the endpoints lag behind the published topology.
@@ -109,8 +109,10 @@ class Cluster:
             break
         if self.kind == "multi-az":
             # What its servers' list of the members has to show; copied to all of them.
-            setting = f"{multi_az_sql.DOMAIN} = '{self.domain}'"
-            self.execute(self.writer, f"ALTER DATABASE {self.database} SET {setting}")
+            setting = f"ALTER DATABASE {self.database} SET {multi_az_sql.DOMAIN} = '{self.domain}'"
+            if self.engine == "mysql":
+                setting = multi_az_sql.MYSQL_DOMAIN % f"'{self.domain}'"
+            self.execute(self.writer, setting)
 
     def stop(self) -> None:
         """End it all; nothing is left behind. Does nothing in a forked child."""
@@ -233,7 +235,7 @@ class Cluster:
             params: more of libpq's parameters, or other values for those that are set here, `None`
                 to leave one out; the query of a URL.
         """
-        if self._engine.surface:
+        if self.engine == "mysql":
             return url("mysql", self.parameters(target, host=host), params)
         address, port = self.address(target)
         host = host or self.host(target)
@@ -244,7 +246,9 @@ class Cluster:
     def environment(self) -> dict[str, str]:
         """Return the environment variables that an application of this cluster needs."""
         if self._engine.has_members:
-            members = ",".join(":".join(map(str, self.address(item))) for item in self.instances)
+            # What the servers of MySQL are called leads nowhere: the service's host is one of them.
+            where = (WRITER, *self.instances) if self.engine == "mysql" else self.instances
+            members = ",".join(":".join(map(str, self.address(item))) for item in where)
             return {"AURORA_OTEL_MEMBERS": members}
         places = (
             f"{self.host(item)}={':'.join(map(str, self.address(item)))}" for item in self.instances

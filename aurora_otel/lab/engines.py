@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aurora_otel.lab import addresses, mariadb_installation, postgres_installation
 from aurora_otel.lab.filters import SilenceAfterLogin, SilenceAfterMySQLLogin
 from aurora_otel.lab.mariadb import MariaDBServer
+from aurora_otel.lab.mariadb_kinds import MultiAZMariaDBServer, PlainMariaDBServer
 from aurora_otel.lab.mysql_surface import Surface
 from aurora_otel.lab.postgres import PostgresServer
 from aurora_otel.lab.postgres_kinds import MultiAZServer, PlainPostgresServer
@@ -36,6 +37,8 @@ class Engine:
         surface: makes the filter through which each link to a server speaks Aurora's SQL; None
             where the servers speak it themselves, and need no gateway in front of an instance.
         demotes_in_place: whether a writer can become a reader and keep its sessions.
+        demotes_first: whether it is one before another instance is promoted; else both accept
+            writes for a moment.
         names: what endpoints and instances are called; see `Addresses`.
         domain: what follows in these names by default.
         has_members: whether an application learns where the members are by `MEMBERS`, and not by
@@ -48,6 +51,7 @@ class Engine:
     silence: Callable[[], Filter]
     surface: Callable[[], Filter] | None = None
     demotes_in_place: bool = True
+    demotes_first: bool = False
     names: Mapping[str, str] = field(default_factory=lambda: addresses.AURORA_NAMES)
     domain: str = "c0ffee123456.eu-west-1.rds.amazonaws.com"
     has_members: bool = False
@@ -71,7 +75,15 @@ KINDS = {
             MultiAZServer,
             SilenceAfterLogin,
             demotes_in_place=False,
-        )
+            demotes_first=True,
+        ),
+        "mysql": Engine(
+            "MariaDB",
+            mariadb_installation.find,
+            MultiAZMariaDBServer,
+            SilenceAfterMySQLLogin,
+            demotes_first=True,
+        ),
     },
     "plain": {
         "postgresql": Engine(
@@ -80,10 +92,21 @@ KINDS = {
             PlainPostgresServer,
             SilenceAfterLogin,
             demotes_in_place=False,
+            demotes_first=True,
             names=addresses.PLAIN_NAMES,
             domain="default.svc.cluster.local",
             has_members=True,
-        )
+        ),
+        "mysql": Engine(
+            "MariaDB",
+            mariadb_installation.find,
+            PlainMariaDBServer,
+            SilenceAfterMySQLLogin,
+            demotes_first=True,
+            names=addresses.PLAIN_NAMES,
+            domain="default.svc.cluster.local",
+            has_members=True,
+        ),
     },
 }
 

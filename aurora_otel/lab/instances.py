@@ -37,11 +37,19 @@ class Instances:
         servers: each server by its instance's identifier.
         demotes_in_place: whether a writer can become a reader and keep its sessions; else a
             switchover ends it in order, and brings it back as a reader.
+        demotes_first: whether it is a reader before another one is the writer.
     """
 
-    def __init__(self, servers: Mapping[str, Server], *, demotes_in_place: bool = True) -> None:
+    def __init__(
+        self,
+        servers: Mapping[str, Server],
+        *,
+        demotes_in_place: bool = True,
+        demotes_first: bool = False,
+    ) -> None:
         self._servers = servers
         self._demotes_in_place = demotes_in_place
+        self._demotes_first = demotes_first
         self.writer = next(iter(servers))
         self._hung: set[str] = set()
         self._demoted: set[str] = set()
@@ -119,9 +127,9 @@ class Instances:
         else:
             # Those that follow the new writer before it is one cannot be ahead of it.
             self._attach(others, new)
-            if not self._demotes_in_place:
-                # It restarts as a reader before another one is the writer.
+            if self._demotes_first:
                 self._servers[old].demote()
+                refused = time.monotonic() if self._demotes_in_place else None
         self._servers[new].promote()
         self.writer = new
         published = announce()
@@ -129,9 +137,10 @@ class Instances:
             others.append(old)
         elif kind is Failover.SWITCHOVER:
             self._demoted.add(old)
-            self._servers[old].demote()
+            if not self._demotes_first:
+                self._servers[old].demote()
+                refused = time.monotonic()
             self._read_only.discard(old)
-            refused = time.monotonic()
         self._attach(others)
         return Switch(kind, old, new, began, published, refused)
 

@@ -40,6 +40,9 @@ class MariaDBServer(LocalServer):
     that was written since: every server keeps the whole log.
     """
 
+    # The SQL that makes it more than a MariaDB like any other.
+    surface = mysql_surface.SURFACE
+
     @property
     def _empty(self) -> Path:
         """The empty database that every server starts from."""
@@ -56,7 +59,8 @@ class MariaDBServer(LocalServer):
         self._start(read_only=False)
         who = self._credentials
         with self._session() as session:
-            session.run(mysql_surface.SURFACE)
+            if self.surface:
+                session.run(self.surface)
             session.run(f"CREATE DATABASE {who.database}")
             session.run(f"CREATE USER {who.user} IDENTIFIED BY %s", who.password)
             session.run(f"GRANT ALL ON {who.database}.* TO {who.user}")

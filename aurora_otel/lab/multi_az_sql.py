@@ -1,6 +1,7 @@
-"""The SQL surface of an RDS Multi-AZ DB cluster of PostgreSQL: the functions of `rds_tools`.
+"""The SQL surface of an RDS Multi-AZ DB cluster.
 
-The rows of `show_topology` come from the file `<cluster_name>.view` beside the data directory, as
+On PostgreSQL the functions of `rds_tools`, on MySQL the table `mysql.rds_topology`, which is a view
+here. The rows of either list come from the file `<cluster_name>.view` beside the data directory, as
 those of the lab's Aurora do (`aurora_sql`): an instance may show what is no longer true.
 """
 
@@ -50,3 +51,30 @@ CREATE FUNCTION {SCHEMA}.show_topology(
 
 GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
 """  # noqa: S608 -- constants only
+
+# Sets the domain of the endpoints that the view shows.
+MYSQL_DOMAIN = (
+    "CREATE OR REPLACE FUNCTION mysql.lab_domain() RETURNS varchar(255) CHARSET utf8mb4 NO SQL"
+    " RETURN %s"
+)
+
+# Views cannot read variables, and functions can. A server knows the number of no other one.
+MYSQL_SURFACE = f"""
+{MYSQL_DOMAIN % "''"};
+
+CREATE FUNCTION mysql.lab_number(instance varchar(63)) RETURNS int unsigned NO SQL
+    RETURN IF(instance = @@global.report_host, @@global.server_id, CRC32(instance));
+
+CREATE FUNCTION mysql.lab_port() RETURNS int unsigned NO SQL RETURN @@global.port;
+
+CREATE FUNCTION mysql.lab_view() RETURNS longtext CHARSET utf8mb4 NO SQL
+    RETURN LOAD_FILE(CONCAT(@@global.secure_file_priv, @@global.report_host, '.view'));
+
+CREATE VIEW mysql.rds_topology AS
+SELECT mysql.lab_number(member.server_id) AS id,
+       CONCAT(member.server_id, '.', mysql.lab_domain()) AS endpoint, mysql.lab_port() AS port
+FROM JSON_TABLE(mysql.lab_view(), '$[*]' COLUMNS (
+         server_id varchar(63) PATH '$.server_id')) AS member;
+
+GRANT SELECT ON mysql.rds_topology TO PUBLIC;
+"""  # noqa: S608 -- as above

@@ -66,6 +66,7 @@ class Running:
                     for item, ip in servers.items()
                 },
                 demotes_in_place=engine.demotes_in_place,
+                demotes_first=engine.demotes_first,
             )
             self.views = Views(self.servers, names)
             self.gateway = Gateway(

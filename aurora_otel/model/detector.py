@@ -171,15 +171,21 @@ class Detector:
 
     @property
     def deposed(self) -> frozenset[str]:
-        """The former writers that have not answered as readers since.
+        """The former writers that have not answered as readers since, and those like them.
 
         One that was frozen takes itself for the writer when it resumes.
         """
         return self._deposed
 
-    def answered_as_readers(self, instances: Iterable[str]) -> None:
-        """Take note of instances that said that they are readers."""
-        self._deposed = self._deposed.difference(instances)
+    def note_answers(self, readers: Iterable[str], contested: Iterable[str] = ()) -> None:
+        """Take note of what instances said.
+
+        Args:
+            readers: those that said that they are readers.
+            contested: those that claimed to be the writer beside the known one, where both may
+                accept writes.
+        """
+        self._deposed = frozenset([*self._deposed.difference(readers), *contested][:MOST_FORMER])
 
     def introduce(self, writer: str) -> None:
         """Take note of an instance that says it is the writer, if none is known yet."""

@@ -81,6 +81,9 @@ _RDS = re.compile(
     rf"(?P<domain>[a-z0-9]+\.{_SUFFIX})",
 )
 _GLOBAL = re.compile(r"(?P<name>[a-z0-9-]+)\.global-[a-z0-9]+\.global\.rds\.amazonaws\.com")
+# Any endpoint of Aurora DSQL accepts writes, by whatever serves it
+# (https://docs.aws.amazon.com/aurora-dsql/latest/userguide/what-is-aurora-dsql.html).
+_DSQL = re.compile(rf"(?P<name>[a-z0-9]+)\.dsql(?:-[a-z0-9]+)?\.{_REGION}\.on\.aws")
 _TYPES = {
     None: EndpointType.INSTANCE,
     "cluster": EndpointType.WRITER,
@@ -116,6 +119,8 @@ def parse(host: str, port: int) -> Endpoint:
         return Endpoint(address, _TYPES[found["kind"]], found["name"], found["domain"])
     if found := _GLOBAL.fullmatch(host):
         return Endpoint(address, EndpointType.WRITER, found["name"])
+    if found := _DSQL.fullmatch(host):
+        return Endpoint(address, EndpointType.PROXY, found["name"])
     return Endpoint(address)
 
 

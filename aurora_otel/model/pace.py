@@ -49,6 +49,12 @@ class LoginPace:
         self._named_at = float("-inf")
         self._tried: set[Hashable] = set()
         self._last = float("-inf")
+        # Where all are to be heard: the refreshes of this doubt that have logged in, whether this
+        # one has, and whether it may.
+        self._rounds = 0
+        self._has_logged_in = False
+        self._may_round: bool | None = None
+        self._claimant: str | None = None
         # By target: when it may be tried again after a silence, and the pause until then.
         self._silent: dict[Hashable, tuple[float, float]] = {}
 
@@ -76,7 +82,26 @@ class LoginPace:
         self._is_spread = is_mass
         self._not_before = now + SPREAD * self._random() if is_mass else now
         self._tried.clear()
-        self._named = None
+        self._rounds = 0
+        self._named = self._claimant = None
+
+    def refreshing(self, now: float, *, hears_all: bool, claimant: str | None = None) -> None:
+        """Take note that a refresh begins.
+
+        Args:
+            now: when.
+            hears_all: whether it takes what all say. Then a login is due at each of them or at
+                none, and counts once: one of two that claim to be the writer is not to be believed
+                because the other one was asked a moment ago.
+            claimant: an instance that claimed to be the writer on a connection of the
+                application's. Each that does so for the first time is worth logins at all.
+        """
+        if self._has_logged_in:
+            self._rounds, self._has_logged_in = self._rounds + 1, False
+        is_due = self._rounds < (SPREAD_FREE if self._is_spread else FREE) or self._is_over(now)
+        if claimant not in (None, self._claimant):
+            self._claimant, is_due = claimant, True
+        self._may_round = is_due if hears_all else None
 
     def settled(self) -> None:
         """Take note of a verdict: the next doubt begins from the start."""
@@ -108,22 +133,34 @@ class LoginPace:
 
     def may_log_in(self, target: Hashable, now: float) -> bool:
         """Return whether a login at `target`, an instance or the application's own host, is due."""
-        silent_until, _ = self._silent.get(target, (now, 0.0))
-        if now < silent_until:
+        if self.is_silent(target, now):
             return False
         if self._since is None:
             return True
         if now < self._not_before or (target == self._named and now < self._named_at):
             return False
-        free, share = (SPREAD_FREE, SPREAD_SHARE) if self._is_spread else (FREE, SHARE)
+        if self._may_round is not None:
+            return self._may_round
+        free = SPREAD_FREE if self._is_spread else FREE
         if target not in self._tried and (target == self._named or len(self._tried) < free):
             return True
-        pause = min(max(STEP, share * (self._last - self._since)), LONGEST)
-        return now >= self._last + pause
+        return self._is_over(now)
+
+    def is_silent(self, target: Hashable, now: float) -> bool:
+        """Return whether the last login at a target was not answered, and is not to be repeated."""
+        until, _ = self._silent.get(target, (now, 0.0))
+        return now < until
+
+    def _is_over(self, now: float) -> bool:
+        """Return whether the pause after the last login is over, in a doubt."""
+        since = self._last if self._since is None else self._since
+        share = SPREAD_SHARE if self._is_spread else SHARE
+        return now >= self._last + min(max(STEP, share * (self._last - since)), LONGEST)
 
     def logged_in(self, target: Hashable, now: float) -> None:
         """Take note of a login that was answered, with whatever."""
         self._tried.add(target)
+        self._has_logged_in = True
         self._last = now
         self._silent.pop(target, None)
 

@@ -28,8 +28,10 @@ _READ_ONLY = "25006"
 _SHUTDOWN = frozenset({"57P01", "57P02", "57P03"})
 
 # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: also raised by an application's own read-only
-# transaction; ER_READ_ONLY_MODE; ER_INNODB_READ_ONLY
-_MYSQL_READ_ONLY = frozenset({1792, 1836, 1874})
+# transaction.
+_MYSQL_TRANSACTION = 1792
+# ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY
+_MYSQL_READ_ONLY = frozenset({1836, 1874})
 # ER_OPTION_PREVENTS_STATEMENT, of whichever option the message names.
 _MYSQL_OPTION = 1290
 _READ_ONLY_OPTION = re.compile(r"--[a-z_-]*read[_-]only\b", re.IGNORECASE)
@@ -62,10 +64,20 @@ def of_mysql(errno: int | None, message: str, *, lost: bool) -> Symptom | None:
         message: the text that came with it; only it names the server's option.
         lost: whether the driver takes the connection for gone.
     """
-    if errno in _MYSQL_READ_ONLY:
+    if errno == _MYSQL_TRANSACTION or is_of_reader(errno, message):
         return Symptom.READ_ONLY
-    if errno == _MYSQL_OPTION:
-        return Symptom.READ_ONLY if _READ_ONLY_OPTION.search(message) else None
     if errno in _MYSQL_LOST or (not errno and lost):
         return Symptom.CONNECTION_LOST
     return None
+
+
+def is_of_reader(errno: int | None, message: str) -> bool:
+    """Return whether an error of MySQL's or MariaDB's says that the server accepts no writes.
+
+    Args:
+        errno: the number of the error.
+        message: the text that came with it.
+    """
+    if errno == _MYSQL_OPTION:
+        return _READ_ONLY_OPTION.search(message) is not None
+    return errno in _MYSQL_READ_ONLY

@@ -66,11 +66,13 @@ class View:
         instances: the identifiers of the instances that are there, the writer's among them.
         writer: the instance that it names as the writer, if it names one.
         domain: the RDS domain of the instances, where the view has their endpoints.
+        addresses: by instance, where it is reached, where the view has that.
     """
 
     instances: tuple[str, ...]
     writer: str | None
     domain: str | None = None
+    addresses: Mapping[str, Address] = field(default_factory=dict)
 
     @staticmethod
     def of(members: Iterable[Member]) -> View:

@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from aurora_otel.discovery.rds.iam import Token
-from aurora_otel.discovery.source import LoginNotAllowedError, LoginPostponedError
+from aurora_otel.discovery.source import (
+    LoginNotAllowedError,
+    LoginPostponedError,
+    SilentLatelyError,
+)
 from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.connects import Login, LoginFailure
 from aurora_otel.drivers.protocol import Driver, Monitor
@@ -158,10 +162,13 @@ class ClusterAccess:
         Raises:
             LoginNotAllowedError: no login may be tried there.
             LoginPostponedError: it may be tried later.
+            SilentLatelyError: it may be tried later; the last login was not answered in time.
             TimeoutError: it took longer.
             Exception: the driver's own.
         """
         now = self._clock()
+        if not is_urgent and self._pace.is_silent(_key(target), now):
+            raise SilentLatelyError("the last login was not answered in time")
         if not is_urgent and not self._pace.may_log_in(_key(target), now):
             raise LoginPostponedError("another login is not due yet")
         if (full := self._full.get(target.address)) and now < full.until:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.model.pace import LoginPace, SteadyPace
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.context import AgentContext
@@ -57,6 +58,8 @@ class Paces:
             is_new = not self.logins.goes_on(now)
             is_mass = is_new and first.kind in _LOSSES and self._is_mass_loss(trigger.suspect)
             self.logins.doubt(now, is_mass=is_mass)
+        are_all_heard = hears_all(self._cluster.source)
+        self.logins.refreshing(now, hears_all=are_all_heard, claimant=trigger.hint)
 
     def refreshed(self, trigger: Trigger, outcome: RefreshOutcome, now: float) -> None:
         """Have the next refreshes for the same kind of reason keep to the pace of that."""

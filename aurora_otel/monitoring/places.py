@@ -28,6 +28,12 @@ class Places:
         self._lookup: NameCheck | None = None
         self._host: Address | None = None
         self._found: frozenset[str] = frozenset()
+        self._are_complete = False
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether the settings say where all members of this cluster are, as far as is known."""
+        return self._are_complete
 
     @property
     def are_wanted(self) -> bool:
@@ -68,6 +74,7 @@ class Places:
         for group in members:
             listed = [Address(each.host, each.port or port) for each in group]
             if own & set(listed):
+                self._are_complete = True
                 places.update(dict.fromkeys(sorted(listed)))
         return [each for each in places if each not in hosts]
 

@@ -12,6 +12,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import DomainLookup
 from aurora_otel.discovery.rds.iam import Token
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.discovery.targets import Beforehand, Target, targets
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
@@ -28,6 +29,7 @@ from aurora_otel.monitoring.places import Places
 from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.monitoring.slow_servers import ask_slow_server
+from aurora_otel.runtime import sockets
 from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.bindings import host_of
 from aurora_otel.tracking.cluster import Cluster
@@ -158,7 +160,8 @@ class TopologyRefresh:
             self._context.clusters.bind_instances(
                 self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
             )
-        self._cluster.detector.answered_as_readers(reading.readers)
+        contested = reading.contested if hears_all(self._cluster.source) else ()
+        self._cluster.detector.note_answers(reading.readers, contested)
         if self._context.tracker.note_peers(self._cluster, reading):
             settings = self._context.config.settings
             self._cluster.identify_until(self._context.clock() + settings.refresh_window)
@@ -206,7 +209,8 @@ class TopologyRefresh:
                     heard_at=trigger.heard.peer if trigger.heard else None,
                     host_shows=self._host_shows,
                     epoch=self._cluster.detector.epoch,
-                    claims=self._cluster.claims.copy(),
+                    claims=self._claims,
+                    is_complete=self._places.are_complete,
                     lineage=self._cluster.lineage,
                 ),
             )
@@ -268,6 +272,17 @@ class TopologyRefresh:
                 self._context.config.settings.members,
             ),
         )
+
+    @property
+    def _claims(self) -> dict[str, int]:
+        """Who claimed to be the writer, at which epoch; see `Beforehand.claims`."""
+        claims = self._cluster.claims.copy()
+        if any(claims.values()):
+            return claims
+        tracks = [each for each in self._context.tracker.tracks(self._cluster) if not each.lost]
+        gone = set(sockets.hung_up((each, each.socket) for each in tracks if each.socket))
+        there = {each.instance for each in tracks if each not in gone}
+        return {each: epoch for each, epoch in claims.items() if each in there}
 
     @property
     def _host_shows(self) -> bool:

@@ -145,7 +145,7 @@ class Settings:
     members: tuple[frozenset[Address], ...] = _setting(
         (),
         parsing.members,
-        "where the members of a PostgreSQL with standbys are, the application's own host among "
+        "where the members of a primary with standbys are, the application's own host among "
         "them: `host:port,…`; `;` before those of another cluster",
         "none",
     )

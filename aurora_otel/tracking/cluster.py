@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 
 from aurora_otel.model.detector import Detector
@@ -15,7 +15,7 @@ from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import EventKind, Role
+from aurora_otel.model.topology import Answer, EventKind, Role, View
 
 if TYPE_CHECKING:
     from aurora_otel.discovery.source import TopologySource
@@ -125,6 +125,16 @@ class Cluster:
             self._name(instance)
         self.known_at = now
 
+    def note_view(self, view: View) -> None:
+        """Take note of how an instance sees the others."""
+        self.named = view.writer or self.named
+        self.domain = self.domain or view.domain
+        self.note_places((), view.addresses)
+
+    def note_answer(self, answer: Answer) -> None:
+        """Take note of whether an instance claims to be the writer."""
+        self.note_claims({answer.instance: answer.epoch if answer.is_writer else None})
+
     def note_claims(self, claims: Mapping[str, int | None]) -> None:
         """Take note of which instances claim to be the writer, at which epoch.
 
@@ -139,7 +149,7 @@ class Cluster:
             self.claims.pop(instance, None)
 
     def note_places(
-        self, places: Iterable[Address], direct: Mapping[str, Address] | None = None
+        self, places: Collection[Address], direct: Mapping[str, Address] | None = None
     ) -> None:
         """Take note of where members may be reached.
 
@@ -147,8 +157,9 @@ class Cluster:
             places: where any of them may be.
             direct: by instance, its own address.
         """
-        merged = {**dict.fromkeys(places), **self.places}
-        self.places = dict.fromkeys(itertools.islice(merged, MOST_INSTANCES))
+        if places:
+            merged = {**dict.fromkeys(places), **self.places}
+            self.places = dict.fromkeys(itertools.islice(merged, MOST_INSTANCES))
         if direct:
             known = {**direct, **self.addresses}
             self.addresses = dict(itertools.islice(known.items(), MOST_INSTANCES))

@@ -111,12 +111,10 @@ class Clusters:
             cluster.source = cluster.source or source
             cluster.view = cluster.view or view
             cluster.lineage = cluster.lineage or answer.lineage
-            cluster.note_claims({answer.instance: answer.epoch if answer.is_writer else None})
-            if answer.places:
-                cluster.note_places(answer.places)
+            cluster.note_answer(answer)
+            cluster.note_places(answer.places)
             if answer.view is not None:
-                cluster.named = answer.view.writer or cluster.named
-                cluster.domain = cluster.domain or answer.view.domain
+                cluster.note_view(answer.view)
             if answer.is_writer:
                 cluster.detector.introduce(answer.instance)
         return cluster

@@ -7,6 +7,8 @@ import pymysql
 import pytest
 
 import aurora_otel
+from aurora_otel.lab import Cluster
+from tests.support.labs import create_table
 from tests.support.mysql import arguments, end, executed
 from tests.support.sql import Call, attempt, run, write
 from tests.support.waiting import eventually
@@ -20,14 +22,17 @@ def driver(request):
     return request.param
 
 
-@pytest.fixture
-def cluster(mysql_cluster):
-    return mysql_cluster
+@pytest.fixture(scope="module")
+def lab():
+    """One server, without replicas."""
+    with Cluster("plain", engine="mysql", kind="plain", instances=["plain-1"]) as cluster:
+        create_table(cluster)
+        yield cluster
 
 
 @pytest.fixture
 def connect(cluster, driver):
-    """Connects to a server past the gateway that makes it an Aurora."""
+    """Connects to the server itself."""
     host, port = cluster.plain_address(cluster.writer)
     return lambda: MODULES[driver].connect(**{**arguments(cluster), "host": host, "port": port})
 
@@ -59,7 +64,7 @@ def warnings(cluster):
 def test_a_plain_server_is_probed_once_and_tracked_as_unknown(
     start, connect, driver, asked, warnings
 ):
-    agent = start(instance_endpoints="")
+    agent = start(members="")
     before = warnings()
     held = [connect() for _ in range(4)]
     for connection in held:
@@ -78,7 +83,7 @@ def test_a_plain_server_is_probed_once_and_tracked_as_unknown(
 
 
 def test_symptoms_on_a_plain_server_send_no_query(start, connect, cluster, asked):
-    agent = start(instance_endpoints="")
+    agent = start(members="")
     held = [connect() for _ in range(2)]
     run(held[0], "START TRANSACTION READ ONLY")
     assert attempt(lambda: write(held[0])).args[0] == 1792
@@ -96,7 +101,7 @@ def test_symptoms_on_a_plain_server_send_no_query(start, connect, cluster, asked
 
 
 def test_a_long_statement_on_a_plain_server_is_nobodys_business(start, connect):
-    agent = start(instance_endpoints="", stuck_after=0.1)
+    agent = start(members="", stuck_after=0.1)
     connection = connect()
     assert Call(lambda: run(connection, "SELECT SLEEP(0.5)")).outcome() is None
     assert agent.exported.spans("refresh topology") == []

@@ -15,20 +15,33 @@ def prepared(kind: str, **arguments: str) -> Iterator[Cluster]:
     """Yield a running cluster of a kind, with a table `writes`, whose statements are logged."""
     with Cluster("lab", kind=kind, **arguments) as cluster:
         create_table(cluster)
-        cluster.execute(cluster.writer, "ALTER DATABASE app SET log_statement = 'all'")
+        if cluster.engine == "postgresql":
+            cluster.execute(cluster.writer, "ALTER DATABASE app SET log_statement = 'all'")
         yield cluster
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def multi_az() -> Iterator[Cluster]:
     """An RDS Multi-AZ DB cluster."""
     yield from prepared("multi-az")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def plain() -> Iterator[Cluster]:
     """A PostgreSQL with standbys, behind services."""
     yield from prepared("plain")
+
+
+@pytest.fixture(scope="session")
+def plain_mysql() -> Iterator[Cluster]:
+    """A MariaDB with replicas, behind services."""
+    yield from prepared("plain", engine="mysql")
+
+
+@pytest.fixture(scope="session")
+def multi_az_mysql() -> Iterator[Cluster]:
+    """An RDS Multi-AZ DB cluster of MySQL."""
+    yield from prepared("multi-az", engine="mysql")
 
 
 def logged(cluster: Cluster, words: str) -> int:

@@ -229,7 +229,7 @@ def test_no_more_former_writers_are_remembered_than_a_cluster_has_instances():
 def test_a_former_writer_is_deposed_until_it_answers_as_a_reader_or_is_the_writer_again():
     made = changed("b", "c")
     assert made.deposed == {"a", "b"}
-    made.answered_as_readers(["a"])
+    made.note_answers(["a"])
     assert made.deposed == {"b"}
     made.judge(verdict("b", 22.0))
     assert made.deposed == {"c"}

@@ -74,6 +74,11 @@ def test_endpoints_of_one_proxy_are_proxies():
     assert endpoint.name == "read-only"
 
 
+def test_a_dsql_cluster_has_no_writer_to_tell_apart():
+    endpoint = parse("abcdefghijklmnopqrst123456.dsql.us-east-1.on.aws", 5432)
+    assert (endpoint.type, endpoint.cluster) == (EndpointType.PROXY, None)
+
+
 def test_the_writer_endpoint_of_a_global_cluster_names_no_cluster_of_a_region():
     endpoint = parse("world.global-abc123.global.rds.amazonaws.com", 3306)
     assert endpoint.type is EndpointType.WRITER

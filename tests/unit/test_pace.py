@@ -66,6 +66,29 @@ def test_a_login_at_the_writer_that_is_newly_named_is_due_at_once():
     assert not known.may_log_in("b", 5.0)
 
 
+def rounds(known, targets, at, claimant=None):
+    """Refresh, and log in at all where that is due; return where that was."""
+    known.refreshing(at, hears_all=True, claimant=claimant)
+    due = [target for target in targets if known.may_log_in(target, at)]
+    for target in due:
+        known.logged_in(target, at)
+    return due
+
+
+def test_where_all_are_to_be_heard_a_login_is_due_at_each_or_at_none():
+    known = pace()
+    known.doubt(0.0, is_mass=False)
+    targets = ["a", "b", "c", HOST]
+    heard = [rounds(known, targets, float(at)) for at in range(30)]
+    assert heard[:FREE] == [targets] * FREE
+    assert all(each in ([], targets) for each in heard)
+    assert FREE < heard.count(targets) <= FREE + 5
+    # A new claim is worth logins at all, once.
+    assert rounds(known, targets, 30.0) == []
+    assert rounds(known, targets, 30.0, claimant="b") == targets
+    assert rounds(known, targets, 30.0, claimant="b") == []
+
+
 def test_a_verdict_ends_the_doubt_and_the_next_doubt_starts_over():
     known = pace()
     known.doubt(0.0, is_mass=True)

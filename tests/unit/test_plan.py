@@ -178,6 +178,13 @@ def test_a_known_writer_that_was_silent_lately_is_asked_once_more_when_a_claim_s
     assert course(made, {"c": writer("c"), "a": writer("a")}) == ["c", "a"]
 
 
+def test_a_known_writer_whose_login_was_postponed_is_asked_when_a_claim_stands_against_it():
+    made = plan("a", "c")
+    made.failed(made.next(), Failed.POSTPONED, "")
+    assert course(made, {"c": writer("c"), "a": writer("a")}) == ["c", "a"]
+    assert verdict(made) == "a"
+
+
 @pytest.mark.parametrize(
     ("silent", "writer_is"), [(frozenset(), None), (frozenset({"a"}), "c")], ids=["in time", "late"]
 )

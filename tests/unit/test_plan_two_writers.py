@@ -70,6 +70,13 @@ def test_a_refresh_that_ends_before_all_were_asked_is_no_verdict_where_all_are_t
     assert verdict(made) is None
 
 
+def test_one_that_was_not_asked_keeps_all_from_being_believed_where_all_are_to_be_heard():
+    made = plan("a", "b", "c", hear_all=True, writer="a", epoch=1)
+    answers = {"a": claims_at("a", 1), "b": Failed.POSTPONED, "c": claims_at("c", 2)}
+    course(made, answers)
+    assert verdict(made) is None
+
+
 def test_a_server_with_other_data_is_not_heard():
     made = plan("a", "b", hear_all=True, lineage="1", epoch=1)
     course(made, {"a": claims_at("a", 1, "1"), "b": claims_at("b", 9, "2")})

@@ -55,7 +55,7 @@ def failure(errno: int | None, message: str, *, lost: bool, may_wait: bool = Tru
         may_wait: as in `Failure`.
     """
     symptom = symptoms.of_mysql(errno, message, lost=lost)
-    return Failure(symptom, lost or is_gone(errno), may_wait)
+    return Failure(symptom, lost or is_gone(errno), may_wait, symptoms.is_of_reader(errno, message))
 
 
 def loss() -> Failure:
