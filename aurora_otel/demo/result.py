@@ -33,6 +33,7 @@ class Result:
     with_agent: Recording
     every_thread_hung: Recording | None
     versions: Mapping[str, str]
+    driver: str = "psycopg"
     pool: str = "none"
     dns_lag: float = 0.0
 
@@ -102,6 +103,7 @@ class Result:
         switch = self.with_agent.switch
         document: dict[str, Any] = {
             "engine": self.engine,
+            "driver": self.driver,
             "pool": self.pool,
             "failover": self.failover.value,
             "dns_lag": self.dns_lag,

@@ -24,6 +24,7 @@ from aurora_otel.demo.recording import (
 )
 from aurora_otel.demo.waiting import Repeatedly, sleep_until, wait_until_started
 from aurora_otel.lab import Cluster, Failover, Switch
+from aurora_otel.lab.conninfo import url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +48,9 @@ class Plan:
         failover: What happens to the writer.
         instrumented: Whether the agent is loaded.
         settings: Environment variables for the agent.
+        driver: That the application connects by.
         pool: That holds the connections: `sqlalchemy`, `psycopg_pool` or `none`.
-        writers: Threads that write all the time.
+        writers: Threads, or tasks, that write all the time.
         idle: Connections that are idle until after the failover.
         fresh_every: Between two fresh connections; 0: none.
         before: From the application's start to the failover.
@@ -64,6 +66,7 @@ class Plan:
     failover: Failover
     instrumented: bool
     settings: Mapping[str, str] = field(default_factory=dict)
+    driver: str = "psycopg"
     pool: str = "none"
     writers: int = 4
     idle: int = 16
@@ -87,6 +90,7 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
                     f"--writers={plan.writers}",
                     f"--idle={plan.idle}",
                     f"--fresh-every={plan.fresh_every}",
+                    f"--driver={plan.driver}",
                     f"--pool={plan.pool}",
                     "--resolve",
                     *(f"{name}={address}" for name, address in _hosts(plan, cluster).items()),
@@ -126,6 +130,9 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
 
 
 def _dsn(plan: Plan, cluster: Cluster) -> str:
+    if plan.driver == "asyncpg":
+        session = {"application_name": APPLICATION_NAME, "connect_timeout": CONNECT_TIMEOUT}
+        return url("postgresql", cluster.parameters(), {**session, "sslmode": "disable"})
     named: dict[str, Any] = {NAMED_BY[cluster.engine]: APPLICATION_NAME}
     if plan.dns_lag and cluster.engine == "postgresql":
         # Beside an address, a name would not be resolved.

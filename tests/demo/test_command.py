@@ -5,6 +5,7 @@ import pytest
 from aurora_otel.cli import main
 from aurora_otel.demo import command
 from aurora_otel.demo.application import ApplicationError
+from aurora_otel.demo.arguments import DRIVERS
 from aurora_otel.demo.run import Plan
 from aurora_otel.lab import Failover, LabError, mariadb_installation
 from tests.demo.runs import recording, with_agent, without
@@ -72,27 +73,27 @@ def test_a_missing_mariadb_is_one_line_that_says_how_to_get_it(monkeypatch, caps
     assert line.endswith("apt-get install mariadb-server-core")
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+@pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("failover", Failover)
-def test_both_halves_differ_in_the_agent_alone(engine, failover):
-    first, second, *_ = command.plans(engine, failover)
+def test_both_halves_differ_in_the_agent_alone(driver, failover):
+    first, second, *_ = command.plans(driver, failover)
     assert (first.instrumented, second.instrumented) == (False, True)
     for attribute in set(Plan.__dataclass_fields__) - {"name", "instrumented"}:
         assert getattr(first, attribute) == getattr(second, attribute)
 
 
 def test_a_hang_has_a_third_run_in_which_nothing_is_opened_afresh():
-    *_, third = command.plans("mysql", Failover.HANG)
+    *_, third = command.plans("pymysql", Failover.HANG)
     assert third.name == "with_every_thread_hung"
     assert (third.fresh_every, third.idle_after) == (0, None)
     assert third.settings == {"AURORA_OTEL_STUCK_AFTER": "2"}
 
 
 def test_with_a_late_dns_each_run_goes_on_until_that_has_followed():
-    for plan in command.plans("postgresql", Failover.CRASH, dns_lag=20):
+    for plan in command.plans("psycopg", Failover.CRASH, dns_lag=20):
         assert plan.dns_lag == 20
         assert plan.after > 20
-    assert {plan.after for plan in command.plans("postgresql", Failover.CRASH)} == {Plan.after}
+    assert {plan.after for plan in command.plans("psycopg", Failover.CRASH)} == {Plan.after}
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
@@ -106,3 +107,27 @@ def test_a_time_that_is_none_is_an_error(seconds, capsys):
 def test_what_was_asked_of_dns_is_in_the_json(recorded, capsys):
     main(["demo", "--dns-lag", "0.1", "--json", "-"])
     assert json.loads(capsys.readouterr().out)["dns_lag"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("--engine mysql --driver asyncpg", "--driver asyncpg needs --engine postgresql"),
+        ("--driver asyncpg --pool psycopg_pool", "--pool psycopg_pool needs --driver psycopg"),
+        ("--engine mysql --pool sqlalchemy", "needs --driver psycopg or asyncpg"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line_that_says_why(asked, said, capsys):
+    assert main(["demo", *asked.split()]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "driver"),
+    [("", "psycopg"), ("--engine mysql", "pymysql"), ("--driver asyncpg", "asyncpg")],
+)
+def test_the_driver_is_that_of_the_engine_or_the_one_that_was_asked_for(
+    recorded, capsys, asked, driver
+):
+    main(["demo", *asked.split(), "--json", "-"])
+    assert json.loads(capsys.readouterr().out)["driver"] == driver

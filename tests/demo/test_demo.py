@@ -14,21 +14,23 @@ pytestmark = [pytest.mark.demo, pytest.mark.timeout(180)]
 
 
 RUNS = (
-    *((engine, how, "none", 0) for engine in ("postgresql", "mysql") for how in FAILOVERS),
-    ("postgresql", "switchover", "sqlalchemy", 0),
-    ("postgresql", "crash", "psycopg_pool", 0),
-    ("postgresql", "switchover", "none", 5),
+    *((driver, how, "none", 0) for driver in ("psycopg", "pymysql") for how in FAILOVERS),
+    ("psycopg", "switchover", "sqlalchemy", 0),
+    ("psycopg", "crash", "psycopg_pool", 0),
+    ("psycopg", "switchover", "none", 5),
+    ("asyncpg", "hang", "none", 0),
+    ("asyncpg", "switchover", "sqlalchemy", 0),
 )
 
 
-@pytest.mark.parametrize(("engine", "failover", "pool", "dns_lag"), RUNS)
-def test_the_demo_keeps_its_promises(engine, failover, pool, dns_lag, tmp_path):
+@pytest.mark.parametrize(("driver", "failover", "pool", "dns_lag"), RUNS)
+def test_the_demo_keeps_its_promises(driver, failover, pool, dns_lag, tmp_path):
     report = tmp_path / "report.html"
     program = "import sys, aurora_otel.cli; sys.exit(aurora_otel.cli.main())"
     done = subprocess.run(
         [
             *(sys.executable, "-c", program, "demo"),
-            *("--engine", engine, "--failover", failover, "--pool", pool),
+            *("--driver", driver, "--failover", failover, "--pool", pool),
             *("--dns-lag", str(dns_lag)),
             *("--json", "-", "--report", str(report)),
         ],
@@ -42,8 +44,8 @@ def test_the_demo_keeps_its_promises(engine, failover, pool, dns_lag, tmp_path):
     assert [one for one in document["controls"] if not one["shown"]] == [], done.stderr
     assert bool(document["controls"]) == (failover == "switchover")
     assert (done.returncode, document["kept"]) == (0, True)
-    asked = (document["engine"], document["failover"], document["pool"])
-    assert asked == (engine, failover, pool)
+    asked = (document["driver"], document["failover"], document["pool"])
+    assert asked == (driver, failover, pool)
     if pool != "none":
         assert document["with"]["most_failed_writes_per_writing_thread"] <= 1
         assert document["with"]["closed_writes_after_cleanup"] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from aurora_otel.demo.arguments import default_driver
 from aurora_otel.demo.report.figure_table import figure_table
 from aurora_otel.demo.report.model import Fact, Report, Run
 from aurora_otel.demo.report.of_recording import cluster_of, of_recording, workload
@@ -36,7 +37,7 @@ def of_demo(result: Result) -> Report:
             Fact("Workload", workload(result.with_agent)),
             *(Fact(name, version) for name, version in result.versions.items()),
         ),
-        command=f"aurora-otel demo --engine {result.engine} --failover {result.failover.value}"
+        command=f"aurora-otel demo{_driver(result)} --failover {result.failover.value}"
         f"{_option(result)} --report FILE.html",
     )
 
@@ -45,6 +46,12 @@ def _dns(result: Result) -> str:
     if not result.dns_lag:
         return ""
     return f" DNS led to {result.with_agent.switch.old_writer} for {result.dns_lag:g} s more."
+
+
+def _driver(result: Result) -> str:
+    if result.driver == default_driver(result.engine):
+        return f" --engine {result.engine}"
+    return f" --driver {result.driver}"
 
 
 def _option(result: Result) -> str:
