@@ -206,15 +206,17 @@ class Claims:
     def instances(self, writer: str | None) -> tuple[str, ...]:
         """Return the instances: what the writer lists, if one is confirmed.
 
-        Else what all list, but for claimants that are of another cluster.
+        Else what all list, but for claimants that are of another cluster; or what those list that
+        list the known writer, if there are any: a reader may have moved to another cluster, too.
         """
         if listed := self._listed_by.get(writer or ""):
             return listed
+        kin = [each for each in self._answered if each not in self._claims or self._is_kin(each)]
+        loyal = [each for each in kin if self._before.writer in self._listed_by.get(each, ())]
         found: dict[str, None] = {}
-        for instance in self._answered:
-            if instance not in self._claims or self._is_kin(instance):
-                found.update(dict.fromkeys(self._listed_by.get(instance, ())))
-                found.setdefault(instance)
+        for instance in loyal or kin:
+            found.update(dict.fromkeys(self._listed_by.get(instance, ())))
+            found.setdefault(instance)
         return tuple(found)
 
     def contested(self, writer: str | None) -> tuple[str, ...]:

@@ -22,10 +22,12 @@ from aurora_otel.telemetry.metrics import instruments
 from aurora_otel.telemetry.spans import Spans
 from tests.histories.driver import Connection, Driver, LostError, identity
 from tests.histories.world import Session, World
-from tests.support.threads import REFRESH, threads
+from tests.support.threads import ASK, REFRESH, stacks, threads
 
 # So much faster than real time goes the agent's.
 SPEED = 50.0
+# So often it is looked whether a refresh has ended: for 20 s at least.
+LOOKS = 40_000
 
 
 class Time:
@@ -166,11 +168,17 @@ class Application:
         self.agent.use_cases.rounds.tick()
 
     def settle(self) -> None:
-        """Wait until no refresh runs."""
-        deadline = time.monotonic() + 20
-        while threads(REFRESH):
-            assert time.monotonic() < deadline, "a refresh does not end"
+        """Wait until no refresh runs.
+
+        Not for so many seconds: beside others on a busy machine, a process that gives way to them
+        stands still for as long. Each time it looks it has run, and its other threads could.
+        """
+        for _ in range(LOOKS):
+            if not (running := threads(REFRESH)):
+                return
             time.sleep(0.0005)
+        where = stacks([*running, *threads(ASK)])
+        raise AssertionError(f"a refresh does not end:\n{where}")
 
     def stop(self) -> None:
         self.agent.stop()

@@ -201,7 +201,7 @@ class Histories(RuleBasedStateMachine):
             self.patched.undo()
 
     def _assert_no_healthy_one_was_shut_down(self):
-        assert self.application.wronged == []
+        assert not self.application.wronged, self.application.wronged
 
     def _recover(self):
         """Have every server answer truthfully and every name lead where it should, and go on."""
@@ -226,7 +226,7 @@ class Histories(RuleBasedStateMachine):
                 self.application.settle()
 
     def _assert_none_is_stale(self):
-        assert self._stale() == []
+        assert not self._stale(), self._stale()
 
     def _stale(self):
         return [

@@ -319,3 +319,15 @@ def test_a_claim_from_another_cluster_does_not_keep_the_own_writer_from_being_be
     answers = {"b": writer("b", ("b", "x")), "a": reader("a", "c"), "c": writer("c", ("a", "c"))}
     course(made, answers)
     assert verdict(made) == "c"
+
+
+def test_what_a_reader_lists_that_moved_to_another_cluster_is_not_learnt():
+    made = plan("b", "c", "a")
+    moved = reader("c", names="x", listed=("x", "y", "c"))
+    course(made, {"b": reader("b"), "c": moved, "x": Failed.SILENT, "a": Failed.SILENT})
+    assert verdict(made) is None
+    assert set(made.reading.instances) == {"a", "b", "c"}
+    # Where none lists the known writer, it may have been deleted: what they list is all there is.
+    alone = plan("c", "a")
+    course(alone, {"c": moved, "x": Failed.SILENT, "a": Failed.SILENT})
+    assert set(alone.reading.instances) == {"x", "y", "c"}
