@@ -51,9 +51,9 @@ ALERTS = (
         WARNING,
         f"{THE_CLUSTER} has failed over, but {THE_INSTANCE} of {THE_JOB} has not noticed: it still "
         f"holds {THE_NUMBER} connections to {THE_AURORA_INSTANCE}.",
-        "Other processes went through the failover; this one did nothing on the database since. "
-        "Its next write fails, at most one per thread, and then it cleans up. Restart it if that "
-        "must not happen.",
+        "Other processes went through the failover; this one has not used the database since then. "
+        "Its next write fails, at most one for each thread. Then it cleans up. To avoid the failed "
+        "write, restart it.",
     ),
     Alert(
         "AuroraTopologyRefreshFailing",

@@ -11,7 +11,7 @@ from aurora_otel.dashboards.files import RUNBOOKS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `aurora-otel dashboards`."""
-    parser.add_argument("directory", type=Path, metavar="DIR", help="where to; made if need be")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="it is created if needed")
     parser.add_argument(
         "--runbooks",
         type=_url,

@@ -18,8 +18,8 @@ def build() -> Dashboard:
     return dashboard(
         FAILOVER,
         "Aurora failover",
-        "One failover close up: is one going on, who is the writer, what still points to the wrong "
-        "instance, and is it over.",
+        "One failover in detail: is one going on, which instance is the writer, which connections "
+        "still lead to the wrong instance, is it over.",
         (
             Row(
                 "Is it over, and who is hurt?",

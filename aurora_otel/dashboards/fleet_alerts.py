@@ -38,8 +38,8 @@ ALERTS = (
         "0m",
         INFO,
         f"{THE_CLUSTER} has failed over within the last five minutes.",
-        "For the record, and beside what else fires now. The dashboard 'Aurora failover' says "
-        "whether it is over, and who is hurt.",
+        "This explains other alerts that fire now. The dashboard 'Aurora failover' shows whether "
+        "the failover is over, and which services it affects.",
     ),
     Alert(
         "AuroraAgentObserves",
@@ -69,7 +69,7 @@ ALERTS = (
         WARNING,
         f"{THE_NUMBER} processes of {THE_JOB} run aurora-otel {{{{ $labels.{_VERSION} }}}}, "
         "unlike most of the fleet.",
-        "They did so a day ago, too. What was repaired since is not repaired there: release the "
-        "service again with the version of the others.",
+        "They have run it for a day or longer. Later fixes are missing there: release the service "
+        "again with the version of the others.",
     ),
 )

@@ -78,11 +78,11 @@ def findings(api: RdsApi, cluster: ClusterDescription, writer: str | None) -> Fi
 
 def _writer(cluster: ClusterDescription, writer: str | None) -> Finding:
     if writer is None or cluster.writer == writer:
-        return ok("rds_api.writer", f"it takes {cluster.writer} for the writer")
+        return ok("rds_api.writer", f"it says that {cluster.writer} is the writer")
     return warning(
         "rds_api.writer",
-        f"it takes {cluster.writer} for the writer, and the instances say {writer}",
-        "Run the doctor again in a minute: the API lags a failover. The instances' word counts.",
+        f"it says that {cluster.writer} is the writer, and the instances say {writer}",
+        "Run the doctor again in a minute: the API lags a failover. Believe the instances.",
     )
 
 

@@ -16,6 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(PGPASSWORD, MYSQL_PWD)",
     )
     where.add_argument(
-        "--host", metavar="HOST[:PORT]", help="an endpoint, for what can be said without a login"
+        "--host", metavar="HOST[:PORT]", help="an endpoint, for the checks without a login"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -32,7 +32,7 @@ def _bad(bad: BadSetting) -> Finding:
         remedy = (
             f"Rename it to {bad.near}." if bad.near else "Take it out: no setting is called so."
         )
-        return failure("settings", f"{bad.name} is no setting, and is ignored", remedy)
+        return failure("settings", f"{bad.name} is not a setting, and is ignored", remedy)
     return failure(
         "settings",
         f"{bad.name} has a value that is not allowed; {bad.consequence}",

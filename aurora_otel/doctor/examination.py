@@ -43,8 +43,7 @@ def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple
             "Drivers",
             failure(
                 "trial",
-                "a Python process that loads the OpenTelemetry instrumentations does not come to an"
-                " end",
+                "a Python process that loads the OpenTelemetry instrumentations does not end",
                 "Run 'opentelemetry-instrument python -c pass' and read what it says.",
             ),
         )
@@ -54,7 +53,7 @@ def examine(target: Target | None, environ: Mapping[str, str]) -> Iterator[tuple
     if target is None:
         yield (
             "Database",
-            ok("database", "not refreshed at; --dsn or --host says where it is"),
+            ok("database", "not checked; give its place by --dsn or --host"),
         )
         return
     endpoint = settings.endpoints.classify(target.host, target.port)
@@ -152,7 +151,7 @@ def _section(name: str, findings: Findings) -> Iterator[tuple[str, Finding]]:
             name,
             failure(
                 "doctor",
-                f"a check of the doctor's own broke off ({type(error).__qualname__})",
+                f"a check of the doctor itself failed ({type(error).__qualname__})",
                 "Please report it, with the lines above.",
             ),
         )

@@ -50,7 +50,7 @@ def findings(environ: Mapping[str, str]) -> Findings:
         return
     if environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
         yield warning(
-            "exporters", f"nothing is exported: {OTEL_SDK_DISABLED}=true", "Take that variable out."
+            "exporters", f"nothing is exported: {OTEL_SDK_DISABLED}=true", "Remove that variable."
         )
         return
     if environ.get(OTEL_CONFIG_FILE, "").strip():
@@ -58,7 +58,7 @@ def findings(environ: Mapping[str, str]) -> Findings:
             "exporters",
             f"{OTEL_CONFIG_FILE} is set: that file says what is exported where, and the doctor does"
             " not read it",
-            "Read that file; what the variables OTEL_… say does not count.",
+            "Read that file; the variables OTEL_… are not used.",
         )
         return
     yield _service(environ)
@@ -163,7 +163,7 @@ def _prometheus(environ: Mapping[str, str]) -> Findings:
     if port.isdecimal() and _listens(Address(host, int(port))):
         yield failure(
             check,
-            f"the Prometheus exporter finds its port {port} taken: the SDK fails to start, and the"
+            f"the Prometheus exporter finds its port {port} in use: the SDK fails to start, and the"
             " application runs without any instrumentation",
             "Set OTEL_METRICS_EXPORTER=otlp, and let a Collector talk to Prometheus.",
         )

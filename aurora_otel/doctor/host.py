@@ -39,7 +39,7 @@ def _operating_system() -> Finding:
     return warning(
         "host.system",
         f"{name} is not what aurora-otel is tested on",
-        "Run the application on Linux; elsewhere take the clean-up for untested.",
+        "Run the application on Linux; on other systems the clean-up is not tested.",
     )
 
 

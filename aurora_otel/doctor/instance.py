@@ -115,8 +115,8 @@ def _role(identity: Identity) -> Findings:
             "instance.role",
             "the server's own setting makes it read-only: it is never confirmed as the writer, and"
             " while no other instance is, nothing is closed",
-            "Wait until the switchover is over; if none is under way, set the parameter"
-            " default_transaction_read_only (PostgreSQL) or read_only (MySQL) back.",
+            "Wait until the switchover is over; if none is under way, reset the parameter"
+            " default_transaction_read_only (PostgreSQL) or read_only (MySQL).",
         )
     elif endpoint.type is EndpointType.OTHER and answer and answer.role is Role.WRITER:
         host = endpoint.address.host
@@ -144,7 +144,7 @@ def _privileges(visited: Visit) -> Findings:
     elif not found.is_aurora and visited.identity.source is None:
         yield warning(
             check,
-            "this is no Aurora, nor a cluster of another kind that is known: its connections are"
+            "this is neither Aurora nor another known kind of cluster: its connections are"
             " counted, but belong to no instance, and are never closed",
             "Connect to the cluster; if a plain server is meant, there is nothing to do. Kinds and"
             " privileges are in docs/kinds-of-clusters.md.",
@@ -156,7 +156,7 @@ def _privileges(visited: Visit) -> Findings:
             check,
             f"{found.role} may ask which instance answers, but the answer is of no use: nothing is"
             " ever closed",
-            "Take another user, or another version of the driver; if that does not help, please"
+            "Use another user, or another version of the driver; if that does not help, please"
             " report it.",
         )
     elif visited.identity.answer is None:

@@ -66,7 +66,7 @@ def choose(target: Target, installed: Sequence[Library]) -> tuple[str | None, Fi
                 " what the application connects with it is neither tracked nor cleaned up"
                 if target.module in _unsupported()
                 else "the driver that the URL of --dsn names is not installed, or not known",
-                f"Leave it out of the URL to take another; installed are {', '.join(fitting)}."
+                f"Leave it out of the URL to use another; installed are {', '.join(fitting)}."
                 if fitting
                 else f"Install it, for instance by {_INSTALL[target.system or '']}.",
             )
@@ -119,7 +119,7 @@ def log_in(name: str, target: Target) -> tuple[Opened | None, Finding]:
     except NotHookedError:
         return None, failure(
             CHECK,
-            f"{name} connects past the place where the agent listens",
+            f"{name} connects without passing the agent's hooks",
             f"Upgrade {name} to a version that docs/drivers-and-pools.md lists.",
         )
     except Exception as error:  # noqa: BLE001 - drivers raise what they like

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         default=_COURSE.after,
         metavar="SECONDS",
-        help="how long to go on watching then (default: %(default)g)",
+        help="how long to watch afterwards (default: %(default)g)",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask before failing over")
     parser.add_argument("--report", metavar="FILE", help="write a page about it into FILE")

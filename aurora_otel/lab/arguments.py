@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long the endpoints go on leading to the old writer (default: 0)",
     )
     parser.add_argument(
-        "--failover", choices=[kind.value for kind in Failover], help="fail over once, unasked"
+        "--failover", choices=[kind.value for kind in Failover], help="fail over once, by itself"
     )
     parser.add_argument(
         "--after",
         type=seconds,
         default=5.0,
         metavar="SECONDS",
-        help="when to do that, counted from when the cluster is up (default: 5)",
+        help="when to do that, after the cluster is up (default: 5)",
     )
     parser.add_argument(
         "--for",

@@ -141,7 +141,7 @@ def test_under_observe_no_socket_is_closed_however_it_was_said(cluster, tmp_path
         ("mode: observe", "mode = observe, by OTEL_CONFIG_FILE"),
         ("mode: obsreve", "mode has a value that is not allowed; in doubt, the mode is observe"),
         ("enabled: false", "mode = off, by OTEL_CONFIG_FILE (enabled: false)"),
-        ("refresh_windows: 5", "refresh_windows is no setting, and is ignored"),
+        ("refresh_windows: 5", "refresh_windows is not a setting, and is ignored"),
     ],
 )
 def test_the_doctor_reports_what_the_configuration_file_sets(tmp_path, text, found):

@@ -172,7 +172,7 @@ def test_a_plain_postgresql_is_called_one(doctor, plain):
     dsn = plain.dsn("plain-1", host=plain.address("plain-1")[0], connect_timeout=5)
     found = doctor.examine("--dsn", dsn)
     assert found.worse() == {"instance.privileges"}
-    assert "no Aurora" in found.of("instance.privileges")[0]["what"]
+    assert "neither Aurora" in found.of("instance.privileges")[0]["what"]
     assert found.status == 0
 
 
