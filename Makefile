@@ -123,6 +123,7 @@ pictures: $(VENV)/.dev ## draw the dashboards while a failover goes through serv
 wheel: $(VENV)/.dev ## build the wheel, install it into an empty environment and use it
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
 	.ci/use-wheel dist/*.whl
 
 interpreters: $(VENV)/.dev ## fetch each CPython from 3.10 on that this machine lacks, into .interpreters

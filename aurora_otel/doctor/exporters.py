@@ -181,10 +181,10 @@ def _prometheus(environ: Mapping[str, str]) -> Findings:
 
 def _failover_log() -> Finding:
     if list(entry_points(group="opentelemetry_instrumentor", name="logging")):
-        return ok("exporters.failover_log", "the log record of a failover leaves the process")
+        return ok("exporters.failover_log", "OpenTelemetry gets the log record of a failover")
     return warning(
         "exporters.failover_log",
-        "the log record of a failover stays in the process",
+        "OpenTelemetry does not get the log record of a failover",
         "pip install opentelemetry-instrumentation-logging",
     )
 
