@@ -2,12 +2,13 @@
 
 import itertools
 import json
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from aurora_otel.dashboards.files import RUNBOOKS
-from tests.dashboards.committed import ALERTS, DASHBOARDS, panels
+from tests.dashboards.committed import ALERTS, DASHBOARDS, DIRECTORY, panels
 
 COLUMNS = 24
 # Grafana's own minimum for a panel that shows a title and one line.
@@ -129,3 +130,13 @@ def test_every_panel_leads_to_a_runbook_that_exists_and_to_traces_and_logs(dashb
 def test_no_address_is_made_up(dashboard):
     """Whatever is named is of the same Grafana, or a variable."""
     assert "://" not in json.dumps(dashboard)
+
+
+def test_the_panels_that_documents_name_are_there():
+    titles = {panel["title"] for board in DASHBOARDS.values() for _, panel in panels(board)}
+    titles |= {board["title"] for board in DASHBOARDS.values()}
+    text = (DIRECTORY.parent / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    section = text.partition("## Read a failover")[2].partition("\n## ")[0]
+    named = {" ".join(name.split()) for name in re.findall(r"\*([A-Z][^*]+)\*", section)}
+    assert len(named) > 10
+    assert named <= titles
