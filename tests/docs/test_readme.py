@@ -90,6 +90,21 @@ def test_the_readmes_figures_are_those_that_were_measured():
     assert readme.table() in README, "run `python -m benchmarks.readme`"
 
 
+@pytest.mark.parametrize(
+    ("row", "low", "high", "words"),
+    [
+        ("added to a null method", 0.05, 0.15, "About 0.1 µs for each call"),
+        ("no spans", 0.28, 0.38, "a third of a KiB for each open connection"),
+        ("round trips added, writer endpoint", 1, 1, "one statement for each new connection"),
+    ],
+)
+def test_costs_in_words_are_those_that_were_measured(row, low, high, words):
+    text = readme.PERFORMANCE.read_text(encoding="utf-8")
+    (measured,) = re.findall(rf"^\| {row} \| [^|]+ \| ([\d.]+)", text, re.MULTILINE)
+    assert low <= float(measured) <= high
+    assert words in " ".join(QUESTIONS.split())
+
+
 def test_a_figure_that_is_not_there_is_an_error(monkeypatch, tmp_path):
     (tmp_path / "performance.md").write_text("# What it costs\n")
     monkeypatch.setattr(readme, "PERFORMANCE", tmp_path / "performance.md")
