@@ -74,7 +74,7 @@ def test_endpoints_of_one_proxy_are_proxies():
     assert endpoint.name == "read-only"
 
 
-def test_a_dsql_cluster_has_no_writer_to_tell_apart():
+def test_a_dsql_cluster_has_no_single_writer():
     endpoint = parse("abcdefghijklmnopqrst123456.dsql.us-east-1.on.aws", 5432)
     assert (endpoint.type, endpoint.cluster) == (EndpointType.PROXY, None)
 
