@@ -29,7 +29,7 @@ ROLES = {
     "fourth": ("#8a4ba0", "#d08fe6"),
 }
 LIGHT = {role: light for role, (light, _) in ROLES.items()}
-_IS_OURS = re.compile("(^|, )(ours|aurora_otel)")
+_IS_OURS = re.compile(r"\b(ours|our|aurora_otel)\b")
 _TITLE, _LEGEND = 0.32, 0.26
 """Inches that they are high."""
 
@@ -98,7 +98,7 @@ def _bars(plot: Bars) -> Canvas:
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
     if compared:
-        kinds = {"ours": "with aurora-otel", "others": "without it"}
+        kinds = {"ours": "with aurora-otel", "others": "others"}
         handles = [Patch(color=LIGHT[role], label=label) for role, label in kinds.items()]
         canvas.legend(handles=handles, loc="outside lower right", ncols=2, frameon=False)
     return canvas
