@@ -144,12 +144,14 @@ class _Picture:
         yield from self._axes(across, up, defaults)
         for number, (name, points) in enumerate(series):
             colour = _colour(number)
+            # A bar stands for what happened in the time before it was asked for.
+            before = step if bars else 0
             if stacked:
-                columns = zip(times, tops, strict=True)
+                columns = zip([at - before for at in times], tops, strict=True)
                 yield from _areas(columns, number, step, across, up)
             elif bars:
                 share = step / len(series)
-                beside = [(at + number * share, value) for at, value in points]
+                beside = [(at - before + number * share, value) for at, value in points]
                 columns = [(at, [0.0] * number + [value]) for at, value in beside]
                 yield from _areas(columns, number, share, across, up)
             else:
@@ -235,9 +237,11 @@ def _areas(columns, number, step, across, up):
     for at, column in columns:
         bottom = column[number - 1] if number else 0.0
         if column[number] > bottom:
-            x, y = across(at), up(column[number])
-            right = min(across(at + step), across.right)
-            yield _rectangle(x, y, right - x, up(bottom) - y, _colour(number))
+            # Rounded edges, so that neighbours meet.
+            x, y = round(max(across(at), across.left), 1), up(column[number])
+            right = round(min(across(at + step), across.right), 1)
+            if right > x:
+                yield _rectangle(x, y, right - x, up(bottom) - y, _colour(number))
 
 
 def _steps(points, across, up, colour):
