@@ -161,6 +161,10 @@ class AgentHooks:
             return True
         return (yield from self._agent.use_cases.checkouts.is_usable(connection))
 
+    def is_gone(self, connection: Any) -> bool:
+        """Return whether a loop has closed the socket of `connection`, which is idle."""
+        return self._agent.is_here() and self._agent.use_cases.checkouts.is_gone(connection)
+
     def is_invalidated(self, connection: Any) -> bool:
         """Return whether the agent has invalidated `connection`, without checking its socket."""
         is_here = self._agent.is_here()

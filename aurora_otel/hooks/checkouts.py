@@ -51,6 +51,20 @@ class Checkouts:
             and not sockets.has_hung_up(track.socket)
         )
 
+    def is_gone(self, connection: Any) -> bool:
+        """Return whether the socket of `connection` is closed, and nothing has told the agent.
+
+        A loop closes the socket of an idle connection whose end it hears of. Its number then stands
+        for none, or for another one, and shows no hang-up.
+        """
+        track = track_of(connection)
+        return (
+            track is not None
+            and track.socket is not None
+            and sockets.identify(track.socket.fd) != track.socket
+            and self._context.config.settings.mode is not Mode.OBSERVE
+        )
+
     def is_invalidated(self, connection: Any) -> bool:
         """Return whether the agent has invalidated `connection`, without checking its socket."""
         shield = self._context.config.shield

@@ -34,6 +34,7 @@ class Adapter:
             return hooks.meter(queue, functools.partial(_describe, of, queue))
 
         patches.replace(holder, "acquire", _checking(hooks, holder.acquire))
+        patches.replace(holder, "release", _taking_back(holder.release))
         patches.replace(pool, "_acquire", _lending(meter, pool._acquire))  # noqa: SLF001 - as above
         patches.replace(pool, "release", _returning(meter, pool.release))
         connecting = _creating(meter, pool._get_new_connection)  # noqa: SLF001 - as above
@@ -55,6 +56,25 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         return await original(self)
 
     return acquire
+
+
+def _taking_back(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a holder's `release` that does nothing about a connection which is no longer lent.
+
+    That runs as a task of its own, and asyncpg itself frees the place of a connection that is lost.
+    Where that comes between, as after a refused write, the original raises `InternalClientError`,
+    and what stands above asyncpg may take the connection for its own for ever.
+    """
+
+    async def unless_free(holder: Any, lent: Any, timeout: Any) -> Any:
+        if holder._proxy is lent and holder._in_use is not None:  # noqa: SLF001 - shown nowhere else
+            await original(holder, timeout)
+
+    @functools.wraps(original)
+    def release(self: Any, timeout: Any) -> Any:
+        return unless_free(self, self._proxy, timeout)
+
+    return release
 
 
 def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:

@@ -123,6 +123,9 @@ class Hooks(Protocol):
         Both of the others ask this first; a pool does where to await costs it a detour.
         """
 
+    def is_gone(self, connection: Any) -> bool:
+        """Return whether an event loop has closed the socket of an idle connection."""
+
     def is_invalidated(self, connection: Any) -> bool:
         """Return whether the agent has invalidated a connection; check nothing."""
 

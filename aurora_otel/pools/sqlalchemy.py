@@ -95,6 +95,8 @@ def _is_usable(hooks: Hooks, record: Any, connection: Any) -> bool:
     """Return whether `connection` may be handed out; an event loop goes on meanwhile."""
     if not _pool_of(record)._dialect.is_async:  # noqa: SLF001 - shown nowhere else
         return hooks.is_usable(connection)
+    if hooks.is_gone(connection):
+        return False
     if hooks.is_plainly_usable(connection):
         return True
     judging = hooks.is_usable_on_loop(connection)

@@ -315,6 +315,22 @@ def test_a_forked_child_that_collects_what_it_inherited_leaves_its_parents_conne
     play(application())
 
 
+def test_a_connection_that_is_lost_while_it_is_given_back_raises_nothing(agent, login, play):
+    async def application():
+        async with asyncpg.create_pool(**login, min_size=1, max_size=1) as pool:
+            connection = await pool.acquire()
+            giving_back = asyncio.ensure_future(pool.release(connection))
+            # The pool has begun a task that gives it back, and that has not had its turn.
+            await asyncio.sleep(0)
+            connection._con.terminate()
+            await giving_back
+            async with pool.acquire() as another:
+                assert await another.fetchval("SELECT 1") == 1
+            assert (pool.get_size(), pool.get_idle_size()) == (1, 1)
+
+    play(application())
+
+
 def test_many_connects_cost_a_login_each_and_none_is_closed_by_the_agent(start, login, play):
     agent = start()
 

@@ -11,8 +11,10 @@ import sqlalchemy
 from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime.effects import Pause
+from tests.support.labs import END_SESSIONS
 from tests.support.pools.cases import CASES, fill
-from tests.support.sql import READ_ONLY, attempt, sqlstate
+from tests.support.sql import attempt
+from tests.support.waiting import eventually
 
 ENGINES = [case for case in CASES if case.kind.name == "AsyncAdaptedQueuePool"]
 pytestmark = pytest.mark.parametrize("case", ENGINES, ids=str)
@@ -41,7 +43,7 @@ def test_a_refused_write_reaches_the_application_out_of_its_transaction(
     with pool.checkout() as held:
         cluster.failover(Failover.SWITCHOVER)
         error = attempt(pool.write)
-        assert sqlstate(error.orig) == READ_ONLY
+        assert case.driver.code(error.orig) == case.driver.engine.codes["read_only"]
         assert error.connection_invalidated
         # The whole pool was not thrown away for it: a connection of after the failover stays.
         opened = pool.opened
@@ -99,6 +101,23 @@ def test_a_checkout_out_of_a_greenlet_waits_for_nothing(agent, cluster, open_poo
     assert time.monotonic() - began < 30
     assert fairy.driver_connection is not None
     fairy.detach()
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced_inside_the_checkout(
+    start, cluster, open_pool, case
+):
+    # No round finds it before.
+    start(prune_interval=1000, **case.driver.settings(cluster))
+    pool = open_pool()
+    fill(pool, 3)
+    cluster.execute(cluster.writer, END_SESSIONS[case.driver.engine.name])
+    eventually(lambda: cluster.sessions(cluster.writer) == 0)
+    # The loop hears of it; some drivers' connections have no socket from then on.
+    pool.loop.run(asyncio.sleep(0.2))
+    for _ in range(3):
+        assert attempt(pool.write) is None
+    fill(pool, 3)
+    assert pool.size() == 3
 
 
 def _for_ever(*_):

@@ -139,7 +139,7 @@ class AsyncEngine(AsyncPool):
             self.opened += 1
             return await driver.connect_by(**login)
 
-        url = f"postgresql+{driver.name}://"
+        url = f"{driver.engine.name}+{driver.name}://"
         self.engine = create_async_engine(url, async_creator=connect, **options)
 
     def size(self) -> int | None:

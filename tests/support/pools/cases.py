@@ -122,7 +122,8 @@ def _async_engine(**options: Any) -> Callable[[Any, Cluster], PoolUnderTest]:
     return lambda driver, cluster: AsyncEngine(driver, cluster, **options)
 
 
-_ON_LOOPS = tuple(name for name in ("asyncpg", "psycopg") if name in _ANY or name == "asyncpg")
+# There is no dialect for mysql.connector.aio.
+_ON_LOOPS = ("asyncpg", *(("psycopg",) if "psycopg" in _ANY else ()), "aiomysql", "asyncmy")
 ASYNC_KINDS = (
     Kind("asyncpg.Pool", "asyncpg", ("asyncpg",), AsyncpgPool),
     Kind("aiomysql.Pool", "aiomysql", ("aiomysql",), MySQLPool),
@@ -150,7 +151,7 @@ ASYNC_KINDS = (
         _ON_LOOPS,
         _async_engine(pool_size=SIZE, max_overflow=0),
         # Each driver and each loop is there once.
-        extra=("asyncpg-uvloop", "psycopg-asyncio"),
+        extra=("asyncpg-uvloop", "psycopg-asyncio", "aiomysql-asyncio", "asyncmy-uvloop"),
     ),
     Kind(
         "AsyncAdaptedQueuePool-pre-ping",
