@@ -21,16 +21,20 @@ from aurora_otel.runtime.imports import (
     when_imported,
 )
 from aurora_otel.settings import Settings
-from aurora_otel.telemetry import log
+from aurora_otel.telemetry import log, upstream
 from aurora_otel.telemetry.reports import UnsupportedReport
 
-_Registration = drivers.Registration | pools.Registration | unsupported.Registration
+_Registration = (
+    drivers.Registration | pools.Registration | unsupported.Registration | upstream.Registration
+)
 _REGISTRY: tuple[_Registration, ...] = (
     *drivers.REGISTRY,
     *pools.REGISTRY,
     *unsupported.REGISTRY,
+    *upstream.REGISTRY,
 )
-_UNSUPPORTED = frozenset(registration.name for registration in unsupported.REGISTRY)
+# Neither drivers nor pools.
+_OTHERS = frozenset(each.name for each in (*unsupported.REGISTRY, *upstream.REGISTRY))
 _NAMES = tuple(registration.name for registration in _REGISTRY)
 # How long `instrument()` waits for what other threads are importing: seconds.
 _LONGEST_IMPORT = 2.0
@@ -60,7 +64,7 @@ class Libraries:
     @property
     def patched(self) -> frozenset[str]:
         """The names of the drivers and pools that are patched now."""
-        return frozenset(self._undo) - _UNSUPPORTED
+        return frozenset(self._undo) - _OTHERS
 
     def report_to(self, agent: Agent | None, traced: Traced | None, *, repatch: bool) -> None:
         """Have what is patched from now on report to `agent`; `None`: patch nothing.
@@ -182,6 +186,8 @@ class Libraries:
         if isinstance(registration, unsupported.Registration):
             report = functools.partial(self._connects_to_rds, agent, module)
             return unsupported.install(registration, module, report)
+        if isinstance(registration, upstream.Registration):
+            return registration.install(module)
         if isinstance(registration, pools.Registration):
             return registration.load().install(module, agent.hooks)
         if agent.settings.drivers is None or registration.name in agent.settings.drivers:

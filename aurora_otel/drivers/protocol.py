@@ -142,6 +142,7 @@ class Traced(Protocol):
         *,
         attributes: Mapping[str, str],
         connection_of: Callable[[Any], Any] = ...,
+        statement_of: Callable[[Any, tuple[Any, ...]], Any] = ...,
     ) -> Callable[..., Any]:
         """Return a method that makes a span around `original`.
 
@@ -151,6 +152,8 @@ class Traced(Protocol):
             attributes: where a connection shows its `database`, `host` and `port`: names
                 of attributes with dots between them.
             connection_of: returns a cursor's connection; by default its attribute `connection`.
+            statement_of: returns the statement, given the cursor and the call's positional
+                arguments; by default the first of those.
         """
 
 

@@ -32,6 +32,10 @@ _OPERATION = re.compile(r"[\s(]*([A-Za-z][A-Za-z0-9_]*)")
 _LEADING_COMMENT = re.compile(r"^\s*/\*.*?\*/", re.DOTALL)
 
 
+def _first(_: Any, args: tuple[Any, ...]) -> Any:
+    return args[0] if args else ""
+
+
 class QueryTracer:
     """Makes methods of cursors make spans.
 
@@ -60,6 +64,7 @@ class QueryTracer:
         *,
         attributes: Mapping[str, str],
         connection_of: Callable[[Any], Any] = attrgetter("connection"),
+        statement_of: Callable[[Any, tuple[Any, ...]], Any] = _first,
     ) -> Callable[..., Any]:
         """Return a cursor's method as one that makes a span; as `protocol.Traced`."""
 
@@ -67,7 +72,8 @@ class QueryTracer:
         def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
             connection = connection_of(cursor)
             running = id(connection), threading.get_ident()
-            query = self._query(running, _Call(system, connection, attributes, cursor, args))
+            made = _Call(system, connection, attributes, cursor, args, statement_of)
+            query = self._query(running, made)
             if query is None:
                 return original(cursor, *args, **kwargs)
             with self._running_in_a_span(running, query):
@@ -77,13 +83,16 @@ class QueryTracer:
         async def call_on_loop(cursor: Any, *args: Any, **kwargs: Any) -> Any:
             connection = connection_of(cursor)
             running = id(connection), id(asyncio.current_task())
-            query = self._query(running, _Call(system, connection, attributes, cursor, args))
+            made = _Call(system, connection, attributes, cursor, args, statement_of)
+            query = self._query(running, made)
             if query is None:
                 return await original(cursor, *args, **kwargs)
             with self._running_in_a_span(running, query):
                 return await original(cursor, *args, **kwargs)
 
-        return call_on_loop if inspect.iscoroutinefunction(original) else call
+        # What wraps a coroutine function may be none.
+        is_awaited = inspect.iscoroutinefunction(inspect.unwrap(original))
+        return call_on_loop if is_awaited else call
 
     def _query(self, running: tuple[int, int], call: _Call) -> _Query | None:
         """Return what the span of a call shows, if it is to have one."""
@@ -152,6 +161,7 @@ class _Call(NamedTuple):
         attributes: where the connection shows its target, as in `protocol.Traced`.
         cursor: the cursor.
         args: the statement and whatever else.
+        statement_of: finds the statement, as in `protocol.Traced`.
     """
 
     system: str
@@ -159,6 +169,7 @@ class _Call(NamedTuple):
     attributes: Mapping[str, str]
     cursor: Any
     args: tuple[Any, ...]
+    statement_of: Callable[[Any, tuple[Any, ...]], Any]
 
     def __repr__(self) -> str:
         # What it holds shows statements and values.
@@ -192,7 +203,7 @@ def _place(call: _Call) -> dict[str, Any]:
 
 def _text(call: _Call) -> str:
     """Return the statement that a call was given; of a template (PEP 750), with its expressions."""
-    statement: Any = call.args[0] if call.args else ""
+    statement = call.statement_of(call.cursor, call.args)
     if hasattr(statement, "as_string"):
         statement = statement.as_string(call.cursor)
     if isinstance(statement, bytes):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, ItemsView
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from opentelemetry.instrumentation.dbapi import DatabaseApiIntegration
 
@@ -32,6 +33,51 @@ def install() -> Callable[[], None]:
 
     patches.wrap(DatabaseApiIntegration, "get_connection_attributes", read_attributes)
     return patches.undo
+
+
+class Registration(NamedTuple):
+    """An instrumentation that is patched once it is imported.
+
+    Attributes:
+        name: what it is called in the agent's messages.
+        module: its module.
+        install: patches that; returns what undoes it.
+    """
+
+    name: str
+    module: str
+    install: Callable[[ModuleType], Callable[[], None]]
+
+
+def install_asyncpg(module: ModuleType) -> Callable[[], None]:
+    """Patch what makes the attributes of asyncpg's query spans; return what undoes it.
+
+    It is a function of the module, looked up for each call, whose first argument is the connection.
+    """
+    patches = Patches()
+
+    def attributes_of(
+        wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        attributes = wrapped(*args, **kwargs)
+        track = track_of(args[0]) if args else None
+        if track is not None:
+            attributes[names.INSTANCE_ID] = track.group.instance
+            attributes[names.INSTANCE_ROLE] = track.group.role.value
+        return attributes
+
+    # Private: another version may have none.
+    if hasattr(module, _ASYNCPG):
+        patches.wrap(module, _ASYNCPG, attributes_of)
+    return patches.undo
+
+
+_ASYNCPG = "_hydrate_span_from_args"
+REGISTRY = (
+    Registration(
+        "asyncpg's instrumentation", "opentelemetry.instrumentation.asyncpg", install_asyncpg
+    ),
+)
 
 
 class _Attributes(dict[str, Any]):

@@ -37,9 +37,10 @@ class Encrypted:
         clients: the file of the certificate that clients have to show, if they have to.
         at: where to listen.
         names: what its certificate is for.
+        like: another one, whose certificate it shows.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what differs between servers
         self,
         server: tuple[str, int],
         directory: Path,
@@ -47,9 +48,10 @@ class Encrypted:
         clients: Path | None = None,
         at: tuple[str, int] = ("127.0.0.1", 0),
         names: Iterable[str] = ("127.0.0.1",),
+        like: Encrypted | None = None,
     ) -> None:
-        self.file = directory / "server.pem"
-        certificate = write_self_signed(self.file, names)
+        self.file = like.file if like else directory / "server.pem"
+        certificate = self.file.read_text() if like else write_self_signed(self.file, names)
         self.trust = ssl.create_default_context(cadata=certificate)
         self.handshakes = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from asyncpg import Connection
+from asyncpg.prepared_stmt import PreparedStatement
 from asyncpg.protocol import Protocol
 
 from aurora_otel.drivers.asyncpg.session import ERRORS, is_inherited
@@ -65,6 +67,13 @@ def trace(patches: Patches, traced: Callable[..., Any]) -> None:
     for name in ("execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval"):
         made = traced(getattr(Connection, name), connection_of=lambda connection: connection)
         patches.replace(Connection, name, made)
+    for name in ("executemany", "fetch", "fetchmany", "fetchrow", "fetchval"):
+        made = traced(
+            getattr(PreparedStatement, name),
+            connection_of=attrgetter("_connection"),
+            statement_of=lambda prepared, _: prepared._query,
+        )
+        patches.replace(PreparedStatement, name, made)
 
 
 def _may_wait(args: tuple[Any, ...]) -> bool:
