@@ -28,9 +28,7 @@ class Deviation:
 QUERY_SPANS = "query spans"
 _POOLS = "db.client.connection.*"
 _AHEAD = "comes ahead of a release"
-_PROPOSED = (
-    "semantic-conventions#4097 is merged, and without it a pool's database is not to be known"
-)
+_PROPOSED = "semantic-conventions#4097 is merged, and without it a pool's database is unknown"
 _NO_PARSER = "statements are not parsed: a wrong guess would be worse than none"
 
 DEVIATIONS = (
@@ -44,7 +42,7 @@ DEVIATIONS = (
     Deviation(
         QUERY_SPANS,
         queries.OPERATION,
-        "is read off the statement's first word",
+        "is the statement's first word",
         "drivers offer no other source, and traces are searched by it",
     ),
     Deviation(
@@ -63,7 +61,7 @@ DEVIATIONS = (
         QUERY_SPANS,
         queries.NAMESPACE,
         "is the database alone, without the schema",
-        "what the search path is would have to be asked",
+        "the agent would have to ask for the search path",
     ),
     Deviation(QUERY_SPANS, "db.collection.name", "is left out", _NO_PARSER),
     Deviation(QUERY_SPANS, "db.stored_procedure.name", "is left out", _NO_PARSER),

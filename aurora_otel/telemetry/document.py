@@ -44,8 +44,9 @@ opens one for the caller.
 """
 
 _AGENT = f"""\
-Of the agent itself, whatever it is connected to. `sum by ({prometheus.label(agent_names.MODE)})`
-counts the processes that clean up, and those that observe.
+These are about the agent itself, whatever it is connected to.
+`sum by ({prometheus.label(agent_names.MODE)})` counts the processes that clean up, and those that
+observe.
 """
 
 _READING = """\
@@ -60,9 +61,9 @@ them up.
 
     opens = count + closes + prunes + invalidations with outcome `closed`
 
-A connection that was invalidated counts as that, whatever its owner does with it later: `closes`
-leaves it out. An invalidation with the outcome `failed` or `observed` leaves the connection open,
-and is counted once for each connection and change of the writer.
+An invalidated connection counts as invalidated, whatever the application does with it later:
+`closes` does not count it. An invalidation with the outcome `failed` or `observed` leaves the
+connection open, and is counted once for each connection and change of the writer.
 
 **Zeros are explicit.** From the first export after an instance became known, it has a point in each
 counter, with 0 where nothing has happened. The reason: `rate` does not show a series that begins
@@ -70,8 +71,8 @@ with its first event, and a Collector serves a series that has ended for minutes
 `aurora.topology.writer` is the exception. It is not reported once nothing has been learnt of the
 cluster for longer than the refresh window.
 
-**Failovers are rare.** `rate` of a rare event is mostly 0, and a quantile of it is NaN. Take
-`histogram_quantile` over the buckets as they are, without `rate`.
+**Failovers are rare.** `rate` of a rare event is mostly 0, and a quantile of it is NaN. Use
+`histogram_quantile` over the buckets themselves, without `rate`.
 
 **Rely on the metrics and the WARNING log record for what happened.** Spans may be sampled away.
 
@@ -82,9 +83,10 @@ survive a fork: prefork servers export over OTLP.
 
 _QUERY_ATTRIBUTES = ", ".join(f"`{name}`" for name in queries.SPAN_ATTRIBUTES)
 _SPANS = f"""\
-All spans of the table are of kind internal. What happens on the agent's own threads is a root,
-unless it is done for a call of the application's. At most {MOST_LINKS} links a span. None has
-events, which OpenTelemetry deprecates: what happened meanwhile is a log record with an event name.
+All spans of the table are of kind internal. A span of the agent's own threads is a root span,
+unless the agent works for a call of the application there. A span has at most {MOST_LINKS} links.
+No span has events, because OpenTelemetry deprecates them: log records with an event name take
+their place.
 
 Query spans of other instrumentations built on OpenTelemetry's `dbapi` carry
 `{names.INSTANCE_ID}` and `{names.INSTANCE_ROLE}` of their connection, as at its opening.
@@ -98,13 +100,13 @@ measured, too:
 """
 
 _LOGS = f"""\
-Records of the standard `logging` tree `{names.LOGGER}`, with these attributes as `extra`. They
-leave the process through OpenTelemetry where `opentelemetry-instrumentation-logging` is installed,
-from the logger's level up. What has an event name carries it as `{names.EVENT_NAME}`, which that
-package, from 0.66b0 on, makes the field `event_name` of the exported record. Trouble with the RDS
-API and an internal failure are reported once for each kind. A wrong environment variable, or a
-wrong key of the configuration file, is one ERROR of the logger `{names.LOGGER}.settings`, without
-attributes; where no handler writes to standard error, it is written there as well.
+Records of the standard logger `{names.LOGGER}` and those below it, with these attributes as
+`extra`. If `opentelemetry-instrumentation-logging` is installed, OpenTelemetry exports them, from
+the logger's level up. A record with an event name carries it as `{names.EVENT_NAME}`; from 0.66b0
+on, that package makes it the field `event_name` of the exported record. Each kind of trouble with
+the RDS API, and each kind of internal failure, is logged once. A wrong environment variable, or a
+wrong key of the configuration file, is an ERROR of the logger `{names.LOGGER}.settings`, without
+attributes. If no handler writes to standard error, it is written there as well.
 """
 
 
