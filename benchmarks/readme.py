@@ -41,7 +41,7 @@ def table() -> str:
     rows = (
         (
             f"failed requests of a [{_FLASK}]({_REQUESTS}), through a switchover",
-            *(without, "", with_agent),
+            *(without, "-", with_agent),
         ),
         (
             f"from a switchover to the [first accepted write]({_LATE}), with DNS {lag} s late",
@@ -49,7 +49,7 @@ def table() -> str:
         ),
         (
             f"added to a [call]({_CALLS})",
-            *("", added["AWS: tracker"], added["ours"]),
+            *("-", added["AWS: tracker"], added["ours"]),
         ),
     )
     return _HEAD + "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
