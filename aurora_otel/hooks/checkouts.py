@@ -52,7 +52,7 @@ class Checkouts:
         )
 
     def is_gone(self, connection: Any) -> bool:
-        """Return whether the socket of `connection` is closed, and nothing has told the agent.
+        """Return whether the socket of `connection` is closed, unknown to the agent.
 
         A loop closes the socket of an idle connection whose end it hears of. Its number then stands
         for none, or for another one, and shows no hang-up.
