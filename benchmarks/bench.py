@@ -42,9 +42,9 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
         """Where the lab is."""
         return Place.of(self.cluster)
 
-    def effort(self, rounds: int, block: float = 0.005) -> Effort:
+    def effort(self, rounds: int, block: float = 0.002) -> Effort:
         """Return an effort; a fraction of it in the short form."""
-        return Effort(max(5, rounds // 6) if self.quick else rounds, block)
+        return Effort(max(20, rounds // 6) if self.quick else rounds, block)
 
     def pick(self, full: int, quick: int) -> int:
         """Return what goes for this form."""

@@ -1,8 +1,9 @@
 """What was measured, against what was promised. Pure.
 
-A full run judges each figure by its target. A quick run judges by ratios that do not depend on the
-machine, where a figure has one, and otherwise by the target; in both cases with a threefold margin:
-it is there to catch a regression and not to mistake a busy machine for one.
+A target means the same on every machine: it is a ratio to something measured beside the figure, a
+number of things, or a time of a clock that no processor hurries. A full run judges each figure by
+its target. A quick run leaves a threefold margin: it is there to catch a regression and not to
+mistake a busy machine for one.
 """
 
 from __future__ import annotations
@@ -44,19 +45,6 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """What a quick run goes by: a ratio to something measured beside it.
-
-    Attributes:
-        ratio: as measured now.
-        usual: as it was when the guard was set up.
-    """
-
-    ratio: float
-    usual: float
-
-
-@dataclass(frozen=True, slots=True)
 class Figure:
     """One row of the table.
 
@@ -66,7 +54,6 @@ class Figure:
         unit: its unit.
         limit: the target; `None` for what is only reported.
         at_least: whether the target is a lower bound.
-        guard: what a quick run goes by; `None`: by the target.
     """
 
     name: str
@@ -74,7 +61,6 @@ class Figure:
     unit: str
     limit: float | None = None
     at_least: bool = False
-    guard: Guard | None = None
 
     def verdict(self, *, quick: bool = False) -> Verdict:
         """Return whether the median keeps to the target, or in a quick run to its margin."""
@@ -87,8 +73,6 @@ class Figure:
         return Verdict.WITHIN_MARGIN if quick else Verdict.MISSED
 
     def _is_within_margin(self, limit: float) -> bool:
-        if self.guard is not None:
-            return self.guard.ratio <= self.guard.usual * QUICK_MARGIN
         factor = 1 / QUICK_MARGIN if self.at_least else QUICK_MARGIN
         return _keeps(self.spread.middle, limit * factor, at_least=self.at_least)
 
@@ -107,12 +91,29 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A plot of figures over something that grows."""
+    """A plot of figures over something that grows.
+
+    Attributes:
+        unit: of the figures.
+        over: what grows.
+        x: how far.
+        series: the figures, by what they are of.
+        is_steep: whether they grow as well: both axes are logarithmic, and a line that rises by
+            one power of ten for each is linear growth.
+    """
 
     unit: str
     over: str
     x: tuple[float, ...]
     series: dict[str, tuple[float, ...]]
+    is_steep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Several plots side by side, by their titles."""
+
+    plots: dict[str, Lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Answer:
     """
 
     figures: tuple[Figure, ...]
-    plot: Bars | Lines
+    plot: Bars | Lines | Panels
     notes: str = ""
 
     def is_met(self, *, quick: bool = False) -> bool:

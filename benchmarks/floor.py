@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import contextvars
+import os
 import select
 import socket
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Generator
 from typing import Any
 
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+
+_ATTRIBUTES: dict[str, Any] = {
+    "aurora.cluster.id": "lab",
+    "db.system.name": "postgresql",
+    "aurora.instance.id": "lab-1",
+    "aurora.instance.role": "writer",
+    "aurora.endpoint.type": "instance",
+    "aurora.driver": "null",
+    "server.address": "lab-1.example.com",
+    "server.port": 5432,
+}
 
 
 def empty(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,6 +54,93 @@ def poll_and_wrappers() -> Callable[[], None]:
     return use
 
 
+class Tracked(weakref.ref[Any]):
+    """A weak reference that can be told from others to the same object, and nothing besides."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+class Held:
+    """Connections that are tracked as cheaply as can be: a weak reference to each, in a set."""
+
+    def __init__(self) -> None:
+        self._tracked: set[Tracked] = set()
+
+    def add(self, connection: Any) -> Tracked:
+        """Track a connection; forget it when it is collected."""
+        tracked = Tracked(connection, self._tracked.discard)
+        self._tracked.add(tracked)
+        return tracked
+
+    def remove(self, tracked: Tracked) -> None:
+        """Forget a connection."""
+        self._tracked.discard(tracked)
+
+
+def opening() -> Callable[[], None]:
+    """Return a call of an empty wrapper that tracks a connection and asks which socket it has."""
+    ours, theirs = socket.socketpair()
+    held = Held()
+
+    def connect(connection: Any) -> None:
+        held.remove(held.add(connection))
+        os.fstat(ours.fileno())
+        theirs.getpeername()
+
+    wrapped = empty(connect)
+    return lambda: wrapped(theirs)
+
+
+def carrying_out() -> Callable[[], None]:
+    """Return a call of the two functions that a driver's connect passes, in empty wrappers.
+
+    The first leaves a note for the second, which is a generator, as psycopg's are.
+    """
+    note: contextvars.ContextVar[Any] = contextvars.ContextVar("note", default=None)
+
+    def connecting(_: Any) -> Generator[Any, Any, Any]:
+        return (yield note.get())
+
+    resolve, connect = empty(note.set), empty(connecting)
+
+    def both() -> None:
+        resolve(note)
+        steps = connect(note)
+        next(steps)
+        try:
+            steps.send(None)
+        except StopIteration:
+            return
+
+    return both
+
+
+def span_and_record() -> Callable[[], None]:
+    """Return a call that makes a span and records one measurement with OpenTelemetry's SDK."""
+    tracer = TracerProvider().get_tracer("benchmarks")
+    meter = MeterProvider([InMemoryMetricReader()]).get_meter("benchmarks")
+    histogram = meter.create_histogram("open", "s")
+
+    def emit() -> None:
+        tracer.start_span("track connection", attributes=_ATTRIBUTES).end()
+        histogram.record(0.0001, dict(_ATTRIBUTES))
+
+    return emit
+
+
+def two_attributes() -> Callable[[], None]:
+    """Return a call that sets two attributes on a span that records."""
+    span = TracerProvider().get_tracer("benchmarks").start_span("query")
+
+    def show() -> None:
+        span.set_attribute("aurora.instance.id", "lab-1")
+        span.set_attribute("aurora.instance.role", "writer")
+
+    return show
+
+
 def two_records() -> Callable[[], None]:
     """Return a call that records two measurements of histograms with OpenTelemetry's SDK."""
     meter = MeterProvider([InMemoryMetricReader()]).get_meter("benchmarks")
@@ -49,3 +152,8 @@ def two_records() -> Callable[[], None]:
             histogram.record(0.0001, attributes)
 
     return record
+
+
+def observations(count: int) -> list[Observation]:
+    """Return so many observations, each with attributes of its own."""
+    return [Observation(number, dict(_ATTRIBUTES)) for number in range(count)]

@@ -8,11 +8,17 @@ of pyperf measures one benchmark after the other, which does not fit; it keeps t
 from __future__ import annotations
 
 import gc
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 from benchmarks.figures import Spread
+
+# One in so many rounds counts as quiet, and at least so many do.
+_SHARE = 4
+_FEWEST = 5
 
 # Runs something so many times, and returns the seconds that it took.
 Block = Callable[[int], float]
@@ -28,27 +34,56 @@ class Effort:
     """
 
     rounds: int
-    block: float = 0.005
+    block: float = 0.002
 
 
 class Rounds:
-    """What contenders took in each round: seconds a call."""
+    """What contenders took in each round: seconds a call.
+
+    Figures are those of the quietest rounds: whatever else a machine does only ever adds.
+
+    Attributes:
+        seconds: all of them.
+    """
 
     def __init__(self, seconds: dict[str, list[float]]) -> None:
         self.seconds = seconds
 
+    @cached_property
+    def _quiet(self) -> dict[str, list[float]]:
+        """What was taken in the rounds in which all contenders together took the least."""
+        usual = {name: statistics.median(each) for name, each in self.seconds.items()}
+        noise = [
+            sum(taken / usual[name] for name, taken in zip(self.seconds, turn, strict=True))
+            for turn in zip(*self.seconds.values(), strict=True)
+        ]
+        count = max(_FEWEST, len(noise) // _SHARE)
+        quiet = sorted(range(len(noise)), key=noise.__getitem__)[:count]
+        return {name: [each[number] for number in quiet] for name, each in self.seconds.items()}
+
     def spread(self, name: str) -> Spread:
         """Return what `name` takes."""
-        return Spread.of(self.seconds[name])
+        return Spread.of(self._quiet[name])
 
     def added(self, name: str, to: str) -> Spread:
         """Return what `name` takes beyond `to`, within a round."""
-        pairs = zip(self.seconds[name], self.seconds[to], strict=True)
+        pairs = zip(self._quiet[name], self._quiet[to], strict=True)
         return Spread.of([ours - theirs for ours, theirs in pairs])
+
+    def of_floor(self, name: str, floor: str, *, beyond: str) -> Spread:
+        """Return what `name` adds to `beyond`, in multiples of what `floor` takes.
+
+        Args:
+            name: what is judged.
+            floor: what cannot be gone below; taken at its median: it is short, and in some rounds
+                it is noise alone.
+            beyond: what both have in common; `floor` is measured without it.
+        """
+        return self.added(name, beyond) * (1 / self.spread(floor).middle)
 
     def times(self, name: str, than: str, *, beyond: str) -> Spread:
         """Return how many times more than `than` `name` adds, within a round."""
-        each = zip(self.seconds[name], self.seconds[than], self.seconds[beyond], strict=True)
+        each = zip(self._quiet[name], self._quiet[than], self._quiet[beyond], strict=True)
         return Spread.of([(a - plain) / (b - plain) for a, b, plain in each if b > plain])
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 
-from benchmarks.figures import Answer, Bars, Lines
+from benchmarks.figures import Answer, Bars, Lines, Panels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,7 @@ mpl.rcParams.update(
         "svg.hashsalt": "aurora-otel",
         "svg.fonttype": "none",
         "font.size": 9,
+        "axes.titlesize": 9,
         "font.family": "sans-serif",
         "figure.facecolor": LIGHT["page"],
         "axes.facecolor": LIGHT["page"],
@@ -58,7 +59,10 @@ def draw(title: str, answer: Answer, path: Path) -> None:
     """Write the plot of `answer` under its question's title."""
     path.parent.mkdir(parents=True, exist_ok=True)
     plot = answer.plot
-    canvas = _bars(plot) if isinstance(plot, Bars) else _lines(plot)
+    if isinstance(plot, Bars):
+        canvas = _bars(plot)
+    else:
+        canvas = _panels(plot.plots if isinstance(plot, Panels) else {"": plot})
     canvas.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     written = StringIO()
     canvas.savefig(written, format="svg", metadata={"Date": None})
@@ -104,18 +108,31 @@ def _bars(plot: Bars) -> Canvas:
     return canvas
 
 
-def _lines(plot: Lines) -> Canvas:
-    canvas = Canvas(figsize=(7, 3 + _TITLE), layout="constrained")
-    axes = canvas.add_subplot()
+def _panels(plots: dict[str, Lines]) -> Canvas:
+    columns = min(2, len(plots))
+    rows = -(-len(plots) // columns)
+    canvas = Canvas(figsize=(7, 3 * rows + _TITLE), layout="constrained")
+    for number, (title, plot) in enumerate(plots.items(), 1):
+        _lines(canvas.add_subplot(rows, columns, number, title=title), plot)
+    return canvas
+
+
+def _lines(axes: Any, plot: Lines) -> None:
     for (name, values), marker in zip(plot.series.items(), "osD^v", strict=False):
-        axes.plot(plot.x, values, marker=marker, label=name)
+        axes.plot(plot.x, values, marker=marker, markersize=4, label=name)
     if min(plot.x) > 0:
         axes.set_xscale("log")
-    axes.set_xticks(plot.x, [f"{x:,.0f}" for x in plot.x], minor=False)
-    axes.minorticks_off()
-    axes.set_ylim(bottom=0)
+    if plot.is_steep:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set_xticks(plot.x, [_short(x) for x in plot.x], minor=False)
+    axes.tick_params(axis="x", which="minor", bottom=False)
     axes.set_xlabel(plot.over)
     axes.set_ylabel(plot.unit)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    return canvas
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number < 10_000 else f"{number / 1000:,.0f}k"  # noqa: PLR2004 - too wide

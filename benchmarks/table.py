@@ -8,8 +8,8 @@ from benchmarks.figures import QUICK_MARGIN, Answer, Figure
 
 HEAD = ("what", "target", "measured", "quartiles", "verdict")
 _OF_A_QUICK_RUN = (
-    f"In this short run a figure is missed beyond {QUICK_MARGIN:g} times its usual ratio, or its"
-    " target where it has none; a full run goes by the targets."
+    f"In this short run a figure is missed beyond {QUICK_MARGIN:g} times its target;"
+    " a full run goes by the targets."
 )
 
 
@@ -19,7 +19,7 @@ def rows(figures: Iterable[Figure], *, quick: bool) -> list[tuple[str, ...]]:
         (
             figure.name,
             _target(figure),
-            _measured(figure, quick=quick),
+            _with_unit(_number(figure.spread.middle), figure.unit),
             f"{_number(figure.spread.low)} … {_number(figure.spread.high)}",
             figure.verdict(quick=quick).value,
         )
@@ -56,13 +56,6 @@ def _target(figure: Figure) -> str:
         return "-"
     sign = "≥" if figure.at_least else "≤"
     return _with_unit(f"{sign} {_number(figure.limit)}", figure.unit)
-
-
-def _measured(figure: Figure, *, quick: bool) -> str:
-    measured = _with_unit(_number(figure.spread.middle), figure.unit)
-    if quick and figure.guard is not None and figure.limit is not None:
-        measured += f" (ratio {_number(figure.guard.ratio)}, usual {_number(figure.guard.usual)})"
-    return measured
 
 
 def _with_unit(number: str, unit: str) -> str:

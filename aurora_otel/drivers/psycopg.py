@@ -30,6 +30,8 @@ from aurora_otel.drivers.protocol import Failure, Hooks, Monitor, Rows, Traced
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import blocking, sockets
 
+# So many logins are kept as values.
+_MOST_LOGINS = 8
 _CURSORS = (
     psycopg.Cursor,
     psycopg.ServerCursor,
@@ -200,9 +202,21 @@ def _login(connection: Any, parameters: str) -> Login:
         options = [(os.fsdecode(each.keyword), each.val) for each in pgconn.info]
         return {name: os.fsdecode(value) for name, value in options if value}
 
+    password = os.fsdecode(pgconn.password or b"")
+    if not libpq.may_name_a_service(parameters):
+        return _login_with(parameters, password)
     given = conninfo.conninfo_to_dict(parameters)
-    found = libpq.login(given, os.fsdecode(pgconn.password or b""), applied)
+    found = libpq.login(given, password, applied)
     return Login(parameters if found == given else conninfo.make_conninfo(**found))
+
+
+# An application connects with few: to take one apart takes longer than all else of a connect.
+@functools.lru_cache(_MOST_LOGINS)
+def _login_with(parameters: str, password: str) -> Login:
+    """Return what a connection was opened with that no service's file has a part in."""
+    if not password or conninfo.conninfo_to_dict(parameters).get("password") == password:
+        return Login(parameters)
+    return Login(conninfo.make_conninfo(parameters, password=password))
 
 
 def _may_wait(args: tuple[Any, ...]) -> bool:

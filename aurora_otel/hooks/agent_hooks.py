@@ -60,7 +60,8 @@ class AgentHooks:
 
     def opened_steps(self, driver: Driver, opening: Opening) -> Steps[Any]:
         """Return the steps of `opened`, for a runner."""
-        yield from self._arrive()
+        if not self._agent.is_here():
+            yield from self._arrive()
         if self._agent.is_stopped or self._shield.is_inside:
             return opening.connection
         connection = yield from self._agent.use_cases.openings.receive(driver, opening)
@@ -69,7 +70,8 @@ class AgentHooks:
 
     def connect_steps(self, driver: Driver, attempt: Attempt) -> Steps[Any]:
         """Return the steps of a connect: it is made, identified and tracked."""
-        yield from self._arrive()
+        if not self._agent.is_here():
+            yield from self._arrive()
         if self._agent.is_stopped or self._shield.is_inside:
             return (yield Reconnect(attempt.connect))
         use_cases = self._agent.use_cases
@@ -152,8 +154,8 @@ class AgentHooks:
 
     def is_plainly_usable(self, connection: Any) -> bool:
         """Return whether nothing is in doubt about `connection`, so that no steps are needed."""
-        agent = self._agent
-        return agent.is_here() and agent.use_cases.checkouts.is_plainly_usable(connection)
+        # Also in a child whose fork was not reported: there, an inherited one is not to be judged.
+        return self._agent.use_cases.checkouts.is_plainly_usable(connection)
 
     def is_usable_steps(self, connection: Any) -> Steps[bool]:
         """Return the steps of `is_usable`, for a runner."""
@@ -170,9 +172,14 @@ class AgentHooks:
         is_here = self._agent.is_here()
         return is_here and self._agent.use_cases.checkouts.is_invalidated(connection)
 
-    def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
-        """Return what measures `pool`."""
-        return self._agent.use_cases.meters.of(pool, describe)
+    def meters(self, describe: Callable[[Any], Description]) -> Callable[[Any], Meter]:
+        """Return a function that returns what measures a pool."""
+        agent = self._agent
+
+        def meter(pool: Any) -> Meter:
+            return agent.use_cases.meters.of(pool, describe)
+
+        return meter
 
     def _fail(
         self,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aurora_otel.discovery import SYSTEMS, TopologySource
 from aurora_otel.discovery.identify import RefusedError, Server, dialogue
@@ -28,8 +27,7 @@ _ENDURANCE = 10.0
 _PATIENCE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Where a connection landed.
 
     Attributes:

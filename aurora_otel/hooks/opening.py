@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -116,7 +115,7 @@ class Openings:
     def _track(self, new: NewConnection, identity: Identity) -> Steps[None]:
         driver, opening, context = new.driver, new.opening, self._context
         descriptor = driver.fileno(opening.connection)
-        identity = replace(identity, peer=sockets.peer(descriptor))
+        identity = identity._replace(peer=sockets.peer(descriptor))
         cluster = self._placement.cluster_of(driver, identity)
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
         if opening.hosts and hears_all(identity.source):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 from aurora_otel.monitoring.context import Config
@@ -38,7 +38,6 @@ class Meter:
     Attributes:
         key: the values of the attributes that all its metrics have, in the order of their
             definitions.
-        callers: those that wait for a connection now.
     """
 
     def __init__(self, name: str, target: Target, config: Config) -> None:
@@ -48,31 +47,40 @@ class Meter:
         self._owner: Callable[[], Any] = lambda: None
         self._read: Callable[[Any], Gauges] = lambda _: Gauges()
         self._pools: dict[int, weakref.ref[Any]] = {}
-        self.callers: set[_Waiting] = set()
+        # One entry for each caller that waits now: a list's ends are changed by one operation.
+        self._callers: list[None] = []
         self._lock = threading.Lock()
         self._timeouts = 0
         self._lent: dict[int, float] = {}
         self._waits: deque[float] = deque()
         self._uses: deque[float] = deque()
 
-    def waiting(self, timed_out: type[Exception] | tuple[type[Exception], ...]) -> _Waiting:
-        """Measure a checkout: a caller waits for a connection while the block lasts.
-
-        Args:
-            timed_out: what the block raises when the caller has waited in vain.
-        """
-        return _Waiting(self, timed_out)
+    def begin(self) -> float:
+        """Take note that a caller begins to wait; return when: seconds, monotonic."""
+        began = monotonic()
+        self._callers.append(None)
+        return began
 
     @contextlib.contextmanager
     def creating(self) -> Iterator[None]:
         """Measure the block, which opens a connection."""
-        began = time.monotonic()
+        began = monotonic()
         yield
-        self._record(pool_metrics.CREATE_TIME, time.monotonic() - began)
+        self._record(pool_metrics.CREATE_TIME, monotonic() - began)
 
-    def lent(self, connection: Any) -> None:
-        """Take note that a connection was handed out."""
-        self._lent[id(connection)] = time.monotonic()
+    def lent(self, connection: Any, began: float) -> None:
+        """Take note that a connection was handed out to a caller that waited from `began` on."""
+        now = monotonic()
+        self._callers.pop()
+        self._lent[id(connection)] = now
+        self.waited(now - began)
+
+    def gave_up(self, *, is_timeout: bool) -> None:
+        """Take note of a caller that got no connection, maybe because it had waited in vain."""
+        self._callers.pop()
+        if is_timeout:
+            with self._lock:
+                self._timeouts += 1
 
     def returned(self, connection: Any) -> None:
         """Take note that a connection is back. Only appends.
@@ -82,7 +90,7 @@ class Meter:
         """
         began = self._lent.pop(id(connection), None)
         if began is not None:
-            self._uses.append(time.monotonic() - began)
+            self._uses.append(monotonic() - began)
 
     def waited(self, seconds: float) -> None:
         """Take note of a caller that got its connection after so many seconds."""
@@ -91,17 +99,10 @@ class Meter:
             self._record(pool_metrics.WAIT_TIME, seconds)
             self.record()
             return
-        self._waits.append(seconds)
-        kept = len(self._waits)
-        if kept > _MOST:
-            self.record()
-        elif not kept % _BATCH:
-            self._config.later(self.record)
-
-    def gave_up(self) -> None:
-        """Take note of a caller that waited in vain."""
-        with self._lock:
-            self._timeouts += 1
+        waits = self._waits
+        waits.append(seconds)
+        if not len(waits) % _BATCH:
+            self._hand_over()
 
     def record(self) -> None:
         """Record what was kept since the last call."""
@@ -139,45 +140,21 @@ class Meter:
     @property
     def pending(self) -> int:
         """How many callers wait now. Pools that count them go on counting those that gave up."""
-        return len(self.callers)
+        return len(self._callers)
 
     @property
     def timeouts(self) -> int:
         """How many callers waited in vain so far."""
         return self._timeouts
 
+    def _hand_over(self) -> None:
+        if len(self._waits) > _MOST:
+            self.record()
+        else:
+            self._config.later(self.record)
+
     def _record(self, metric: Metric, seconds: float) -> None:
         self._config.instruments.record(metric, seconds, self._attributes)
-
-
-class _Waiting:
-    """A caller that waits, while the block lasts: no generator, which takes twice as long.
-
-    Args:
-        meter: measures the pool.
-        timed_out: what the block raises when the caller has waited in vain.
-    """
-
-    __slots__ = ("_began", "_meter", "_timed_out")
-
-    def __init__(
-        self, meter: Meter, timed_out: type[Exception] | tuple[type[Exception], ...]
-    ) -> None:
-        self._meter = meter
-        self._timed_out = timed_out
-        self._began = 0.0
-
-    def __enter__(self) -> None:
-        self._meter.callers.add(self)
-        self._began = time.monotonic()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        meter = self._meter
-        meter.callers.discard(self)
-        if kind is None:
-            meter.waited(time.monotonic() - self._began)
-        elif issubclass(kind, self._timed_out):
-            meter.gave_up()
 
 
 class Meters:
@@ -192,12 +169,12 @@ class Meters:
         self._by_name: dict[str, Meter] = {}
         self._by_pool: dict[int, tuple[weakref.ref[Any], Meter]] = {}
 
-    def of(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+    def of(self, pool: Any, describe: Callable[[Any], Description]) -> Meter:
         """Return the meter of `pool`.
 
         Args:
             pool: the pool.
-            describe: returns what is to be known of it; called when it is met first.
+            describe: returns what is to be known of a pool; called when that is met first.
         """
         found = self._by_pool.get(id(pool))
         return found[1] if found is not None else self._meet(pool, describe)
@@ -222,12 +199,12 @@ class Meters:
                     found[metric.name][shown] = value
         return found
 
-    def _meet(self, pool: Any, describe: Callable[[], Description]) -> Meter:
+    def _meet(self, pool: Any, describe: Callable[[Any], Description]) -> Meter:
         met = self._config.shield.run("meet a pool", self._keep, pool, describe)
         return met or Meter("", Target(), self._config)
 
-    def _keep(self, pool: Any, describe: Callable[[], Description]) -> Meter:
-        meter = self._named(pool, describe())
+    def _keep(self, pool: Any, describe: Callable[[Any], Description]) -> Meter:
+        meter = self._named(pool, describe(pool))
         pools, key = self._by_pool, id(pool)
         pools[key] = weakref.ref(pool, lambda _: pools.pop(key, None)), meter
         return meter

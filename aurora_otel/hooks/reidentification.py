@@ -6,7 +6,6 @@ A server may be renamed under its open connections, and its name may become anot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.contradictions import check_answer
@@ -70,7 +69,7 @@ class Reidentification:
         if track.instance is not None:
             self._doubt_others(track, track.instance, began)
         cluster = self._move(track, driver, identity, identity.answer.instance)
-        located = replace(identity, peer=track.peer)
+        located = identity._replace(peer=track.peer)
         yield from check_answer(cluster, located, began)
         if track.is_tracked and cluster.detector.staleness(track):
             # A verdict of before did not know that it was.

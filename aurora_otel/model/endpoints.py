@@ -5,11 +5,15 @@ Pure: a name goes in, an `Endpoint` comes out; nothing is resolved and nothing r
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
+
+# So many names are kept with what they say: every connect asks.
+_MOST_PARSED = 1024
 
 
 class EndpointType(str, Enum):
@@ -106,6 +110,7 @@ def normalise(host: str) -> str:
     return host.strip().lower().removesuffix(".")
 
 
+@functools.lru_cache(_MOST_PARSED)
 def parse(host: str, port: int) -> Endpoint:
     """Return what the name `host` says; a name that is not RDS's is of type `OTHER`.
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.measuring import lending_on_loop
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
 
 # On the queue of a pool, which stands for it: a pool itself has no weak references.
@@ -29,9 +31,12 @@ class Adapter:
         pool, holder = module.Pool, module.PoolConnectionHolder
         patches = Patches()
 
+        of_queue = hooks.meters(_describe)
+
         def meter(of: Any) -> Meter:
             queue = of._queue  # noqa: SLF001 - see above
-            return hooks.meter(queue, functools.partial(_describe, of, queue))
+            setattr(queue, _POOL, of)
+            return of_queue(queue)
 
         patches.replace(holder, "acquire", _checking(hooks, holder.acquire))
         patches.replace(holder, "release", _taking_back(holder.release))
@@ -78,16 +83,13 @@ def _taking_back(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    measured = lending_on_loop(meter, original, attrgetter("_con"), _TIMED_OUT)
+
     @functools.wraps(original)
     async def _acquire(self: Any, timeout: Any) -> Any:
-        if self._queue is None:
-            # It was not opened: the original says so.
-            return await original(self, timeout)
-        pool = meter(self)
-        with pool.waiting(_TIMED_OUT):
-            proxy = await original(self, timeout)
-        pool.lent(proxy._con)  # noqa: SLF001 - as above
-        return proxy
+        # One that was not opened has none: the original says so.
+        acquire = original if self._queue is None else measured
+        return await acquire(self, timeout)
 
     return _acquire
 
@@ -112,9 +114,8 @@ def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Ca
     return _get_new_connection
 
 
-def _describe(pool: Any, queue: Any) -> Description:
-    setattr(queue, _POOL, pool)
-    leads_to = _target(pool)
+def _describe(queue: Any) -> Description:
+    leads_to = _target(getattr(queue, _POOL))
     return Description(leads_to.name("asyncpg"), queue, _gauges, leads_to)
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.measuring import lending
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
 
 # `ping` of DBUtils: whenever a connection is fetched.
@@ -31,11 +33,11 @@ class Adapter:
             patches.replace(steady, "_ping_check", checking)
             return patches.undo
         pool = module.PooledDB
+        meter = hooks.meters(_describe)
 
-        def meter(of: Any) -> Meter:
-            return hooks.meter(of, functools.partial(_describe, of))
-
-        patches.replace(pool, "connection", _lending(meter, pool.connection))
+        # A thread that waits here has no time limit. `_con` is what `cache` will be given.
+        lend = lending(meter, pool.connection, attrgetter("_con"))
+        patches.replace(pool, "connection", lend)
         patches.replace(pool, "steady_connection", _creating(meter, pool.steady_connection))
         patches.replace(pool, "cache", _returning(meter, pool.cache))
         return patches.undo
@@ -55,19 +57,6 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, ping, reconnect)
 
     return _ping_check
-
-
-def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def connection(self: Any, *args: Any, **kwargs: Any) -> Any:
-        pool = meter(self)
-        # A thread that waits here has no time limit.
-        with pool.waiting(()):
-            found = original(self, *args, **kwargs)
-        pool.lent(found._con)  # noqa: SLF001 - what `cache` will be given
-        return found
-
-    return connection
 
 
 def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:

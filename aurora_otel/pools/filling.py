@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.measuring import itself, lending_on_loop
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
 
 
@@ -40,12 +41,10 @@ def install(library: Library, module: ModuleType, hooks: Hooks) -> Callable[[], 
     patches = Patches()
     # By the task that fills it: what connects is a function, which is not handed the pool.
     filled: dict[Any, Meter] = {}
-
-    def meter(of: Any) -> Meter:
-        return hooks.meter(of, functools.partial(_describe, library, of))
-
+    meter = hooks.meters(functools.partial(_describe, library))
     checking = _checking(hooks, pool._acquire, pool.release)
-    patches.replace(pool, "_acquire", _lending(meter, checking))
+    # It has no limit of its own.
+    patches.replace(pool, "_acquire", lending_on_loop(meter, checking, itself))
     patches.replace(pool, "release", _returning(library, meter, pool.release))
     filling = _filling(meter, filled, getattr(pool, library.fills))
     patches.replace(pool, library.fills, filling)
@@ -72,19 +71,6 @@ def _checking(
             attempts -= 1
             connection.close()
             release(self, connection)
-
-    return _acquire
-
-
-def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    async def _acquire(self: Any) -> Any:
-        pool = meter(self)
-        # It has no limit of its own.
-        with pool.waiting(()):
-            connection = await original(self)
-        pool.lent(connection)
-        return connection
 
     return _acquire
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.measuring import lending
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
 
 
@@ -23,13 +25,13 @@ class Adapter:
         """Patch `MySQLConnectionPool`."""
         pool = module.MySQLConnectionPool
         patches = Patches()
-
-        def meter(of: Any) -> Meter:
-            return hooks.meter(of, functools.partial(_describe, of))
+        meter = hooks.meters(_describe)
 
         lock = module.CONNECTION_POOL_LOCK
-        lending = _lending(meter, _checking(hooks, pool.get_connection, lock))
-        patches.replace(pool, "get_connection", lending)
+        checking = _checking(hooks, pool.get_connection, lock)
+        # An exhausted pool raises at once. `_cnx` is what `add_connection` will be given.
+        lend = lending(meter, checking, attrgetter("_cnx"))
+        patches.replace(pool, "get_connection", lend)
         patches.replace(pool, "add_connection", _returning(meter, pool.add_connection))
         return patches.undo
 
@@ -45,19 +47,6 @@ def _checking(
             if waiting and not hooks.is_usable(waiting[0]):
                 waiting[0].disconnect()
             return original(self)
-
-    return get_connection
-
-
-def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def get_connection(self: Any) -> Any:
-        pool = meter(self)
-        # An exhausted pool raises at once.
-        with pool.waiting(()):
-            found = original(self)
-        pool.lent(found._cnx)  # noqa: SLF001 - what `add_connection` will be given
-        return found
 
     return get_connection
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.measuring import lending_on_loop
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, target
 
 
@@ -25,12 +27,12 @@ class Adapter:
         """Patch `MySQLConnectionPool`."""
         pool = module.MySQLConnectionPool
         patches = Patches()
+        meter = hooks.meters(_describe)
 
-        def meter(of: Any) -> Meter:
-            return hooks.meter(of, functools.partial(_describe, of))
-
-        lending = _lending(meter, _checking(hooks, pool.get_connection))
-        patches.replace(pool, "get_connection", lending)
+        # An exhausted pool raises at once. `_cnx` is what `add_connection` will be given.
+        checking = _checking(hooks, pool.get_connection)
+        lend = lending_on_loop(meter, checking, attrgetter("_cnx"))
+        patches.replace(pool, "get_connection", lend)
         patches.replace(pool, "add_connection", _returning(meter, pool.add_connection))
         return patches.undo
 
@@ -52,19 +54,6 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
             if sock is not None:
                 sock._writer.transport.abort()
         return await original(self)
-
-    return get_connection
-
-
-def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    async def get_connection(self: Any) -> Any:
-        pool = meter(self)
-        # An exhausted pool raises at once.
-        with pool.waiting(()):
-            found = await original(self)
-        pool.lent(found._cnx)
-        return found
 
     return get_connection
 

@@ -81,20 +81,20 @@ class Description(NamedTuple):
 class Meter(Protocol):
     """Measures one pool."""
 
-    def waiting(
-        self, timed_out: type[Exception] | tuple[type[Exception], ...]
-    ) -> AbstractContextManager[None]:
-        """Measure a checkout: a caller waits for a connection while the block lasts.
+    def begin(self) -> float:
+        """Take note that a caller begins to wait; return when, in seconds of the monotonic clock.
 
-        Args:
-            timed_out: what the block raises when the caller has waited in vain.
+        One of the next two ends that.
         """
+
+    def lent(self, connection: Any, began: float) -> None:
+        """Take note that a connection was handed out to a caller that waited from `began` on."""
+
+    def gave_up(self, *, is_timeout: bool) -> None:
+        """Take note of a caller that got no connection, maybe because it had waited in vain."""
 
     def creating(self) -> AbstractContextManager[None]:
         """Measure the block, which opens a connection."""
-
-    def lent(self, connection: Any) -> None:
-        """Take note that a connection was handed out."""
 
     def returned(self, connection: Any) -> None:
         """Take note that a connection is back. Only appends: it may run in a weakref callback."""
@@ -129,12 +129,11 @@ class Hooks(Protocol):
     def is_invalidated(self, connection: Any) -> bool:
         """Return whether the agent has invalidated a connection; check nothing."""
 
-    def meter(self, pool: Any, describe: Callable[[], Description]) -> Meter:
-        """Return what measures `pool`.
+    def meters(self, describe: Callable[[Any], Description]) -> Callable[[Any], Meter]:
+        """Return a function that returns what measures a pool.
 
         Args:
-            pool: the pool.
-            describe: returns what is to be known of it; called when it is met first.
+            describe: returns what is to be known of a pool; called when that is met first.
         """
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from psycopg import conninfo
 
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.measuring import itself, lending, lending_on_loop
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
 
 
@@ -26,20 +27,19 @@ class Adapter:
         """Patch `ConnectionPool` and `AsyncConnectionPool`, from which the null pools inherit."""
         pool, on_loop = module.ConnectionPool, module.AsyncConnectionPool
         patches = Patches()
-
-        def meter(of: Any) -> Meter:
-            return hooks.meter(of, functools.partial(_describe, of))
+        meter = hooks.meters(_describe)
 
         unchecked, connect = pool._getconn_unchecked, pool._connect  # noqa: SLF001 - see above
         patches.replace(pool, "_getconn_unchecked", _checking(hooks, unchecked))
         patches.replace(pool, "_connect", _creating(meter, connect))
-        patches.replace(pool, "getconn", _lending(meter, pool.getconn, module.PoolTimeout))
+        lend = lending(meter, pool.getconn, itself, module.PoolTimeout)
+        patches.replace(pool, "getconn", lend)
         patches.replace(pool, "putconn", _returning(meter, pool.putconn))
         unchecked, connect = on_loop._getconn_unchecked, on_loop._connect  # noqa: SLF001 - as above
         patches.replace(on_loop, "_getconn_unchecked", _checking_on_loop(hooks, unchecked))
         patches.replace(on_loop, "_connect", _creating_on_loop(meter, connect))
-        lending = _lending_on_loop(meter, on_loop.getconn, module.PoolTimeout)
-        patches.replace(on_loop, "getconn", lending)
+        lend = lending_on_loop(meter, on_loop.getconn, itself, module.PoolTimeout)
+        patches.replace(on_loop, "getconn", lend)
         patches.replace(on_loop, "putconn", _returning_on_loop(meter, on_loop.putconn))
         return patches.undo
 
@@ -47,9 +47,9 @@ class Adapter:
 def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def _getconn_unchecked(self: Any, timeout: float) -> Any:
-        deadline = time.monotonic() + timeout
+        deadline, left = time.monotonic() + timeout, timeout
         while True:
-            connection = original(self, deadline - time.monotonic())
+            connection = original(self, left)
             try:
                 if hooks.is_usable(connection):
                     return connection
@@ -62,6 +62,7 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
             connection.close()
             # As the pool does with one that fails its check: another one is opened for it.
             self._putconn(connection, from_getconn=True)
+            left = deadline - time.monotonic()
 
     return _getconn_unchecked
 
@@ -69,9 +70,9 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
 def _checking_on_loop(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     async def _getconn_unchecked(self: Any, timeout: float) -> Any:
-        deadline = time.monotonic() + timeout
+        deadline, left = time.monotonic() + timeout, timeout
         while True:
-            connection = await original(self, deadline - time.monotonic())
+            connection = await original(self, left)
             try:
                 if await hooks.is_usable_on_loop(connection):
                     return connection
@@ -82,6 +83,7 @@ def _checking_on_loop(hooks: Hooks, original: Callable[..., Any]) -> Callable[..
             connection._pool = None  # noqa: SLF001 - as above
             await connection.close()
             await self._putconn(connection, from_getconn=True)
+            left = deadline - time.monotonic()
 
     return _getconn_unchecked
 
@@ -95,20 +97,6 @@ def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Ca
     return _connect
 
 
-def _lending(
-    meter: Callable[[Any], Meter], original: Callable[..., Any], timed_out: type[Exception]
-) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def getconn(self: Any, *args: Any, **kwargs: Any) -> Any:
-        pool = meter(self)
-        with pool.waiting(timed_out):
-            connection = original(self, *args, **kwargs)
-        pool.lent(connection)
-        return connection
-
-    return getconn
-
-
 def _creating_on_loop(
     meter: Callable[[Any], Meter], original: Callable[..., Any]
 ) -> Callable[..., Any]:
@@ -118,20 +106,6 @@ def _creating_on_loop(
             return await original(self, *args, **kwargs)
 
     return _connect
-
-
-def _lending_on_loop(
-    meter: Callable[[Any], Meter], original: Callable[..., Any], timed_out: type[Exception]
-) -> Callable[..., Any]:
-    @functools.wraps(original)
-    async def getconn(self: Any, *args: Any, **kwargs: Any) -> Any:
-        pool = meter(self)
-        with pool.waiting(timed_out):
-            connection = await original(self, *args, **kwargs)
-        pool.lent(connection)
-        return connection
-
-    return getconn
 
 
 def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:

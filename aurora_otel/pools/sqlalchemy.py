@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool, base
 from sqlalchemy.util import concurrency
 
 from aurora_otel.drivers.common.patching import Patches
+from aurora_otel.pools.measuring import lending
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
 
 # Where an `Engine` leads to, by its dialect: that stays when it replaces its pool.
@@ -38,9 +40,7 @@ class Adapter:
         """Patch all pools and their records, and listen to all engines and pools."""
         patches = Patches()
         record = base._ConnectionRecord  # noqa: SLF001 - no public event comes early enough
-
-        def meter(pool: Any) -> Meter:
-            return hooks.meter(pool, functools.partial(_describe, pool))
+        meter = hooks.meters(_describe)
 
         def on_return(_: Any, record: Any) -> None:
             meter(_pool_of(record)).returned(record)
@@ -49,7 +49,8 @@ class Adapter:
         connect = getattr(record, _CONNECT)
         patches.replace(record, _CONNECT, _creating(meter, connect))
         for pool in (Pool, SingletonThreadPool):
-            patches.replace(pool, "connect", _lending(meter, pool.connect))
+            lend = lending(meter, pool.connect, _LENT, exc.TimeoutError)
+            patches.replace(pool, "connect", lend)
         patches.replace(Engine, "__init__", _remembering(Engine.__init__))
         listeners = (
             (Engine, "handle_error", functools.partial(_on_error, hooks)),
@@ -72,6 +73,8 @@ _await = getattr(concurrency, "await_", concurrency.await_only)
 # Private names, the same since 1.0.
 _CONNECT = "_ConnectionRecord__connect"
 _POOL = "_ConnectionRecord__pool"
+# What `checkin` will be given, of what `connect` returns.
+_LENT = attrgetter("_connection_record")
 
 
 def _pool_of(record: Any) -> Any:
@@ -127,18 +130,6 @@ def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Ca
     def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         with meter(_pool_of(self)).creating():
             return original(self, *args, **kwargs)
-
-    return connect
-
-
-def _lending(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def connect(self: Any) -> Any:
-        pool = meter(self)
-        with pool.waiting(exc.TimeoutError):
-            fairy = original(self)
-        pool.lent(fairy._connection_record)  # noqa: SLF001 - what `checkin` will be given
-        return fairy
 
     return connect
 

@@ -25,6 +25,11 @@ class State(Enum):
     PRUNED = "pruned"
 
 
+# Looked up once: to read a member of an Enum takes longer than all else that a checkout compares.
+_TRACKED = (State.NEW, State.OPEN)
+_SHUT_DOWN = (State.CLAIMED, State.INVALIDATED)
+
+
 class Track(weakref.ref[Any]):
     """One open connection; itself the weak reference to it.
 
@@ -133,7 +138,7 @@ class Track(weakref.ref[Any]):
     @property
     def is_tracked(self) -> bool:
         """Whether it is still the tracker's business."""
-        return self.state in (State.NEW, State.OPEN)
+        return self.state in _TRACKED
 
     @property
     def is_on_writer(self) -> bool:
@@ -148,7 +153,7 @@ class Track(weakref.ref[Any]):
     @property
     def is_shut_down(self) -> bool:
         """Whether a verdict has closed it, or is about to."""
-        return self.state in (State.CLAIMED, State.INVALIDATED)
+        return self.state in _SHUT_DOWN
 
     @property
     def is_unusable(self) -> bool:

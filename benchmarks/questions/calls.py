@@ -19,8 +19,8 @@ from benchmarks import contenders, null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_TRACKER, CONTENDERS, OURS, PLAIN
-from benchmarks.figures import Answer, Bars, Figure, Guard
-from benchmarks.floor import empty
+from benchmarks.figures import Answer, Bars, Figure
+from benchmarks.floor import empty, two_attributes
 from benchmarks.measure import Block, Effort, Rounds, in_turn, repeat
 from benchmarks.pinned import pin
 from benchmarks.place import Place
@@ -29,6 +29,7 @@ from benchmarks.subjects import subjects
 TITLE = "Added to a call on a healthy connection"
 
 YARDSTICK = "empty wrapper"
+ATTRIBUTES = "two attributes"
 
 NOTES = """\
 What is added to `SELECT 1` is measured with client and server kept on one processor, where the
@@ -49,26 +50,26 @@ def measure(bench: Bench) -> Answer:
     """Measure it on null drivers and over loopback."""
     place = bench.place
     nulls = {
-        "null method": apart(_null_method, bench.effort(200)),
-        "null psycopg wait": apart(_null_wait, place, bench.effort(200)),
-        "null psycopg2 execute": apart(_null_execute, place, bench.effort(200)),
+        "null method": apart(_null_method, bench.effort(400)),
+        "null psycopg wait": apart(_null_wait, place, bench.effort(400)),
+        "null psycopg2 execute": apart(_null_execute, place, bench.effort(400)),
     }
     figures = []
     for name, rounds in nulls.items():
         bench.keep(name, rounds)
-        added = rounds.added(OURS, PLAIN)
-        yardstick = rounds.added(YARDSTICK, PLAIN).middle
-        guard = Guard(added.middle / yardstick, USUAL[name])
-        figures.append(Figure(f"added to a {name}", added * 1e6, "µs", 0.5, guard=guard))
+        added, what = rounds.added(OURS, PLAIN), f"added to a {name}"
+        times = added * (1 / rounds.added(YARDSTICK, PLAIN).middle)
+        figures.append(Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0))
+        figures.append(Figure(what, added * 1e6, "µs"))
     for name, function in (("psycopg", _select_psycopg), ("psycopg2", _select_psycopg2)):
-        figures += _select(bench, name, function, nulls["null psycopg wait"])
-    rounds = bench.keep("recording span", apart(_recording_span, place, bench.effort(300)))
+        figures += _select(bench, name, function)
+    rounds = bench.keep("recording span", apart(_recording_span, place, bench.effort(600)))
     added = rounds.added(contenders.BOTH, contenders.UPSTREAM)
-    upstream = rounds.spread(contenders.UPSTREAM).middle
-    guard = Guard(added.middle / upstream, 0.1)
+    times = rounds.of_floor(contenders.BOTH, ATTRIBUTES, beyond=contenders.UPSTREAM)
     name = "added to upstream's recording query span"
-    figures.append(Figure(name, added * 1e6, "µs", 4.0, guard=guard))
-    rounds = bench.keep("null execute, AWS", apart(_aws, place, bench.effort(200)))
+    figures.append(Figure(f"{name}: of setting two attributes", times, "times", 2.0))
+    figures.append(Figure(name, added * 1e6, "µs"))
+    rounds = bench.keep("null execute, AWS", apart(_aws, place, bench.effort(400)))
     for name in (OURS, AWS_TRACKER):
         figures.append(Figure(f"{name} adds to a null call", rounds.added(name, PLAIN) * 1e6, "µs"))
     times = rounds.times(AWS_TRACKER, OURS, beyond=PLAIN)
@@ -77,30 +78,21 @@ def measure(bench: Bench) -> Answer:
     return Answer(tuple(figures), Bars("µs per SELECT 1", _all_clients(bench, place)), NOTES)
 
 
-def _select(
-    bench: Bench, name: str, function: Callable[..., Rounds], null_rounds: Rounds
-) -> Iterator[Figure]:
-    together = apart(function, bench.place, False, bench.effort(900))  # noqa: FBT003 - a worker's
-    alone = apart(function, bench.place, True, bench.effort(300))  # noqa: FBT003 - a worker's
+def _select(bench: Bench, name: str, function: Callable[..., Rounds]) -> Iterator[Figure]:
+    together = apart(function, bench.place, False, bench.effort(1800))  # noqa: FBT003 - a worker's
+    alone = apart(function, bench.place, True, bench.effort(600))  # noqa: FBT003 - a worker's
     bench.keep(f"SELECT 1, {name}, one processor", together)
     bench.keep(f"SELECT 1, {name}, two processors", alone)
     added, thin = together.added(OURS, PLAIN), together.added(YARDSTICK, PLAIN)
     usual, fast = alone.spread(PLAIN).middle, together.spread(PLAIN).middle
-    # So little is mostly noise in a short run: there, the null call's goes in.
-    null_ratio = null_rounds.added(OURS, PLAIN).middle / null_rounds.added(YARDSTICK, PLAIN).middle
-    guard = Guard(null_ratio, USUAL["null psycopg wait"])
     times = added * (1 / thin.middle)
     what = f"added to SELECT 1, {name}"
-    yield Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0, guard=guard)
+    yield Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0)
     yield Figure(what, added * 1e6, "µs")
     yield Figure(f"{what}: of a SELECT 1", added * (100 / usual), "%")
     yield Figure("SELECT 1 itself", alone.spread(PLAIN) * 1e6, "µs")
     yield Figure("the same with server and client on one processor", added * (100 / fast), "%")
     yield Figure("what an empty wrapper adds there", thin * (100 / fast), "%")
-
-
-# Ours over an empty wrapper in a full run.
-USUAL = {"null method": 0.7, "null psycopg wait": 0.6, "null psycopg2 execute": 0.7}
 
 
 def _all_clients(bench: Bench, place: Place) -> dict[str, Any]:
@@ -154,9 +146,14 @@ class _NullCursor(extensions.cursor):
 
 
 def _null_execute(place: Place, effort: Effort) -> Rounds:
-    """A cursor of psycopg2's whose `execute` does nothing, and its watched subclass."""
+    """Cursors of psycopg2's whose `execute` does nothing; one is of a class that is watched."""
     contenders.ours(place)
     connection = psycopg2.connect(place.dsn("lab-1"))
+    # A class of the application's is watched itself, once a cursor of it was asked for.
+    watched: Any = type("Watched", (extensions.cursor,), {"execute": _NullCursor.execute})
+    cursor = connection.cursor(cursor_factory=watched)
+    if watched.execute is _NullCursor.execute:
+        raise RuntimeError("the class of cursors is not watched")
     thin = type("Thin", (_NullCursor,), {"execute": empty(_NullCursor.execute)})
 
     def block(cursor: Any) -> Block:
@@ -165,7 +162,7 @@ def _null_execute(place: Place, effort: Effort) -> Rounds:
     blocks = {
         PLAIN: block(_NullCursor(connection)),
         YARDSTICK: block(thin(connection)),
-        OURS: block(connection.cursor(cursor_factory=_NullCursor)),
+        OURS: block(cursor),
     }
     return in_turn(blocks, effort)
 
@@ -232,6 +229,7 @@ def _recording_span(place: Place, effort: Effort) -> Rounds:
     blocks = {
         contenders.UPSTREAM: _swapped(plain, repeat(lambda: upstream.execute("SELECT 1"))),
         contenders.BOTH: _swapped(ours, repeat(lambda: both.execute("SELECT 1"))),
+        ATTRIBUTES: repeat(two_attributes()),
     }
     return in_turn(blocks, effort)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import psycopg
@@ -18,15 +18,29 @@ from aurora_otel.drivers.psycopg2 import adapter
 from aurora_otel.instrumentor import running_agent
 from aurora_otel.lab import Action, Cluster
 from aurora_otel.runtime import blocking
+from benchmarks import floor
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, OURS, OURS_METRICS, PLAIN
-from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
+from benchmarks.figures import Answer, Bars, Figure, Spread
 from benchmarks.measure import Block, Effort, Rounds, in_turn, repeat
 from benchmarks.place import Place
 from benchmarks.subjects import subjects
 
 TITLE = "Added to connect"
+
+FLOOR = "floor"
+# Times the floor.
+LIMITS = {OURS: 45.0, OURS_METRICS: 5.0}
+LED_LIMIT = 20.0
+
+NOTES = """\
+The floor is what no library can go below that tracks a connection: an empty Python wrapper, a weak
+reference in a set, and the two questions of the kernel that tell one socket from another; with
+metrics and spans, a span and a measurement of OpenTelemetry's SDK besides. For a connect that
+could go straight to the writer, which the agent carries out itself, it is two empty wrappers, of
+which one leaves a note for the other. All of it is measured beside the agent, in the same run,
+with a connect that does nothing."""
 
 
 def measure(bench: Bench) -> Answer:
@@ -35,13 +49,14 @@ def measure(bench: Bench) -> Answer:
     figures = []
     for name, function in (("psycopg", _null_psycopg), ("psycopg2", _null_psycopg2)):
         for contender in (OURS, OURS_METRICS):
-            rounds = apart(function, place, contender, bench.effort(150))
+            rounds = apart(function, place, contender, bench.effort(300))
             bench.keep(f"null connect, {name}", rounds)
-            added = rounds.added(contender, PLAIN)
-            guard = Guard(added.middle / rounds.spread(PLAIN).middle, USUAL[name])
             title = f"instance endpoint, {name}, {contender}"
-            figures.append(Figure(title, added * 1e6, "µs", 100.0, guard=guard))
-    figures.append(_straight(bench, place))
+            times = rounds.of_floor(contender, FLOOR, beyond=PLAIN)
+            limit = LIMITS[contender]
+            figures.append(Figure(f"{title}: of the floor", times, "times", limit))
+            figures.append(Figure(title, rounds.added(contender, PLAIN) * 1e6, "µs"))
+    figures += _straight(bench, place)
     with subjects(place, *CONTENDERS) as running:
         for endpoint, target, limit in (("instance", "lab-1", 0), ("writer", "writer", 1)):
             # The name decides what we do; the address leads through the gateway, which counts.
@@ -54,9 +69,7 @@ def measure(bench: Bench) -> Answer:
             )
             beyond = float(ours - plain)
             title = f"round trips added, {endpoint} endpoint"
-            figures.append(
-                Figure(title, Spread.of([beyond]), "", limit, guard=Guard(beyond, limit))
-            )
+            figures.append(Figure(title, Spread.of([beyond]), "", limit))
         blocks = {
             f"{name}, {target}": subject.block("open", target, {})
             for name, subject in running.items()
@@ -69,11 +82,7 @@ def measure(bench: Bench) -> Answer:
         )
         for name in rounds.seconds
     }
-    return Answer(tuple(figures), Bars("ms per connect and close", bars))
-
-
-# Ours over the driver's own Python around a connect that does nothing, in a full run.
-USUAL = {"psycopg": 0.8, "psycopg2": 20.0}
+    return Answer(tuple(figures), Bars("ms per connect and close", bars), NOTES)
 
 
 def _null_psycopg(place: Place, contender: str, effort: Effort) -> Rounds:
@@ -99,7 +108,8 @@ def _null_psycopg(place: Place, contender: str, effort: Effort) -> Rounds:
 
         return run
 
-    return in_turn({PLAIN: block(null), contender: block(ours)}, effort)
+    blocks = {PLAIN: block(null), contender: block(ours), FLOOR: repeat(_floor(contender))}
+    return in_turn(blocks, effort)
 
 
 def _null_psycopg2(place: Place, contender: str, effort: Effort) -> Rounds:
@@ -127,16 +137,32 @@ def _null_psycopg2(place: Place, contender: str, effort: Effort) -> Rounds:
 
         return run
 
-    return in_turn({PLAIN: block(null), contender: block(ours)}, effort)
+    blocks = {PLAIN: block(null), contender: block(ours), FLOOR: repeat(_floor(contender))}
+    return in_turn(blocks, effort)
 
 
-def _straight(bench: Bench, place: Place) -> Figure:
+def _floor(contender: str) -> Callable[[], None]:
+    """Return a call of what `contender` cannot go below."""
+    track = floor.opening()
+    if contender == OURS:
+        return track
+    emit = floor.span_and_record()
+
+    def both() -> None:
+        track()
+        emit()
+
+    return both
+
+
+def _straight(bench: Bench, place: Place) -> Iterator[Figure]:
     """Measure what a healthy connect pays for being one that could go straight to the writer."""
-    rounds = apart(_reported_and_led, place, OURS, bench.effort(150))
+    rounds = apart(_reported_and_led, place, OURS, bench.effort(300))
     bench.keep("a connect that could go straight", rounds)
-    added = rounds.added(LED, REPORTED) * 1e6
     title = "psycopg, writer endpoint: could go straight to the writer"
-    return Figure(title, added, "µs", 10.0)
+    times = rounds.of_floor(LED, FLOOR, beyond=REPORTED)
+    yield Figure(f"{title}: of the floor", times, "times", LED_LIMIT)
+    yield Figure(title, rounds.added(LED, REPORTED) * 1e6, "µs")
 
 
 # A connection that is reported once it is open, and one whose connect the agent carries out.
@@ -171,7 +197,8 @@ def _reported_and_led(place: Place, contender: str, effort: Effort) -> Rounds:
         made = Attempt(asked.host, connect, asked.connect_straight, opening)
         blocking.run(hooks.connect_steps(driver, made))
 
-    return in_turn({REPORTED: repeat(reported), LED: repeat(led)}, effort)
+    blocks = {REPORTED: repeat(reported), LED: repeat(led), FLOOR: repeat(floor.carrying_out())}
+    return in_turn(blocks, effort)
 
 
 def _no_track(_: Any) -> None:

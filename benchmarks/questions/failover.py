@@ -15,7 +15,7 @@ import psycopg
 from aurora_otel.lab import Failover
 from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_USUAL, CONTENDERS, OURS
-from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
+from benchmarks.figures import Answer, Bars, Figure, Spread
 from benchmarks.place import Place
 from benchmarks.subjects import Subject
 
@@ -24,6 +24,8 @@ TITLE = "Symptom to clean"
 HELD = 20
 PATIENCE = 20.0
 BOTH = (OURS, AWS_USUAL)
+# Times what AWS's wrapper takes at the same failover.
+LIMIT = 1.0
 
 
 def measure(bench: Bench) -> Answer:
@@ -42,9 +44,10 @@ def measure(bench: Bench) -> Answer:
             for name, seconds in _switch_over(bench, delay).items():
                 times[name].append(seconds * 1e3)
         ours, aws = (Spread.of(times[name]) for name in BOTH)
-        guard = Guard(ours.middle / aws.middle, USUAL)
+        ratio = Spread.of([mine / theirs for mine, theirs in zip(*times.values(), strict=True)])
         title = f"{HELD} connections, topology {kind}"
-        figures.append(Figure(f"{title}: {OURS}", ours, "ms", 50.0, guard=guard))
+        figures.append(Figure(f"{title}: {OURS}, of AWS's time", ratio, "times", LIMIT))
+        figures.append(Figure(f"{title}: {OURS}", ours, "ms"))
         figures.append(Figure(f"{title}: AWS", aws, "ms"))
         bars |= {f"{name}, topology {kind}": Spread.of(times[name]) for name in BOTH}
     notes = (
@@ -58,10 +61,6 @@ def measure(bench: Bench) -> Answer:
         " pauses goes into the figure; AWS's wrapper asks every 100 ms, each process for itself."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
-
-
-# Ours over AWS's, in a full run.
-USUAL = 0.6
 
 
 def _switch_over(bench: Bench, delay: float | None) -> dict[str, float]:

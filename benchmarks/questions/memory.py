@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from collections.abc import Callable
 
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -11,8 +12,12 @@ from benchmarks import null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.figures import Answer, Figure, Lines, Spread
+from benchmarks.floor import Held
 
 TITLE = "Memory per tracked connection"
+
+# Times the floor.
+LIMIT = 6.0
 
 
 def measure(bench: Bench) -> Answer:
@@ -20,17 +25,34 @@ def measure(bench: Bench) -> Answer:
     counts = (1_000, 10_000) if bench.quick else (1_000, 10_000, 100_000)
     without = {count: apart(_kib, count, False) for count in counts}  # noqa: FBT003 - a worker's
     sampled = {count: apart(_kib, count, True) for count in counts}  # noqa: FBT003 - a worker's
-    figures = (
-        Figure("no spans", Spread.of(list(without.values())), "KiB", 1.0),
-        Figure("opened in a sampled span", Spread.of(list(sampled.values())), "KiB", 1.0),
-    )
+    floor = {count: apart(_bare_kib, count) for count in counts}
+    figures = []
+    for name, measured in (("no spans", without), ("opened in a sampled span", sampled)):
+        times = Spread.of([measured[count] / floor[count] for count in counts])
+        figures.append(Figure(f"{name}: of the floor", times, "times", LIMIT))
+        figures.append(Figure(name, Spread.of(list(measured.values())), "KiB"))
     series = {"no spans": tuple(without.values()), "sampled": tuple(sampled.values())}
-    return Answer(figures, Lines("KiB per connection", "connections", counts, series))
+    series["a weak reference in a set"] = tuple(floor.values())
+    notes = "The floor is a weak reference in a set, with a callback that takes it out."
+    plot = Lines("KiB per connection", "connections", counts, series)
+    return Answer(tuple(figures), plot, notes)
 
 
 def _kib(count: int, sampled: bool) -> float:  # noqa: FBT001 - called in another process
     agent = null.start(tracer_provider=TracerProvider()) if sampled else null.start()
     null.track(agent, first := null.Connection("lab-1"))
+    kib = _allocated(count, lambda connection: null.track(agent, connection))
+    del first
+    return kib
+
+
+def _bare_kib(count: int) -> float:
+    held = Held()
+    return _allocated(count, held.add)
+
+
+def _allocated(count: int, track: Callable[[null.Connection], object]) -> float:
+    """Return the KiB that are allocated for each connection that is tracked."""
     connections = [null.Connection("lab-1") for _ in range(count)]
     for connection in connections:
         # The attribute is part of it, the dictionary is the driver's object's own.
@@ -39,8 +61,7 @@ def _kib(count: int, sampled: bool) -> float:  # noqa: FBT001 - called in anothe
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for connection in connections:
-        null.track(agent, connection)
+        track(connection)
     gc.collect()
     after, _ = tracemalloc.get_traced_memory()
-    del first
     return (after - before) / count / 1024

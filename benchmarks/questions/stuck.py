@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import threading
 import time
 from typing import Any
@@ -15,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from aurora_otel.lab import Failover
 from aurora_otel.telemetry import names
 from benchmarks import contenders
+from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.figures import Answer, Bars, Figure, Spread
 from benchmarks.place import Place
@@ -23,6 +25,8 @@ from benchmarks.subjects import Subject
 TITLE = "Stuck calls"
 
 COUNT = 100
+# Times the floor.
+LIMIT = 10.0
 
 
 def measure(bench: Bench) -> Answer:
@@ -40,12 +44,20 @@ def measure(bench: Bench) -> Answer:
             first.append((min(returned) - decided) / 1e6)
             last.append((max(returned) - decided) / 1e6)
     bench.cluster.heal()
+    floor = Spread.of([apart(_bare) for _ in range(bench.pick(7, 3))])
+    name = f"all of {COUNT} calls back after the decision"
     figures = (
-        Figure(f"all of {COUNT} calls back after the decision", Spread.of(last), "ms", 100.0),
+        Figure(f"{name}: of the floor", Spread.of(last) * (1 / floor.middle), "times", LIMIT),
+        Figure(name, Spread.of(last), "ms"),
+        Figure("the floor", floor, "ms"),
         Figure("decision after the host hung (STUCK_AFTER=1)", Spread.of(detection), "ms"),
     )
     bars = {"first call back": Spread.of(first), "last call back": Spread.of(last)}
-    return Answer(figures, Bars("ms after the decision", bars))
+    notes = (
+        "The floor is to shut down as many sockets on which as many threads wait, until the last of"
+        " them is back: with neither a driver nor its errors."
+    )
+    return Answer(figures, Bars("ms after the decision", bars), notes)
 
 
 def _wait_for_calls(bench: Bench) -> None:
@@ -56,6 +68,29 @@ def _wait_for_calls(bench: Bench) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError("the calls did not begin")
         time.sleep(0.05)
+
+
+def _bare() -> float:
+    """Return the milliseconds in which threads are back whose sockets are shut down."""
+    pairs = [socket.socketpair() for _ in range(COUNT)]
+    started = threading.Barrier(COUNT + 1)
+
+    def wait(sock: socket.socket) -> None:
+        started.wait()
+        sock.recv(1)
+
+    threads = [threading.Thread(target=wait, args=(ours,)) for ours, _ in pairs]
+    for thread in threads:
+        thread.start()
+    started.wait()
+    # Until all of them wait in the kernel.
+    time.sleep(0.5)
+    began = time.perf_counter()
+    for ours, _ in pairs:
+        ours.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()
+    return (time.perf_counter() - began) * 1e3
 
 
 class _Calls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 
 from aurora_otel.drivers.marks import ATTRIBUTE
@@ -9,30 +10,39 @@ from aurora_otel.tracking.track import Track
 from benchmarks import null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
-from benchmarks.figures import Answer, Figure, Guard, Lines, Spread
+from benchmarks.figures import Answer, Figure, Lines, Spread
+from benchmarks.floor import Held
 
 TITLE = "Tracked at once"
 
 COUNTS = (1_000, 10_000, 100_000)
 _BATCH = 500
 
+ADD, REMOVE, COLLECT = "add", "remove", "remove by garbage collection"
+_BARE_ADD, _BARE_REMOVE = "bare add", "bare remove"
+FLOORS = {ADD: _BARE_ADD, REMOVE: _BARE_REMOVE, COLLECT: _BARE_REMOVE}
+# Times the floor.
+LIMIT = 15.0
+
 
 def measure(bench: Bench) -> Answer:
     """Measure it on top of ever more tracked connections."""
     measured = apart(_measure, bench.pick(40, 8))
     figures = []
-    for name in ("add", "remove", "remove by garbage collection"):
+    for name in (ADD, REMOVE, COLLECT):
         few, many = (Spread.of(measured[name, count]) for count in (COUNTS[0], COUNTS[-1]))
-        guard = Guard(many.middle / few.middle, 1.0)
+        floor = Spread.of(measured[FLOORS[name], COUNTS[-1]]).middle
         title = f"{name} at {COUNTS[-1]:,}"
-        figures.append(Figure(title, many * 1e6, "µs", 10.0, guard=guard))
+        figures.append(Figure(f"{title}: of the floor", many * (1 / floor), "times", LIMIT))
+        figures.append(Figure(title, many * 1e6, "µs"))
         growth = Spread.of([many.middle / few.middle])
         figures.append(Figure(f"{name}: {COUNTS[-1]:,} against {COUNTS[0]:,}", growth, "times"))
     series = {
         name: tuple(Spread.of(measured[name, count]).middle * 1e6 for count in COUNTS)
-        for name in ("add", "remove", "remove by garbage collection")
+        for name in (ADD, REMOVE, COLLECT)
     }
-    return Answer(tuple(figures), Lines("µs", "connections tracked at once", COUNTS, series))
+    notes = "The floor is a weak reference in a set: made and put there, or taken out."
+    return Answer(tuple(figures), Lines("µs", "connections tracked at once", COUNTS, series), notes)
 
 
 def _measure(rounds: int) -> dict[tuple[str, int], list[float]]:
@@ -42,6 +52,7 @@ def _measure(rounds: int) -> dict[tuple[str, int], list[float]]:
     tracker = agent.tracker
     held: list[null.Connection] = []
     measured: dict[tuple[str, int], list[float]] = {}
+    bare = Held()
 
     def add(connection: null.Connection) -> Track:
         track = Track(
@@ -62,6 +73,7 @@ def _measure(rounds: int) -> dict[tuple[str, int], list[float]]:
             connection = null.Connection("lab-1")
             setattr(connection, ATTRIBUTE, add(connection))
             held.append(connection)
+            bare.add(connection)
         for _ in range(rounds):
             batch = [null.Connection("lab-1") for _ in range(2 * _BATCH)]
             began = perf_counter()
@@ -76,9 +88,22 @@ def _measure(rounds: int) -> dict[tuple[str, int], list[float]]:
             collected = perf_counter()
             tracker.take_ended()
             for name, seconds, operations in (
-                ("add", added - began, 2 * _BATCH),
-                ("remove", closed - added, _BATCH),
-                ("remove by garbage collection", collected - closed, _BATCH),
+                (ADD, added - began, 2 * _BATCH),
+                (REMOVE, closed - added, _BATCH),
+                (COLLECT, collected - closed, _BATCH),
+                *_bare(batch, bare),
             ):
                 measured.setdefault((name, count), []).append(seconds / operations)
     return measured
+
+
+def _bare(batch: Sequence[null.Connection], held: Held) -> Iterator[tuple[str, float, int]]:
+    """Return what the same takes that tracks connections and does nothing else."""
+    began = perf_counter()
+    tracked = [held.add(connection) for connection in batch]
+    added = perf_counter()
+    for each in tracked:
+        held.remove(each)
+    removed = perf_counter()
+    yield _BARE_ADD, added - began, len(batch)
+    yield _BARE_REMOVE, removed - added, len(batch)

@@ -40,5 +40,20 @@ def test_differences_and_ratios_are_taken_within_a_round():
     rounds = Rounds({"ours": [1.5, 15.0, 1.5], "plain": [1.0, 10.0, 1.0]})
     assert rounds.added("ours", "plain").middle == 0.5
     assert rounds.spread("plain").middle == 1.0
-    rounds.seconds["theirs"] = [6.0, 60.0, 6.0]
+    rounds = Rounds(rounds.seconds | {"theirs": [6.0, 60.0, 6.0]})
     assert rounds.times("theirs", "ours", beyond="plain") == Spread(10.0, 10.0, 10.0)
+
+
+def test_what_is_added_is_given_in_multiples_of_the_floor():
+    rounds = Rounds({"ours": [3.0, 5.0], "plain": [1.0, 3.0], "floor": [0.5, 0.5]})
+    assert rounds.of_floor("ours", "floor", beyond="plain").middle == 4.0
+
+
+def test_figures_are_those_of_the_quietest_rounds():
+    # In one round of two, the machine did something else, too, while one of them had its turn.
+    ours = [3.0, 9.0] * 10
+    plain = [1.0, 1.0, 1.0, 7.0] * 5
+    rounds = Rounds({"ours": ours, "plain": plain})
+    assert rounds.spread("ours") == Spread(3.0, 3.0, 3.0)
+    assert rounds.added("ours", "plain") == Spread(2.0, 2.0, 2.0)
+    assert rounds.seconds["ours"] == ours

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import table
-from benchmarks.figures import Answer, Bars, Figure, Guard, Spread
+from benchmarks.figures import Answer, Bars, Figure, Spread
 
 MET = Figure("added to a call", Spread(0.25, 0.2612, 0.3), "µs", 0.5)
 MISSED = Figure("AWS adds more", Spread(10, 12, 14), "times", 20.0, at_least=True)
@@ -16,13 +16,6 @@ def test_a_row_has_target_figure_spread_and_verdict():
         ("AWS adds more", "≥ 20 times", "12 times", "10 … 14", "MISSED"),
         ("round trips", "-", "1", "1 … 1", "-"),
     ]
-
-
-def test_a_quick_run_shows_the_ratio_that_it_goes_by():
-    figure = Figure("x", Spread(1, 1, 1), "ms", 5.0, guard=Guard(ratio=1.5, usual=1.25))
-    ((_, _, measured, _, verdict),) = table.rows([figure], quick=True)
-    assert measured == "1 ms (ratio 1.5, usual 1.25)"
-    assert verdict == "met"
 
 
 def test_the_terminal_shows_all_questions_under_their_titles():

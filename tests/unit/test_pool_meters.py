@@ -45,7 +45,7 @@ NOWHERE = Target()
 
 
 def meet(meters, pool, name="pool", target=NOWHERE):
-    return meters.of(pool, lambda: Description(name, pool, lambda _: Gauges(max=5), target))
+    return meters.of(pool, lambda _: Description(name, pool, lambda _: Gauges(max=5), target))
 
 
 def shown(meters, metric=pool_metrics.PENDING):
@@ -75,8 +75,9 @@ def test_pools_beyond_the_limit_share_a_name(meters):
     # What only a pool itself can report is known of the pools that have a name.
     assert OTHER not in shown(meters, pool_metrics.MAX)
 
-    meters.of(pools[-1], None).lent(pools[-1])
-    meters.of(pools[-2], None).lent(pools[-2])
+    for pool in pools[-2:]:
+        meter = meters.of(pool, None)
+        meter.lent(pool, meter.begin())
     used = meters.observations()[pool_metrics.COUNT.name]
     assert used[OTHER, "", "", "", 0, pool_metrics.USED] == 2
 
@@ -113,9 +114,9 @@ def test_what_an_application_gave_in_place_of_a_name_or_a_number_is_left_out():
 
 def check_out(meter, times):
     for _ in range(times):
-        # What `waiting` measures, if the processor is not taken away meanwhile.
-        meter.waited(0.0)
-        meter.lent(meter)
+        # A moment that has not come yet: no wait is a long one, whatever else the machine does.
+        meter.begin()
+        meter.lent(meter, float("inf"))
         meter.returned(meter)
 
 
@@ -154,9 +155,8 @@ def test_what_waits_to_be_recorded_is_bounded(meters, now):
 def test_a_caller_that_waited_in_vain_is_counted_as_such(meters, now):
     pool = Pool()
     meter = meet(meters, pool)
-    caller = meter.waiting(TimeoutError)
-    caller.__enter__()
+    meter.begin()
     assert meter.pending == 1
-    caller.__exit__(TimeoutError, TimeoutError(), None)
+    meter.gave_up(is_timeout=True)
     meters.observations()
     assert (meter.pending, meter.timeouts, now.recorded) == (0, 1, {})

@@ -186,6 +186,11 @@ def login(
     return found
 
 
+def may_name_a_service(connection_string: str) -> bool:
+    """Return whether parameters may come out of a service's file."""
+    return "service" in connection_string or bool(os.environ.get("PGSERVICE"))
+
+
 def is_replication(parameters: Mapping[str, Any]) -> bool:
     """Return whether connection parameters ask for a replication connection, which takes no SQL."""
     return str(parameters.get("replication") or "false").lower() not in ("false", "off", "no", "0")

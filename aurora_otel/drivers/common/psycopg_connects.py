@@ -12,9 +12,8 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import conninfo
@@ -29,23 +28,24 @@ Connecting = Generator[Any, Any, Any]
 _SOONER = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(NamedTuple):
     """What the application gave, of which psycopg makes attempts.
 
     Attributes:
-        host: the one host, by its name.
+        host: the one host, by its name, if it gave one.
+        hosts: all that it gave, if those are several.
         addresses: what psycopg made of it, in the order in which it tries them.
         error: why it could make nothing of it.
     """
 
-    host: Address
+    host: Address | None
+    hosts: tuple[Address, ...] = ()
     addresses: tuple[str, ...] = ()
     error: psycopg.Error | None = None
 
 
-_given: ContextVar[_Given | None] = ContextVar("aurora_otel_psycopg_given", default=None)
-_hosts: ContextVar[tuple[Address, ...]] = ContextVar("aurora_otel_psycopg_hosts", default=())
+_NOTHING = _Given(None)
+_given: ContextVar[_Given] = ContextVar("aurora_otel_psycopg_given", default=_NOTHING)
 
 
 def resolve(
@@ -59,13 +59,13 @@ def resolve(
     A name that does not resolve is left for `_connect_gen` to fail with.
     """
     parameters = dict(args[0] if args else kwargs["params"])
-    host, is_done = _begin(hooks, parameters)
+    given, is_done = _begin(hooks, parameters)
     if is_done:
         return [parameters]
     try:
-        return _end(host, wrapped(*args, **kwargs))
+        return _end(given, wrapped(*args, **kwargs))
     except psycopg.OperationalError as error:
-        _fail_later(host, error)
+        _fail_later(given, error)
         return [parameters]
 
 
@@ -77,38 +77,41 @@ async def resolve_on_loop(
 ) -> list[dict[str, Any]]:
     """Stand in for `conninfo_attempts_async`; as `resolve`."""
     parameters = dict(args[0] if args else kwargs["params"])
-    host, is_done = _begin(hooks, parameters)
+    given, is_done = _begin(hooks, parameters)
     if is_done:
         return [parameters]
     try:
-        return _end(host, await wrapped(*args, **kwargs))
+        return _end(given, await wrapped(*args, **kwargs))
     except psycopg.OperationalError as error:
-        _fail_later(host, error)
+        _fail_later(given, error)
         return [parameters]
 
 
-def _begin(hooks: Hooks, parameters: Mapping[str, Any]) -> tuple[Address | None, bool]:
-    """Return the one host that is given by its name, and whether it need not be resolved."""
-    host = hooks.guarded(libpq.named_host, parameters)
-    _given.set(None)
-    _hosts.set(hooks.guarded(libpq.several_hosts, parameters) or ())
+def _begin(hooks: Hooks, parameters: Mapping[str, Any]) -> tuple[_Given, bool]:
+    """Return what is given, and whether the one host in it need not be resolved."""
+    given = hooks.guarded(_read, parameters) or _NOTHING
+    host = given.host
     if host is None or not hooks.goes_straight(host) or libpq.is_led_elsewhere():
-        return host, False
-    _given.set(_Given(host))
-    return host, True
+        return given, False
+    _given.set(given)
+    return given, True
 
 
-def _end(host: Address | None, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _read(parameters: Mapping[str, Any]) -> _Given:
+    return _Given(libpq.named_host(parameters), libpq.several_hosts(parameters))
+
+
+def _end(given: _Given, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     addresses = tuple([each["hostaddr"] for each in found if "hostaddr" in each])
-    if host is not None and addresses:
-        _given.set(_Given(host, addresses))
+    # Without addresses, psycopg leaves the name to libpq.
+    _given.set(_Given(given.host if addresses else None, given.hosts, addresses))
     return found
 
 
-def _fail_later(host: Address | None, error: psycopg.Error) -> None:
-    if host is None:
+def _fail_later(given: _Given, error: psycopg.Error) -> None:
+    if given.host is None:
         raise error
-    _given.set(_Given(host, error=error))
+    _given.set(_Given(given.host, given.hosts, error=error))
 
 
 class Asked:
@@ -136,29 +139,30 @@ class Asked:
         self._connect = connect
         self.conninfo = attempt
         self.host: Address | None = None
-        self.hosts = _hosts.get()
+        given = _given.get()
+        self.hosts = given.hosts
         # The first connect, by what psycopg has resolved, is psycopg's own.
         self._first: Callable[[], Connecting] | None = partial(connect, attempt)
         self.is_by_name = False
-        given = _given.get()
-        if given is not None and f"host={given.host.host}" in attempt:
-            self._see(given, attempt)
+        host = given.host
+        if host is not None and f"host={host.host}" in attempt:
+            self._see(given, host, attempt)
 
-    def _see(self, given: _Given, attempt: str) -> None:
+    def _see(self, given: _Given, host: Address, attempt: str) -> None:
         """Take note of what the application gave, if this attempt is made of that.
 
         Nothing is parsed here: every connect passes it. psycopg puts the address last.
         """
         if not given.addresses:
             self._first = partial(_failing, given.error) if given.error else None
-            self.host = given.host
+            self.host = host
         else:
             plain, _, found = attempt.rpartition(" hostaddr=")
             if found not in given.addresses:
                 return
             self.conninfo = plain
             if found == given.addresses[-1]:
-                self.host = given.host
+                self.host = host
         self.is_by_name = True
 
     @property

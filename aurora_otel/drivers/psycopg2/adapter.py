@@ -100,10 +100,11 @@ class Adapter(libpq.LibpqDriver):
 
     def accepts_questions(self, connection: Any, login: Login) -> bool:
         """Neither asynchronous nor for replication."""
-        return (
-            not connection.async_
-            and not isinstance(connection, ReplicationConnection)
-            and not libpq.is_replication(extensions.parse_dsn(login.parameters))
+        if connection.async_ or isinstance(connection, ReplicationConnection):
+            return False
+        # Parsing takes longer than most of the rest.
+        return "replication" not in login.parameters or not libpq.is_replication(
+            extensions.parse_dsn(login.parameters)
         )
 
     def is_idle(self, connection: Any) -> bool:
