@@ -11,7 +11,7 @@ from pathlib import Path
 from aurora_otel.lab import Cluster, LabError
 from tests.chaos import report
 from tests.chaos.application.bugs import BUGS
-from tests.chaos.lab import ENGINES, lab
+from tests.chaos.lab import ENGINES, KINDS, lab
 from tests.chaos.plan import Event, kept, plan
 from tests.chaos.run import Outcome, Run, Violation
 from tests.chaos.shortest import shortest
@@ -27,7 +27,7 @@ def main() -> int:
     if arguments.keep:
         events = kept(events, arguments.keep)
     command = _command(arguments)
-    with lab(arguments.engine) as cluster:
+    with lab(arguments.engine, arguments.kind) as cluster:
         try:
             outcome = Run(cluster, events, arguments.bug).outcome()
         except LabError:
@@ -67,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the plan")
     parser.add_argument("--events", type=int, default=200, help="how many")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="of the servers")
+    parser.add_argument("--kind", choices=KINDS, default=KINDS[0], help="of cluster")
     parser.add_argument("--keep", type=_numbers, help="these events of the plan alone: 3,7,12")
     parser.add_argument("--bug", choices=sorted(BUGS), help="plant this one")
     parser.add_argument("--cut", type=float, default=180, help="seconds to find a shorter one in")
@@ -81,6 +82,8 @@ def _command(arguments: argparse.Namespace) -> str:
     words += ["--seed", str(arguments.seed), "--events", str(arguments.events)]
     if arguments.engine != ENGINES[0]:
         words += ["--engine", arguments.engine]
+    if arguments.kind != KINDS[0]:
+        words += ["--kind", arguments.kind]
     if arguments.keep:
         words += ["--keep", ",".join(map(str, arguments.keep))]
     if arguments.bug:

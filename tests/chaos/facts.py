@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import get_args
 
 
@@ -175,3 +175,13 @@ def decode(line: str) -> Fact:
     """Return the fact of a line."""
     fields = json.loads(line)
     return _KINDS[fields.pop("fact")](**fields)
+
+
+def renamed(fact: Fact, instances: Mapping[str, str]) -> Fact:
+    """Return a fact with other names of instances, by those that it has."""
+    names = {
+        name: instances.get(value, value)
+        for name in ("instance", "tracked", "writer")
+        if (value := getattr(fact, name, None)) is not None
+    }
+    return replace(fact, **names) if names and instances else fact

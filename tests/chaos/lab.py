@@ -9,11 +9,12 @@ from aurora_otel.lab import Cluster
 from tests.support.labs import TABLE, create_table
 
 ENGINES = tuple(TABLE)
+KINDS = ("aurora", "multi-az", "plain")
 
 
 @contextlib.contextmanager
-def lab(engine: str = "postgresql") -> Iterator[Cluster]:
+def lab(engine: str = "postgresql", kind: str = "aurora") -> Iterator[Cluster]:
     """Run a cluster with a table to write to."""
-    with Cluster("lab", engine=engine) as cluster:
+    with Cluster("lab", engine=engine, kind=kind) as cluster:
         create_table(cluster)
         yield cluster

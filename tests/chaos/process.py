@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aurora_otel.lab import Cluster
-from tests.chaos.facts import Fact, Raised, decode
+from aurora_otel.settings import PREFIX
+from tests.chaos.facts import Fact, Raised, decode, renamed
 from tests.support.moving_names import hosts_file
 
 _ROOT = Path(__file__).parents[2]
@@ -34,6 +35,7 @@ class Process:
 
     def __init__(self, cluster: Cluster, bug: str | None) -> None:
         self._facts: deque[Fact] = deque()
+        self._instances = _instances(cluster)
         self._ended = False
         self._ending = contextlib.ExitStack()
         errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed at the end
@@ -58,7 +60,10 @@ class Process:
                 "engine": cluster.engine,
                 "logins": _logins(cluster),
                 "password": cluster.password,
-                "instance_endpoints": cluster.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"],
+                "settings": {
+                    name.removeprefix(PREFIX).lower(): value
+                    for name, value in cluster.environment().items()
+                },
                 "bug": bug,
             }
         )
@@ -106,7 +111,16 @@ class Process:
 
     def _hear(self) -> None:
         for line in self._process.stdout:
-            self._facts.append(decode(line))
+            self._facts.append(renamed(decode(line), self._instances))
+
+
+def _instances(cluster: Cluster) -> dict[str, str]:
+    """Return the lab's names of instances by those that the agent has for them."""
+    if cluster.kind != "plain":
+        return {}
+    called = {"postgresql": "{host}:{port}", "mysql": "{name}:{port}"}[cluster.engine]
+    places = ((name, cluster.plain_address(name)) for name in cluster.instances)
+    return {called.format(name=name, host=host, port=port): name for name, (host, port) in places}
 
 
 def _logins(cluster: Cluster) -> dict[str, object]:

@@ -67,7 +67,7 @@ class Run:
         self._cluster = cluster
         self._bug = bug
         self._outcome = Outcome(tuple(events))
-        self._invariants: tuple[Invariant, ...] = all_of_them()
+        self._invariants: tuple[Invariant, ...] = all_of_them(cluster.kind)
         self._happened = 0
 
     def outcome(self) -> Outcome:

@@ -9,9 +9,7 @@ import pytest
 
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Failover
-from aurora_otel.model import pace
 from tests.kinds.conftest import kinds, logged
-from tests.support.servers import main_process
 from tests.support.sql import READ_ONLY, attempt, refused_write, run, serving, sqlstate, write
 from tests.support.waiting import eventually
 
@@ -128,26 +126,6 @@ def test_a_pool_that_reconnected_before_the_service_moved_costs_one_refused_writ
     for connection in (reader, by_address):
         run(connection, "SELECT 1")
     close([*before, *pinned, reader, by_address, fresh])
-
-
-def test_a_promotion_is_found_by_the_first_connect_though_all_were_asked_just_before(
-    agent, cluster, connect, monkeypatch
-):
-    # Else it takes an outage of a minute until no login is due.
-    monkeypatch.setattr(pace, "FREE", 1)
-    old, new = cluster.writer, cluster.readers[0]
-    held = by_service(cluster, connect)
-    main_process(cluster, old).kill()
-    # An outage in which the members are asked more often than they are for nothing.
-    before = readings(agent)
-    while readings(agent) < before + 3:
-        assert attempt(lambda: by_service(cluster, connect)) is not None
-    cluster.promote(new, publish=True)
-    eventually(lambda: attempt(lambda: cluster.execute(new, "SELECT 1")) is None)
-    fresh = by_service(cluster, connect)
-    assert serving(fresh) == new
-    assert known_writer(fresh) == at(cluster, new)
-    close([held, fresh])
 
 
 def test_split_brain_the_one_that_was_promoted_last_is_the_writer(agent, cluster, connect):

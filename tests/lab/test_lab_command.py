@@ -116,9 +116,3 @@ def test_a_postgresql_with_standbys_thaws_and_has_two_that_accept_writes():
     assert "mine-2 goes on as what it was" in result.stdout
     assert "mine-3 accepts writes, too; mine-1 goes on as it was" in result.stdout
     assert "nothing is left behind" in result.stdout
-
-
-def test_a_kind_that_an_engine_cannot_play_is_an_error_that_says_which_can():
-    result = _run("--kind", "multi-az", "--engine", "mysql")
-    assert result.returncode == 1
-    assert "engine must be one of postgresql for the kind multi-az; got 'mysql'" in result.stderr

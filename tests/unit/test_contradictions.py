@@ -25,6 +25,7 @@ class Monitor:
     def __init__(self):
         self.heard = []
         self.symptoms = []
+        self.hints = []
 
     def find_writer(self):
         pass
@@ -34,6 +35,7 @@ class Monitor:
 
     def symptom(self, kind, *, suspect, hint, heard):
         self.symptoms.append(suspect)
+        self.hints.append(hint)
         if heard is not None:
             assert heard.at == OPENED
             self.hear(heard)
@@ -51,6 +53,9 @@ def check(source, role, instance="lab-2"):
     endpoint = Endpoint(Address("db.example.com", 5432))
     identity = Identity(endpoint, Answer(instance, role, "1"), source, view=False)
     list(check_answer(cluster, identity, OPENED))
+    # What claims beside others makes a login due at all of them.
+    is_contested = bool(monitor.symptoms) and role is Role.WRITER and not monitor.heard
+    assert monitor.hints == [instance if is_contested else None] * len(monitor.symptoms)
     return monitor.heard, monitor.symptoms
 
 

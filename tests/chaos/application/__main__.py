@@ -42,8 +42,7 @@ class Application:
     """The application.
 
     Args:
-        start: what it is started with: `engine`, `logins`, `password`, `instance_endpoints`,
-            `bug`.
+        start: what it is started with: `engine`, `logins`, `password`, `settings`, `bug`.
     """
 
     def __init__(self, start: dict[str, Any]) -> None:
@@ -62,11 +61,10 @@ class Application:
         witness.watch(self.reporter)
         if start["bug"]:
             bugs.BUGS[start["bug"]]()
-        endpoints = start["instance_endpoints"]
         AuroraInstrumentor().instrument(
             tracer_provider=tracers,
             meter_provider=meters,
-            instance_endpoints=endpoints,
+            **start["settings"],
             **_SETTINGS,
         )
         self._agent: Any = running_agent()

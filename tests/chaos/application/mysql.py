@@ -21,7 +21,8 @@ class MySQL(Database):
 
     drivers = ("pymysql",)
     errors = {"pymysql": pymysql.Error}  # noqa: RUF012 - a constant
-    writes = ("INSERT INTO writes (x) VALUES ('chaos')", "SELECT @@aurora_server_id")
+    # By its own name, whatever kind of cluster it is of.
+    writes = ("INSERT INTO writes (x) VALUES ('chaos')", "SELECT @@report_host")
     read = "SELECT MAX(id) FROM writes"
     long_query = "SELECT SLEEP(1.5)"
     begin_read_only = "START TRANSACTION READ ONLY"
