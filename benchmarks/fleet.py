@@ -2,9 +2,9 @@
 
 The writer ends all its connections at once, or is demoted in place, while its name goes on leading
 to it; some time later, a reader is the writer. Each process is what it is in the agent, as far as
-logins are concerned: a `Detector`, a `LoginPace`, and one connection that stays open while it is in
-doubt. Servers carry out logins one after the other; one that is given up costs the server all the
-same.
+logins are concerned: a `Detector`, a `LoginPace`, one connection that stays open while it is in
+doubt, and logins that go on though no refresh waits for them. Servers carry out logins one after
+the other; one that is given up costs the server all the same.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from aurora_otel.discovery.abandoned import LATE, MOST_LATE
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.pace import SILENT_FIRST, LoginPace
 from aurora_otel.model.symptoms import Symptom
@@ -23,10 +24,10 @@ OLD, NEW = "old writer", "new writer"
 READERS = (NEW, "reader")
 # Seconds after which a write, or a connect, that was in vain is repeated.
 AGAIN = 1.2
-# Seconds: a round trip; the background loop; a login that is not answered in so many is given up.
+# Seconds: a round trip; the background loop; a login is waited for no longer.
 ROUND_TRIP = 0.002
 TICK = 1.0
-GIVEN_UP = 0.5
+WAITED_FOR = 0.5
 # Seconds that a login takes a server without a limit.
 LOGIN = 0.02
 
@@ -139,9 +140,13 @@ class _Process:
         # Until then a login that was not answered holds the others back.
         self._silent_until = 0.0
         self._kept: str | None = None
+        # Logins that go on, and the server at which one of them was carried out.
+        self._late: set[str] = set()
+        self._logged_in_late: str | None = None
         self._is_refreshing = False
-        # What has answered in this refresh.
+        # What has answered in this refresh, and whether a login was not answered in time.
         self._heard: set[str] = set()
+        self._was_silent = False
         outage = fleet.scenario.outage
         begin = self._write_in_vain if fleet.scenario.is_misrouted else self._lose
         fleet.at(fleet.random.random() * 0.1, begin)
@@ -168,15 +173,11 @@ class _Process:
         self._fleet.at(now + AGAIN, self._write_in_vain)
 
     def _reconnect(self, now: float) -> None:
-        if self._fleet.scenario.is_misrouted and self.verdict_at > now:
-            # Its name leads to the old writer until there is a verdict; then it goes straight.
-            self._fleet.at(now + AGAIN, self._reconnect)
-            return
         scenario = self._fleet.scenario
-        goes_straight = self._pace.put_off(now) == NEW
-        if now < scenario.outage or not (
-            goes_straight or self.verdict_at <= now or now >= scenario.outage + scenario.dns_lag
-        ):
+        goes_straight = self._pace.put_off(now) == NEW or self.verdict_at <= now
+        # A misrouted one's name leads to the old writer all the time.
+        lag = float("inf") if scenario.is_misrouted else scenario.dns_lag
+        if now < scenario.outage or not (goes_straight or now >= scenario.outage + lag):
             self._fail(now)
             return
         # It waits for as long as it takes, and then says that it is the writer.
@@ -184,6 +185,8 @@ class _Process:
 
     def _fail(self, now: float) -> None:
         self._fleet.at(now + AGAIN, self._reconnect)
+        if self._fleet.scenario.is_misrouted:
+            return
         if self._fleet.random.random() < self._fleet.scenario.hasty and now >= self._silent_until:
             self._pace.hasten(now)
         if not self._is_refreshing and now >= self._detector.retry_at and self.verdict_at > now:
@@ -197,7 +200,8 @@ class _Process:
     def _tick(self, now: float) -> None:
         if self.verdict_at <= now:
             return
-        may_ask = self._kept is not None and now >= self._detector.retry_at
+        is_connected = self._kept is not None or self._logged_in_late is not None
+        may_ask = is_connected and now >= self._detector.retry_at
         if not self._is_refreshing and (may_ask or self._detector.refresh_due(now)):
             self._refresh(now)
         self._fleet.at(now + TICK, self._tick)
@@ -212,7 +216,9 @@ class _Process:
 
     def _hear(self, server: str, now: float) -> None:
         """Have an answer of `server`."""
-        self._kept = server
+        if server != OLD or self._kept is None:
+            # The former writer is not the next one.
+            self._kept = server
         self._heard.add(server)
         if not self._is_claimed(now):
             is_promoted = now >= self._fleet.scenario.outage
@@ -235,7 +241,15 @@ class _Process:
         if self._fleet.scenario.is_misrouted and OLD not in self._heard:
             # By the application's own host, which comes after the first instance.
             others.insert(1, OLD)
-        due = [server for server in others if self._pace.may_log_in(server, now)]
+        if (late := self._logged_in_late) in others:
+            self._logged_in_late = None
+            self._fleet.at(now + ROUND_TRIP, lambda then: self._hear(str(late), then))
+            return
+        due = [
+            server
+            for server in others
+            if server not in self._late and self._pace.may_log_in(server, now)
+        ]
         if not due:
             self._end(now)
             return
@@ -244,23 +258,45 @@ class _Process:
     def _log_in(self, server: str, now: float) -> None:
         self._fleet.logins[server][int(now)] += 1
         answered = self._fleet.login(server, now)
-        if answered - now <= GIVEN_UP:
+        if answered - now <= WAITED_FOR:
             self._fleet.at(answered, lambda then: self._logged_in(server, then))
-        else:
-            self._fleet.at(now + GIVEN_UP, lambda then: self._give_up(server, then))
+            return
+        if goes_on := server != OLD and len(self._late) < MOST_LATE:
+            self._late.add(server)
+            is_in_time = answered - now <= LATE
+            self._fleet.at(
+                now + min(LATE, answered - now),
+                lambda then: self._end_late(server, then, is_in_time=is_in_time),
+            )
+        self._fleet.at(now + WAITED_FOR, lambda then: self._go_on(server, then, is_late=goes_on))
 
     def _logged_in(self, server: str, now: float) -> None:
         self._pace.logged_in(server, now)
         self._hear(server, now)
 
-    def _give_up(self, server: str, now: float) -> None:
-        self._pace.silent(server, now)
+    def _go_on(self, server: str, now: float, *, is_late: bool) -> None:
+        """Wait for a login no longer."""
+        self._was_silent = True
         self._silent_until = now + SILENT_FIRST / 2
+        if not is_late:
+            self._pace.silent(server, now)
         if self._is_claimed(now):
             self._settle(now)
         else:
             self._ask_others(now)
 
+    def _end_late(self, server: str, now: float, *, is_in_time: bool) -> None:
+        self._late.discard(server)
+        if not is_in_time:
+            self._pace.silent(server, now)
+            return
+        self._pace.logged_in(server, now)
+        if self._logged_in_late is None:
+            self._logged_in_late = server
+
     def _end(self, now: float) -> None:
         self._is_refreshing = False
+        if self._was_silent and not self._heard:
+            self._pace.in_vain()
+        self._was_silent = False
         self._detector.refreshed(now, confirmed=False)

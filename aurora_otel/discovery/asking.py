@@ -2,6 +2,8 @@
 
 Connecting may resolve a name, which nothing can interrupt. So the refresh waits for the thread no
 longer than it has time, and then abandons it: the thread closes its connection itself when it ends.
+Where many processes log in at one moment, a server answers late, and it carries a login out that
+was given up all the same: so one that has begun may go on, and a later refresh asks over it.
 """
 
 from __future__ import annotations
@@ -32,9 +34,11 @@ class Asking:
     Args:
         target: the target.
         kept: the connection to it, if one is open already.
-        connect: opens one within so many seconds.
+        connect: opens one; called with the seconds that are waited for it, and those that it may
+            take.
         statement: the question.
         times: when it begins, and when it is given up.
+        longest: seconds that its login may take.
         clock: the monotonic clock.
         ended: called on its thread when it has ended, unless it was abandoned.
     """
@@ -44,9 +48,10 @@ class Asking:
         target: Target,
         kept: Kept | None,
         *,
-        connect: Callable[[Target, float], Monitor],
+        connect: Callable[[Target, float, float], Monitor],
         statement: str,
         times: tuple[float, float],
+        longest: float,
         clock: Callable[[], float],
         ended: Callable[[Asking], None],
     ) -> None:
@@ -57,6 +62,7 @@ class Asking:
         self.rows: Rows | None = None
         self.error: Exception = ConnectionError("not asked")
         self._connect = connect
+        self._longest = longest
         self._statement = statement
         self._clock = clock
         self._ended = ended
@@ -66,6 +72,7 @@ class Asking:
         self._lock = threading.Lock()
         self._has_ended = False
         self._is_abandoned = False
+        self._then: Callable[[Asking], None] | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -99,14 +106,35 @@ class Asking:
             with contextlib.suppress(Exception):
                 connection.abort()
 
-    def abandon(self) -> None:
-        """Wait for it no longer: its connection is closed when it ends."""
+    @property
+    def may_be_late(self) -> bool:
+        """Whether its login may take longer than it is waited for, and is under way."""
+        return self._longest > self.until - self.began and self.is_alive
+
+    def abandon(self, then: Callable[[Asking], None] | None = None) -> None:
+        """Wait for it no longer: its connection is closed when it ends.
+
+        Args:
+            then: has a login that is under way go on, and is called on its thread once that has
+                brought a connection. Abandoned once more, without this, that is closed after all.
+        """
         with self._lock:
             self._is_abandoned = True
             has_ended = self._has_ended
-        self.cancel()
-        if has_ended:
-            self.close()
+            goes_on = self.may_be_late and self.connection is None and not has_ended
+            self._then = then if goes_on else None
+            is_over = self._then is None
+        if is_over:
+            self.cancel()
+            if has_ended:
+                self.close()
+
+    def take(self) -> Kept | None:
+        """Return the connection that came late, to be used; `None`: it was closed."""
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return None
+        return Kept(self.target.instance or "", connection, self.target.is_own)
 
     def close(self) -> None:
         """Close its connection, if one is open."""
@@ -125,15 +153,22 @@ class Asking:
         finally:
             with self._lock:
                 self._has_ended = True
-                is_abandoned = self._is_abandoned
-            if is_abandoned:
+                is_abandoned, then = self._is_abandoned, self._then
+            if not is_abandoned:
+                self._ended(self)
+            elif then is None or self.connection is None:
                 self.close()
             else:
-                self._ended(self)
+                then(self)
 
     def _ask(self) -> Rows:
         if self.connection is None:
-            self.connection = self._connect(self.target, self._left())
+            connection = self._connect(self.target, self._left(), self._longest)
+            with self._lock:
+                self.connection = connection
+                is_late = self._is_abandoned
+            if is_late:
+                return []
         if self._is_cancelled:
             raise ConnectionAbortedError("cancelled")
         return self.connection.ask(self._statement, self._left())

@@ -64,10 +64,16 @@ class KeptConnections:
         _close(closed)
         return closed.instance
 
-    def keep_one(self, instance: str | None) -> None:
-        """Close all but one: the one to `instance`, else the one that answered last."""
+    def keep_one(self, instance: str | None, *, rather_than: str | None) -> None:
+        """Close all but one: the one to `instance`, else the one that answered last.
+
+        Args:
+            instance: whose connection is wanted.
+            rather_than: the instance whose connection is wanted least.
+        """
         best = [each for each in self._idle if each.instance == instance]
-        kept = (best or self._idle)[-1:]
+        others = [each for each in self._idle if each.instance != rather_than]
+        kept = (best or others or self._idle)[-1:]
         for each in self._idle:
             if each not in kept:
                 _close(each)

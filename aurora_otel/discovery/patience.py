@@ -23,10 +23,12 @@ class Patience:
 
     Attributes:
         factor: by which the next refresh's budget is multiplied.
+        was_in_vain: whether no target answered in the last refresh, and one or more were silent.
     """
 
     def __init__(self) -> None:
         self.factor = 1.0
+        self.was_in_vain = False
         # What was silent: until when it is left alone. See `Beforehand.silent`.
         self._silent: dict[str, float] = {}
 
@@ -45,13 +47,14 @@ class Patience:
 
     def learn(self, course: Course) -> None:
         """Give the next refresh more time, or less, by what came of this one."""
+        self.was_in_vain = course.was_silent and not course.plan.reached
         if course.plan.is_cut_short:
             # All that can be reached have to be heard.
             self._lengthen()
         elif course.plan.reached:
             if course.took < course.budget * SHARE / 4:
                 self.factor = max(self.factor / 2, 1.0)
-        elif course.was_silent:
+        elif self.was_in_vain:
             self._lengthen()
 
     def _lengthen(self) -> None:

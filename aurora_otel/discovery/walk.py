@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from aurora_otel.discovery.abandoned import Abandoned
 from aurora_otel.discovery.asking import Asking
 from aurora_otel.discovery.course import Course
 from aurora_otel.discovery.kept import Kept, KeptConnections
@@ -37,19 +38,20 @@ AT_A_TIME = 2
 STAGGER = 0.1
 # A driver that is out of time says so itself, a little later: seconds.
 _GRACE = 0.05
-# So many threads may wait in vain for names to resolve.
-_MOST_ABANDONED = 8
 
 
 class Connect(Protocol):
     """Opens connections of the agent's own."""
 
-    def __call__(self, target: Target, timeout: float, *, is_urgent: bool = False) -> Monitor:
+    def __call__(
+        self, target: Target, timeout: float, longest: float = 0.0, *, is_urgent: bool = False
+    ) -> Monitor:
         """Return a connection to `target`.
 
         Args:
             target: the target.
-            timeout: seconds.
+            timeout: seconds for which it is waited for.
+            longest: seconds after which it is given up, if that is later.
             is_urgent: whether a claim waits for what it says: then the pace of logins does not
                 count.
 
@@ -90,7 +92,7 @@ class Walk:
         self._stopped = False
         self._kept = KeptConnections()
         self._course: Course | None = None
-        self._abandoned: list[Asking] = []
+        self._abandoned = Abandoned()
         self._patience = Patience()
 
     def read(
@@ -118,11 +120,14 @@ class Walk:
             beforehand or Beforehand(began),
             began=min(began, beforehand.began) if beforehand else began,
             kept=self._kept.latest,
-            silent=self._silent_now(began),
-            awaited=self._awaited_still(),
+            silent=self._patience.silent(began) | self._abandoned.overdue,
+            awaited=self._abandoned.names,
             hear_all=hears_all(source),
         )
-        plan = Plan(targets, self._locate, beforehand)
+        # To ask the one whose login came late costs nothing.
+        late = self._abandoned.logged_in
+        in_turn = sorted(targets, key=lambda target: target.name != late)
+        plan = Plan(in_turn, self._locate, beforehand)
         question = source.question(view=view)
         course = Course(plan, source, question, budget, began + budget, silence)
         self._course = course
@@ -130,20 +135,29 @@ class Walk:
             self._go(course, beforehand)
         finally:
             self._course = None
-            self._abandon(course.asking)
             verdict = plan.reading.verdict
-            self._kept.keep_one(verdict.writer if verdict else None)
+            self._abandoned.add(course.asking, may_go_on=True)
+            if verdict or self._stopped:
+                self._abandoned.close()
+            # The former writer is not the next one.
+            self._kept.keep_one(verdict.writer if verdict else None, rather_than=beforehand.writer)
         self._patience.learn(course)
         return plan.reading
 
     def close(self) -> None:
-        """Close the open connection, if there is one."""
+        """Close the open connection, if there is one, and one that is still to come."""
         self._kept.close()
+        self._abandoned.close()
 
     @property
     def is_connected(self) -> bool:
         """Whether a connection of the agent's own is open."""
-        return bool(self._kept)
+        return bool(self._kept) or self._abandoned.logged_in is not None
+
+    @property
+    def was_in_vain(self) -> bool:
+        """Whether no target answered the last time, and one or more were silent."""
+        return self._patience.was_in_vain
 
     def stop(self) -> None:
         """Make a reading under way end soon; from any thread."""
@@ -153,6 +167,7 @@ class Walk:
                 each.cancel()
             course.ended.put(None)
         self._kept.abort()
+        self._abandoned.close()
 
     # One refresh.
 
@@ -178,10 +193,8 @@ class Walk:
 
     def _start_next(self, course: Course, beforehand: Beforehand) -> bool:
         """Ask the next target; return whether there was one."""
-        if len(self._abandoned) >= _MOST_ABANDONED:
-            self._abandoned = [each for each in self._abandoned if each.is_alive]
-            if len(self._abandoned) >= _MOST_ABANDONED:
-                return False
+        if self._abandoned.are_too_many:
+            return False
         # A connection that is open beside one that waits costs nothing to ask.
         beside = course.plan.ask_kept() if course.asking else None
         target = beside or course.plan.next()
@@ -199,6 +212,7 @@ class Walk:
             connect=partial(self._connect, is_urgent=True) if is_urgent else self._connect,
             statement=course.statement,
             times=(now, now + share),
+            longest=self._longest(target, course, beforehand),
             clock=self._clock,
             ended=course.ended.put,
         )
@@ -214,10 +228,20 @@ class Walk:
             course.ended.put(asking)
         return True
 
+    def _longest(self, target: Target, course: Course, beforehand: Beforehand) -> float:
+        """Return the seconds that a login at `target` may take, though it is not waited for.
+
+        Only at an instance that may be the next writer: the known one and the suspect may hang.
+        """
+        if target.instance in (None, beforehand.writer, beforehand.suspect):
+            return 0.0
+        return self._abandoned.longest(course.asking)
+
     def _kept_for(self, target: Target, course: Course) -> Kept | None:
         """Return the open connection that `target` means, or make room for another one."""
         is_open = target.instance is not None and target.address is None
-        if is_open and (kept := self._kept.take(target.instance)) is not None:
+        kept = self._kept.take(target.instance) if is_open else self._abandoned.take(target)
+        if kept is not None:
             return kept
         while self._kept and len(course.asking) + len(self._kept) >= AT_A_TIME:
             # What the plan has still to ask goes last.
@@ -245,7 +269,7 @@ class Walk:
         now = self._clock()
         for late in [each for each in course.asking if now >= each.until + _GRACE]:
             course.asking.remove(late)
-            self._abandon([late])
+            self._abandoned.add([late], may_go_on=True)
             self._note_failure(course, late, TimeoutError())
 
     def _note(self, course: Course, ended: Asking) -> None:
@@ -291,19 +315,3 @@ class Walk:
         if isinstance(error, LoginPostponedError):
             return Failed.POSTPONED
         return Failed.REFUSED if self._refused(error) else Failed.BROKEN
-
-    # Between two refreshes.
-
-    def _silent_now(self, now: float) -> frozenset[str]:
-        self._abandoned = [each for each in self._abandoned if each.is_alive]
-        late = (each for each in self._abandoned if each.is_late)
-        return self._patience.silent(now).union(each.target.name for each in late)
-
-    def _awaited_still(self) -> frozenset[str]:
-        """Return the targets that are still waited for; a name server perhaps."""
-        return frozenset(each.target.name for each in self._abandoned if each.is_alive)
-
-    def _abandon(self, those: list[Asking]) -> None:
-        for each in those:
-            each.abandon()
-        self._abandoned += those

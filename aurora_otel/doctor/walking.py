@@ -111,8 +111,10 @@ class Way:
         """
         return self._apis.of(token.region).token(*signing_target, token.user)
 
-    def _connect(self, target: Target, timeout: float, *, is_urgent: bool = False) -> Monitor:
-        return self._access.connect(target, timeout, is_urgent=is_urgent)
+    def _connect(
+        self, target: Target, timeout: float, longest: float = 0.0, *, is_urgent: bool = False
+    ) -> Monitor:
+        return self._access.connect(target, timeout, longest, is_urgent=is_urgent)
 
     def _is_rejected(self, error: Exception) -> bool:
         return self._access.is_rejected(error)

@@ -103,6 +103,13 @@ class LoginPace:
             self._claimant, is_due = claimant, True
         self._may_round = is_due if hears_all else None
 
+    def in_vain(self) -> None:
+        """Take note of a refresh in a doubt in which no server answered in time.
+
+        They are busy with the logins of other processes, as after a mass loss: it is taken for one.
+        """
+        self._is_spread = self._since is not None
+
     def settled(self) -> None:
         """Take note of a verdict: the next doubt begins from the start."""
         self._since = None

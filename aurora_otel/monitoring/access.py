@@ -151,12 +151,15 @@ class ClusterAccess:
         others = (known for known in self._known if not access.is_like(known.access))
         self._known = (_Known(access), *others)[:MOST_LOGINS]
 
-    def connect(self, target: Target, timeout: float, *, is_urgent: bool = False) -> Monitor:
+    def connect(
+        self, target: Target, timeout: float, longest: float = 0.0, *, is_urgent: bool = False
+    ) -> Monitor:
         """Open a connection to `target`, with the newest login that works there.
 
         Args:
             target: where to.
             timeout: seconds, for all attempts together.
+            longest: seconds after which an attempt that has begun is given up, if that is later.
             is_urgent: whether a login is due whatever the pace: a claim stands against the target.
 
         Raises:
@@ -174,33 +177,31 @@ class ClusterAccess:
         if (full := self._full.get(target.address)) and now < full.until:
             raise LoginNotAllowedError("the server has no connection left")
         failure: Exception = LoginNotAllowedError("no login works")
-        until = now + timeout
+        until, given_up = now + timeout, now + max(timeout, longest)
         for known in self._known:
             if not (known.leads_to(target) and known.may_try(target.address)):
                 continue
             login = self._login(known.access, target)
             if login is None:
                 continue
+            is_untested = known.may_be_refused(target.address, now)
             with self._trials.turn(
-                partial(known.may_try, target.address), until, self._patience(known, target, until)
+                partial(known.may_try, target.address),
+                until,
+                (PATIENCE if is_untested else PROVEN_PATIENCE) * (until - self._clock()),
+                is_untested=is_untested,
             ):
                 # It may have been refused at another target meanwhile.
                 if not known.may_try(target.address):
                     continue
                 try:
-                    return self._log_in(known, login, target, until)
+                    return self._log_in(known, login, target, given_up)
                 except Exception as error:
                     self._note_pace(known, target, error)
                     if not self._note_failure(known, target.address, error):
                         raise
                     failure = error
         raise failure
-
-    def _patience(self, known: _Known, target: Target, until: float) -> float:
-        """Return the seconds to wait for what comes of an attempt at another target."""
-        now = self._clock()
-        is_untested = known.may_be_refused(target.address, now)
-        return (PATIENCE if is_untested else PROVEN_PATIENCE) * (until - now)
 
     def _log_in(self, known: _Known, login: Login, target: Target, until: float) -> Monitor:
         left = max(until - self._clock(), 0.001)

@@ -214,6 +214,8 @@ class TopologyRefresh:
                     lineage=self._cluster.lineage,
                 ),
             )
+            if self._walk.was_in_vain:
+                self._paces.logins.in_vain()
             if reading.verdict is not None:
                 # Before anything is released: the application may need its slot.
                 self._walk.close()

@@ -23,6 +23,7 @@ def measure(bench: Bench) -> Answer:
     quick = Fleet(Scenario(processes, POOL, OUTAGE, None)).run()
     slow = Fleet(Scenario(processes, SMALL_POOL, OUTAGE, capacity)).run()
     misrouted = Fleet(Scenario(processes, POOL, OUTAGE, None, is_misrouted=True)).run()
+    both = Fleet(Scenario(processes, SMALL_POOL, OUTAGE, capacity, is_misrouted=True)).run()
     per_process = sum(sum(each.values()) for each in slow.logins.values()) / processes
     figures = (
         _worst("servers without a limit", quick, processes * POOL),
@@ -32,6 +33,8 @@ def measure(bench: Bench) -> Answer:
         _worst("misrouted", misrouted, processes * POOL),
         _detected(misrouted, 0.5, 5.0, "misrouted"),
         _detected(misrouted, 1.0, 45.0, "misrouted"),
+        _detected(both, 0.5, 5.0, f"misrouted, {capacity:g} logins/s"),
+        _detected(both, 1.0, 45.0, f"misrouted, {capacity:g} logins/s"),
         Figure("logins of each process at the readers", Spread.of([per_process]), ""),
     )
     bars = {f"{share:.0%} of the processes": _seconds(slow, share) for share in (0.5, 0.9, 1.0)}
@@ -42,8 +45,8 @@ def measure(bench: Bench) -> Answer:
         f" {capacity:g} logins a second. A login that is given up costs the server all the same."
         " A process detects when the new writer answers on the connection that it has kept, or on"
         " the first one that the application opens there itself. Misrouted: the old writer stays up"
-        " as a reader, on servers without a limit, and the application's connects lead to it until"
-        " there is a verdict."
+        " as a reader, and the application's connects lead to it until there is a verdict, or the"
+        " agent puts its own login at the writer that is named off."
     )
     return Answer(figures, Bars("s after the promotion", bars), notes)
 

@@ -94,11 +94,18 @@ def slow_logins(cluster):
     configure("ALTER SYSTEM RESET pre_auth_delay")
 
 
+# With the longer one, a second target waits for more than a second for what comes of the first.
+@pytest.fixture(params=[(5.0, 1), (1.0, 2)])
+def attempts(request, start):
+    """The attempts that one login may cost with a refresh's time-out."""
+    refresh_timeout, most = request.param
+    start(refresh_timeout=refresh_timeout)
+    return most
+
+
 def test_a_rotated_password_is_tried_once_where_servers_are_slow_to_refuse_it(
-    start, cluster, connect, logins, slow_logins
+    attempts, cluster, connect, logins, slow_logins
 ):
-    # A second target is asked after half a second, and waits for the first for more than one.
-    start(refresh_timeout=5.0)
     held = hold(connect, cluster)
     run(held[0], "SET default_transaction_read_only = on")
     rotate = f"ALTER ROLE {cluster.user} PASSWORD '{{}}'"
@@ -110,7 +117,7 @@ def test_a_rotated_password_is_tried_once_where_servers_are_slow_to_refuse_it(
         for _ in range(5):
             assert refused_write(held[0]) is not None
             time.sleep(0.5)
-        assert sum(logins.count("password authentication failed").values()) == 1
+        assert sum(logins.count("password authentication failed").values()) in (1, attempts)
     finally:
         cluster.execute(cluster.writer, rotate.format(cluster.password))
     close(held)

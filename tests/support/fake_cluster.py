@@ -100,7 +100,7 @@ class FakeCluster:
     def locate(self, name):
         return Address(name, 5432) if self.known else None
 
-    def connect(self, target, timeout, *, is_urgent=False):
+    def connect(self, target, timeout, longest=0.0, *, is_urgent=False):
         name = target.address.host if target.address else self.default
         self.path.append(name)
         if is_urgent:

@@ -9,7 +9,7 @@ from aurora_otel.model.endpoints import Address, EndpointMap
 from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.access import Access, ClusterAccess
 
-A, B = (Target(name, Address(name, 5432)) for name in "ab")
+A, B, C = (Target(name, Address(name, 5432)) for name in "abc")
 ENDPOINT = EndpointMap().classify("db", 5432)
 
 

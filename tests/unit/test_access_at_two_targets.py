@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from aurora_otel.discovery.source import LoginNotAllowedError
+from aurora_otel.discovery.source import LoginNotAllowedError, LoginPostponedError
 from aurora_otel.drivers.connects import LoginFailure
 from aurora_otel.monitoring.access import PROVEN_FOR
-from tests.unit.logins import A, B, LoginError, Logins
+from tests.unit.logins import A, B, C, LoginError, Logins
 
 
 class SlowTargets(Logins):
@@ -127,3 +127,35 @@ def test_a_target_that_does_not_respond_delays_no_other_for_long(slow):
     second.put(None)
     first.put(None)
     assert slow.both_outcomes() == {"a": None, "b": None}
+
+
+def test_an_untested_login_is_tried_at_one_other_target_where_two_are_slow(slow):
+    slow.works("app")
+    slow.begin(A, timeout=0.05)
+    _, first = slow.next_attempt()
+    slow.begin(B, timeout=0.05)
+    _, second = slow.next_attempt()
+    slow.begin(C, timeout=0.05)
+    assert slow.outcomes.get(timeout=10) == ("c", LoginPostponedError)
+    # What came of it at one of them says whether it may be tried.
+    first.put(None)
+    assert slow.outcomes.get(timeout=10) == ("a", None)
+    slow.begin(C)
+    where, third = slow.next_attempt()
+    third.put(None)
+    second.put(None)
+    assert where == "c"
+    assert slow.both_outcomes() == {"b": None, "c": None}
+
+
+def test_an_untested_login_that_was_not_answered_in_time_may_be_refused_for_a_while():
+    logins = Logins()
+    logins.works("app")
+    for target in (A, B):
+        logins.fails(TimeoutError(), "app", at=target)
+        with pytest.raises(TimeoutError):
+            logins.connect(target)
+    with pytest.raises(LoginPostponedError):
+        logins.connect(C)
+    logins.now += 10.0
+    assert logins.connect(C)

@@ -155,6 +155,19 @@ def test_after_a_mass_loss_the_new_writer_is_logged_in_at_within_as_long_as_the_
     assert known.may_log_in("c", 15.0)
 
 
+def test_a_refresh_in_which_no_server_answered_has_the_doubt_taken_for_a_mass_loss():
+    known = pace(0.5)
+    known.in_vain()
+    assert known.may_log_in("a", 0.0)
+    known.doubt(0.0, is_mass=False)
+    known.in_vain()
+    known.named("a", 8.0)
+    known.logged_in("b", 8.0)
+    known.named("c", 10.0)
+    assert known.put_off(14.9) == "c"
+    assert known.may_log_in("c", 15.0)
+
+
 def test_what_only_the_spreading_keeps_from_being_asked_is_put_off():
     known = pace(0.5)
     assert known.put_off(0.0) is None

@@ -32,7 +32,7 @@ class Slow(FakeCluster):
             stagger=0.001,
         )
 
-    def connect(self, target, timeout, *, is_urgent=False):
+    def connect(self, target, timeout, longest=0.0, *, is_urgent=False):
         name = target.address.host if target.address else self.default
         if self.instances[name].hangs:
             # As a resolver does: nothing ends it before it is done.
@@ -96,7 +96,7 @@ class Failing(FakeCluster):
         super().__init__()
         self.held = []
 
-    def connect(self, target, timeout, *, is_urgent=False):
+    def connect(self, target, timeout, longest=0.0, *, is_urgent=False):
         socket = Socket()
         self.held.append(weakref.ref(socket))
         failure = RefusedError(target, timeout)
@@ -134,3 +134,40 @@ def test_a_known_writer_that_is_silent_leaves_the_claim_standing_within_the_budg
     slow.budget = 2.0
     assert slow.read("b", "c", writer="a", members=frozenset(ALL)).verdict.writer == "c"
     assert slow.waiting == ["a"]
+
+
+def test_a_login_that_comes_late_is_used_by_the_next_refresh(slow):
+    for name in ALL:
+        slow[name].hangs = True
+    slow.budget = 0.2
+    assert slow.read("b", "c", "a", default=False).verdict is None
+    for name in ALL:
+        slow[name].hangs = False
+    slow.released.set()
+    eventually(lambda: not slow.threads())
+    (late,) = slow.open
+    slow.ended.clear()
+    slow.budget = 20.0
+    assert slow.read("a", "b", "c", default=False, writer="a").verdict.writer == "a"
+    assert late.instance.asked == 1
+    assert late.instance.name not in slow.ended
+
+
+def test_a_login_that_comes_after_the_verdict_is_closed(slow):
+    slow["b"].hangs = True
+    slow.budget = 2.0
+    assert slow.read("b", "c", writer="c").verdict.writer == "a"
+    slow.walk.close()
+    slow.released.set()
+    eventually(lambda: not slow.threads())
+    assert not slow.open
+
+
+def test_the_known_writers_login_is_given_up_when_it_is_no_longer_waited_for(slow):
+    for name in ALL:
+        slow[name].hangs = True
+    slow.budget = 0.2
+    assert slow.read("a", "b", default=False, writer="a", suspect="b").verdict is None
+    slow.released.set()
+    eventually(lambda: not slow.threads())
+    assert not slow.open
