@@ -34,8 +34,8 @@ _EXPLANATIONS = {
     Failover.SWITCHOVER: "No connection is lost, so that neither driver nor pool notices anything: "
     "without the agent every held connection stays on the old writer, and its writes are refused.",
     Failover.CRASH: "A server that dies ends its connections itself: each costs one write, with "
-    "the agent as without it, and the driver connects anew. The agent finds little to close; it "
-    "says what happened, and goes past a DNS that still leads to the old writer (--dns-lag).",
+    "the agent as without it, and the driver connects anew. The agent says what happened. Where "
+    "DNS still leads to the old writer (--dns-lag), it connects past it.",
     Failover.HANG: "A server that hangs ends nothing, and its clients wait: without the agent for "
     "as long as the network lets them. The agent shuts the sockets down, so that each call that "
     "waits returns with the driver's lost-connection error: one write a connection.",

@@ -95,3 +95,9 @@ def test_an_event_has_one_style_of_line_in_every_run(whole):
 )
 def test_ticks_are_round_and_within(low, high, expected):
     assert ticks(low, high, 8)[: len(expected)] == pytest.approx(list(expected))
+
+
+def test_it_says_by_which_command_it_is_made_again():
+    again = of_demo(result(pool="sqlalchemy", dns_lag=5)).command
+    assert "--pool sqlalchemy --dns-lag 5" in again
+    assert "--pool" not in of_demo(result()).command

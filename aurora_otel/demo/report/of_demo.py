@@ -38,7 +38,7 @@ def of_demo(result: Result) -> Report:
             *(Fact(name, version) for name, version in result.versions.items()),
         ),
         command=f"aurora-otel demo{_driver(result)} --failover {result.failover.value}"
-        f"{_option(result)} --report FILE.html",
+        f"{_options(result)} --report FILE.html",
     )
 
 
@@ -54,8 +54,9 @@ def _driver(result: Result) -> str:
     return f" --driver {result.driver}"
 
 
-def _option(result: Result) -> str:
-    return f" --dns-lag {result.dns_lag:g}" if result.dns_lag else ""
+def _options(result: Result) -> str:
+    pool = "" if result.pool == "none" else f" --pool {result.pool}"
+    return f"{pool} --dns-lag {result.dns_lag:g}" if result.dns_lag else pool
 
 
 def _run(run: Recording) -> Run:
