@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from aurora_otel.cli import main
 from aurora_otel.demo import command
 from aurora_otel.demo.report import of_demo, page
 from aurora_otel.demo.report.figure_table import MEANINGS, flat
+from aurora_otel.demo.report.model import Moment, MomentKind
 from tests.demo.chromium import chromium
 from tests.demo.pages import figures_in, figures_shown, figures_with_words
 from tests.demo.runs import result, with_agent, without
@@ -213,6 +215,14 @@ HIDDEN = """
   return hidden;
 })()
 """
+# The words of a graphic that leave it, or reach into its bars from the left.
+OUTSIDE = """
+[...document.querySelectorAll("svg text")].filter(text => text.checkVisibility()).filter(text => {
+  const box = text.getBBox(), view = text.ownerSVGElement.viewBox.baseVal;
+  const name = text.matches(".name:not(.over)");
+  return box.x < -1 || box.x + box.width > (name ? 170 : view.width + 1);
+}).map(text => text.textContent)
+"""
 SMALLEST_TEXT = """
 Math.min(...[...document.querySelectorAll("svg text")]
   .filter(text => text.checkVisibility())
@@ -225,6 +235,25 @@ def test_nothing_has_to_be_scrolled_for_on_a_phone_and_no_words_are_small(resize
     page = resized(width)
     assert page.evaluate(HIDDEN) == []
     assert page.evaluate(SMALLEST_TEXT) >= 10
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_long_names_and_messages_as_a_drill_has_them_are_shown_whole(browser, tmp_path, width):
+    instance = "orders-production-eu-west-1-instance-2"
+    message = f"RDS: Started cross AZ failover to DB instance: {instance}"
+    report = of_demo(result())
+    (run, *_) = report.runs
+    moments = [Moment(at, message, MomentKind.RDS) for at in (-9, 0, 9)]
+    lanes = [replace(lane, name=f"{instance} (old writer)") for lane in run.connections]
+    run = replace(run, moments=tuple(moments), connections=tuple(lanes))
+    file = tmp_path / "drill.html"
+    file.write_text(page(replace(report, runs=(run,))), encoding="utf-8")
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.ask("Emulation.setDeviceMetricsOverride", **size)
+    browser.open(file)
+    outside = browser.evaluate(OUTSIDE)
+    browser.ask("Emulation.clearDeviceMetricsOverride")
+    assert outside == []
 
 
 def test_controls_are_no_promises(browser, tmp_path):

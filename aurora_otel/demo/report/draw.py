@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from aurora_otel.demo.report.drawing import Drawing, Line, Rectangle, Scale, Text, ticks
@@ -24,6 +25,8 @@ SMALLEST = 2
 BAR = 16
 NAME_WIDTH = 250
 INDENT = 14
+CHARACTER = 6.6
+"""How wide one is on average; fonts differ, and this is that of a wide one."""
 ABOUT_SO_MANY_TICKS = 10
 X_AXIS = "seconds since the failover began"
 
@@ -54,8 +57,12 @@ def draw_lanes(
     drawing.texts.append(Text(middle, bottom + 2 * ROW, X_AXIS, "scale", "middle"))
     for number, (lane, most) in enumerate(zip(lanes, tallest, strict=True)):
         y = top + number * (LANE + LANE_GAP) + LANE_GAP
-        drawing.texts.append(Text(0, y + LANE / 2 - 2, lane.name, "name"))
-        drawing.texts.append(Text(0, y + LANE / 2 + 14, lane.total, "label"))
+        # An instance's name may be long, and has no space in it.
+        names = textwrap.wrap(lane.name, int(LEFT / CHARACTER) - 3)
+        middle = y + LANE / 2 + 5 - 7 * len(names)
+        for line, words in enumerate(names):
+            drawing.texts.append(Text(0, middle + 14 * line, words, "name"))
+        drawing.texts.append(Text(0, middle + 14 * len(names) + 1, lane.total, "label"))
         first, *more = lane.unit
         for line, words in enumerate((f"{most:,} {first}", *more)):
             drawing.texts.append(Text(across.right + 5, y + 9 + 13 * line, words, "scale"))
@@ -64,13 +71,21 @@ def draw_lanes(
     for number, one in enumerate(moments):
         x, y = across(one.at), ROW * (number + 1) - 4
         drawing.lines.append(Line(x, y - 10, x, bottom, f"moment {one.kind.value}"))
-        words = f"{moment(one.at)}: {one.what}"
-        # To the right no line of another moment crosses it; at the edge there is no room.
-        if x < across.left + (across.right - across.left) * 0.7:
-            drawing.texts.append(Text(x + 5, y, words, "label"))
-        else:
-            drawing.texts.append(Text(x - 5, y, words, "label", "end"))
+        drawing.texts.append(_beside(x, y, f"{moment(one.at)}: {one.what}"))
     return drawing
+
+
+def _beside(x: float, y: float, words: str) -> Text:
+    """Return `words` beside a line at `x`: to its right, where no line of a later moment is.
+
+    Else to its left, where that has room, or else where there is some.
+    """
+    width = len(words) * CHARACTER
+    if x + 5 + width <= WIDTH:
+        return Text(x + 5, y, words, "label")
+    if x - 5 - width >= 0:
+        return Text(x - 5, y, words, "label", "end")
+    return Text(max(0, WIDTH - width), y, words, "label")
 
 
 def draw_time(drawing: Drawing, across: Scale, top: float, bottom: float, about: int) -> None:

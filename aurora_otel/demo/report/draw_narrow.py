@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from aurora_otel.demo.report.model import Lane, Moment, SpanBar
 
 WIDTH = 340
-EDGE = 8
+EDGE = 12
 """So that the number at an end of an axis is not cut."""
 SAMPLE = 22
 CHARACTERS = 46
 """How many have room in a line, whatever they are."""
+NAME_CHARACTERS = 38
+"""How many of a name's."""
 ABOUT_SO_MANY_TICKS = 6
 
 
@@ -44,7 +46,8 @@ def draw_lanes_narrow(
     """Draw `lanes` into `drawing`; the arguments are those of `draw_lanes`."""
     across = Scale(*span, EDGE, WIDTH - EDGE)
     top = _legend(drawing, moments) + 4
-    header = 2 * ROW + 4
+    names = [textwrap.wrap(lane.name, NAME_CHARACTERS) for lane in lanes]
+    header = (1 + max(map(len, names), default=1)) * ROW + 4
     bottom = top + len(lanes) * (header + LANE + 4)
     drawing.width, drawing.height = WIDTH, bottom + 2 * ROW + 4
     draw_time(drawing, across, top, bottom, ABOUT_SO_MANY_TICKS)
@@ -54,10 +57,12 @@ def draw_lanes_narrow(
         drawing.lines.append(Line(x, top, x, bottom, f"moment {one.kind.value}"))
     for number, (lane, most) in enumerate(zip(lanes, tallest, strict=True)):
         y = top + number * (header + LANE + 4)
-        drawing.texts.append(Text(0, y + ROW - 2, lane.name, "name over"))
-        drawing.texts.append(Text(0, y + 2 * ROW - 3, lane.total, "label"))
+        for line, words in enumerate(names[number], start=1):
+            drawing.texts.append(Text(0, y + line * ROW - 2, words, "name over"))
+        below = y + header - 7
+        drawing.texts.append(Text(0, below, lane.total, "label"))
         unit = f"{most:,} {' '.join(lane.unit)}"
-        drawing.texts.append(Text(WIDTH, y + 2 * ROW - 3, unit, "label", "end"))
+        drawing.texts.append(Text(WIDTH, below, unit, "label", "end"))
         draw_bars(drawing, lane, y + header, across, most)
     return drawing
 
@@ -66,12 +71,13 @@ def _legend(drawing: Drawing, moments: Sequence[Moment]) -> int:
     """Write what happened, each with a sample of its line; return where the text ends."""
     row = 0
     for one in moments:
-        lines = textwrap.wrap(f"{moment(one.at)}: {one.what}", CHARACTERS)
+        words = f"{moment(one.at)}: {one.what}"
+        lines = textwrap.wrap(words, CHARACTERS, break_on_hyphens=False)
         middle = row * ROW + ROW - 8
         drawing.lines.append(Line(0, middle, SAMPLE, middle, f"moment {one.kind.value}"))
-        for words in lines:
+        for line in lines:
             row += 1
-            drawing.texts.append(Text(SAMPLE + 8, row * ROW - 4, words, "label"))
+            drawing.texts.append(Text(SAMPLE + 8, row * ROW - 4, line, "label"))
     return row * ROW
 
 
