@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from aurora_otel.lab.addresses import is_ip
+from aurora_otel.lab.mysql_wire import ERROR, HEADER, OK, packet
 
 _SSL_REQUEST = 8  # bytes
+_CLIENT_SSL = 0x0800
 
 
 class Encrypted:
@@ -82,12 +84,20 @@ class Encrypted:
 
     def _serve(self, plain: socket.socket) -> None:
         with contextlib.suppress(OSError), socket.create_connection(self._server) as server:
-            plain.recv(_SSL_REQUEST, socket.MSG_WAITALL)
-            plain.sendall(b"S")
+            self._ask_for_tls(plain, server)
             with self._context.wrap_socket(plain, server_side=True) as client:
                 self.handshakes += 1
+                self._log_in(client, server)
                 while self._pass_on(client, server):
                     pass
+
+    def _ask_for_tls(self, plain: socket.socket, _: socket.socket) -> None:
+        """Come to the point at which TLS begins."""
+        plain.recv(_SSL_REQUEST, socket.MSG_WAITALL)
+        plain.sendall(b"S")
+
+    def _log_in(self, client: ssl.SSLSocket, server: socket.socket) -> None:
+        """Do what has to be done to a login."""
 
     def _pass_on(self, client: ssl.SSLSocket, server: socket.socket) -> bool:
         readable = [client] if client.pending() else select.select([client, server], [], [])[0]
@@ -97,6 +107,47 @@ class Encrypted:
                 return False
             (server if source is client else client).sendall(data)
         return True
+
+
+class EncryptedMySQL(Encrypted):
+    """As `Encrypted`, for MySQL: whose server is told of no TLS, and counts one packet less."""
+
+    def _ask_for_tls(self, plain: socket.socket, server: socket.socket) -> None:
+        _, greeting = _packet(server)
+        # The version ends with a zero byte; then number, salt and filler of the session.
+        flags = greeting.index(0, 1) + 1 + 4 + 8 + 1
+        offered = int.from_bytes(greeting[flags : flags + 2], "little") | _CLIENT_SSL
+        greeting = greeting[:flags] + offered.to_bytes(2, "little") + greeting[flags + 2 :]
+        plain.sendall(packet(0, greeting))
+        _packet(plain)
+
+    def _log_in(self, client: ssl.SSLSocket, server: socket.socket) -> None:
+        sequence, login = _packet(client)
+        wanted = int.from_bytes(login[:4], "little") & ~_CLIENT_SSL
+        server.sendall(packet(sequence - 1, wanted.to_bytes(4, "little") + login[4:]))
+        while True:
+            sequence, answer = _packet(server)
+            client.sendall(packet(sequence + 1, answer))
+            if answer[0] in (OK, ERROR):
+                return
+            sequence, more = _packet(client)
+            server.sendall(packet(sequence - 1, more))
+
+
+def _packet(sock: socket.socket) -> tuple[int, bytes]:
+    """Read a packet of MySQL's: its sequence number and its payload."""
+    header = _exactly(sock, HEADER)
+    return header[3], _exactly(sock, int.from_bytes(header[:3], "little"))
+
+
+def _exactly(sock: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = sock.recv(size - len(data))
+        if not more:
+            raise ConnectionResetError
+        data += more
+    return data
 
 
 def write_self_signed(file: Path, hosts: Iterable[str] = ("127.0.0.1",)) -> str:
