@@ -59,7 +59,7 @@ def watch_all(patches: Patches, hooks: Hooks) -> None:
     close = watch_close(hooks, Connection.close, Connection.is_closed)
     patches.replace(Connection, "close", close)
     patches.replace(Connection, "_cleanup", _closing(hooks, Connection._cleanup))
-    patches.replace(Connection, "__del__", _collecting(hooks, Connection.__del__))
+    patches.replace(Connection, "__del__", _collecting(Connection.__del__))
 
 
 def trace(patches: Patches, traced: Callable[..., Any]) -> None:
@@ -124,7 +124,7 @@ def _closing(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     return _cleanup
 
 
-def _collecting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
+def _collecting(original: Callable[..., Any]) -> Callable[..., Any]:
     """Have a connection that was never closed count as collected: it closes itself then.
 
     Not in a forked child. What a loop watches is its parent's, too: to close the connection would
@@ -133,7 +133,8 @@ def _collecting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any
 
     @functools.wraps(original)
     def __del__(self: Any) -> None:  # noqa: N807 - it stands for one
-        if hooks.guarded(is_inherited, self):
+        # Unshielded, as it fails in no way: a loop may drop a thousand of them in one turn.
+        if is_inherited(self):
             return
         _collected.add(id(self))
         try:

@@ -37,7 +37,9 @@ def mark(connection: Any, track: Track, place: Address) -> None:
 
 def is_inherited(connection: Any) -> bool:
     """Return whether a connection was opened in the process that this one was forked from."""
-    return getattr(connection._protocol, _PID, None) not in {None, os.getpid()}
+    # Of one that has failed while it was made, or is closed, there is no protocol.
+    pid = getattr(getattr(connection, "_protocol", None), _PID, None)
+    return pid is not None and pid != os.getpid()
 
 
 def fileno(connection: Any) -> int:
