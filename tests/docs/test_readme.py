@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aurora_otel.demo.promises import HELD_CONNECTIONS
+from aurora_otel.demo.run import Plan
 from aurora_otel.drivers import NAMES
 from aurora_otel.settings import Settings
 from benchmarks import readme
@@ -88,6 +90,11 @@ def test_a_newcomers_question_has_one_heading(question):
 
 def test_the_readmes_figures_are_those_that_were_measured():
     assert readme.table() in README, "run `python -m benchmarks.readme`"
+
+
+def test_the_application_in_the_picture_is_that_of_the_demo():
+    words = f"{HELD_CONNECTIONS} open connections, {Plan.writers} threads that write"
+    assert words in " ".join(README.split())
 
 
 @pytest.mark.parametrize(
