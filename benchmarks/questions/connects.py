@@ -36,7 +36,7 @@ LED_LIMIT = 20.0
 
 NOTES = """\
 The floor is what no library can go below that tracks a connection: an empty Python wrapper, a weak
-reference in a set, and the two questions of the kernel that tell one socket from another; with
+reference in a set, and the two questions of the kernel that distinguish sockets; with
 metrics and spans, a span and a measurement of OpenTelemetry's SDK besides. For a connect that
 could go straight to the writer, which the agent carries out itself, it is two empty wrappers, of
 which one leaves a note for the other. All of it is measured beside the agent, in the same run,
