@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench service audit test test-fast coverage profile waver test-upstream test-pools test-async test-connects test-all compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
+.PHONY: help demo lab bench service audit test test-fast coverage profile waver mutants test-upstream test-pools test-async test-connects test-all test-turn compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,13 +48,19 @@ test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each eng
 coverage: $(VENV)/.dev ## run the tests, and say what of the agent they do not reach
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) --cov --cov-report= $(ARGS)
-	$(BIN)/coverage report
+	$(BIN)/coverage report --fail-under 95
 
 profile: $(VENV)/.dev ## run tests, and say which files and fixtures take how long: TESTS=tests ROWS=40
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -p tests.support.profile --rows $(ROWS) $(TESTS) $(ARGS)
 
 waver: $(VENV)/.dev ## run tests again and again under load, count failures: N=20 TESTS='tests/unit'
 	$(BIN)/python -m tests.waver $(N) $(TESTS) $(ARGS)
+
+mutants: $(VENV)/.mutants ## change what decides, place by place, and list what no test notices
+	rm -rf mutants
+	$(BIN)/python -m mutmut run
+	$(BIN)/python -m mutmut export-cicd-stats
+	$(BIN)/python -m tests.mutants
 
 test-upstream: $(VENV)/.dev ## run the behaviour tests beside OpenTelemetry's own instrumentations
 	TEST_BESIDE_UPSTREAM=before $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/behaviour tests/drivers $(ARGS)
@@ -84,7 +90,10 @@ soak: $(VENV)/.dev ## open 100,000 connections and leak 10,000, without the agen
 	$(BIN)/python -m tests.processes.soak 100000 10000 docs/reliability.md
 
 test-all: interpreters ## run the tests on every CPython from 3.10 on: ARGS='-- tests/unit'
-	$(BIN)/python -m nox $(ARGS)
+	$(BIN)/python -m nox --tags all $(ARGS)
+
+test-turn: interpreters ## run the tests of the core and of starting on one CPython, each day on another
+	$(BIN)/python -m nox --tags turn -- tests/unit tests/composition tests/histories/test_known_histories.py
 
 bounds: $(VENV)/.dev ## connect to 10,000 hosts, 2,000 tunnels and 100,000 names, and measure what is kept
 	$(BIN)/python -m tests.processes.bounds docs/reliability.md
@@ -141,7 +150,7 @@ servers: ## install what the tests need and no wheel carries: servers, and what 
 	@.ci/servers
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist .site .bench .compat .coverage* .hypothesis .interpreters .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist .site .bench .compat .coverage* .hypothesis .interpreters mutants .mypy_cache .nox .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || \
@@ -158,6 +167,10 @@ $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.compat: pyproject.toml | $(VENV)/bin/python extensions
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group compat
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.mutants: pyproject.toml | $(VENV)/bin/python servers
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group mutants
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python servers

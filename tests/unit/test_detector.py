@@ -1,6 +1,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
+from opentelemetry.context import Context
 
 from aurora_otel.model.detector import (
     Cause,
@@ -223,7 +224,12 @@ def test_no_more_former_writers_are_remembered_than_a_cluster_has_instances():
     known = detector("a0")
     for number in range(1, 200):
         known.judge(verdict(f"a{number}", float(number)))
-    assert len(known._former) <= 64
+    assert len(known._former) == 64
+    of_each = (
+        Connection(EndpointType.INSTANCE, f"a{number}", READER, 0.5) for number in range(199)
+    )
+    # The latest ones.
+    assert [known.staleness(each) is not None for each in of_each] == [False] * 135 + [True] * 64
 
 
 def test_a_former_writer_is_deposed_until_it_answers_as_a_reader_or_is_the_writer_again():
@@ -273,3 +279,76 @@ def test_a_former_writer_that_was_the_writer_again_meanwhile_starts_afresh():
     made.judge(verdict("a", 30.0))
     made.judge(verdict("b", 40.0))
     assert made.staleness(replace(PINNED, opened_at=45.0)) is None
+
+
+def test_a_refusal_that_came_after_the_reading_but_before_the_verdict_counts():
+    made = detector()
+    made.note_refusal(PINNED, 25.0)
+    made.judge(verdict("b", 21.0))
+    assert made.staleness(PINNED) is Cause.WRITER_CHANGED
+
+
+def test_a_connection_that_was_opened_at_the_very_moment_is_in_doubt_and_stays():
+    made = changed("b")
+    made.note_refusal(PINNED, 25.0)
+    for opened_at, kind, instance in (
+        (20.0, EndpointType.INSTANCE, "a"),
+        (20.0, EndpointType.CUSTOM, "c"),
+        (25.0, EndpointType.OTHER, "a"),
+    ):
+        connection = replace(
+            PINNED,
+            endpoint_type=kind,
+            instance=instance,
+            opened_at=opened_at,
+            refused=instance == "c",
+        )
+        assert made.staleness(connection) is None
+        opened_before = replace(connection, opened_at=opened_at - 1)
+        assert made.staleness(opened_before) is not None
+
+
+def test_what_has_the_former_name_at_the_moment_of_the_renaming_is_another_server():
+    made = detector()
+    made.judge(Verdict("x", ("x", "b"), 20.0, renamed="a"))
+    assert made.staleness(Connection(opened_at=19.0)) is None
+    assert made.staleness(Connection(opened_at=20.0)) is Cause.WRITER_CHANGED
+
+
+@pytest.mark.parametrize("instance", ["a", "b"])
+def test_each_former_writer_is_remembered(instance):
+    made = changed("b", "c")
+    assert made.staleness(Connection(EndpointType.INSTANCE, instance, READER, 10.0)) is not None
+
+
+# What is counted and kept.
+
+
+def test_each_change_of_the_writer_is_counted():
+    assert changed("b", "c", "c", "a").changes == 3
+
+
+def test_a_verdict_whose_reading_began_at_the_same_moment_counts():
+    made = changed("b")
+    assert made.judge(verdict("c", 20.0)) == Ruling("b", None)
+
+
+def test_the_highest_epoch_at_which_a_writer_was_confirmed_is_known():
+    made = detector()
+    assert made.epoch == 0
+    for epoch, highest in ((3, 3), (2, 3), (5, 5)):
+        made.judge(Verdict("b", ("a", "b"), 20.0 + epoch, epoch=epoch))
+        assert made.epoch == highest
+
+
+def test_no_more_deposed_writers_are_remembered_than_a_cluster_has_instances():
+    made = detector("a0")
+    for number in range(1, 200):
+        made.judge(verdict(f"a{number}", float(number)))
+    assert len(made.deposed) == 64
+
+
+def test_the_first_symptom_keeps_the_context_in_which_it_was_seen():
+    made, context = detector(), Context({"seen": "there"})
+    made.symptom(Symptom.STUCK, 1.0, context)
+    assert made.first_symptom == FirstSymptom(Symptom.STUCK, 1.0, context)

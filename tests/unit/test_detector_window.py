@@ -138,3 +138,11 @@ def test_a_new_window_begins_with_short_steps():
     known.symptom(Symptom.READ_ONLY, 500.0)
     known.refreshed(500.0, confirmed=False)
     assert known.retry_at == pytest.approx(500 + FIRST_STEP)
+
+
+def test_a_refresh_that_no_symptom_asked_for_makes_the_next_ones_rarer():
+    known = detector(interval=1)
+    known.refreshed(0.0, confirmed=False)
+    known.refreshed(0.5, confirmed=False)
+    assert known.retry_at == 0.5 + FIRST_STEP
+    assert known._next_refresh == pytest.approx(0.5 + 1.5)

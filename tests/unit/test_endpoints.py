@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from aurora_otel.model.endpoints import (
     Address,
+    Endpoint,
     EndpointMap,
     EndpointType,
     HostTemplate,
@@ -227,8 +228,8 @@ def test_a_writer_endpoint_is_one_at_any_port_or_at_its_own():
 def test_a_writer_endpoint_keeps_what_its_name_contains():
     host = f"orders.cluster-custom-{EU}"
     known = EndpointMap(writers=frozenset({Address(host, 0)}))
-    endpoint = known.classify(host, 5432)
-    assert (endpoint.type, endpoint.domain) == (EndpointType.WRITER, EU)
+    expected = Endpoint(Address(host, 5432), EndpointType.WRITER, "orders", EU)
+    assert known.classify(host, 5432) == expected
 
 
 def test_an_instance_is_reached_at_its_listed_address_before_all_others():
@@ -270,8 +271,8 @@ def test_a_whole_name_in_the_settings_means_one_instance_alone():
     # Where the host names no region, it can only mean the one that is listed.
     assert known.address("orders-1", None, 5432) == there
     assert known.namespace("orders-1", None) == EU
-    endpoint = known.classify("127.0.0.1", 6001)
-    assert (endpoint.instance, endpoint.domain) == ("orders-1", EU)
+    expected = Endpoint(there, EndpointType.INSTANCE, "orders-1", EU)
+    assert known.classify("127.0.0.1", 6001) == expected
 
 
 def test_a_name_that_is_listed_in_two_regions_yields_none():
@@ -283,3 +284,27 @@ def test_a_name_that_is_listed_in_two_regions_yields_none():
 def test_a_setting_does_not_set_the_scope_where_the_hosts_own_name_does():
     assert TUNNELS.namespace("orders-1", EU) == EU
     assert TUNNELS.namespace("orders-1", None) == "settings"
+
+
+def test_a_template_is_the_scope_of_the_names_that_it_explains():
+    known = EndpointMap(template=HostTemplate("?.db.example.com"))
+    assert known.namespace("orders-1", None) == "?.db.example.com"
+
+
+def test_a_bare_name_in_the_settings_explains_no_domain():
+    whole, template = f"orders-1.{EU}", HostTemplate("?.db.example.com")
+    there = Address("127.0.0.1", 6001)
+    for known, expected in (
+        (EndpointMap(), False),
+        (EndpointMap({"orders-2": there}), False),
+        (EndpointMap({"orders-1": there}), True),
+        (EndpointMap(template=template), True),
+        (EndpointMap({whole: there, "orders-1": there}, template), False),
+    ):
+        assert known.is_explained_by_bare_name("orders-1", EU) is expected
+
+
+def test_what_a_template_or_a_global_name_explains_keeps_its_address():
+    known = EndpointMap(template=HostTemplate("?.db.example.com"))
+    for host in ("orders-1.db.example.com", "orders.global-abc.global.rds.amazonaws.com"):
+        assert known.classify(host, 5432).address == Address(host, 5432)
