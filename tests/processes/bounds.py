@@ -22,6 +22,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from aurora_otel.agent import Agent
 from aurora_otel.drivers.connects import Login, Opening
 from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Rows
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry.metrics import instruments
 from aurora_otel.telemetry.spans import Spans
@@ -70,6 +71,12 @@ class Anywhere(Driver):
         database.servers = [Server(name, database) for name in self.listed]
         database.writer = database.servers[0]
         return Session(database.writer, host, port)
+
+    def answer(self, session: Session, statement: str, timeout: float) -> Rows:
+        """Answer; what histories keep of that is no memory of the agent's."""
+        rows = super().answer(session, statement, timeout)
+        self.world.claimed.clear()
+        return rows
 
 
 def resident() -> int:

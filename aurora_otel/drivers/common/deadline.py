@@ -51,6 +51,11 @@ class Meter:
         self._before = traffic.received(sock)
 
     @property
+    def counts(self) -> bool:
+        """Whether the system counts what this socket receives."""
+        return self._before >= 0
+
+    @property
     def count(self) -> int:
         """The bytes, as far as they are counted."""
         return max(0, traffic.received(self._sock) - self._before)

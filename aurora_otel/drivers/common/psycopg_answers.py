@@ -15,14 +15,15 @@ from typing import Any
 import psycopg
 from psycopg import generators, pq, waiting
 
-from aurora_otel.drivers.common.deadline import deadline
+from aurora_otel.drivers.common.deadline import Meter, deadline
 from aurora_otel.drivers.protocol import Rows
-from aurora_otel.runtime import sockets
+from aurora_otel.runtime import receiving, sockets
 
 # How often a wait comes back to Python, for signals and for our deadline: seconds.
 INTERVAL = 0.05
 # The first read brings 16 KiB at most, all of an Aurora's answer. A later one may go on for as long
-# as something comes, in one call into C: on a loop, too, a thread has to watch that.
+# as something comes, in one call into C. Where a thread may be held up for a moment, nothing comes
+# in meanwhile; on a loop, another one has to watch that.
 _WATCHED_READ = 2
 
 
@@ -36,7 +37,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     sock = sockets.identify(fileno(connection))
     try:
         # A signal handler may raise from here on, and the server answers all the same.
-        execution = _execution(connection, statement, timeout, sock)
+        execution = _execution(connection, statement, timeout, sock, may_pause=True)
         results = waiting.wait(execution, connection.pgconn.socket, interval=INTERVAL)
     except UnfinishedError:
         # What is left of it may have no end.
@@ -78,6 +79,8 @@ def limited(
     generator: Generator[Any, Any, Any],
     until: float,
     sock: sockets.SocketId | None = None,
+    *,
+    may_pause: bool = False,
 ) -> Generator[Any, Any, Any]:
     """Drive a generator of psycopg's within limits.
 
@@ -85,12 +88,13 @@ def limited(
         generator: the generator.
         until: when it must have ended, in seconds of the monotonic clock.
         sock: the socket of an answer that is to have an end.
+        may_pause: whether the calling thread may be held up for a moment, by long answers alone.
 
     Raises:
         TimeoutError: it has come to `until`.
         UnfinishedError: it has, or `sock` has received too many bytes; part of an answer came.
     """
-    reads = 0
+    reads, meter = 0, Meter(sock)
     try:
         with contextlib.closing(generator), contextlib.ExitStack() as watched:
             try:
@@ -102,9 +106,17 @@ def limited(
                     # Also while something comes: an answer may have no end.
                     if (left := until - time.monotonic()) <= 0:
                         raise TimeoutError
-                    if sock is not None and reads == _WATCHED_READ:
-                        watched.enter_context(deadline(sock, left, psycopg.Error))
-                    state = generator.send(ready)
+                    if sock is None or reads < _WATCHED_READ:
+                        state = generator.send(ready)
+                    elif may_pause and meter.counts:
+                        meter.check_before_reading_on()
+                        with receiving.paused(sock.fd):
+                            meter.check()
+                            state = generator.send(ready)
+                    else:
+                        if reads == _WATCHED_READ:
+                            watched.enter_context(deadline(sock, left, psycopg.Error))
+                        state = generator.send(ready)
             except StopIteration as end:
                 return end.value
     except TimeoutError as error:
@@ -118,10 +130,12 @@ def _execution(
     statement: str,
     timeout: float,
     sock: sockets.SocketId | None,
+    *,
+    may_pause: bool = False,
 ) -> Generator[Any, Any, Any]:
     connection.pgconn.send_query(statement.encode())
     executing = generators.execute(connection.pgconn)
-    return limited(executing, time.monotonic() + timeout, sock)
+    return limited(executing, time.monotonic() + timeout, sock, may_pause=may_pause)
 
 
 async def _wait_on_loop(execution: Generator[Any, Any, Any], fileno: int) -> Any:
