@@ -110,7 +110,7 @@ class Encrypted:
 
 
 class EncryptedMySQL(Encrypted):
-    """As `Encrypted`, for MySQL: whose server is told of no TLS, and counts one packet less."""
+    """As `Encrypted`, for MySQL: the server gets no request for TLS, and counts one packet less."""
 
     def _ask_for_tls(self, plain: socket.socket, server: socket.socket) -> None:
         _, greeting = _packet(server)
