@@ -109,7 +109,7 @@ def _confirm(intent: Intent, place: Place, console: Console, *, asked: bool) -> 
     rate = WRITERS / WRITE_EVERY
     console.print(
         f"This fails over the cluster {cluster.identifier} in {cluster.region}"
-        f" ({cluster.engine} {cluster.engine_version}):\n"
+        f" ({cluster.engine} {cluster.engine_version}; kind of cluster: {place.kind}):\n"
         f"  {intent.writer}, the writer, restarts as a reader; {chosen} becomes the writer.\n"
         "  Every application of this cluster loses its connections, and cannot write for a while.\n"
         f"  A workload opens {WRITERS + IDLE + 1} connections and writes about {rate:g} rows a"

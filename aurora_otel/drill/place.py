@@ -16,6 +16,7 @@ from aurora_otel.doctor.connecting import connect
 from aurora_otel.doctor.instance import Visit, leave, visit
 from aurora_otel.doctor.login import refused
 from aurora_otel.drill.errors import RefusedError
+from aurora_otel.model.groups import UNKNOWN
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,6 +50,12 @@ class Place:
         self._target = target
         self._made = False
         self.visited = self._visit(settings)
+
+    @property
+    def kind(self) -> str:
+        """The kind of cluster that the agent sees there."""
+        source = self.visited.identity.source
+        return source.kind if source else UNKNOWN
 
     def __enter__(self) -> Self:
         try:

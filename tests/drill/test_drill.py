@@ -84,6 +84,7 @@ def test_without_a_confirmation_nothing_is_done(drill):
     done = drill.run()
     assert done.returncode == 2
     assert f"This fails over the cluster {drill.cluster.name}" in done.stdout
+    assert "kind of cluster: aurora" in " ".join(done.stdout.split())
     assert drill.plane.calls["FailoverDBCluster"] == 0
 
 
