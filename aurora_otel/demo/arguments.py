@@ -9,6 +9,7 @@ from typing import NamedTuple
 from aurora_otel.lab.arguments import seconds
 from aurora_otel.lab.failover import Failover
 
+KINDS = ("aurora", "plain")
 POOLS = ("sqlalchemy", "psycopg_pool", "none")
 
 
@@ -43,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=ENGINES,
         help="what plays Aurora: PostgreSQL with psycopg (the default), or MariaDB, for Aurora "
         "MySQL, with PyMySQL",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        default="aurora",
+        help="the kind of cluster: Aurora (the default), or a plain MariaDB with replicas behind a "
+        "service that moves (with --engine mysql)",
     )
     parser.add_argument(
         "--driver",
@@ -107,6 +115,16 @@ def chosen_driver(engine: str | None, driver: str | None, pool: str) -> str:
 def default_driver(engine: str) -> str:
     """Return the driver that is used with an engine, unless another is asked for."""
     return next(name for name, driver in DRIVERS.items() if driver.engine == engine)
+
+
+def check_kind(kind: str, driver: str) -> None:
+    """Refuse a kind of cluster that a driver's engine does not play here.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if kind == "plain" and DRIVERS[driver].engine != "mysql":
+        raise ValueError("--kind plain needs --engine mysql")
 
 
 def _seconds(text: str) -> float:

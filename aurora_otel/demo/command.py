@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from aurora_otel.demo.application import ApplicationError
-from aurora_otel.demo.arguments import DRIVERS, chosen_driver
+from aurora_otel.demo.arguments import DRIVERS, check_kind, chosen_driver
 from aurora_otel.demo.files import check_writable
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.picture import picture
@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     try:
         driver = chosen_driver(args.engine, args.driver, args.pool)
+        check_kind(args.kind, driver)
     except ValueError as error:
         print(f"aurora-otel demo: {error}", file=sys.stderr)  # noqa: T201 - for a person
         return COULD_NOT_RUN
@@ -58,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
         for file, _ in wanted:
             if file != STANDARD_OUTPUT:
                 check_writable(Path(file))
-        result = carry_out(driver, Failover(args.failover), console, args.pool, args.dns_lag)
+        result = carry_out(
+            driver, Failover(args.failover), console, args.pool, args.dns_lag, kind=args.kind
+        )
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN
@@ -83,11 +86,17 @@ def _write(file: str, text: str) -> None:
         Path(file).write_text(text, encoding="utf-8")
 
 
-def carry_out(
-    driver: str, failover: Failover, console: Console, pool: str = "none", dns_lag: float = 0
+def carry_out(  # noqa: PLR0913 - what there is to choose
+    driver: str,
+    failover: Failover,
+    console: Console,
+    pool: str = "none",
+    dns_lag: float = 0,
+    *,
+    kind: str = "aurora",
 ) -> Result:
     """Make all runs of `failover`, showing each on `console` while it goes on."""
-    to_run = plans(driver, failover, pool, dns_lag)
+    to_run = [replace(plan, kind=kind) for plan in plans(driver, failover, pool, dns_lag)]
     recordings: dict[str, Recording] = {}
     for number, plan in enumerate(to_run, start=1):
         timeline = Timeline(plan.name)

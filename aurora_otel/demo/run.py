@@ -59,6 +59,7 @@ class Plan:
             0: the endpoint is a gateway, which follows at once.
         idle_after: From that moment to the use of the idle connections; `None`: they are used
             `EARLY` seconds into the failover, so that they hang like all others.
+        kind: Of cluster: `aurora` or `plain`.
     """
 
     name: str
@@ -75,12 +76,13 @@ class Plan:
     after: float = 7
     idle_after: float | None = 3
     dns_lag: float = 0
+    kind: str = "aurora"
 
 
 def record(plan: Plan, timeline: Timeline) -> Recording:
     """Carry out `plan` and return what happened; `timeline` shows it while it does."""
     with ExitStack() as stack:
-        cluster = stack.enter_context(Cluster(engine=plan.engine))
+        cluster = stack.enter_context(Cluster(engine=plan.engine, kind=plan.kind))
         collector = stack.enter_context(Collector())
         environment = _environment(plan, cluster, collector)
         application = stack.enter_context(

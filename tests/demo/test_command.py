@@ -115,6 +115,7 @@ def test_what_was_asked_of_dns_is_in_the_json(recorded, capsys):
         ("--engine mysql --driver asyncpg", "--driver asyncpg needs --engine postgresql"),
         ("--driver asyncpg --pool psycopg_pool", "--pool psycopg_pool needs --driver psycopg"),
         ("--engine mysql --pool sqlalchemy", "needs --driver psycopg or asyncpg"),
+        ("--kind plain", "--kind plain needs --engine mysql"),
     ],
 )
 def test_what_does_not_go_together_is_one_line_that_says_why(asked, said, capsys):
