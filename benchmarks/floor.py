@@ -55,7 +55,7 @@ def poll_and_wrappers() -> Callable[[], None]:
 
 
 class Tracked(weakref.ref[Any]):
-    """A weak reference that is distinguished from others to the same object, and nothing more."""
+    """A weak reference that is equal to no other one to the same object, and nothing besides."""
 
     __slots__ = ()
     __hash__ = object.__hash__

@@ -6,6 +6,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection as Pipe
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -82,11 +83,11 @@ class Opened:
             self._held[target] = connection
             pin(getattr(connection, "target_connection", connection).info.backend_pid)
         cursor = self._held[target].cursor()
-        return repeat(lambda: cursor.execute("SELECT 1"))(loops)
+        return repeat(lambda: cursor.execute("SELECT 1"), perf_counter)(loops)
 
     def open(self, target: str, more: dict[str, Any], loops: int) -> float:
         """Connect and close."""
-        return repeat(lambda: self.connect(target, **more).close())(loops)
+        return repeat(lambda: self.connect(target, **more).close(), perf_counter)(loops)
 
 
 def _serve(make: Callable[[], object], pipe: Pipe) -> None:

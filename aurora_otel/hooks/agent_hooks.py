@@ -144,7 +144,8 @@ class AgentHooks:
 
     def is_usable(self, connection: Any) -> bool:
         """Return whether a pool may hand `connection` out; refresh first, if that is due."""
-        return self.is_plainly_usable(connection) or blocking.run(self.is_usable_steps(connection))
+        is_plainly_usable = self._agent.use_cases.checkouts.is_plainly_usable
+        return is_plainly_usable(connection) or blocking.run(self.is_usable_steps(connection))
 
     async def is_usable_on_loop(self, connection: Any) -> bool:
         """As `is_usable`, on an event loop, which goes on meanwhile."""

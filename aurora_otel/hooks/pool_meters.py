@@ -18,8 +18,9 @@ from aurora_otel.telemetry.observations import Observations
 
 # A shorter wait is recorded later: no exemplar of it leads to a trace worth reading: seconds.
 _SHORT = 0.001
-# So many short waits are handed to another thread at once: the SDK takes some 3 µs for each.
-_BATCH = 64
+# So many short waits are handed to another thread at once: the SDK takes some 3 µs for each, and to
+# wake that thread takes as long as ten checkouts.
+_BATCH = 256
 # So many are kept before a caller records them itself: a thread that gets no turn cannot keep up.
 _MOST = 4096
 
@@ -148,7 +149,10 @@ class Meter:
         return self._timeouts
 
     def _hand_over(self) -> None:
-        if len(self._waits) > _MOST:
+        if not self._config.instruments.is_recorded(pool_metrics.WAIT_TIME):
+            self._waits.clear()
+            self._uses.clear()
+        elif len(self._waits) > _MOST:
             self.record()
         else:
             self._config.later(self.record)

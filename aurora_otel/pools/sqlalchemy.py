@@ -70,15 +70,15 @@ class Adapter:
 
 # Awaits something out of the greenlet that an `AsyncEngine` runs in; its name until 2.0.
 _await = getattr(concurrency, "await_", concurrency.await_only)
-# Private names, the same since 1.0.
+# A private name, the same since 1.0.
 _CONNECT = "_ConnectionRecord__connect"
-_POOL = "_ConnectionRecord__pool"
 # What `checkin` will be given, of what `connect` returns.
 _LENT = attrgetter("_connection_record")
 
 
 def _pool_of(record: Any) -> Any:
-    return getattr(record, _POOL)
+    # Private, and the same since 1.0.
+    return record._ConnectionRecord__pool  # noqa: SLF001 - shown nowhere else
 
 
 def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:

@@ -50,6 +50,12 @@ class Instruments:
         """Record one measurement of a histogram."""
         self._histograms[metric.name].record(value, attributes)
 
+    def is_recorded(self, metric: names.Metric) -> bool:
+        """Return whether measurements of a histogram go anywhere: not before a provider is set."""
+        histogram = self._histograms[metric.name]
+        # The API hands out proxies until then, which do not say so.
+        return getattr(histogram, "_real_instrument", histogram) is not None
+
     def _create_observable(self, meter: Meter, metric: names.Metric) -> None:
         create = {
             names.Kind.COUNTER: meter.create_observable_counter,

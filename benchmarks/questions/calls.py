@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -185,7 +186,7 @@ def _select_psycopg(place: Place, two: bool, effort: Effort) -> Rounds:  # noqa:
     pin(connection.info.backend_pid, apart=two)
     cursor = connection.cursor()
     ours = psycopg.Connection.wait
-    block = repeat(lambda: cursor.execute("SELECT 1"))
+    block = repeat(lambda: cursor.execute("SELECT 1"), perf_counter)
     waits = {PLAIN: plain, YARDSTICK: empty(plain), OURS: ours}
     return in_turn({name: _swapped(wait, block) for name, wait in waits.items()}, effort)
 
@@ -204,7 +205,7 @@ def _select_psycopg2(place: Place, two: bool, effort: Effort) -> Rounds:  # noqa
     }
 
     def block(cursor: Any) -> Block:
-        return repeat(lambda: cursor.execute("SELECT 1"))
+        return repeat(lambda: cursor.execute("SELECT 1"), perf_counter)
 
     return in_turn({name: block(cursor) for name, cursor in cursors.items()}, effort)
 

@@ -1,51 +1,63 @@
-"""Do threads get in each other's way in our code?"""
+"""Do threads, or tasks of an event loop, get in each other's way in our code?"""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from aurora_otel.drivers.common import async_watching
 from aurora_otel.drivers.common.watching import watch
 from aurora_otel.drivers.protocol import Failure
 from benchmarks import null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import OURS, PLAIN
-from benchmarks.figures import Answer, Figure, Lines
+from benchmarks.figures import Answer, Figure, Lines, Spread
 from benchmarks.floor import empty
 from benchmarks.measure import Block, Effort, Rounds, in_turn
 
-TITLE = "Threads on the hot path"
+TITLE = "Threads and tasks on the hot path"
 
-COUNTS = (1, 2, 4, 8, 16, 32, 128, 512)
+COUNTS = (1, 2, 8, 32, 128, 512)
 YARDSTICK = "empty wrapper"
 
 
 def measure(bench: Bench) -> Answer:
     """Measure what is added to a null call while so many threads call."""
     effort = bench.effort(60, 0.05)
-    counts = (1, 8, 32) if bench.quick else COUNTS
+    counts = (1, 8, 64) if bench.quick else COUNTS
     measured = {count: apart(_measure, count, effort) for count in counts}
     for count, rounds in measured.items():
         bench.keep(f"null method in {count} threads", rounds)
     added = {count: rounds.added(OURS, PLAIN) * 1e6 for count, rounds in measured.items()}
-    figures = []
+    figures: list[Figure] = []
+    tasks: dict[int, Spread] = {}
     for count, rounds in measured.items():
         title = f"added to a null call, {count} threads"
         times = rounds.added(OURS, PLAIN) * (1 / rounds.added(YARDSTICK, PLAIN).middle)
         figures.append(Figure(f"{title}: of what an empty wrapper adds", times, "times", 1.0))
         figures.append(Figure(title, added[count], "µs"))
+    for count in counts:
+        rounds = apart(_measure_tasks, count, bench.effort(60, 0.02))
+        bench.keep(f"null method in {count} tasks", rounds)
+        tasks[count] = rounds.added(OURS, PLAIN) * 1e6
+        title = f"added to a null call, {count} tasks"
+        times = rounds.added(OURS, PLAIN) * (1 / rounds.added(YARDSTICK, PLAIN).middle)
+        figures.append(Figure(f"{title}: of what an empty wrapper adds", times, "times", 2.0))
+        figures.append(Figure(title, tasks[count], "µs"))
     series = {
         f"added by {OURS}": tuple(added[count].middle for count in counts),
+        f"added by {OURS}, in tasks": tuple(tasks[count].middle for count in counts),
         f"{PLAIN}": tuple(measured[count].spread(PLAIN).middle * 1e6 for count in counts),
     }
     notes = (
         "The hot path takes no lock; what threads share there is the interpreter's own. The time"
         " is the whole process's, divided by the calls of all threads."
     )
-    return Answer(tuple(figures), Lines("µs per call", "threads", counts, series), notes)
+    return Answer(tuple(figures), Lines("µs per call", "threads or tasks", counts, series), notes)
 
 
 def _measure(count: int, effort: Effort) -> Rounds:
@@ -81,4 +93,44 @@ def _measure(count: int, effort: Effort) -> Rounds:
         return run
 
     blocks = {PLAIN: block(plain), YARDSTICK: block(empty(plain)), OURS: block(ours)}
+    return in_turn(blocks, effort)
+
+
+class _Awaited(null.Connection):
+    async def await_call(self) -> None:
+        """Do nothing."""
+
+
+def _empty(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await original(self, *args, **kwargs)
+
+    return call
+
+
+def _measure_tasks(count: int, effort: Effort) -> Rounds:
+    agent = null.start()
+    plain, failure = _Awaited.await_call, Failure(None, lost=False)
+    ours = async_watching.watch(agent.hooks, plain, errors=OSError, failure_of=lambda *_: failure)
+    connections = [null.track(agent, _Awaited("lab-1")) for _ in range(count)]
+
+    def block(method: Callable[[Any], Any]) -> Block:
+        def run(loops: int) -> float:
+            each_loops = loops // count + 1
+
+            async def work(connection: null.Connection) -> None:
+                for _ in range(each_loops):
+                    await method(connection)
+
+            async def work_all() -> float:
+                tasks = [asyncio.ensure_future(work(each)) for each in connections]
+                began = perf_counter()
+                await asyncio.gather(*tasks)
+                return perf_counter() - began
+
+            return asyncio.run(work_all()) * loops / (each_loops * count)
+
+        return run
+
+    blocks = {PLAIN: block(plain), YARDSTICK: block(_empty(plain)), OURS: block(ours)}
     return in_turn(blocks, effort)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aurora_otel.drivers.common.libpq import is_led_elsewhere, named_host
+from aurora_otel.drivers.common.libpq import is_led_elsewhere, may_name_a_service, named_host
 from aurora_otel.model.endpoints import Address
 
 NAMED = {"host": "db.example.com", "port": "6000"}
@@ -55,3 +55,20 @@ def test_the_environment_may_lead_connects_elsewhere(monkeypatch, name, value, e
     assert not is_led_elsewhere()
     monkeypatch.setenv(name, value)
     assert is_led_elsewhere() is expected
+
+
+@pytest.mark.parametrize(
+    ("connection_string", "service", "expected"),
+    [
+        ("host=db.example.com", None, False),
+        ("service=orders", None, True),
+        ("host=db.example.com", "orders", True),
+    ],
+)
+def test_what_a_services_file_may_have_a_part_in_is_recognised(
+    connection_string, service, expected, monkeypatch
+):
+    monkeypatch.delenv("PGSERVICE", raising=False)
+    if service:
+        monkeypatch.setenv("PGSERVICE", service)
+    assert may_name_a_service(connection_string) is expected

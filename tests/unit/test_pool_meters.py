@@ -26,6 +26,10 @@ class Now:
         self.instruments = self
         self.recorded = Counter()
         self.later = Mock()
+        self.is_heard = True
+
+    def is_recorded(self, _):
+        return self.is_heard
 
     def record(self, metric, *_):
         self.recorded[metric] += 1
@@ -123,13 +127,24 @@ def check_out(meter, times):
 def test_checkouts_are_recorded_on_another_thread_many_at_once(meters, now):
     pool = Pool()
     meter = meet(meters, pool)
-    check_out(meter, 63)
+    check_out(meter, 255)
     assert not now.later.called
     check_out(meter, 2)
     assert not now.recorded
     (record,) = now.later.call_args.args
     record()
-    assert now.recorded == {pool_metrics.WAIT_TIME: 65, pool_metrics.USE_TIME: 65}
+    assert now.recorded == {pool_metrics.WAIT_TIME: 257, pool_metrics.USE_TIME: 257}
+
+
+def test_what_nothing_records_is_not_kept(meters, now):
+    pool = Pool()
+    meter = meet(meters, pool)
+    now.is_heard = False
+    check_out(meter, 256)
+    assert not now.later.called
+    now.is_heard = True
+    meter.record()
+    assert now.recorded == {pool_metrics.USE_TIME: 1}
 
 
 def test_a_collection_has_all_checkouts_until_then(meters, now):

@@ -1,0 +1,92 @@
+"""How much memory does a process take with the agent in it?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Answer, Bars, Figure, Spread
+
+TITLE = "Memory of a process"
+
+_ROOT = Path(__file__).parents[2]
+TRACKED = 1_000
+# Times what OpenTelemetry's own modules take.
+LIMIT = 1.5
+
+# What each step adds, in the order in which a process comes to it.
+_SCRIPT = """
+import gc, json, sys
+
+def resident():
+    gc.collect()
+    with open("/proc/self/smaps_rollup") as file:
+        return int(next(line for line in file if line.startswith("Pss:")).split()[1])
+
+def step(name):
+    global before
+    now = resident()
+    taken.append((name, now - before))
+    before = now
+
+taken, before = [], 0
+step("CPython")
+import psycopg
+step("psycopg")
+import opentelemetry.metrics, opentelemetry.trace, opentelemetry.propagate
+step("opentelemetry-api")
+import opentelemetry.sdk.metrics, opentelemetry.sdk.trace
+step("opentelemetry-sdk")
+from opentelemetry.instrumentation import dbapi, instrumentor, utils
+step("opentelemetry-instrumentation")
+import opentelemetry.semconv.attributes.db_attributes
+import opentelemetry.semconv.attributes.network_attributes
+import opentelemetry.semconv.attributes.server_attributes
+step("opentelemetry-semantic-conventions")
+import wrapt
+step("wrapt")
+from aurora_otel import AuroraInstrumentor
+AuroraInstrumentor().instrument()
+step("aurora-otel, instrumented")
+sys.path.insert(0, sys.argv[1])
+from benchmarks import null
+from aurora_otel.instrumentor import running_agent
+connections = [null.Connection("lab-1") for _ in range(int(sys.argv[2]))]
+for connection in connections:
+    connection.other = None
+resident()
+before = resident()
+for connection in connections:
+    null.track(running_agent(), connection)
+running_agent().tracker.drain()
+step(sys.argv[2] + " connections tracked")
+json.dump(taken, sys.stdout)
+"""
+
+
+def measure(bench: Bench) -> Answer:
+    """Start processes, and see what each step adds to what is theirs of the memory."""
+    runs = [_steps() for _ in range(bench.pick(9, 3))]
+    taken = {name: Spread.of([run[name] / 1024 for run in runs]) for name in runs[0]}
+    ours = next(name for name in taken if name.startswith("aurora-otel"))
+    theirs = sum(each.middle for name, each in taken.items() if name.startswith("opentelemetry"))
+    figures = (
+        Figure("the agent: of OpenTelemetry's own", taken[ours] * (1 / theirs), "times", LIMIT),
+        *(Figure(name, each, "MiB") for name, each in taken.items()),
+    )
+    bars = {name: each for name, each in taken.items() if name != "CPython"}
+    notes = (
+        "What each step adds to a process: its share of resident memory (PSS), from an empty"
+        " interpreter on. A package that another one has loaded already adds little of its own."
+        " `boto3` is loaded only where the RDS API is asked."
+    )
+    return Answer(figures, Bars("MiB", bars), notes)
+
+
+def _steps() -> dict[str, float]:
+    command = [sys.executable, "-c", _SCRIPT, str(_ROOT), str(TRACKED)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    return dict(json.loads(done.stdout))
