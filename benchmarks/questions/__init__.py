@@ -13,6 +13,7 @@ from benchmarks.questions import (
     idle,
     idle_cleanup,
     late_dns,
+    loops,
     memory,
     profiles,
     scrape,
@@ -25,6 +26,7 @@ from benchmarks.questions import (
 # In the order of the report.
 QUESTIONS = {
     "calls": calls,
+    "loops": loops,
     "connect": connects,
     "checkout": checkouts,
     "profile": profiles,

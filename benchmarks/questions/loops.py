@@ -1,0 +1,337 @@
+"""What is added to a call on an event loop, and what does a connection there take?"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import socket
+import threading
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import asyncpg
+import psycopg
+from asyncpg.protocol import Protocol
+from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+
+from aurora_otel import AuroraInstrumentor
+from aurora_otel.drivers.common.async_watching import watch
+from aurora_otel.drivers.marks import ATTRIBUTE
+from aurora_otel.drivers.protocol import Failure
+from benchmarks import null
+from benchmarks.apart import apart
+from benchmarks.bench import Bench
+from benchmarks.contenders import OURS, PLAIN, UPSTREAM
+from benchmarks.figures import Answer, Bars, Figure, Spread
+from benchmarks.measure import Block, Effort, Rounds, in_turn
+from benchmarks.pinned import pin
+from benchmarks.place import Place
+from benchmarks.questions.idle_cleanup import _lift_limit, _peer
+from benchmarks.subjects import Subject
+
+TITLE = "On an event loop"
+
+YARDSTICK = "empty wrapper"
+IDLE = 10_000
+HELD = 60
+
+NOTES = """\
+A null coroutine returns at once, and is awaited. The floor is an empty wrapper around it: `async
+def call(self, *args, **kwargs): return await original(self, *args, **kwargs)`. `SELECT 1` is
+asyncpg's `fetchval`, with the loop and its server on one processor for what is added, and with each
+on one of its own for what it is a share of. Idle connections are TCP connections over loopback with
+asyncio's own transports and the smallest protocol that there is. Their loop runs on a thread of its
+own, and hears of each end from the kernel, after the agent's shutdowns as after bare ones."""
+
+# Times a bare shutdown of as many sockets, of which a loop hears as well.
+LIMIT = 6.0
+
+
+def measure(bench: Bench) -> Answer:
+    """Measure null coroutines, `SELECT 1`, the memory of connections, and idle ones that end."""
+    nulls = bench.keep("null coroutine", apart(_null_coroutine, bench.effort(200)))
+    added, what = nulls.added(OURS, PLAIN), "added to a null coroutine"
+    times = added * (1 / nulls.added(YARDSTICK, PLAIN).middle)
+    figures = [
+        Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0),
+        Figure(what, added * 1e6, "µs"),
+    ]
+    figures += _select(bench)
+    rounds = _contenders(bench)
+    for name, plain in PLAINS.items():
+        figures.append(Figure(f"{name} adds to a SELECT 1", rounds.added(name, plain) * 1e6, "µs"))
+    ours, without = (apart(_kib, bench.place, is_ours) for is_ours in (True, False))
+    what = "memory that the agent adds to a connection of asyncpg's"
+    figures.append(
+        Figure(f"{what}: of its own", Spread.of([100 * (ours / without - 1)]), "%", 15.0)
+    )
+    figures.append(Figure(what, Spread.of([ours - without]), "KiB"))
+    found = [apart(_invalidate, IDLE) for _ in range(bench.pick(5, 1))]
+    what = f"{IDLE:,} idle connections invalidated"
+    ratio = Spread.of([each.ours / each.bare for each in found])
+    figures.append(Figure(f"{what}: of the bare shutdown", ratio, "times", LIMIT))
+    figures.append(Figure(what, Spread.of([each.ours for each in found]), "s"))
+    heard = Spread.of([each.heard for each in found])
+    figures.append(Figure("until their loop has heard of the last", heard, "s"))
+    shown = {name: rounds.spread(name) * 1e6 for name in rounds.seconds}
+    return Answer(tuple(figures), Bars("µs per SELECT 1", shown), NOTES)
+
+
+def _awaiting(loop: asyncio.AbstractEventLoop, call: Callable[[], Awaitable[object]]) -> Block:
+    """Return a block that awaits calls, one after the other."""
+
+    async def run(loops: int) -> float:
+        rounds = range(loops)
+        began = perf_counter()
+        for _ in rounds:
+            await call()
+        return perf_counter() - began
+
+    return lambda loops: loop.run_until_complete(run(loops))
+
+
+def _empty(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `original` in a wrapper as thin as a coroutine function can be."""
+
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await original(self, *args, **kwargs)
+
+    return call
+
+
+async def _nothing(_: Any) -> None:
+    """Wait for nothing."""
+
+
+def _null_coroutine(effort: Effort) -> Rounds:
+    agent = null.start()
+    connection = null.track(agent, null.Connection("lab-1"))
+    loop = asyncio.new_event_loop()
+    ours = watch(
+        agent.hooks, _nothing, errors=OSError, failure_of=lambda *_: Failure(None, lost=False)
+    )
+
+    def patched(method: Callable[..., Any]) -> Block:
+        # On the class, as drivers are patched.
+        made: Any = type("Patched", (null.Connection,), {"call": method})("lab-1")
+        setattr(made, ATTRIBUTE, getattr(connection, ATTRIBUTE))
+        return _awaiting(loop, made.call)
+
+    blocks = {
+        PLAIN: patched(_nothing),
+        YARDSTICK: patched(_empty(_nothing)),
+        OURS: patched(ours),
+    }
+    return in_turn(blocks, effort)
+
+
+def _select(bench: Bench) -> Iterator[Figure]:
+    together = apart(_select_asyncpg, bench.place, False, bench.effort(900))  # noqa: FBT003 - a worker's
+    alone = apart(_select_asyncpg, bench.place, True, bench.effort(300))  # noqa: FBT003 - a worker's
+    bench.keep("SELECT 1, asyncpg, one processor", together)
+    bench.keep("SELECT 1, asyncpg, two processors", alone)
+    added, thin = together.added(OURS, PLAIN), together.added(YARDSTICK, PLAIN).middle
+    usual = alone.spread(PLAIN).middle
+    what = "added to SELECT 1, asyncpg"
+    times = added * (1 / thin)
+    yield Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0)
+    yield Figure(f"{what}: of a SELECT 1", added * (100 / usual), "%", 4.0)
+    yield Figure(what, added * 1e6, "µs")
+    yield Figure("SELECT 1 itself", alone.spread(PLAIN) * 1e6, "µs")
+
+
+def _select_asyncpg(place: Place, two: bool, effort: Effort) -> Rounds:  # noqa: FBT001 - a worker's
+    """Measure one connection, patched and not in turn."""
+    plain = Protocol.bind_execute
+    AuroraInstrumentor().instrument(instance_endpoints=place.instance_endpoints)
+    ours = Protocol.bind_execute
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(_by_asyncpg(place))
+    pin(connection.get_server_pid(), apart=two)
+    block = _awaiting(loop, lambda: connection.fetchval("SELECT 1"))
+
+    def swapped(method: Callable[..., Any]) -> Block:
+        def run(loops: int) -> float:
+            Protocol.bind_execute = method
+            block(1)
+            return block(loops)
+
+        return run
+
+    methods = {PLAIN: plain, YARDSTICK: _empty(plain), OURS: ours}
+    return in_turn({name: swapped(method) for name, method in methods.items()}, effort)
+
+
+async def _by_asyncpg(place: Place) -> Any:
+    given = place.parameters("lab-1")
+    login = {name: given[name] for name in ("port", "user", "password")}
+    address = place.addresses[place.hosts["lab-1"]]
+    return await asyncpg.connect(host=address, database=given["dbname"], ssl=False, **login)
+
+
+async def _by_psycopg(place: Place) -> Any:
+    return await psycopg.AsyncConnection.connect(place.dsn("lab-1"), autocommit=True)
+
+
+# What is measured side by side, and which of them each is compared with.
+PLAIN_PSYCOPG, OURS_PSYCOPG = "psycopg, plain", "psycopg, ours"
+PLAIN_ASYNCPG, OURS_ASYNCPG = "asyncpg, plain", "asyncpg, ours"
+UPSTREAM_ASYNCPG = f"asyncpg, {UPSTREAM}"
+PLAINS = {
+    OURS_ASYNCPG: PLAIN_ASYNCPG,
+    UPSTREAM_ASYNCPG: PLAIN_ASYNCPG,
+    OURS_PSYCOPG: PLAIN_PSYCOPG,
+}
+_CONNECTS = {
+    PLAIN_ASYNCPG: _by_asyncpg,
+    OURS_ASYNCPG: _by_asyncpg,
+    UPSTREAM_ASYNCPG: _by_asyncpg,
+    PLAIN_PSYCOPG: _by_psycopg,
+    OURS_PSYCOPG: _by_psycopg,
+}
+
+
+def _contenders(bench: Bench) -> Rounds:
+    subjects = {
+        name: Subject(functools.partial(_Contender, name, bench.place)) for name in _CONNECTS
+    }
+    try:
+        blocks = {name: subject.block("select") for name, subject in subjects.items()}
+        return bench.keep("SELECT 1 on a loop, of all", in_turn(blocks, bench.effort(200, 0.02)))
+    finally:
+        for subject in subjects.values():
+            subject.__exit__(None, None, None)
+
+
+class _Contender:
+    """A connection on a loop, in a process of its own."""
+
+    def __init__(self, name: str, place: Place) -> None:
+        if name in {OURS_ASYNCPG, OURS_PSYCOPG}:
+            AuroraInstrumentor().instrument(instance_endpoints=place.instance_endpoints)
+        if name == UPSTREAM_ASYNCPG:
+            instrumentor: Any = AsyncPGInstrumentor
+            instrumentor().instrument(tracer_provider=TracerProvider())
+        loop = asyncio.new_event_loop()
+        connection = loop.run_until_complete(_CONNECTS[name](place))
+        if hasattr(connection, "get_server_pid"):
+            pid = connection.get_server_pid()
+            call = functools.partial(connection.execute, "SELECT 1")
+        else:
+            pid = connection.info.backend_pid
+            cursor = connection.cursor()
+            call = functools.partial(cursor.execute, "SELECT 1")
+        pin(pid)
+        self._block = _awaiting(loop, call)
+
+    def select(self, loops: int) -> float:
+        """Run `SELECT 1`."""
+        return self._block(loops)
+
+
+def _kib(place: Place, ours: bool) -> float:  # noqa: FBT001 - called in another process
+    """Return the memory of a connection of asyncpg's."""
+    if ours:
+        AuroraInstrumentor().instrument(instance_endpoints=place.instance_endpoints)
+    loop = asyncio.new_event_loop()
+
+    async def opened(count: int) -> list[Any]:
+        return [await _by_asyncpg(place) for _ in range(count)]
+
+    # The first ones bring what all of them share.
+    first = loop.run_until_complete(opened(5))
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    held = loop.run_until_complete(opened(HELD))
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    del first, held
+    return (after - before) / HELD / 1024
+
+
+class _Lost(asyncio.Protocol):
+    """The smallest protocol: it counts the ends."""
+
+    def __init__(self, ended: Callable[[], None]) -> None:
+        self._ended = ended
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._ended()
+
+
+class _Ends(NamedTuple):
+    """How long it took to shut idle connections down.
+
+    Attributes:
+        ours: seconds, by the agent.
+        heard: seconds until their loop had heard of the last, then.
+        bare: seconds, by nothing but shutdowns.
+    """
+
+    ours: float
+    heard: float
+    bare: float
+
+
+def _invalidate(count: int) -> _Ends:
+    _lift_limit()
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    agent = null.start()
+    members = ("lab-1", "lab-2")
+    first = null.track(agent, null.Connection("lab-1"))
+    null.judge(first, "lab-1", members)
+
+    def by_the_agent(sockets: list[socket.socket]) -> Callable[[], None]:
+        held = [null.track(agent, null.Connection("lab-1", each)) for each in sockets]
+
+        def end() -> None:
+            null.judge(first, "lab-2", members)
+            # They had to live until now.
+            held.clear()
+
+        return end
+
+    def bare(sockets: list[socket.socket]) -> Callable[[], None]:
+        def end() -> None:
+            for each in sockets:
+                each.shutdown(socket.SHUT_RDWR)
+
+        return end
+
+    ours, heard = _timed(loop, count, by_the_agent)
+    return _Ends(ours, heard, _timed(loop, count, bare)[0])
+
+
+def _timed(
+    loop: asyncio.AbstractEventLoop,
+    count: int,
+    prepared: Callable[[list[socket.socket]], Callable[[], None]],
+) -> tuple[float, float]:
+    """Return how long it takes to end connections, and until `loop` has heard of the last."""
+    left, over = [count], threading.Event()
+
+    def ended() -> None:
+        left[0] -= 1
+        if not left[0]:
+            over.set()
+
+    async def opened(sockets: list[socket.socket]) -> None:
+        for each in sockets:
+            await loop.create_connection(lambda: _Lost(ended), sock=each)
+
+    with _peer() as address:
+        sockets = [socket.create_connection(address) for _ in range(count)]
+        asyncio.run_coroutine_threadsafe(opened(sockets), loop).result()
+        end = prepared(sockets)
+        began = perf_counter()
+        end()
+        took = perf_counter() - began
+        if not over.wait(60):
+            raise RuntimeError(f"a loop has not heard of {left[0]} ends")
+        return took, perf_counter() - began
