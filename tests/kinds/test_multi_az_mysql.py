@@ -52,7 +52,7 @@ def test_a_failover_leaves_no_session_on_the_old_writer_and_touches_no_reader(
     write(fresh)
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
-    assert known_writer(fresh) == switch.new_writer
+    eventually(lambda: known_writer(fresh) == switch.new_writer, within=60)
     assert agent.exported.metric("aurora.failovers") == 1
     run(reader, "SELECT 1")
     for connection in (*held, fresh, reader):

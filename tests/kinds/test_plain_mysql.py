@@ -121,7 +121,8 @@ def test_a_failover_leaves_no_session_on_the_old_writer_and_touches_no_reader(
     refused = [refused_write(each) for each in held]
     assert READ_ONLY not in refused
     assert serving(fresh) == switch.new_writer
-    assert known_writer(fresh) == at(cluster, switch.new_writer)
+    # After a loss of many connections, first logins are spread over seconds.
+    eventually(lambda: known_writer(fresh) == at(cluster, switch.new_writer), within=60)
     assert agent.exported.metric("aurora.failovers") == 1
     assert serving(reader) in cluster.instances
     close([*held, fresh, reader])
