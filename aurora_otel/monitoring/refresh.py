@@ -1,8 +1,7 @@
-"""One refresh of a cluster's topology: whom it asks, over which connection, and what follows."""
+"""One refresh of a cluster's topology: over which connection it asks, and what follows."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +12,6 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from aurora_otel.discovery.dns import DomainLookup
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.source import hears_all
-from aurora_otel.discovery.targets import Beforehand, Target, targets
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
@@ -24,14 +22,13 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.control_plane import ControlPlane
 from aurora_otel.monitoring.events import FailoverEvents
 from aurora_otel.monitoring.failover import FailoverHandler
+from aurora_otel.monitoring.outlook import Outlook
 from aurora_otel.monitoring.paces import Paces
 from aurora_otel.monitoring.places import Places
 from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.monitoring.slow_servers import ask_slow_server
-from aurora_otel.runtime import sockets
 from aurora_otel.telemetry.reports import FailoverReport
-from aurora_otel.tracking.bindings import host_of
 from aurora_otel.tracking.cluster import Cluster
 
 # The share of a refresh's time that may be spent on finding out where instances are.
@@ -73,10 +70,11 @@ class TopologyRefresh:
         self._failover = FailoverHandler(cluster, context)
         self._lookup = DomainLookup()
         self._places = Places(cluster)
+        self._outlook = Outlook(cluster, context, self.access, self._places, self._lookup)
         self._walk = Walk(
             lambda: cluster.source,
             self.access.connect,
-            self._locate,
+            self._outlook.locate,
             self.access.is_rejected,
             context.clock,
         )
@@ -196,23 +194,10 @@ class TopologyRefresh:
             self._places.look_up(self.access.newest.endpoint.address, budget * _LOOKUP_SHARE)
         with suppress_instrumentation():
             reading = self._walk.read(
-                self._targets(trigger),
+                self._outlook.targets(trigger),
                 budget,
                 view=self._cluster.view,
-                beforehand=Beforehand(
-                    trigger.heard.at if trigger.heard else self._context.clock(),
-                    writer=self._cluster.detector.writer,
-                    members=frozenset(self._cluster.members),
-                    deposed=self._cluster.detector.deposed,
-                    suspect=trigger.suspect,
-                    heard=trigger.heard.answer if trigger.heard else None,
-                    heard_at=trigger.heard.peer if trigger.heard else None,
-                    host_shows=self._host_shows,
-                    epoch=self._cluster.detector.epoch,
-                    claims=self._claims,
-                    is_complete=self._places.are_complete,
-                    lineage=self._cluster.lineage,
-                ),
+                beforehand=self._outlook.beforehand(trigger),
             )
             if self._walk.was_in_vain:
                 self._paces.logins.in_vain()
@@ -250,65 +235,8 @@ class TopologyRefresh:
             hinted = replace(trigger, hint=reading.named, source=Source.RDS_API)
             self._hinted(hinted)
 
-    def _targets(self, trigger: Trigger) -> list[Target]:
-        """Return whom to ask, the most promising first.
-
-        Third parties before the known writer: it may hang. The suspect last. The application's own
-        host after the first of them: instances may not be reachable by name at all.
-        """
-        writer = self._cluster.detector.writer
-        others = [name for name in list(self._cluster.members) if name != writer]
-        # So that many processes do not all ask the same instance first.
-        random.shuffle(others)
-        names_first = [name for name in (trigger.hint, *others, writer) if name]
-        in_turn = [name for name in dict.fromkeys(names_first) if name != trigger.suspect]
-        if trigger.suspect:
-            in_turn.append(trigger.suspect)
-        return targets(
-            in_turn,
-            self._locate,
-            own_host_at=2 if trigger.hint else 1,
-            other_hosts=self._other_hosts,
-            places=self._places.of(
-                (each.endpoint.address for each in self.access.logins),
-                self._context.config.settings.members,
-            ),
-        )
-
-    @property
-    def _claims(self) -> dict[str, int]:
-        """Who claimed to be the writer, at which epoch; see `Beforehand.claims`."""
-        claims = self._cluster.claims.copy()
-        if any(claims.values()):
-            return claims
-        tracks = [each for each in self._context.tracker.tracks(self._cluster) if not each.lost]
-        gone = set(sockets.hung_up((each, each.socket) for each in tracks if each.socket))
-        there = {each.instance for each in tracks if each not in gone}
-        return {each: epoch for each, epoch in claims.items() if each in there}
-
-    @property
-    def _host_shows(self) -> bool:
-        newest = self.access.newest
-        return newest is not None and newest.endpoint.instance is None
-
-    @property
-    def _other_hosts(self) -> list[Address]:
-        """Other hosts of the application's, unless they are known to lead to another cluster."""
-        leads_to, here = self._context.clusters.bindings.of_host, (self._cluster, None)
-        return [each.address for each in self.access.other_hosts if leads_to(host_of(each)) in here]
-
     def _sign(self, token: Token, signing_target: Address) -> str | None:
         return self.api.sign(token, signing_target) if self.api.is_allowed else None
-
-    def _locate(self, instance: str) -> Address | None:
-        if self.access.newest is None:
-            return None
-        endpoint = self.access.newest.endpoint.address
-        cluster, clusters = self._cluster, self._context.clusters
-        domain = cluster.domain or self._lookup.domain
-        if (address := clusters.locate(cluster, instance, domain, endpoint.port)) is None:
-            self._lookup.begin(endpoint)
-        return address
 
 
 def _confirms(reading: Reading, hint: str | None) -> bool:
