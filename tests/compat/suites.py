@@ -96,6 +96,11 @@ def _pg8000(place: Place) -> dict[str, str]:
     return {"PGHOST": place.host, "PGPORT": str(place.port), "PGPASSWORD": PASSWORD}
 
 
+def _asyncpg(place: Place) -> dict[str, str]:
+    login = {"PGUSER": USER, "PGPASSWORD": PASSWORD, "PGDATABASE": place.database}
+    return {"PGHOST": place.host, "PGPORT": str(place.port), **login}
+
+
 def _mysqlclient(place: Place) -> dict[str, str]:
     file = sources.PLACE / "mysqlclient.cnf"
     file.write_text(
@@ -167,7 +172,18 @@ SUITES = (
         (*_PYTEST, "test", "--ignore=test/test_readme.py", "--benchmark-disable"),
         hidden="src/pg8000",
     ),
+    Suite(
+        "asyncpg",
+        "postgresql",
+        "asyncpg",
+        "asyncpg",
+        _asyncpg,
+        (*_PYTEST, "tests"),
+        hidden="asyncpg",
+    ),
     _sqlalchemy("psycopg", "psycopg", "postgresql", "postgresql+psycopg"),
+    _sqlalchemy("psycopg_async", "psycopg", "postgresql", "postgresql+psycopg_async"),
+    _sqlalchemy("asyncpg", "asyncpg", "postgresql", "postgresql+asyncpg"),
     _sqlalchemy("psycopg2", "psycopg2-binary", "postgresql", "postgresql+psycopg2"),
     _sqlalchemy("pg8000", "pg8000", "postgresql", "postgresql+pg8000"),
     _django("psycopg", "psycopg", "postgresql", "postgresql"),
@@ -205,6 +221,8 @@ SUITES = (
         },
     ),
     _sqlalchemy("pymysql", "PyMySQL", "mysql", "mariadb+pymysql"),
+    _sqlalchemy("aiomysql", "aiomysql", "mysql", "mariadb+aiomysql"),
+    _sqlalchemy("asyncmy", "asyncmy", "mysql", "mariadb+asyncmy"),
     _sqlalchemy("mysqlclient", "mysqlclient", "mysql", "mariadb+mysqldb"),
     _sqlalchemy("mysql-connector", "mysql-connector-python", "mysql", "mariadb+mysqlconnector"),
     _sqlalchemy("mariadb", "mariadb", "mysql", "mariadb+mariadbconnector"),
