@@ -54,6 +54,22 @@ AuroraInstrumentor().instrument()
     assert patched == RESTING
 
 
+def test_a_stand_in_for_a_connection_is_handed_over_as_it_is():
+    program = """
+import asyncio
+from unittest.mock import AsyncMock, patch
+import asyncpg
+from aurora_otel import snapshot
+
+AuroraInstrumentor().instrument()
+stand_in = MagicMock()
+with patch("asyncpg.connect_utils._connect_addr", AsyncMock(return_value=stand_in)):
+    assert asyncio.run(asyncpg.connect(host="127.0.0.1", user="shop")) is stand_in
+print(snapshot().internal_failures)
+"""
+    assert run(INSTRUMENT + program).splitlines() == ["{}"]
+
+
 @pytest.mark.parametrize("module", ["psycopg2", "psycopg", "pymysql", "pg8000"])
 def test_a_driver_that_is_reloaded_is_patched_again_and_given_back_as_it_was(module):
     program = f"""

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from asyncpg import Connection
+
 from aurora_otel.drivers.asyncpg import calls, monitor, session
 from aurora_otel.drivers.asyncpg.connects import StraightLoop, named_host
 from aurora_otel.drivers.base import DriverBase
@@ -55,7 +57,10 @@ class Adapter(DriverBase):
                 loop = kwargs.get("loop") or asyncio.get_running_loop()
                 return wrapped(*args, **{**kwargs, "loop": StraightLoop(loop, to.address)})
 
-            def opening(connection: Any) -> Opening:
+            def opening(connection: Any) -> Opening | None:
+                if not isinstance(connection, Connection):
+                    # A test's stand-in for one.
+                    return None
                 login = hooks.guarded(_login, connection, parameters) or Login(dict(parameters))
                 return Opening(connection, login, again, began)
 
