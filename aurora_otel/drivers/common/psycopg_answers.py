@@ -101,8 +101,10 @@ def limited(
                 state = next(generator)
                 while True:
                     ready = yield state
-                    # After an interrupt psycopg comes back with nothing.
-                    reads += bool(ready and ready & waiting.Ready.R)
+                    # After an interrupt psycopg comes back with nothing; before 3.2.11 it says
+                    # at times that something came where nothing has.
+                    is_readable = bool(ready and ready & waiting.Ready.R)
+                    reads += is_readable and (not meter.counts or meter.count > 0)
                     # Also while something comes: an answer may have no end.
                     if (left := until - time.monotonic()) <= 0:
                         raise TimeoutError
