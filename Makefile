@@ -21,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadscope
 AGAIN := --reruns 1 -r aR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab bench service audit test test-fast coverage profile waver mutants test-upstream test-pools test-async test-connects test-all test-turn compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
+.PHONY: help demo lab bench service audit test test-fast coverage profile waver mutants test-upstream test-pools test-async test-connects test-all test-turn test-lowest compat chaos histories soak bounds lint format docs site picture pictures wheel interpreters matrix extensions servers clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -94,6 +94,9 @@ test-all: interpreters ## run the tests on every CPython from 3.10 on: ARGS='-- 
 
 test-turn: interpreters ## run the tests of the core and of starting on one CPython, each day on another
 	$(BIN)/python -m nox --tags turn -- tests/unit tests/composition tests/histories/test_known_histories.py
+
+test-lowest: $(VENV)/.dev ## run those of the core, of starting and of one driver an engine on the oldest libraries
+	$(BIN)/python -m nox --sessions lowest $(ARGS)
 
 bounds: $(VENV)/.dev ## connect to 10,000 hosts, 2,000 tunnels and 100,000 names, and measure what is kept
 	$(BIN)/python -m tests.processes.bounds docs/reliability.md

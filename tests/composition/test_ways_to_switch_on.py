@@ -12,6 +12,8 @@ import pytest
 from aurora_otel.doctor import configuration
 from aurora_otel.lab import Failover
 
+pytest.importorskip("opentelemetry.configuration", reason="it came with a later SDK")
+
 APPLICATION = Path(__file__).with_name("switched_on.py")
 LOADER = ["loader"]
 AGAIN = ["instrument", {}]
