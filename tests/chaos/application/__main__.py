@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import logging
@@ -14,7 +15,7 @@ from typing import Any
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.instrumentor import running_agent
-from tests.chaos.application import bugs, witness
+from tests.chaos.application import bugs, tasks, witness
 from tests.chaos.application.database import Database
 from tests.chaos.application.errands import Errands
 from tests.chaos.application.exporting import Backend, Mode, providers
@@ -23,7 +24,7 @@ from tests.chaos.application.pools import SIZE
 from tests.chaos.application.postgresql import PostgreSQL
 from tests.chaos.application.reporting import Reporter
 from tests.chaos.application.resources import Resources, settle
-from tests.chaos.application.workers import PoolUser, Reader, Single, Worker, Writer, stacks
+from tests.chaos.application.workers import PoolUser, Reader, Single, Writer, stacks
 from tests.chaos.facts import Left
 
 _CHECK_EVERY = 0.2
@@ -52,7 +53,7 @@ class Application:
         self.backend = Backend()
         self._stopped = threading.Event()
         self._errands = Errands(self.database, self.reporter)
-        self._workers: list[Worker] = []
+        self._workers: list[threading.Thread] = []
         self._reported_failures: Counter[str] = Counter()
         tracers, meters = providers(self.backend)
         self._warm_up()
@@ -95,6 +96,7 @@ class Application:
             self.database.connect(driver, "writer").close()
         for pool in self.database.pools():
             pool.close()
+        asyncio.run(tasks.warm_up(self.database.libraries()))
         self.database.received = 0
         gc.collect()
 
@@ -118,6 +120,12 @@ class Application:
                 PoolUser(number, pool, self.reporter, self._stopped)
                 for pool in self._pools
                 for number in range(1, SIZE + 2)
+            ),
+            tasks.EventLoop(
+                self.database.libraries(),
+                self.database.loop_pools(),
+                self.reporter,
+                self._stopped,
             ),
         ]
         for worker in self._workers:

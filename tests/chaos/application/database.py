@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from aurora_otel.drivers.marks import track_of
+from tests.chaos.application.library import Library, LoopPool
+
 
 class Database:
     """The cluster, as the application knows it.
@@ -51,6 +54,14 @@ class Database:
         ((instance,),) = cursor.fetchall()
         return str(instance)
 
+    def libraries(self) -> tuple[Library, ...]:
+        """Return its drivers for event loops."""
+        raise NotImplementedError
+
+    def loop_pools(self) -> tuple[LoopPool, ...]:
+        """Return new pools for event loops, not open yet."""
+        return ()
+
     def pools(self) -> list[Pool]:
         """Return new pools, open."""
         raise NotImplementedError
@@ -82,5 +93,6 @@ class Pool(Protocol):
 
 def tracked(connection: Any) -> str | None:
     """Return where the agent takes a connection to lead."""
-    track = getattr(connection, "_aurora_otel", None)
+    # asyncpg's pool hands out a stand-in.
+    track = track_of(getattr(connection, "_con", connection))
     return track.instance if track is not None else None

@@ -1,4 +1,4 @@
-"""MySQL by PyMySQL, and SQLAlchemy."""
+"""MySQL by PyMySQL, aiomysql, and SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import pymysql
 
 from tests.chaos.application.database import Database, Pool
+from tests.chaos.application.library import Library
+from tests.chaos.application.mysql_loops import Aiomysql
 from tests.chaos.application.pools import SQLAlchemyPool
 
 
@@ -39,6 +41,10 @@ class MySQL(Database):
     def is_closed(self, connection: Any) -> bool:
         """Whether PyMySQL has closed the socket."""
         return not connection.open
+
+    def libraries(self) -> tuple[Library, ...]:
+        """Return aiomysql."""
+        return (Aiomysql(self, self._logins),)
 
     def pools(self) -> list[Pool]:
         """SQLAlchemy's."""

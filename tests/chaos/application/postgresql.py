@@ -1,4 +1,4 @@
-"""PostgreSQL by psycopg and psycopg2, psycopg_pool and SQLAlchemy."""
+"""PostgreSQL by psycopg, psycopg2 and asyncpg, psycopg_pool and SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import psycopg2
 from psycopg_pool import ConnectionPool
 
 from tests.chaos.application.database import Database, Pool
+from tests.chaos.application.library import Library, LoopPool
 from tests.chaos.application.pools import PATIENCE, SIZE, SQLAlchemyPool
+from tests.chaos.application.postgresql_loops import Asyncpg, AsyncpgPool, AsyncPsycopg
 
 
 class PostgreSQL(Database):
@@ -53,6 +55,14 @@ class PostgreSQL(Database):
     def is_closed(self, connection: Any) -> bool:
         """It is the same in both drivers."""
         return bool(connection.closed)
+
+    def libraries(self) -> tuple[Library, ...]:
+        """Return asyncpg and psycopg's own."""
+        return (Asyncpg(self, self._dsns), AsyncPsycopg(self, self._dsns))
+
+    def loop_pools(self) -> tuple[LoopPool, ...]:
+        """Return asyncpg's."""
+        return (AsyncpgPool(Asyncpg(self, self._dsns)),)
 
     def pools(self) -> list[Pool]:
         """One of each library's."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
-from tests.chaos.application.database import Database, Pool, tracked
+from tests.chaos.application.calling import Caller
+from tests.chaos.application.database import Database, Pool
 from tests.chaos.application.reporting import Reporter
-from tests.chaos.facts import Wrote
 
-# Seconds between two turns: the machine has others to serve.
-_PACE = 0.05
 # Seconds after a connect that failed.
 _RETRY = 0.1
 
 
-class Worker(threading.Thread):
+class Worker(threading.Thread, Caller):
     """One thread of the application.
 
     Args:
@@ -34,15 +29,13 @@ class Worker(threading.Thread):
     def __init__(
         self, name: str, errors: Any, reporter: Reporter, stopped: threading.Event
     ) -> None:
-        super().__init__(name=name, daemon=True)
-        self.errors = errors
-        self.reporter = reporter
+        threading.Thread.__init__(self, name=name, daemon=True)
+        Caller.__init__(self, name, errors, reporter)
         self.stopped = stopped
-        self.chance = random.Random(name)
 
     def run(self) -> None:
         """Take turns until it is to end."""
-        while not self.stopped.wait(_PACE * (0.5 + self.chance.random())):
+        while not self.stopped.wait(self.pause()):
             with self.calling("turn"):
                 self.turn()
         with self.calling("leave"):
@@ -54,21 +47,6 @@ class Worker(threading.Thread):
 
     def leave(self) -> None:
         """Close what it has."""
-
-    @contextlib.contextmanager
-    def calling(self, what: str) -> Iterator[None]:
-        """Run the block; what its driver raises is counted, anything else is reported."""
-        try:
-            yield
-        except self.errors as error:
-            self.reporter.count(f"error {_kind(error)}")
-        except Exception as error:  # noqa: BLE001 - any other exception is a finding
-            self.reporter.raised(f"{self.name}, {what}", error, traceback.format_exc())
-
-    def wrote(self, begun: float, instance: str, connection: Any) -> None:
-        """Report that a write was accepted."""
-        self.reporter.count("writes")
-        self.reporter.report(Wrote(time.monotonic(), begun, instance, tracked(connection)))
 
 
 class Single(Worker):
@@ -189,11 +167,3 @@ def stacks(threads: list[threading.Thread]) -> tuple[str, ...]:
         for thread in threads
         if thread.ident in frames
     )
-
-
-def _kind(error: Any) -> str:
-    original = getattr(error, "orig", None) or error
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if original.args and isinstance(original.args[0], int):
-        state = original.args[0]
-    return f"{type(error).__name__}{f' {state}' if state else ''}"
