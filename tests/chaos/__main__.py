@@ -29,7 +29,7 @@ def main() -> int:
     command = _command(arguments)
     with lab(arguments.engine, arguments.kind) as cluster:
         try:
-            outcome = Run(cluster, events, arguments.bug).outcome()
+            outcome = Run(cluster, events, arguments.bug, loops=arguments.loops).outcome()
         except LabError:
             _say(f"seed {arguments.seed}: the lab broke down, which says nothing of us: {command}")
             raise
@@ -51,7 +51,7 @@ def _cut(
     deadline = time.monotonic() + arguments.cut
 
     def shows(part: tuple[Event, ...]) -> bool:
-        again = Run(cluster, part, arguments.bug).outcome().violation
+        again = Run(cluster, part, arguments.bug, loops=arguments.loops).outcome().violation
         return again is not None and again.promise == violation.promise
 
     happened = outcome.events[: violation.events]
@@ -70,6 +70,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kind", choices=KINDS, default=KINDS[0], help="of cluster")
     parser.add_argument("--keep", type=_numbers, help="these events of the plan alone: 3,7,12")
     parser.add_argument("--bug", choices=sorted(BUGS), help="plant this one")
+    parser.add_argument("--loops", action="store_true", help="have tasks of an event loop, too")
     parser.add_argument("--cut", type=float, default=180, help="seconds to find a shorter one in")
     parser.add_argument("--repeat", type=int, default=3, help="runs of the shortest history")
     parser.add_argument("--summary", type=Path, help="write a summary into this document")
@@ -88,6 +89,8 @@ def _command(arguments: argparse.Namespace) -> str:
         words += ["--keep", ",".join(map(str, arguments.keep))]
     if arguments.bug:
         words += ["--bug", arguments.bug]
+    if arguments.loops:
+        words += ["--loops"]
     return shlex.join(words)
 
 

@@ -31,9 +31,10 @@ class Process:
     Args:
         cluster: what it uses.
         bug: the planted bug, if there is to be one.
+        loops: whether tasks of an event loop use it, too.
     """
 
-    def __init__(self, cluster: Cluster, bug: str | None) -> None:
+    def __init__(self, cluster: Cluster, bug: str | None, *, loops: bool = False) -> None:
         self._facts: deque[Fact] = deque()
         self._instances = _instances(cluster)
         self._ended = False
@@ -65,6 +66,7 @@ class Process:
                     for name, value in cluster.environment().items()
                 },
                 "bug": bug,
+                "loops": loops,
             }
         )
 

@@ -61,11 +61,20 @@ class Run:
         cluster: its table `writes` is there.
         events: what happens.
         bug: the planted bug, if there is to be one.
+        loops: whether tasks of an event loop are part of the application.
     """
 
-    def __init__(self, cluster: Cluster, events: Sequence[Event], bug: str | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        events: Sequence[Event],
+        bug: str | None = None,
+        *,
+        loops: bool = False,
+    ) -> None:
         self._cluster = cluster
         self._bug = bug
+        self._loops = loops
         self._outcome = Outcome(tuple(events))
         self._invariants: tuple[Invariant, ...] = all_of_them(cluster.kind)
         self._happened = 0
@@ -74,7 +83,7 @@ class Run:
         """Run it."""
         began = time.monotonic()
         self._cluster.heal()
-        with Process(self._cluster, self._bug) as process:
+        with Process(self._cluster, self._bug, loops=self._loops) as process:
             director = Director(self._cluster, process.command)
             try:
                 self._go_through(process, director)

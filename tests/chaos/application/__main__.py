@@ -43,7 +43,7 @@ class Application:
     """The application.
 
     Args:
-        start: what it is started with: `engine`, `logins`, `password`, `settings`, `bug`.
+        start: what it is started with: `engine`, `logins`, `password`, `settings`, `bug`, `loops`.
     """
 
     def __init__(self, start: dict[str, Any]) -> None:
@@ -52,6 +52,7 @@ class Application:
         self.database: Database = _ENGINES[start["engine"]](start["logins"], start["password"])
         self.backend = Backend()
         self._stopped = threading.Event()
+        self._has_loops: bool = start["loops"]
         self._errands = Errands(self.database, self.reporter)
         self._workers: list[threading.Thread] = []
         self._reported_failures: Counter[str] = Counter()
@@ -96,7 +97,8 @@ class Application:
             self.database.connect(driver, "writer").close()
         for pool in self.database.pools():
             pool.close()
-        asyncio.run(tasks.warm_up(self.database.libraries()))
+        if self._has_loops:
+            asyncio.run(tasks.warm_up(self.database.libraries()))
         self.database.received = 0
         gc.collect()
 
@@ -121,13 +123,11 @@ class Application:
                 for pool in self._pools
                 for number in range(1, SIZE + 2)
             ),
-            tasks.EventLoop(
-                self.database.libraries(),
-                self.database.loop_pools(),
-                self.reporter,
-                self._stopped,
-            ),
         ]
+        if self._has_loops:
+            libraries, pools = self.database.libraries(), self.database.loop_pools()
+            loop = tasks.EventLoop(libraries, pools, self.reporter, self._stopped)
+            self._workers.append(loop)
         for worker in self._workers:
             worker.start()
         self._checking = threading.Thread(target=self._check_on, name="checks", daemon=True)
