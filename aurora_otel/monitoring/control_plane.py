@@ -32,10 +32,10 @@ from aurora_otel.tracking.cluster import Cluster
 
 # Answers that are no more than so many seconds apart describe the same moment.
 _SIMULTANEOUS = 5.0
-
-
 # Where SQL usually gives the topology, it has so many seconds before the API is asked.
 _PATIENCE = 3.0
+# The kinds of clusters that are RDS's: the API knows of no other.
+_KINDS = frozenset({"aurora", "multi-az"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,14 @@ class ControlPlane:
         return self._context.config.settings.rds_api is not RdsApiUse.OFF and not self._stopped
 
     @property
+    def _is_wanted(self) -> bool:
+        """Whether it is asked about this cluster: by default, only about one of RDS's."""
+        source = self._cluster.source
+        is_on = self._context.config.settings.rds_api is RdsApiUse.ON
+        is_of_rds = source is None or source.kind in _KINDS
+        return self.is_allowed and (is_on or is_of_rds)
+
+    @property
     def found(self) -> tuple[RdsApi, str] | None:
         """The API that knows the cluster, and the cluster's identifier there, once it answered."""
         return self._found if self._opinion else None
@@ -97,7 +105,7 @@ class ControlPlane:
         now = self._context.clock()
         if self._first_at is None:
             self._first_at = now + self._patience()
-        if self.is_allowed and now >= max(self._pace.next, self._first_at):
+        if self._is_wanted and now >= max(self._pace.next, self._first_at):
             self.start(lambda: self._ask(endpoint, trigger))
 
     def compare(self, endpoint: Endpoint) -> None:

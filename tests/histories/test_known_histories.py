@@ -54,15 +54,15 @@ def test_a_swap_of_names_keeps_the_connections_to_the_writer(play, way):
 def believe(history, number):
     """Have the agent refresh until it takes that server for the writer of the first cluster."""
     name = history.world.databases[0].servers[number].name
-    detector = track_of(history.application.held[0]).cluster.detector
+    track = track_of(history.application.held[0])
     # Each refresh has a fiftieth of its time: a busy machine may hold up many of them.
     for _ in range(200):
         history.settle()
-        if detector.writer == name:
-            return
+        if track.cluster.current.detector.writer == name:
+            break
         history.refuse_a_write_in_a_read_only_transaction(which=1)
         history.let_time_pass(seconds=10.0)
-    assert detector.writer == name
+    assert track.cluster.current.detector.writer == name
 
 
 @pytest.mark.parametrize("instances", [2, 3])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from opentelemetry.context import Context
 
+from aurora_otel.discovery.plain_postgresql import PlainPostgreSQL
 from aurora_otel.discovery.rds.answers import Trouble
 from aurora_otel.model.topology import Verdict
 from aurora_otel.monitoring.control_plane import ControlPlane
@@ -70,6 +71,13 @@ def test_where_sql_cannot_answer_or_the_api_is_wanted_it_is_asked_at_once(
     found, plane = surveyed_with(**settings)
     found.cluster.view = view
     assert consult(found, plane) == 1
+
+
+@pytest.mark.parametrize(("rds_api", "asked"), [("auto", 0), ("on", 1)])
+def test_it_is_not_asked_about_a_cluster_of_another_kind_by_default(surveyed_with, rds_api, asked):
+    found, plane = surveyed_with(rds_api=rds_api)
+    found.cluster.source = PlainPostgreSQL()
+    assert consult(found, plane) == asked
 
 
 def test_it_is_asked_less_often_than_refreshes_fail(surveyed):

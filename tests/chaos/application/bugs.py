@@ -14,7 +14,7 @@ from aurora_otel.hooks.identification import Identity
 from aurora_otel.hooks.misrouting import Misrouting
 from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.hooks.opening import Openings
-from aurora_otel.model.detector import Detector
+from aurora_otel.model.former_writers import FormerWriters
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.routes import Routes
 from aurora_otel.tracking.track import State, Track
@@ -48,7 +48,7 @@ def _believe_names() -> None:
 
 def _close_readers() -> None:
     """Forget what the connection was opened through."""
-    Detector._is_stale = lambda *_: True
+    FormerWriters._is_stale = lambda *_: True
 
 
 def _lose_a_close() -> None:
