@@ -34,6 +34,7 @@ class AuroraMySQL:
     """The `TopologySource` of Aurora MySQL."""
 
     kind = "aurora"
+    is_of_rds = True
     evidence: Mapping[str, str] = {"aurora_server_id": "'aurora_server_id'"}
     confirmation = Confirmation.FIRST_CLAIM
 

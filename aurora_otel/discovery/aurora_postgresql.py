@@ -45,6 +45,7 @@ class AuroraPostgreSQL:
     """The `TopologySource` of Aurora PostgreSQL."""
 
     kind = "aurora"
+    is_of_rds = True
     evidence: Mapping[str, str] = {
         "identity": _IDENTITY_OR_ROUTER,
         "view": _MAY_CALL.format(name="aurora_replica_status"),

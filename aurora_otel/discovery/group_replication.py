@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aurora_otel.discovery.mysql import OFF, server_name, texts
+from aurora_otel.discovery.mysql import OFF, server_name, texts, where_readable
 from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, NoAnswerError, Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Role, View
 
-# `information_schema` shows a table only to those who may read it.
-_READABLE = """IF((SELECT COUNT(*) FROM information_schema.tables AS seen
-    WHERE seen.TABLE_SCHEMA = 'performance_schema'
-    AND seen.TABLE_NAME = 'replication_group_members') > 0,
-    'group_replication_local_address', '-')"""
 _QUESTION = f"""
 SELECT @@global.server_uuid, CAST(@@global.read_only AS CHAR), CONNECTION_ID(),
   member.MEMBER_ID, member.MEMBER_HOST, CAST(member.MEMBER_PORT AS CHAR), member.MEMBER_STATE,
@@ -33,10 +28,13 @@ class GroupReplication:
     """The `TopologySource` of Group Replication with a single primary."""
 
     kind = "group-replication"
+    is_of_rds = False
     evidence: Mapping[str, str] = {
         "group_replication_group_name": "'group_replication_group_name'",
         "group_replication_single_primary_mode": "'group_replication_single_primary_mode'",
-        "group_replication_local_address": _READABLE,
+        "group_replication_local_address": where_readable(
+            "group_replication_local_address", "performance_schema", "replication_group_members"
+        ),
     }
     # No two have most of the members on their side.
     confirmation = Confirmation.FIRST_CLAIM

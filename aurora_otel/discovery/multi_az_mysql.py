@@ -10,22 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aurora_otel.discovery.mysql import OFF, texts
-from aurora_otel.discovery.source import (
-    MOST_ROWS,
-    Confirmation,
-    Match,
-    NoAnswerError,
-    Rows,
-    identifier,
-)
-from aurora_otel.model import endpoints
-from aurora_otel.model.topology import Answer, Role, View
+from aurora_otel.discovery import multi_az
+from aurora_otel.discovery.mysql import OFF, texts, where_readable
+from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, NoAnswerError, Rows
+from aurora_otel.model.topology import Answer, Role
 
-# `information_schema` shows a table only to those who may read it.
-_READABLE = """IF((SELECT COUNT(*) FROM information_schema.tables AS seen
-    WHERE seen.TABLE_SCHEMA = 'mysql' AND seen.TABLE_NAME = 'rds_topology') > 0,
-    'report_host', '-')"""
 _QUESTION = f"""
 SELECT CAST(@@global.server_id AS CHAR), CAST(@@global.read_only AS CHAR), CONNECTION_ID(),
   CAST(member.id AS CHAR), member.endpoint
@@ -39,7 +28,10 @@ class MultiAZMySQL:
     """The `TopologySource` of RDS Multi-AZ DB clusters of MySQL."""
 
     kind = "multi-az"
-    evidence: Mapping[str, str] = {"report_host": _READABLE}
+    is_of_rds = True
+    evidence: Mapping[str, str] = {
+        "report_host": where_readable("report_host", "mysql", "rds_topology")
+    }
     # A writer is terminated before another one is promoted.
     confirmation = Confirmation.FIRST_CLAIM
 
@@ -58,19 +50,9 @@ class MultiAZMySQL:
             NoAnswerError: they make no sense, or the list does not have the instance itself.
         """
         own_id, read_only, backend_id = texts(rows, _OWN_COLUMNS)
-        listed = {}
-        for row in rows[:MOST_ROWS]:
-            if len(row) != _COLUMNS:
-                raise NoAnswerError("not the columns that were asked for")
-            endpoint = endpoints.parse(row[4] or "", 0)
-            # Where the agent logs in, RDS's own names alone decide.
-            if endpoint.instance:
-                listed[row[3]] = (identifier(endpoint.instance), endpoint.domain)
-        if own_id not in listed:
-            raise NoAnswerError("the list does not have the instance that answers")
-        instance, domain = listed[own_id]
-        role = Role.WRITER if read_only in OFF else Role.READER
-        names = tuple(dict.fromkeys(name for name, _ in listed.values()))
+        if any(len(row) != _COLUMNS for row in rows[:MOST_ROWS]):
+            raise NoAnswerError("not the columns that were asked for")
         # It does not say which of them is the writer.
-        named = instance if role is Role.WRITER else None
-        return Answer(instance, role, backend_id, View(names, named, domain))
+        listed = multi_az.members((row[3], row[4] or "") for row in rows[:MOST_ROWS])
+        role = Role.WRITER if read_only in OFF else Role.READER
+        return multi_az.answer(listed, own_id, role, backend_id)

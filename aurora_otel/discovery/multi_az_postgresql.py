@@ -11,17 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aurora_otel.discovery import multi_az
 from aurora_otel.discovery.postgresql import READER, ROLES
-from aurora_otel.discovery.source import (
-    MOST_ROWS,
-    Confirmation,
-    Match,
-    NoAnswerError,
-    Rows,
-    identifier,
-)
-from aurora_otel.model import endpoints
-from aurora_otel.model.topology import Answer, Role, View
+from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, NoAnswerError, Rows
+from aurora_otel.model.topology import Answer
 
 _FUNCTIONS = ("dbi_resource_id", "multi_az_db_cluster_source_dbi_resource_id", "show_topology")
 _NAMES = ", ".join(f"'{name}'" for name in _FUNCTIONS)
@@ -54,6 +47,7 @@ class MultiAZPostgreSQL:
     """The `TopologySource` of RDS Multi-AZ DB clusters of PostgreSQL."""
 
     kind = "multi-az"
+    is_of_rds = True
     evidence: Mapping[str, str] = {"source": _SOURCE}
     # A writer is terminated before another one is promoted.
     confirmation = Confirmation.FIRST_CLAIM
@@ -77,25 +71,10 @@ class MultiAZPostgreSQL:
         own_id, source, reader, backend_id = rows[0][:4]
         if reader not in ROLES or not isinstance(backend_id, str) or not backend_id:
             raise NoAnswerError("no role, or no backend id")
-        listed = dict(_members(rows))
-        if own_id not in listed:
-            raise NoAnswerError("the list does not have the instance that answers")
-        instance, domain = listed[own_id]
-        role = ROLES[reader]
-        named = instance if role is Role.WRITER else listed.get(source, (None,))[0]
-        if named == instance and role is not Role.WRITER:
-            named = None
-        names = dict.fromkeys(name for name, _ in listed.values())
-        return Answer(instance, role, backend_id, View(tuple(names), named, domain))
-
-
-def _members(rows: Rows) -> list[tuple[str | None, tuple[str, str | None]]]:
-    """Return the members by resource id: identifier, and the domain of its endpoint."""
-    members: list[tuple[str | None, tuple[str, str | None]]] = []
-    for row in rows[:MOST_ROWS]:
-        if len(row) == _COLUMNS and isinstance(row[4], str) and isinstance(row[5], str):
-            endpoint = endpoints.parse(row[5], 0)
-            # Where the agent logs in, RDS's own names alone decide.
-            if endpoint.instance:
-                members.append((row[4], (identifier(endpoint.instance), endpoint.domain)))
-    return members
+        pairs = [row[4:] for row in rows[:MOST_ROWS] if len(row) == _COLUMNS]
+        listed = multi_az.members(
+            (its_id, host)
+            for its_id, host in pairs
+            if isinstance(its_id, str) and isinstance(host, str)
+        )
+        return multi_az.answer(listed, own_id, ROLES[reader], backend_id, writer_id=source)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aurora_otel.discovery.source import NoAnswerError, Probe, Rows, TopologySource, recognise
+from aurora_otel.discovery.source import (
+    NoAnswerError,
+    Probe,
+    Rows,
+    TopologySource,
+    is_port,
+    recognise,
+)
 
 # What a variable says that is off: in a SELECT, and in a SHOW.
 OFF = frozenset({"0", "OFF"})
 _HOST = re.compile(r"[a-z0-9_.:-]{1,255}")
-_MAX_PORT = 65535
 
 
 def texts(rows: Rows, count: int) -> list[str]:
@@ -26,6 +32,19 @@ def texts(rows: Rows, count: int) -> list[str]:
     return found
 
 
+def where_readable(variable: str, schema: str, table: str) -> str:
+    """Return evidence that asks for a variable where the session may read a table.
+
+    Args:
+        variable: one that every server of the kind has.
+        schema: of the table.
+        table: which `information_schema` shows only to those who may read it.
+    """
+    return f"""IF((SELECT COUNT(*) FROM information_schema.tables AS seen
+    WHERE seen.TABLE_SCHEMA = '{schema}' AND seen.TABLE_NAME = '{table}') > 0,
+    '{variable}', '-')"""  # noqa: S608 - constants only
+
+
 def server_name(host: str, port: str) -> str:
     """Return what a server is called that has no identifier: `host:port`.
 
@@ -33,8 +52,7 @@ def server_name(host: str, port: str) -> str:
         NoAnswerError: that is no host, or no port.
     """
     host = host.lower()
-    is_port = port.isascii() and port.isdigit() and 0 < int(port) <= _MAX_PORT
-    if not (is_port and _HOST.fullmatch(host)):
+    if not (is_port(port) and _HOST.fullmatch(host)):
         raise NoAnswerError("no host, or no port")
     return f"{host}:{int(port)}"
 

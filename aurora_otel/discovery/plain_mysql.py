@@ -37,6 +37,7 @@ class PlainMySQL:
     """The `TopologySource` of MySQL and MariaDB with replicas."""
 
     kind = "plain"
+    is_of_rds = False
     evidence: Mapping[str, str] = {
         **{name: f"'{name}'" for name in _VARIABLES},
         "slave_net_timeout": _REPLICAS,

@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aurora_otel.discovery.postgresql import READER, ROLES
-from aurora_otel.discovery.source import MOST_ROWS, Confirmation, Match, NoAnswerError, Rows
+from aurora_otel.discovery.source import (
+    MOST_ROWS,
+    Confirmation,
+    Match,
+    NoAnswerError,
+    Rows,
+    is_port,
+)
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer
 
@@ -59,13 +66,13 @@ LIMIT {MOST_ROWS}
 """  # noqa: S608 - constants only
 _COLUMNS = 8
 _HEXADECIMAL = 16
-_MAX_PORT = 65535
 
 
 class PlainPostgreSQL:
     """The `TopologySource` of PostgreSQL with standbys."""
 
     kind = "plain"
+    is_of_rds = False
     evidence: Mapping[str, str] = {"standbys": _EVIDENCE}
     # Nothing keeps an old primary from accepting writes beside a new one.
     confirmation = Confirmation.ALL_REACHABLE
@@ -111,7 +118,7 @@ def _address(host: str | None, port: str | None, default: int | None) -> Address
         return None
     if port is None:
         return Address(host, default) if default else None
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _MAX_PORT):
+    if not is_port(port):
         return None
     return Address(host, int(port))
 

@@ -24,6 +24,7 @@ from aurora_otel.model.topology import Answer
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,62}")
 # Aurora has 16 instances at most: rows beyond this are no cluster's.
 MOST_ROWS = 128
+_MAX_PORT = 65535
 
 
 class NoAnswerError(ValueError):
@@ -83,6 +84,9 @@ class TopologySource(Protocol):
     PostgreSQL: each is one column, of type text; it must not raise on any server, with any
     privileges. MySQL: each is the name of a variable, as an expression.
     """
+
+    is_of_rds: bool
+    """Whether the RDS API knows such clusters."""
 
     confirmation: Confirmation
     """By which rule a writer is confirmed."""
@@ -162,6 +166,11 @@ def recognise(
         if (match := source.recognise(each)) is not None:
             return match
     return None
+
+
+def is_port(text: str) -> bool:
+    """Return whether a text is the number of a TCP port."""
+    return text.isascii() and text.isdigit() and 0 < int(text) <= _MAX_PORT
 
 
 def identifier(value: str | None) -> str:

@@ -34,8 +34,6 @@ from aurora_otel.tracking.cluster import Cluster
 _SIMULTANEOUS = 5.0
 # Where SQL usually gives the topology, it has so many seconds before the API is asked.
 _PATIENCE = 3.0
-# The kinds of clusters that are RDS's: the API knows of no other.
-_KINDS = frozenset({"aurora", "multi-az"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,7 @@ class ControlPlane:
         """Whether it is asked about this cluster: by default, only about one of RDS's."""
         source = self._cluster.source
         is_on = self._context.config.settings.rds_api is RdsApiUse.ON
-        is_of_rds = source is None or source.kind in _KINDS
-        return self.is_allowed and (is_on or is_of_rds)
+        return self.is_allowed and (is_on or source is None or source.is_of_rds)
 
     @property
     def found(self) -> tuple[RdsApi, str] | None:
