@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from aurora_otel.discovery.dns import DomainLookup
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.discovery.targets import Beforehand, Target, targets
 from aurora_otel.model.endpoints import Address
 from aurora_otel.monitoring.access import ClusterAccess
@@ -60,10 +61,7 @@ class Outlook:
             self.locate,
             own_host_at=2 if trigger.hint else 1,
             other_hosts=self._other_hosts,
-            places=self._places.of(
-                (each.endpoint.address for each in self._access.logins),
-                self._context.config.settings.members,
-            ),
+            places=self._places.of(self._hosts, self._members),
         )
 
     def beforehand(self, trigger: Trigger) -> Beforehand:
@@ -80,7 +78,7 @@ class Outlook:
             host_shows=self._host_shows,
             epoch=detector.epoch,
             claims=self._claims,
-            is_complete=self._places.are_complete,
+            is_complete=self._places.are_complete(self._hosts, self._members),
             lineage=self._cluster.lineage,
         )
 
@@ -99,12 +97,23 @@ class Outlook:
     def _claims(self) -> dict[str, int]:
         """Who claimed to be the writer, at which epoch; see `Beforehand.claims`."""
         claims = self._cluster.claims.copy()
-        if any(claims.values()):
+        # To look at every connection takes time: only where the rule asks for it.
+        if any(claims.values()) or not hears_all(self._cluster.source):
             return claims
         tracks = [each for each in self._context.tracker.tracks(self._cluster) if not each.lost]
         gone = set(sockets.hung_up((each, each.socket) for each in tracks if each.socket))
         there = {each.instance for each in tracks if each not in gone}
         return {each: epoch for each, epoch in claims.items() if each in there}
+
+    @property
+    def _hosts(self) -> list[Address]:
+        """The hosts that the application connected to."""
+        return [each.endpoint.address for each in self._access.logins]
+
+    @property
+    def _members(self) -> tuple[frozenset[Address], ...]:
+        """The setting `MEMBERS`."""
+        return self._context.config.settings.members
 
     @property
     def _host_shows(self) -> bool:

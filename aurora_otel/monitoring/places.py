@@ -28,12 +28,6 @@ class Places:
         self._lookup: NameCheck | None = None
         self._host: Address | None = None
         self._found: frozenset[str] = frozenset()
-        self._are_complete = False
-
-    @property
-    def are_complete(self) -> bool:
-        """Whether the settings say where all members of this cluster are, as far as is known."""
-        return self._are_complete
 
     @property
     def are_wanted(self) -> bool:
@@ -70,13 +64,22 @@ class Places:
         # One address is where the host itself leads to.
         if len(self._found) > 1:
             places.update(dict.fromkeys(Address(each, port) for each in sorted(self._found)))
-        own = {*hosts, *self._cluster.addresses.values(), *self._of_members()}
-        for group in members:
-            listed = [Address(each.host, each.port or port) for each in group]
-            if own & set(listed):
-                self._are_complete = True
-                places.update(dict.fromkeys(sorted(listed)))
+        for listed in self._groups(hosts, members):
+            places.update(dict.fromkeys(sorted(listed)))
         return [each for each in places if each not in hosts]
+
+    def are_complete(self, hosts: Iterable[Address], members: Iterable[frozenset[Address]]) -> bool:
+        """Return whether the settings say where all members are; the arguments are as in `of`."""
+        return self.are_wanted and bool(self._groups(list(hosts), members))
+
+    def _groups(
+        self, hosts: list[Address], members: Iterable[frozenset[Address]]
+    ) -> list[set[Address]]:
+        """Return those of `members` that are this cluster's: it is known to have one of them."""
+        port = hosts[0].port if hosts else 0
+        own = {*hosts, *self._cluster.addresses.values(), *self._of_members()}
+        groups = ({Address(each.host, each.port or port) for each in group} for group in members)
+        return [group for group in groups if own & group]
 
     def _of_members(self) -> list[Address]:
         """Return the addresses that members are called by, wherever they were reached."""
