@@ -34,7 +34,7 @@ _EXPLANATIONS = {
     Failover.SWITCHOVER: "No connection is lost, so that neither driver nor pool notices anything: "
     "without the agent every held connection stays on the old writer, and its writes are refused.",
     Failover.CRASH: "A server that dies ends its connections itself: each costs one write, with "
-    "the agent as without it, and the driver connects anew. The agent says what happened. Where "
+    "the agent as without it, and the driver connects again. The agent says what happened. Where "
     "DNS still leads to the old writer (--dns-lag), it connects past it.",
     Failover.HANG: "A server that hangs ends nothing, and its clients wait: without the agent for "
     "as long as the network lets them. The agent shuts the sockets down, so that each call that "

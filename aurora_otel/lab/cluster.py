@@ -109,10 +109,8 @@ class Cluster:
             break
         if self.kind == "multi-az":
             # What its servers' list of the members has to show; copied to all of them.
-            setting = f"ALTER DATABASE {self.database} SET {multi_az_sql.DOMAIN} = '{self.domain}'"
-            if self.engine == "mysql":
-                setting = multi_az_sql.MYSQL_DOMAIN % f"'{self.domain}'"
-            self.execute(self.writer, setting)
+            setting = multi_az_sql.SET_DOMAIN[self.engine]
+            self.execute(self.writer, setting.format(database=self.database, domain=self.domain))
 
     def stop(self) -> None:
         """End it all; nothing is left behind. Does nothing in a forked child."""

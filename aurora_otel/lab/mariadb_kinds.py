@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aurora_otel.lab import multi_az_sql
 from aurora_otel.lab.mariadb import MariaDBServer
-
-if TYPE_CHECKING:
-    pass
 
 
 class PlainMariaDBServer(MariaDBServer):

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 SCHEMA = "rds_tools"
 
-# The domain of the endpoints that the list shows.
-DOMAIN = "lab.instance_domain"
+_DOMAIN = "lab.instance_domain"
+# By engine, what sets the domain of the endpoints that the list shows.
+SET_DOMAIN = {
+    "postgresql": f"ALTER DATABASE {{database}} SET {_DOMAIN} = '{{domain}}'",
+    "mysql": "CREATE OR REPLACE FUNCTION mysql.lab_domain() RETURNS varchar(255) CHARSET utf8mb4"
+    " NO SQL RETURN '{domain}'",
+}
 
 SURFACE = f"""
 CREATE SCHEMA {SCHEMA};
@@ -45,22 +50,16 @@ CREATE FUNCTION {SCHEMA}.show_topology(
     LANGUAGE sql VOLATILE
     AS $$
         SELECT {SCHEMA}.resource_id_of(server_id),
-               server_id || '.' || current_setting('{DOMAIN}'), current_setting('port')::integer
+               server_id || '.' || current_setting('{_DOMAIN}'), current_setting('port')::integer
         FROM {SCHEMA}.listed()
     $$;
 
 GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
 """  # noqa: S608 -- constants only
 
-# Sets the domain of the endpoints that the view shows.
-MYSQL_DOMAIN = (
-    "CREATE OR REPLACE FUNCTION mysql.lab_domain() RETURNS varchar(255) CHARSET utf8mb4 NO SQL"
-    " RETURN %s"
-)
-
 # Views cannot read variables, and functions can. A server knows the number of no other one.
 MYSQL_SURFACE = f"""
-{MYSQL_DOMAIN % "''"};
+{SET_DOMAIN["mysql"].format(domain="")};
 
 CREATE FUNCTION mysql.lab_number(instance varchar(63)) RETURNS int unsigned NO SQL
     RETURN IF(instance = @@global.report_host, @@global.server_id, CRC32(instance));

@@ -17,6 +17,7 @@ import aurora_otel
 from aurora_otel.lab import Failover
 from tests.support.drivers.awaited import LOOPS
 from tests.support.inheriting import collect_in_a_child
+from tests.support.labs import login_of
 from tests.support.tls import Encrypted
 from tests.support.waiting import eventually
 
@@ -31,9 +32,7 @@ def window_open():
 
 @pytest.fixture
 def login(cluster):
-    host, port = cluster.address("writer")
-    names = ("user", "password", "database")
-    return {"host": host, "port": port, **{name: getattr(cluster, name) for name in names}}
+    return login_of(cluster)
 
 
 # Each goes to the network; what is in its hands when the session is ended fails.

@@ -15,7 +15,7 @@ from aurora_otel.lab import Cluster, Failover, postgres_settings
 from aurora_otel.runtime import blocking
 from tests.behaviour import loop_time
 from tests.support.drivers.awaited import LOOPS
-from tests.support.labs import create_table
+from tests.support.labs import create_table, login_of
 from tests.support.sql import WRITE
 
 # `make test-async`: as many as a service has at most.
@@ -48,9 +48,7 @@ async def use_what_was_not_asked(held):
 @pytest.fixture
 def application(cluster):
     """Holds connections and writes, while `during` is called on another thread."""
-    host, port = cluster.address("writer")
-    names = ("user", "password", "database")
-    login = {"host": host, "port": port, **{name: getattr(cluster, name) for name in names}}
+    login = login_of(cluster)
 
     async def connect():
         return await asyncpg.connect(**login, timeout=60)

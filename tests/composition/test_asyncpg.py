@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from aurora_otel import AuroraInstrumentor
+from tests.support.labs import login_of
 from tests.support.query_spans import OURS, described
 
 SELECT = "SELECT $1::int"
@@ -46,9 +47,7 @@ class Upstream:
 
 @pytest.fixture
 def login(cluster):
-    host, port = cluster.address("writer")
-    names = ("user", "password", "database")
-    return {"host": host, "port": port, **{name: getattr(cluster, name) for name in names}}
+    return login_of(cluster)
 
 
 async def use(login):

@@ -29,6 +29,7 @@ from tortoise.models import Model
 
 from aurora_otel.lab import Cluster, Failover
 from aurora_otel.lab.conninfo import url
+from tests.support.labs import login_of
 from tests.support.waiting import eventually
 
 SIZE, TASKS, UNITS = 8, 4, 25
@@ -168,9 +169,7 @@ FRAMEWORKS: dict[str, Callable[[Place], AbstractAsyncContextManager[Write]]] = {
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_at_most_one_request_a_task_fails_in_a_switchover(start, cluster: Cluster, framework):
     agent = start()
-    host, port = cluster.address("writer")
-    names = ("user", "password", "database")
-    place = Place({"host": host, "port": port, **{name: getattr(cluster, name) for name in names}})
+    place = Place(login_of(cluster))
 
     async def attempt(write: Write) -> Exception | None:
         try:

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aurora_otel.lab import Cluster
 from tests.support.rds_api import REGION
+from tests.support.wire import exactly
 
 _START_UP = 196608
 _CLEAR_TEXT = struct.pack("!ciI", b"R", 8, 3)
@@ -136,10 +137,10 @@ class _Login(socketserver.BaseRequestHandler):
 
     def _start_up(self) -> bytes:
         while True:
-            head = _exactly(self.request, 8)
+            head = exactly(self.request, 8)
             length, code = struct.unpack("!iI", head)
             if code == _START_UP:
-                return head + _exactly(self.request, length - 8)
+                return head + exactly(self.request, length - 8)
             self.request.sendall(b"N")  # neither TLS nor GSSAPI
 
 
@@ -173,18 +174,8 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 def _message(sock: socket.socket) -> tuple[bytes, bytes]:
-    kind, length = struct.unpack("!ci", _exactly(sock, 5))
-    return kind, _exactly(sock, length - 4)
-
-
-def _exactly(sock: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        more = sock.recv(count - len(data))
-        if not more:
-            raise ConnectionError
-        data += more
-    return data
+    kind, length = struct.unpack("!ci", exactly(sock, 5))
+    return kind, exactly(sock, length - 4)
 
 
 def _mac(key: bytes, text: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aurora_otel.lab import Cluster
 
 END_SESSIONS = {
@@ -24,6 +26,13 @@ def create_table(lab: Cluster) -> None:
     """Create the table `writes`, which the application may write to."""
     for statement in TABLE[lab.engine]:
         lab.execute(lab.writer, statement)
+
+
+def login_of(lab: Cluster) -> dict[str, Any]:
+    """Return the application's login at the writer endpoint, by an address, as parameters."""
+    host, port = lab.address("writer")
+    login = {"user": lab.user, "password": lab.password, "database": lab.database}
+    return {"host": host, "port": port, **login}
 
 
 def as_new(lab: Cluster) -> Cluster:

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from aurora_otel.lab.addresses import is_ip
 from aurora_otel.lab.mysql_wire import ERROR, HEADER, OK, packet
+from tests.support.wire import exactly
 
 _SSL_REQUEST = 8  # bytes
 _CLIENT_SSL = 0x0800
@@ -136,18 +137,8 @@ class EncryptedMySQL(Encrypted):
 
 def _packet(sock: socket.socket) -> tuple[int, bytes]:
     """Read a packet of MySQL's: its sequence number and its payload."""
-    header = _exactly(sock, HEADER)
-    return header[3], _exactly(sock, int.from_bytes(header[:3], "little"))
-
-
-def _exactly(sock: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = sock.recv(size - len(data))
-        if not more:
-            raise ConnectionResetError
-        data += more
-    return data
+    header = exactly(sock, HEADER)
+    return header[3], exactly(sock, int.from_bytes(header[:3], "little"))
 
 
 def write_self_signed(file: Path, hosts: Iterable[str] = ("127.0.0.1",)) -> str:
