@@ -7,11 +7,10 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
-from cycler import cycler
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 
-from benchmarks.figures import Answer, Bars, Lines, Panels
+from benchmarks.figures import Answer, Bars, Lines, Panels, Spread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,11 +26,19 @@ ROLES = {
     "second": ("#c2571a", "#ff9a6b"),
     "third": ("#4d8b3f", "#7fc96f"),
     "fourth": ("#8a4ba0", "#d08fe6"),
+    "fifth": ("#a68412", "#e3c04f"),
+    "sixth": ("#1b8a8f", "#58c7cc"),
 }
 LIGHT = {role: light for role, (light, _) in ROLES.items()}
-_IS_OURS = re.compile(r"\b(ours|our|aurora_otel)\b")
+_SERIES = [LIGHT[role] for role in ("ours", "second", "third", "fourth", "fifth", "sixth")]
+_MARKERS = "osD^vP"
+_IS_OURS = re.compile(r"\b(ours|our|aurora[-_]otel)\b")
+# An axis on which the largest is so many times the smallest is logarithmic.
+_WIDE = 20
 _TITLE, _LEGEND = 0.32, 0.26
 """Inches that they are high."""
+# Names in one line of a legend.
+_ABREAST = 4
 
 # The same figures make the same file.
 mpl.rcParams.update(
@@ -45,9 +52,6 @@ mpl.rcParams.update(
         "axes.facecolor": LIGHT["page"],
         "axes.edgecolor": LIGHT["line"],
         "axes.labelcolor": LIGHT["text"],
-        "axes.prop_cycle": cycler(
-            color=[LIGHT[role] for role in ("ours", "second", "third", "fourth")]
-        ),
         "text.color": LIGHT["text"],
         "xtick.color": LIGHT["text"],
         "ytick.color": LIGHT["text"],
@@ -90,15 +94,13 @@ def _bars(plot: Bars) -> Canvas:
     canvas = Canvas(figsize=(7, height), layout="constrained")
     axes = canvas.add_subplot()
     spreads = [plot.spreads[name] for name in names]
-    middles = [spread.middle for spread in spreads]
-    errors = [
-        [max(0.0, s.middle - s.low) for s in spreads],
-        [max(0.0, s.high - s.middle) for s in spreads],
-    ]
-    colours = [LIGHT["ours"] if one else LIGHT["others"] for one in ours]
-    error_style = {"lw": 1, "capsize": 2, "ecolor": LIGHT["text"]}
-    axes.barh(names, middles, xerr=errors, color=colours, error_kw=error_style)
-    axes.set_xlabel(f"{plot.unit} (median and quartiles)")
+    colours = [LIGHT["ours"] if one or not compared else LIGHT["others"] for one in ours]
+    axes.barh(names, [spread.middle for spread in spreads], color=colours)
+    if any(spread.low < spread.high for spread in spreads):
+        _add_quartiles(axes, names, spreads)
+        axes.set_xlabel(f"{plot.unit} (median and quartiles)")
+    else:
+        axes.set_xlabel(plot.unit)
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
     if compared:
@@ -108,30 +110,54 @@ def _bars(plot: Bars) -> Canvas:
     return canvas
 
 
+def _add_quartiles(axes: Any, names: list[str], spreads: list[Spread]) -> None:
+    errors = [
+        [max(0.0, s.middle - s.low) for s in spreads],
+        [max(0.0, s.high - s.middle) for s in spreads],
+    ]
+    middles = [s.middle for s in spreads]
+    axes.errorbar(middles, names, xerr=errors, fmt="none", lw=1, capsize=2, ecolor=LIGHT["text"])
+
+
 def _panels(plots: dict[str, Lines]) -> Canvas:
     columns = min(2, len(plots))
     rows = -(-len(plots) // columns)
-    canvas = Canvas(figsize=(7, 3 * rows + _TITLE), layout="constrained")
+    names = list(dict.fromkeys(name for plot in plots.values() for name in plot.series))
+    legend = _LEGEND * -(-len(names) // _ABREAST)
+    canvas = Canvas(figsize=(7, 3 * rows + _TITLE + legend), layout="constrained")
+    # A name has one colour in all panels.
+    styles = dict(zip(names, zip(_SERIES, _MARKERS, strict=True), strict=False))
+    handles: dict[str, Any] = {}
     for number, (title, plot) in enumerate(plots.items(), 1):
-        _lines(canvas.add_subplot(rows, columns, number, title=title), plot)
+        handles |= _lines(canvas.add_subplot(rows, columns, number, title=title), plot, styles)
+    if len(names) > 1:
+        ncols = min(len(names), _ABREAST)
+        canvas.legend(
+            handles=handles.values(), loc="outside lower center", ncols=ncols, frameon=False
+        )
     return canvas
 
 
-def _lines(axes: Any, plot: Lines) -> None:
-    for (name, values), marker in zip(plot.series.items(), "osD^v", strict=False):
-        axes.plot(plot.x, values, marker=marker, markersize=4, label=name)
-    if min(plot.x) > 0:
+def _lines(axes: Any, plot: Lines, styles: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    """Draw the series, and return the line of each by its name."""
+    drawn = {}
+    for name, values in plot.series.items():
+        colour, marker = styles[name]
+        (drawn[name],) = axes.plot(
+            plot.x, values, color=colour, marker=marker, markersize=4, label=name
+        )
+    if min(plot.x) > 0 and max(plot.x) / min(plot.x) >= _WIDE:
         axes.set_xscale("log")
     if plot.is_steep:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
-    axes.set_xticks(plot.x, [_short(x) for x in plot.x], minor=False)
-    axes.tick_params(axis="x", which="minor", bottom=False)
+    axes.set_xticks(plot.x, [_short(x) for x in plot.x])
+    axes.minorticks_off()
     axes.set_xlabel(plot.over)
     axes.set_ylabel(plot.unit)
-    axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+    return drawn
 
 
 def _short(number: float) -> str:

@@ -62,7 +62,7 @@ before = resident()
 for connection in connections:
     null.track(running_agent(), connection)
 running_agent().tracker.drain()
-step(sys.argv[2] + " connections tracked")
+step("aurora-otel, " + sys.argv[2] + " connections tracked")
 json.dump(taken, sys.stdout)
 """
 
