@@ -70,6 +70,7 @@ class Walk:
         locate: returns where an instance is reached, if that is known; does not wait.
         refused: whether an error of `connect` means that no login works there.
         clock: the monotonic clock.
+        named: called with the writer that an answer names, before any other target is asked.
         stagger: see `STAGGER`.
     """
 
@@ -81,6 +82,7 @@ class Walk:
         refused: Callable[[Exception], bool],
         clock: Callable[[], float],
         *,
+        named: Callable[[str], None] = lambda _: None,
         stagger: float = STAGGER,
     ) -> None:
         self._source = source
@@ -88,6 +90,7 @@ class Walk:
         self._locate = locate
         self._refused = refused
         self._clock = clock
+        self._named = named
         self._stagger = stagger
         self._stopped = False
         self._kept = KeptConnections()
@@ -286,10 +289,12 @@ class Walk:
         self._patience.answered(answer.instance)
         course.took = max(course.took, self._clock() - ended.began)
         peer = ended.connection.peer if ended.connection else None
-        if course.plan.answered(ended.target, answer, peer, is_own=ended.is_own):
-            self._keep(answer, ended)
-        else:
+        if not course.plan.answered(ended.target, answer, peer, is_own=ended.is_own):
             ended.close()
+            return
+        self._keep(answer, ended)
+        if answer.view and answer.view.writer and not answer.is_writer:
+            self._named(answer.view.writer)
 
     def _keep(self, answer: Answer, ended: Asking) -> None:
         connection, ended.connection = ended.connection, None

@@ -152,13 +152,13 @@ class Misrouting:
         monitor, misrouted = cluster.monitor, StraightReason.MISROUTED
         monitor.connected(Access(new.driver, new.opening.login, identity.endpoint))
         can_go_straight = new.attempt is not None and new.attempt.straight is not None
-        if can_go_straight:
-            context.routes.note_name(cluster, name)
-            route = yield from self._named_writer.route(cluster, name, misrouted, until)
-            if route is not None:
-                return cluster, route
         answer = identity.answer
         hint = answer.view.writer if answer and answer.view else None
+        if can_go_straight:
+            context.routes.note_name(cluster, name)
+            route = yield from self._named_writer.route(cluster, name, misrouted, until, hint)
+            if route is not None:
+                return cluster, route
         wait = monitor.symptom(Symptom.MISROUTED, suspect=identity.instance, hint=hint)
         yield wait
         since = new.began if wait.seconds else new.began - _RECENTLY

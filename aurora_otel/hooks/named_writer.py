@@ -27,7 +27,12 @@ class NamedWriter:
         self._context = context
 
     def route(
-        self, cluster: Cluster, name: Address, reason: StraightReason, until: float
+        self,
+        cluster: Cluster,
+        name: Address,
+        reason: StraightReason,
+        until: float,
+        named: str | None = None,
     ) -> Steps[Route | None]:
         """Return the way to it, for one connect, if the agent itself is not to ask it yet.
 
@@ -36,8 +41,9 @@ class NamedWriter:
             name: the host and port that the application gave.
             reason: why its name is taken to lead elsewhere.
             until: when the application is to wait no longer, in seconds of the monotonic clock.
+            named: the writer that the application's own connection has just named.
         """
-        context, writer = self._context, cluster.monitor.named_writer
+        context, writer = self._context, cluster.monitor.named_writer(named)
         if writer in (None, cluster.detector.writer) or not context.config.settings.may_go_straight:
             return None
         at = context.clusters.locate(cluster, writer, cluster.domain, name.port)

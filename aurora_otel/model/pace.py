@@ -47,6 +47,8 @@ class LoginPace:
         self._not_before = float("-inf")
         self._named: str | None = None
         self._named_at = float("-inf")
+        # All that were named in this doubt.
+        self._names: set[str] = set()
         self._tried: set[Hashable] = set()
         self._last = float("-inf")
         # Where all are to be heard: the refreshes of this doubt that have logged in, whether this
@@ -82,6 +84,7 @@ class LoginPace:
         self._is_spread = is_mass
         self._not_before = now + SPREAD * self._random() if is_mass else now
         self._tried.clear()
+        self._names.clear()
         self._rounds = 0
         self._named = self._claimant = None
 
@@ -123,6 +126,7 @@ class LoginPace:
         """
         if instance is None or instance == self._named:
             return
+        self._names.add(instance)
         is_first, self._named = self._named is None, instance
         self._named_at = now
         if is_first:
@@ -131,9 +135,22 @@ class LoginPace:
         if self._is_spread and self._since is not None:
             self._named_at += (now - self._since) * self._random()
 
-    def put_off(self, now: float) -> str | None:
-        """Return the writer that instances name, if it was not heard and a login is due later."""
-        named = self._named
+    def named_meanwhile(self, instance: str, now: float) -> None:
+        """As `named`, while a refresh goes on: it may log in there itself.
+
+        Once for each name in a doubt: views disagree, and each would be new after the other.
+        """
+        if instance not in self._names:
+            self.named(instance, now)
+
+    def put_off(self, now: float, named: str | None = None) -> str | None:
+        """Return the writer that instances name, if it was not heard and a login is due later.
+
+        Args:
+            now: the time.
+            named: the one that an instance has just named on the application's own connection.
+        """
+        named = named or self._named
         if self._since is None or named is None or named in self._tried:
             return None
         return None if self.may_log_in(named, now) else named

@@ -157,10 +157,13 @@ class ClusterMonitor:
         """Return whether a reading that began at or after `moment` was confirmed."""
         return self._worker.answered_since(moment)
 
-    @property
-    def named_writer(self) -> str | None:
-        """The writer that instances name, and that the agent itself is not to ask yet."""
-        return self._paces.logins.put_off(self._context.clock())
+    def named_writer(self, named: str | None = None) -> str | None:
+        """Return the writer that instances name, if the agent itself is not to ask it yet.
+
+        Args:
+            named: the one that an instance has just named on the application's own connection.
+        """
+        return self._paces.logins.put_off(self._context.clock(), named)
 
     @property
     def wants_to_hear(self) -> bool:

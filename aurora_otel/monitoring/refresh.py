@@ -77,6 +77,7 @@ class TopologyRefresh:
             self._outlook.locate,
             self.access.is_rejected,
             context.clock,
+            named=lambda writer: paces.logins.named_meanwhile(writer, context.clock()),
         )
         self.api = ControlPlane(cluster, context, self._hear)
         self.events = FailoverEvents(cluster, context, self.api)

@@ -21,19 +21,26 @@ TITLE = "A name that follows late"
 
 THREADS = 4
 EVERY = 0.05
+# Of each kind of failover: the median is to be that of those in which no logins are spread.
+ROUNDS = 7
 BOTH = (OURS, AWS_LATE_DNS)
 # Ours may take so many times as long until a write is accepted.
 TIMES = 1.5
+_WRITE = "INSERT INTO writes VALUES (1) RETURNING aurora_db_instance_identifier()"
 # AWS's error after which the connection leads to the new writer.
 GOES_ON = "FailoverSuccessError"
 
 
 class Call(NamedTuple):
-    """A write, with the connect before it where there was one; times are `time.monotonic()`."""
+    """A write, with the connect before it where there was one.
 
-    began: float
+    Attributes:
+        ended: when, by `time.monotonic()`.
+        accepted_by: the instance that accepted it, if one did.
+    """
+
     ended: float
-    accepted: bool
+    accepted_by: str | None
 
 
 class Lost(NamedTuple):
@@ -56,19 +63,18 @@ def measure(bench: Bench) -> Answer:
     kinds = (Failover.SWITCHOVER,) if bench.quick else (Failover.SWITCHOVER, Failover.CRASH)
     for kind in kinds:
         lost: dict[str, list[Lost]] = {name: [] for name in BOTH}
-        for _ in range(bench.pick(5, 1)):
+        for _ in range(bench.pick(ROUNDS, 1)):
             for name, each in fail_over(bench, kind, lag).items():
                 lost[name].append(each)
         writes = {name: Spread.of([each.writes for each in lost[name]]) for name in BOTH}
         times = {name: Spread.of([each.seconds * 1e3 for each in lost[name]]) for name in BOTH}
         aws_writes, aws_time = writes[AWS_LATE_DNS], times[AWS_LATE_DNS]
         most, latest = aws_writes.middle, TIMES * aws_time.middle
-        limits = (most, latest) if kind is Failover.SWITCHOVER else (None, None)
         title = f"{kind.value}, DNS {lag:g} s late"
         figures += [
-            Figure(f"{title}, failed writes: {OURS}", writes[OURS], "", limits[0]),
+            Figure(f"{title}, failed writes: {OURS}", writes[OURS], "", most),
             Figure(f"{title}, failed writes: AWS", aws_writes, ""),
-            Figure(f"{title}, first write: {OURS}", times[OURS], "ms", limits[1]),
+            Figure(f"{title}, first write: {OURS}", times[OURS], "ms", latest),
             Figure(f"{title}, first write: AWS", aws_time, "ms"),
         ]
         bars |= {f"{name}, {kind.value}": times[name] for name in BOTH}
@@ -79,12 +85,14 @@ def measure(bench: Bench) -> Answer:
         " an instance's own address, as on Aurora, and to the old writer's until the time is over."
         " A write counts as failed whatever error it or its connect gets; AWS's wrapper reports a"
         " connection that it has replaced by an error, too. The time is from when the new writer is"
-        " there, and the old one takes no more, to the end of the first write that is accepted."
-        " AWS's plugins are here `initial_connection`, `aurora_connection_tracker` and"
-        " `failover_v2`.\n\n"
-        "After a crash all processes lose their connections at once, and ours spread their first"
-        " logins over 15 seconds, so that thousands of them do not storm the instances. Within"
-        " that time the name that leads elsewhere is all there is to go by, and there is no target."
+        " there, and the old one takes no more, to the end of the first write that the new one has"
+        " accepted, by its own word. AWS's plugins are here `initial_connection`,"
+        " `aurora_connection_tracker` and `failover_v2`.\n\n"
+        "Where a process sees at its first symptom that a server has ended three connections, every"
+        " process has lost its own, and ours spread their first logins over 15 seconds, so that"
+        " thousands of them do not storm the instances. After a crash, some of the rounds come to"
+        " that: then the application's own connects find the writer, once the old one is back as a"
+        " reader that names it. The upper quartile shows them."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
 
@@ -125,8 +133,8 @@ def fail_over(
 
 def _lost(calls: list[Call], switch: Switch) -> Lost:
     settled = max(switch.published or switch.began, switch.refused or 0)
-    failed = sum(not call.accepted for call in calls if call.ended > switch.began)
-    accepted = [call.ended for call in calls if call.accepted and call.began >= settled]
+    failed = sum(call.accepted_by is None for call in calls if call.ended > switch.began)
+    accepted = [call.ended for call in calls if call.accepted_by == switch.new_writer]
     # If there was none, it was later than all that.
     return Lost(failed, min(accepted, default=max(call.ended for call in calls)) - settled)
 
@@ -162,14 +170,14 @@ class _Application:
     def _write_on(self) -> None:
         connection: Any = None
         while not self._stopped.wait(EVERY):
-            began = time.monotonic()
-            accepted = True
+            accepted_by = None
             try:
                 if connection is None:
                     connection = self._connect("writer")
-                connection.cursor().execute("INSERT INTO writes VALUES (1)")
+                cursor = connection.cursor()
+                cursor.execute(_WRITE)
+                accepted_by = str(cursor.fetchone()[0])
             except Exception as error:  # noqa: BLE001 - whatever a contender makes of it
-                accepted = False
                 if type(error).__name__ != GOES_ON:
                     connection = None
-            self._calls.append(Call(began, time.monotonic(), accepted))
+            self._calls.append(Call(time.monotonic(), accepted_by))

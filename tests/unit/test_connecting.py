@@ -7,6 +7,7 @@ import pytest
 from aurora_otel import agent
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.groups import UNKNOWN
+from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.telemetry import names
 from tests.histories.application import Application, Time
@@ -216,7 +217,7 @@ def named(scene, monkeypatch):
 
     def named(server: int) -> None:
         name = f"db0-{server}"
-        monkeypatch.setattr(ClusterMonitor, "named_writer", property(lambda _: name))
+        monkeypatch.setattr(ClusterMonitor, "named_writer", lambda *_: name)
 
     return named
 
@@ -245,3 +246,16 @@ def test_one_that_is_named_and_is_no_writer_costs_one_connect(scene, named):
     tried = scene.database.servers[2]
     ends = [each.session for each in scene.application.held if each.session.server is tried]
     assert [each.is_cut for each in ends] == [True]
+
+
+def test_where_no_login_is_due_a_misrouted_connection_says_itself_where_the_writer_is(
+    scene, monkeypatch
+):
+    scene.connect()
+    scene.application.settle()
+    monkeypatch.setattr(LoginPace, "may_log_in", lambda *_: False)
+    scene.fail_over()
+    scene.detect()
+    assert not scene.goes_straight()
+    assert scene.connect() is scene.database.writer
+    assert scene.total(names.STRAIGHT, "misrouted") == 1

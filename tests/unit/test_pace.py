@@ -66,6 +66,33 @@ def test_a_login_at_the_writer_that_is_newly_named_is_due_at_once():
     assert not known.may_log_in("b", 5.0)
 
 
+def test_a_writer_that_is_named_while_a_refresh_goes_on_may_be_asked_in_that_one_once():
+    known = pace()
+    known.doubt(0.0, is_mass=False)
+    known.named("a", 0.0)
+    logins(known, ["b", "c", "a", HOST], 5)
+    assert not known.may_log_in("c", 5.0)
+    known.named_meanwhile("c", 5.0)
+    assert known.may_log_in("c", 5.0)
+    known.logged_in("c", 5.0)
+    # Views disagree for a while: neither name is new any more.
+    for name in ("a", "c", "a", "c"):
+        known.named_meanwhile(name, 5.1)
+        assert not known.may_log_in(name, 5.1)
+
+
+def test_a_name_of_an_earlier_doubt_is_new_in_the_next_one():
+    known = pace()
+    for began in (0.0, 100.0):
+        known.doubt(began, is_mass=False)
+        known.named_meanwhile("a", began)
+        logins(known, ["b", "c", "a", HOST], 5, began)
+        assert not known.may_log_in("c", began + 5.0)
+        known.named_meanwhile("c", began + 5.0)
+        assert known.may_log_in("c", began + 5.0)
+        known.settled()
+
+
 def rounds(known, targets, at, claimant=None):
     """Refresh, and log in at all where that is due; return where that was."""
     known.refreshing(at, hears_all=True, claimant=claimant)
@@ -179,6 +206,16 @@ def test_what_only_the_spreading_keeps_from_being_asked_is_put_off():
     assert known.put_off(15.0) is None
     known.settled()
     assert known.put_off(10.0) is None
+
+
+def test_a_writer_that_the_application_has_heard_of_is_put_off_unless_it_was_asked():
+    known = pace(0.5)
+    assert known.put_off(0.0, "a") is None
+    known.doubt(0.0, is_mass=True)
+    assert known.put_off(1.0) is None
+    assert known.put_off(1.0, "a") == "a"
+    known.logged_in("a", 1.0)
+    assert known.put_off(1.0, "a") is None
 
 
 def test_a_login_that_was_not_answered_is_repeated_later_and_later():

@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.discovery.patience import MOST_PATIENCE
 from aurora_otel.discovery.plan import MOST_NAMES
 from aurora_otel.discovery.walk import Walk
@@ -21,6 +22,22 @@ def test_a_reader_names_the_writer_and_the_writer_confirms(cluster):
     assert (reading.verdict.writer, reading.named, reading.error) == ("a", "a", None)
     assert set(reading.verdict.instances) == set(ALL)
     assert (reading.source, reading.began, reading.verdict.began) == (Source.SQL, 100.0, 100.0)
+
+
+def test_a_writer_that_a_reader_names_is_heard_of_before_it_is_asked(cluster):
+    heard = []
+    cluster.walk = Walk(
+        AuroraPostgreSQL,
+        cluster.connect,
+        cluster.locate,
+        lambda _: False,
+        lambda: cluster.now,
+        named=lambda writer: heard.append((writer, list(cluster.path))),
+    )
+    cluster.writer = "c"
+    cluster["b"].names = "a"
+    assert cluster.read("b").verdict.writer == "c"
+    assert heard == [("a", ["b"]), ("c", ["b", "a"])]
 
 
 def test_the_connection_that_is_open_answers_in_one_round_trip(cluster):
