@@ -11,6 +11,8 @@ from benchmarks.figures import Answer, Figure, Verdict
 from benchmarks.values import machine
 
 DOCS = Path(__file__).parent.parent / "docs"
+# Written by another command, and kept by this one.
+_SLOWER = "## On slower machines\n"
 
 PACKAGES = (
     "psycopg",
@@ -61,9 +63,27 @@ def write(answers: Mapping[str, tuple[str, Answer]], docs: Path = DOCS) -> None:
         if answer.notes:
             parts.append(f"{answer.notes}\n")
         parts.append(f"![{title}](performance/{name}.svg)\n")
-    (docs / "performance.md").write_text("\n".join(parts), encoding="utf-8")
+    document = docs / "performance.md"
+    _, heading, slower = _text(document).partition(_SLOWER)
+    document.write_text("\n".join(parts) + (f"\n{heading}{slower}" if slower else ""), "utf-8")
     if docs == DOCS:
         readme.update()
+
+
+def write_slower(part: str, docs: Path = DOCS) -> None:
+    """Write the part on slower machines, and leave the rest as it is.
+
+    Args:
+        part: the part, below its heading.
+        docs: the directory.
+    """
+    document = docs / "performance.md"
+    rest, _, _ = _text(document).partition(_SLOWER)
+    document.write_text(f"{rest.rstrip()}\n\n{_SLOWER}\n{part}", "utf-8")
+
+
+def _text(document: Path) -> str:
+    return document.read_text("utf-8") if document.exists() else ""
 
 
 def _verdict(missed: list[Figure]) -> str:

@@ -18,8 +18,8 @@ def rows(figures: Iterable[Figure], *, quick: bool) -> list[tuple[str, ...]]:
     return [
         (
             figure.name,
-            _target(figure),
-            _with_unit(_number(figure.spread.middle), figure.unit),
+            target(figure),
+            measured(figure),
             f"{_number(figure.spread.low)} … {_number(figure.spread.high)}",
             figure.verdict(quick=quick).value,
         )
@@ -51,11 +51,17 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
     return f"  {first}  {'  '.join(others)}".rstrip()
 
 
-def _target(figure: Figure) -> str:
+def target(figure: Figure) -> str:
+    """Return the target of a figure, as text."""
     if figure.limit is None:
         return "-"
     sign = "≥" if figure.at_least else "≤"
     return _with_unit(f"{sign} {_number(figure.limit)}", figure.unit)
+
+
+def measured(figure: Figure) -> str:
+    """Return the median of a figure, as text."""
+    return _with_unit(_number(figure.spread.middle), figure.unit)
 
 
 def _with_unit(number: str, unit: str) -> str:

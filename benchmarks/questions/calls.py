@@ -92,7 +92,7 @@ def _select(bench: Bench, name: str, function: Callable[..., Rounds]) -> Iterato
     yield Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.25)
     yield Figure(what, added * 1e6, "µs")
     yield Figure(f"{what}: of a SELECT 1", added * (100 / usual), "%")
-    yield Figure("SELECT 1 itself", alone.spread(PLAIN) * 1e6, "µs")
+    yield Figure(f"SELECT 1 itself, {name}", alone.spread(PLAIN) * 1e6, "µs")
     yield Figure("the same with server and client on one processor", added * (100 / fast), "%")
     yield Figure("what an empty wrapper adds there", thin * (100 / fast), "%")
 
