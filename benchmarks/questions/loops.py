@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
 import socket
 import threading
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import asyncpg
-import psycopg
 from asyncpg.protocol import Protocol
-from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.drivers.common.async_watching import watch
 from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Failure
-from benchmarks import null
+from benchmarks import loop_contenders, null
 from benchmarks.apart import apart
 from benchmarks.bench import Bench
-from benchmarks.contenders import OURS, PLAIN, UPSTREAM
+from benchmarks.contenders import AWS_TRACKER, OURS, PLAIN
 from benchmarks.figures import Answer, Bars, Figure, Spread
+from benchmarks.loop_contenders import PLAINS, awaiting, by_asyncpg, null_execute
 from benchmarks.measure import Block, Effort, Rounds, in_turn
 from benchmarks.pinned import pin
 from benchmarks.place import Place
 from benchmarks.questions.idle_cleanup import _lift_limit, _peer
-from benchmarks.subjects import Subject
 
 TITLE = "On an event loop"
 
@@ -45,7 +40,13 @@ def call(self, *args, **kwargs): return await original(self, *args, **kwargs)`. 
 asyncpg's `fetchval`, with the loop and its server on one processor for what is added, and with each
 on one of its own for what it is a share of. Idle connections are TCP connections over loopback with
 asyncio's own transports and the smallest protocol that there is. Their loop runs on a thread of its
-own, and hears of each end from the kernel, after the agent's shutdowns as after bare ones."""
+own, and hears of each end from the kernel, after the agent's shutdowns as after bare ones.
+
+AWS's wrapper for event loops knows psycopg and aiomysql, not asyncpg. On another port than 5432 it
+needs `cluster_instance_host_pattern` with that port. Without it, its tracker takes the writer that
+a connection leads to for a former one, and closes the connection in its first call. It does so with
+every connection through the cluster endpoint (aws-advanced-python-wrapper#1276): here, connections
+are to the instance."""
 
 # Times a bare shutdown of as many sockets, of which a loop hears as well.
 LIMIT = 6.0
@@ -61,7 +62,8 @@ def measure(bench: Bench) -> Answer:
         Figure(what, added * 1e6, "µs"),
     ]
     figures += _select(bench)
-    rounds = _contenders(bench)
+    figures += _compared_with_aws(bench)
+    rounds = loop_contenders.select(bench)
     for name, plain in PLAINS.items():
         figures.append(Figure(f"{name} adds to a SELECT 1", rounds.added(name, plain) * 1e6, "µs"))
     ours, without = (apart(_kib, bench.place, is_ours) for is_ours in (True, False))
@@ -79,19 +81,6 @@ def measure(bench: Bench) -> Answer:
     figures.append(Figure("until their loop has heard of the last", heard, "s"))
     shown = {name: rounds.spread(name) * 1e6 for name in rounds.seconds}
     return Answer(tuple(figures), Bars("µs per SELECT 1", shown), NOTES)
-
-
-def _awaiting(loop: asyncio.AbstractEventLoop, call: Callable[[], Awaitable[object]]) -> Block:
-    """Return a block that awaits calls, one after the other."""
-
-    async def run(loops: int) -> float:
-        rounds = range(loops)
-        began = perf_counter()
-        for _ in rounds:
-            await call()
-        return perf_counter() - began
-
-    return lambda loops: loop.run_until_complete(run(loops))
 
 
 def _empty(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,7 +108,7 @@ def _null_coroutine(effort: Effort) -> Rounds:
         # On the class, as drivers are patched.
         made: Any = type("Patched", (null.Connection,), {"call": method})("lab-1")
         setattr(made, ATTRIBUTE, getattr(connection, ATTRIBUTE))
-        return _awaiting(loop, made.call)
+        return awaiting(loop, made.call)
 
     blocks = {
         PLAIN: patched(_nothing),
@@ -127,6 +116,15 @@ def _null_coroutine(effort: Effort) -> Rounds:
         OURS: patched(ours),
     }
     return in_turn(blocks, effort)
+
+
+def _compared_with_aws(bench: Bench) -> Iterator[Figure]:
+    effort = bench.effort(400)
+    rounds = bench.keep("null execute, AWS", apart(null_execute, bench.place, effort))
+    for name in (OURS, AWS_TRACKER):
+        yield Figure(f"{name} adds to a null call", rounds.added(name, PLAIN) * 1e6, "µs")
+    times = rounds.times(AWS_TRACKER, OURS, beyond=PLAIN)
+    yield Figure("AWS's tracker adds this many times more", times, "times", 20.0, at_least=True)
 
 
 def _select(bench: Bench) -> Iterator[Figure]:
@@ -150,9 +148,9 @@ def _select_asyncpg(place: Place, two: bool, effort: Effort) -> Rounds:  # noqa:
     AuroraInstrumentor().instrument(instance_endpoints=place.instance_endpoints)
     ours = Protocol.bind_execute
     loop = asyncio.new_event_loop()
-    connection = loop.run_until_complete(_by_asyncpg(place))
+    connection = loop.run_until_complete(by_asyncpg(place))
     pin(connection.get_server_pid(), apart=two)
-    block = _awaiting(loop, lambda: connection.fetchval("SELECT 1"))
+    block = awaiting(loop, lambda: connection.fetchval("SELECT 1"))
 
     def swapped(method: Callable[..., Any]) -> Block:
         def run(loops: int) -> float:
@@ -166,73 +164,6 @@ def _select_asyncpg(place: Place, two: bool, effort: Effort) -> Rounds:  # noqa:
     return in_turn({name: swapped(method) for name, method in methods.items()}, effort)
 
 
-async def _by_asyncpg(place: Place) -> Any:
-    given = place.parameters("lab-1")
-    login = {name: given[name] for name in ("port", "user", "password")}
-    address = place.addresses[place.hosts["lab-1"]]
-    return await asyncpg.connect(host=address, database=given["dbname"], ssl=False, **login)
-
-
-async def _by_psycopg(place: Place) -> Any:
-    return await psycopg.AsyncConnection.connect(place.dsn("lab-1"), autocommit=True)
-
-
-# What is measured side by side, and which of them each is compared with.
-PLAIN_PSYCOPG, OURS_PSYCOPG = "psycopg, plain", "psycopg, ours"
-PLAIN_ASYNCPG, OURS_ASYNCPG = "asyncpg, plain", "asyncpg, ours"
-UPSTREAM_ASYNCPG = f"asyncpg, {UPSTREAM}"
-PLAINS = {
-    OURS_ASYNCPG: PLAIN_ASYNCPG,
-    UPSTREAM_ASYNCPG: PLAIN_ASYNCPG,
-    OURS_PSYCOPG: PLAIN_PSYCOPG,
-}
-_CONNECTS = {
-    PLAIN_ASYNCPG: _by_asyncpg,
-    OURS_ASYNCPG: _by_asyncpg,
-    UPSTREAM_ASYNCPG: _by_asyncpg,
-    PLAIN_PSYCOPG: _by_psycopg,
-    OURS_PSYCOPG: _by_psycopg,
-}
-
-
-def _contenders(bench: Bench) -> Rounds:
-    subjects = {
-        name: Subject(functools.partial(_Contender, name, bench.place)) for name in _CONNECTS
-    }
-    try:
-        blocks = {name: subject.block("select") for name, subject in subjects.items()}
-        return bench.keep("SELECT 1 on a loop, of all", in_turn(blocks, bench.effort(200, 0.02)))
-    finally:
-        for subject in subjects.values():
-            subject.__exit__(None, None, None)
-
-
-class _Contender:
-    """A connection on a loop, in a process of its own."""
-
-    def __init__(self, name: str, place: Place) -> None:
-        if name in {OURS_ASYNCPG, OURS_PSYCOPG}:
-            AuroraInstrumentor().instrument(instance_endpoints=place.instance_endpoints)
-        if name == UPSTREAM_ASYNCPG:
-            instrumentor: Any = AsyncPGInstrumentor
-            instrumentor().instrument(tracer_provider=TracerProvider())
-        loop = asyncio.new_event_loop()
-        connection = loop.run_until_complete(_CONNECTS[name](place))
-        if hasattr(connection, "get_server_pid"):
-            pid = connection.get_server_pid()
-            call = functools.partial(connection.execute, "SELECT 1")
-        else:
-            pid = connection.info.backend_pid
-            cursor = connection.cursor()
-            call = functools.partial(cursor.execute, "SELECT 1")
-        pin(pid)
-        self._block = _awaiting(loop, call)
-
-    def select(self, loops: int) -> float:
-        """Run `SELECT 1`."""
-        return self._block(loops)
-
-
 def _kib(place: Place, ours: bool) -> float:  # noqa: FBT001 - called in another process
     """Return the memory of a connection of asyncpg's."""
     if ours:
@@ -240,7 +171,7 @@ def _kib(place: Place, ours: bool) -> float:  # noqa: FBT001 - called in another
     loop = asyncio.new_event_loop()
 
     async def opened(count: int) -> list[Any]:
-        return [await _by_asyncpg(place) for _ in range(count)]
+        return [await by_asyncpg(place) for _ in range(count)]
 
     # The first ones bring what all of them share.
     first = loop.run_until_complete(opened(5))
