@@ -75,7 +75,7 @@ class Stage(NamedTuple):
     def of(cls, suite: Suite, place: Place) -> Stage:
         """Unpack a suite, for the server at `place`."""
         directory = sources.PLACE / "runs" / suite.name
-        suite.unpack(directory)
+        suite.unpack(directory, place)
         return cls(suite, directory, {**place.environment, **suite.settings(place)})
 
     def run(self, only: Collection[str] = (), *, with_us: bool, patience: float = _PATIENCE) -> Run:

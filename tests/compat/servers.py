@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +12,15 @@ from typing import NamedTuple
 import psycopg
 
 from aurora_otel.lab import Cluster
+from aurora_otel.lab.mysql_wire import COM_QUERY, packet
 from aurora_otel.lab.postgres_installation import PROGRAMS
+from tests.compat import sources
+from tests.support.tls import EncryptedMySQL
 
 USER = "postgres"
 PASSWORD = "pw"  # pg8000's suite has both built in
 _VERSION = "SELECT VERSION()"
+_WHICH_TLS = b"SHOW STATUS LIKE 'Ssl_version%'"
 # SQLAlchemy's suite wants them.
 _SCHEMAS = ("test_schema", "test_schema_2")
 _POSTGRESQL = (
@@ -25,6 +30,9 @@ _POSTGRESQL = (
 _MYSQL = (
     f"CREATE USER {USER} IDENTIFIED BY '{PASSWORD}'",
     f"GRANT ALL ON *.* TO {USER} WITH GRANT OPTION",
+    # aiomysql's suite has this one built in.
+    f"CREATE OR REPLACE USER root@'%' IDENTIFIED BY '{PASSWORD}'",
+    "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION",
     "CREATE DATABASE compat CHARACTER SET utf8mb4",
     *(f"CREATE DATABASE {name} CHARACTER SET utf8mb4" for name in _SCHEMAS),
 )
@@ -40,6 +48,8 @@ class Place(NamedTuple):
         database: the one to use.
         environment: what makes the agent know the cluster. It is no instance endpoint: the agent
             asks on every new connection which instance it has reached.
+        encrypted: where the same server speaks TLS, on MySQL.
+        certificate: what the server shows there.
     """
 
     version: str
@@ -47,6 +57,8 @@ class Place(NamedTuple):
     port: int
     database: str
     environment: dict[str, str]
+    encrypted: str = ""
+    certificate: str = ""
 
 
 @contextlib.contextmanager
@@ -55,19 +67,44 @@ def prepared(engine: str) -> Iterator[Place]:
     if engine == "postgresql":
         os.environ.setdefault(PROGRAMS, str(_with_extensions()))
     # One instance: nothing fails over here, and readers would only take time.
-    with Cluster("compat", engine=engine, instances=["compat-1"]) as cluster:
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(Cluster("compat", engine=engine, instances=["compat-1"]))
         for statement in _POSTGRESQL if engine == "postgresql" else _MYSQL:
             cluster.execute(cluster.writer, statement)
         ((version,),) = cluster.execute(cluster.writer, _VERSION)
         host, port = cluster.address("writer")
-        environment = {
-            **cluster.environment(),
-            "AURORA_OTEL_WRITER_ENDPOINTS": f"{host}:{port}",
-        }
+        writers = f"{host}:{port}"
+        environment = {**cluster.environment(), "AURORA_OTEL_WRITER_ENDPOINTS": writers}
         place = Place(_short(version), host, port, "compat", environment)
         if engine == "postgresql":
             _furnish(place)
+        else:
+            place = stack.enter_context(_encrypted(place))
         yield place
+
+
+class _EncryptedMySQL(EncryptedMySQL):
+    """Answers in the server's place which TLS is spoken: the server does not know."""
+
+    def _requested(self, data: bytes, client: ssl.SSLSocket) -> bytes:
+        if _WHICH_TLS not in data:
+            return data
+        statement = f"SELECT 'Ssl_version' AS Variable_name, '{client.version()}' AS Value"
+        return packet(0, bytes([COM_QUERY]) + statement.encode())
+
+
+@contextlib.contextmanager
+def _encrypted(place: Place) -> Iterator[Place]:
+    """Have a server of MySQL's reached by TLS, too."""
+    server = _EncryptedMySQL((place.host, place.port), sources.PLACE)
+    with server.running():
+        encrypted = "{}:{}".format(*server.address)
+        writers = f"{place.host}:{place.port},{encrypted}"
+        yield place._replace(
+            environment=place.environment | {"AURORA_OTEL_WRITER_ENDPOINTS": writers},
+            encrypted=encrypted,
+            certificate=server.file.read_text(),
+        )
 
 
 def _furnish(place: Place) -> None:

@@ -18,6 +18,10 @@ _PYTEST += ("-p", "no:cacheprovider", "-p", "no:xdist")
 _DJANGO = ("runtests.py", "--settings=compat_django_settings", "--parallel=1", "--noinput")
 
 
+def _no_files(_: Place) -> dict[str, str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Suite:
     """A test suite that others wrote.
@@ -31,6 +35,7 @@ class Suite:
         command: what Python is given to run it.
         inside: the directory in which it is run.
         hidden: where its files hold the library itself: it is the installed one that is tested.
+        files: what to put into its files for a server, by their paths.
         reasons: why a test must end differently with us, by test.
     """
 
@@ -42,6 +47,7 @@ class Suite:
     command: tuple[str, ...]
     inside: str = "."
     hidden: str = ""
+    files: Callable[[Place], Mapping[str, str]] = _no_files
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -57,12 +63,14 @@ class Suite:
         installed = self.driver if self._is_the_drivers else self.distribution
         return sources.unpacked(f"{self.distribution}=={version(installed)}")
 
-    def unpack(self, directory: Path) -> None:
+    def unpack(self, directory: Path, place: Place) -> None:
         """Copy its files into `directory`, where it may do with them what it likes."""
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(self.source(), directory)
         if self.hidden:
             shutil.rmtree(directory / self.hidden)
+        for path, text in self.files(place).items():
+            (directory / path).write_text(text)
 
     def arguments(self, only: Collection[str]) -> list[str]:
         """Return the command that runs it.
@@ -99,6 +107,18 @@ def _pg8000(place: Place) -> dict[str, str]:
 def _asyncpg(place: Place) -> dict[str, str]:
     login = {"PGUSER": USER, "PGPASSWORD": PASSWORD, "PGDATABASE": place.database}
     return {"PGHOST": place.host, "PGPORT": str(place.port), **login}
+
+
+def _aiomysql(place: Place) -> dict[str, str]:
+    # It wants TLS, and asks for it as `root`.
+    return {
+        "MYSQL_ROOT_PASSWORD": PASSWORD,
+        "PYTEST_ADDOPTS": f"--mysql-address={place.encrypted}",
+    }
+
+
+def _trusted_by_aiomysql(place: Place) -> dict[str, str]:
+    return {"tests/ssl_resources/ssl/ca.pem": place.certificate}
 
 
 def _mysqlclient(place: Place) -> dict[str, str]:
@@ -194,6 +214,16 @@ SUITES = (
     _sqlalchemy("pg8000", "pg8000", "postgresql", "postgresql+pg8000"),
     _django("psycopg", "psycopg", "postgresql", "postgresql"),
     _django("psycopg2", "psycopg2-binary", "postgresql", "postgresql"),
+    Suite(
+        "aiomysql",
+        "mysql",
+        "aiomysql",
+        "aiomysql",
+        _aiomysql,
+        (*_PYTEST, "tests"),
+        hidden="aiomysql",
+        files=_trusted_by_aiomysql,
+    ),
     Suite(
         "mysqlclient",
         "mysql",
