@@ -105,7 +105,8 @@ def _pg8000(place: Place) -> dict[str, str]:
 
 
 def _asyncpg(place: Place) -> dict[str, str]:
-    login = {"PGUSER": USER, "PGPASSWORD": PASSWORD, "PGDATABASE": place.database}
+    # Some of its tests take this very database for the one that others connect to.
+    login = {"PGUSER": USER, "PGPASSWORD": PASSWORD, "PGDATABASE": "postgres"}
     return {"PGHOST": place.host, "PGPORT": str(place.port), **login}
 
 
