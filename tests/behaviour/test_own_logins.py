@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from aurora_otel.lab import Failover
+from tests.support.labs import configure, let_readers_follow
 from tests.support.sql import attempt, refused_write, run, serving
 from tests.support.waiting import eventually
 
@@ -62,7 +63,7 @@ def test_a_password_that_was_rotated_is_tried_once(start, cluster, connect, logi
     run(held[0], "SET default_transaction_read_only = on")
     rotate = f"ALTER ROLE {cluster.user} PASSWORD '{{}}'"
     cluster.execute(cluster.writer, rotate.format("another"))
-    time.sleep(0.5)  # the readers follow
+    let_readers_follow(cluster)
     try:
         logins.reset()
         for _ in range(10):
@@ -83,15 +84,8 @@ def test_a_password_that_was_rotated_is_tried_once(start, cluster, connect, logi
 @pytest.fixture
 def slow_logins(cluster):
     """Each server waits for a second before it checks a password."""
-
-    def configure(statement):
-        for instance in cluster.instances:
-            cluster.execute(instance, statement)
-            cluster.execute(instance, "SELECT pg_reload_conf()")
-        time.sleep(0.3)
-
-    yield lambda: configure("ALTER SYSTEM SET pre_auth_delay = 1")
-    configure("ALTER SYSTEM RESET pre_auth_delay")
+    yield lambda: configure(cluster, "ALTER SYSTEM SET pre_auth_delay = 1", "pre_auth_delay", "1s")
+    configure(cluster, "ALTER SYSTEM RESET pre_auth_delay", "pre_auth_delay", "0")
 
 
 # With the longer one, a second target waits for more than a second for what comes of the first.
@@ -110,7 +104,7 @@ def test_a_rotated_password_is_tried_once_where_servers_are_slow_to_refuse_it(
     run(held[0], "SET default_transaction_read_only = on")
     rotate = f"ALTER ROLE {cluster.user} PASSWORD '{{}}'"
     cluster.execute(cluster.writer, rotate.format("another"))
-    time.sleep(0.5)  # the readers follow
+    let_readers_follow(cluster)
     slow_logins()
     try:
         logins.reset()
@@ -146,7 +140,7 @@ def test_a_role_with_as_many_connections_as_its_pool_has_is_refused_none(
     start, cluster, connect, logins, kind
 ):
     cluster.execute(cluster.writer, f"ALTER ROLE {cluster.user} CONNECTION LIMIT {POOL}")
-    time.sleep(0.5)  # the readers follow
+    let_readers_follow(cluster)
     try:
         start()
         held = hold(connect, cluster, POOL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aurora_otel.lab import Cluster
+from tests.support.waiting import eventually
 
 END_SESSIONS = {
     "postgresql": "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -41,3 +42,26 @@ def as_new(lab: Cluster) -> Cluster:
     for each in lab.instances:
         lab.execute(each, END_SESSIONS[lab.engine])
     return lab
+
+
+def let_readers_follow(lab: Cluster) -> None:
+    """Wait until PostgreSQL's readers have replayed what the writer has written so far."""
+    ((position,),) = lab.execute(lab.writer, "SELECT pg_current_wal_insert_lsn()::text")
+    statement = "SELECT pg_last_wal_replay_lsn() >= %s::text::pg_lsn"
+    for each in lab.readers:
+        eventually(lambda each=each: lab.execute(each, statement, position) == [(True,)])
+
+
+def configure(lab: Cluster, statement: str, name: str, value: str) -> None:
+    """Have PostgreSQL's servers take a setting, in sessions that begin from now on.
+
+    Args:
+        lab: the cluster.
+        statement: what changes the setting.
+        name: of the setting.
+        value: as `SHOW` returns it once the servers have taken it.
+    """
+    for each in lab.instances:
+        lab.execute(each, statement)
+        lab.execute(each, "SELECT pg_reload_conf()")
+        eventually(lambda each=each: lab.execute(each, f"SHOW {name}") == [(value,)])

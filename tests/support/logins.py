@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from tests.support.labs import configure
 
 
 class Logins:
@@ -36,8 +36,5 @@ class Logins:
 
 def logged(cluster):
     """Have the servers log logins from now on; return what counts them."""
-    for instance in cluster.instances:
-        cluster.execute(instance, "ALTER SYSTEM SET log_connections = on")
-        cluster.execute(instance, "SELECT pg_reload_conf()")
-    time.sleep(0.3)
+    configure(cluster, "ALTER SYSTEM SET log_connections = on", "log_connections", "on")
     return Logins(cluster)
