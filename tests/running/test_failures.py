@@ -8,6 +8,12 @@ import sys
 
 from tests.support import programs
 
+SHARED = """\
+from tests.conftest import agent, cluster, lab, start
+from tests.support.failures import pytest_runtest_makereport, record_events
+
+record_events()
+"""
 FAILS = """\
 import psycopg
 from aurora_otel.lab import Failover
@@ -21,9 +27,10 @@ def test_fails(agent, cluster):
 
 
 def test_a_failure_shows_what_was_done_to_the_lab_the_servers_logs_and_the_snapshot(tmp_path):
+    (tmp_path / "conftest.py").write_text(SHARED)
     (tmp_path / "test_it.py").write_text(FAILS)
     done = programs.run(
-        *(sys.executable, "-m", "pytest", "-q", tmp_path, "-p", "tests.conftest"),
+        *(sys.executable, "-m", "pytest", "-q", tmp_path),
         env={**os.environ, "PYTEST_ADDOPTS": f"--rootdir={tmp_path} -p no:cacheprovider"},
     )
     assert "AssertionError: its own" in done.stdout
