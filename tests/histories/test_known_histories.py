@@ -55,8 +55,8 @@ def believe(history, number):
     """Have the agent refresh until it takes that server for the writer of the first cluster."""
     name = history.world.databases[0].servers[number].name
     track = track_of(history.application.held[0])
-    # Each refresh has a fiftieth of its time: a busy machine may hold up many of them. One that held
-    # up the first answers has left connections unknown, in a cluster for each name that they came
+    # Each refresh has a fiftieth of its time: a busy machine may hold up many. One that held up the
+    # first answers has left connections unknown, in a cluster for each name that they were opened
     # through: two that lead to the new writer have an error by turns.
     for round_ in range(200):
         history.settle()
