@@ -10,53 +10,36 @@ from __future__ import annotations
 
 import _socket
 import contextlib
-import ctypes
 import os
 import socket
-import struct
 from collections.abc import Iterator
 
+from aurora_otel.runtime.packet_filters import (
+    DROP,
+    KEEP,
+    LENGTH_OF_DATA,
+    SO_ATTACH_FILTER,
+    SO_DETACH_FILTER,
+    SO_LOCK_FILTER,
+    Filter,
+)
 from aurora_otel.runtime.system import IS_LINUX
 
-# Linux's values, not in `socket`.
-_SO_ATTACH_FILTER = 26
-_SO_DETACH_FILTER = 27
-_INSTRUCTION = struct.Struct("=HBBI")
-# In TCP's header: its length is in the high half of byte 12, in units of 4 bytes; the flags are in
-# byte 13.
+# In TCP's header, byte 13.
 _FIN_OR_RST = 0x05
-_LENGTH_OF_DATA = (
-    (0x30, 0, 0, 12),  # A = byte 12
-    (0x54, 0, 0, 0xF0),  # A &= 0xf0
-    (0x74, 0, 0, 2),  # A >>= 2: the header's length
-    (0x07, 0, 0, 0),  # X = A
-    (0x80, 0, 0, 0),  # A = the packet's length
-    (0x1C, 0, 0, 0),  # A -= X
-)
-_KEEP = (0x06, 0, 0, 0xFFFFFFFF)
-_DROP = (0x06, 0, 0, 0)
-
-
-def _program(*instructions: tuple[int, int, int, int]) -> bytes:
-    return b"".join(
-        _INSTRUCTION.pack(code, if_true, if_false, operand)
-        for code, if_true, if_false, operand in instructions
-    )
-
-
-_NOTHING = _program(
-    *_LENGTH_OF_DATA,
+_NOTHING = Filter(
+    *LENGTH_OF_DATA,
     (0x15, 0, 3, 0),  # if A != 0: drop it
     (0x30, 0, 0, 13),  # A = byte 13
     (0x45, 1, 0, _FIN_OR_RST),  # if A & (FIN | RST): drop it
-    _KEEP,
-    _DROP,
+    KEEP,
+    DROP,
 )
-_NO_DATA = _program(
-    *_LENGTH_OF_DATA,
+_NO_DATA = Filter(
+    *LENGTH_OF_DATA,
     (0x15, 0, 1, 0),  # if A != 0: drop it
-    _KEEP,
-    _DROP,
+    KEEP,
+    DROP,
 )
 
 
@@ -68,7 +51,11 @@ def stop_receiving(handle: _socket.socket) -> None:
     """
     if not IS_LINUX:
         raise OSError
-    _attach(handle, _NOTHING)
+    # What is locked was stopped before.
+    with contextlib.suppress(PermissionError):
+        _attach(handle, _NOTHING)
+        # The end of a question on it must not take that off.
+        handle.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
     handle.shutdown(socket.SHUT_RD)
 
 
@@ -92,15 +79,9 @@ def paused(fd: int) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):
-            handle.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+            handle.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
         handle.close()
 
 
-def _attach(handle: _socket.socket, program: bytes) -> None:
-    buffer = ctypes.create_string_buffer(program, len(program))
-    count = len(program) // _INSTRUCTION.size
-    handle.setsockopt(
-        socket.SOL_SOCKET,
-        _SO_ATTACH_FILTER,
-        struct.pack("HP", count, ctypes.addressof(buffer)),
-    )
+def _attach(handle: _socket.socket, program: Filter) -> None:
+    handle.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program.option)

@@ -44,6 +44,11 @@ def received(sock: SocketId | None) -> int:
     return int(_BYTES_RECEIVED.unpack_from(info)[0]) if len(info) >= _BYTES_RECEIVED.size else -1
 
 
+def counts(sock: SocketId) -> bool:
+    """Return whether what comes in is counted: on Linux, and on a TCP connection."""
+    return received(sock) >= 0
+
+
 def read(sock: SocketId, call: Callable[..., int], *arguments: int) -> bytes:
     """Return what the system says about `sock`; nothing if that fails, or it was closed meanwhile.
 
@@ -56,6 +61,15 @@ def read(sock: SocketId, call: Callable[..., int], *arguments: int) -> bytes:
     length = ctypes.c_uint(_LONGEST)
     failed = call(sock.fd, *arguments, buffer, ctypes.byref(length))
     return b"" if failed or identify(sock.fd) != sock else buffer.raw[: length.value]
+
+
+def is_waiting(sock: SocketId | None) -> bool:
+    """Return whether something has come in on a socket that its owner has not read."""
+    if sock is None or not _DISCARD:
+        return False
+    nothing = ctypes.create_string_buffer(1)
+    peeked = libc.recv(sock.fd, nothing, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    return bool(peeked > 0) and identify(sock.fd) == sock
 
 
 def discard(sock: SocketId | None) -> None:

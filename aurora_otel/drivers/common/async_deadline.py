@@ -11,7 +11,13 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from aurora_otel.drivers.common.deadline import MOST_BYTES, AnswerTooLongError, Meter, raising_limit
+from aurora_otel.drivers.common.deadline import (
+    MOST_BYTES,
+    AnswerTooLongError,
+    Meter,
+    against_floods,
+    raising_limit,
+)
 from aurora_otel.runtime import sockets
 
 # How often the bytes are counted: seconds, doubled up to the longest.
@@ -41,7 +47,7 @@ def deadline(
     watcher = _Watcher(sock, timeout)
     watcher.check(_FIRST)
     try:
-        with raising_limit(lambda: watcher.over, errors):
+        with against_floods(sock), raising_limit(lambda: watcher.over, errors):
             yield
     finally:
         watcher.stop()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from aurora_otel.runtime import sockets, traffic
 from aurora_otel.runtime.gate import Gate
+from aurora_otel.runtime.throttle import throttled
 
 # Sixteen instances answer with 4 KiB. A connection's first receive window has 64 KiB, of which a
 # server may fill half: so a flood shows even while nothing is read.
@@ -42,12 +43,12 @@ def check_login(descriptor: int) -> None:
 class Meter:
     """Counts what a socket receives from now on.
 
-    Args:
+    Attributes:
         sock: the socket.
     """
 
     def __init__(self, sock: sockets.SocketId | None) -> None:
-        self._sock = sock
+        self.sock = sock
         self._before = traffic.received(sock)
 
     @property
@@ -58,7 +59,12 @@ class Meter:
     @property
     def count(self) -> int:
         """The bytes, as far as they are counted."""
-        return max(0, traffic.received(self._sock) - self._before)
+        return max(0, traffic.received(self.sock) - self._before)
+
+    @property
+    def has_to_read(self) -> bool:
+        """Whether something that came in is still to be read, or that is not known."""
+        return not self.counts or traffic.is_waiting(self.sock)
 
     def check(self) -> None:
         """Raise `AnswerTooLongError` if it was more than an answer may have."""
@@ -76,10 +82,19 @@ class Meter:
         time.sleep(_MOMENT)
         self.check()
 
+    def stop(self) -> None:
+        """Shut the socket down, so that nothing more is read, not even what is there."""
+        sockets.shut_down(self.sock)
+        traffic.discard(self.sock)
+
 
 @contextlib.contextmanager
 def deadline(
-    sock: sockets.SocketId | None, timeout: float, errors: type[Exception]
+    sock: sockets.SocketId | None,
+    timeout: float,
+    errors: type[Exception],
+    *,
+    may_throttle: bool = True,
 ) -> Iterator[None]:
     """Shut `sock` down after `timeout` seconds or `MOST_BYTES`, unless the block has ended.
 
@@ -87,6 +102,8 @@ def deadline(
         sock: the socket that the block waits for.
         timeout: seconds.
         errors: what the driver raises when its socket is gone.
+        may_throttle: whether the block may meet a trickle where a flood came: not where it holds
+            the interpreter's lock meanwhile, and no other thread could end that.
 
     Raises:
         AnswerTooLongError: too many bytes came in.
@@ -95,10 +112,16 @@ def deadline(
     watcher = _Watcher(sock, timeout)
     threading.Thread(target=watcher.run, name="aurora-otel-deadline", daemon=True).start()
     try:
-        with raising_limit(watcher.end, errors):
+        with against_floods(sock if may_throttle else None), raising_limit(watcher.end, errors):
             yield
     finally:
         watcher.end()
+
+
+def against_floods(sock: sockets.SocketId | None) -> contextlib.AbstractContextManager[None]:
+    """Have a socket receive little of an answer that is too long, also while no thread runs."""
+    # One more than an answer may have, so that it shows.
+    return throttled(sock, MOST_BYTES + 1)
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ def discard(connection: Any) -> None:
 def limited(
     generator: Generator[Any, Any, Any],
     until: float,
-    sock: sockets.SocketId | None = None,
+    meter: Meter | None = None,
     *,
     may_pause: bool = False,
 ) -> Generator[Any, Any, Any]:
@@ -87,14 +87,14 @@ def limited(
     Args:
         generator: the generator.
         until: when it must have ended, in seconds of the monotonic clock.
-        sock: the socket of an answer that is to have an end.
+        meter: of the socket of an answer that is to have an end.
         may_pause: whether the calling thread may be held up for a moment, by long answers alone.
 
     Raises:
         TimeoutError: it has come to `until`.
-        UnfinishedError: it has, or `sock` has received too many bytes; part of an answer came.
+        UnfinishedError: it has, or the socket has received too many bytes; part of an answer came.
     """
-    reads, meter = 0, Meter(sock)
+    reads = 0
     try:
         with contextlib.closing(generator), contextlib.ExitStack() as watched:
             try:
@@ -104,20 +104,20 @@ def limited(
                     # After an interrupt psycopg comes back with nothing; before 3.2.11 it says
                     # at times that something came where nothing has.
                     is_readable = bool(ready and ready & waiting.Ready.R)
-                    reads += is_readable and (not meter.counts or meter.count > 0)
+                    reads += is_readable and (meter is None or meter.has_to_read)
                     # Also while something comes: an answer may have no end.
                     if (left := until - time.monotonic()) <= 0:
                         raise TimeoutError
-                    if sock is None or reads < _WATCHED_READ:
+                    if meter is None or meter.sock is None or reads < _WATCHED_READ:
                         state = generator.send(ready)
                     elif may_pause and meter.counts:
                         meter.check_before_reading_on()
-                        with receiving.paused(sock.fd):
+                        with receiving.paused(meter.sock.fd):
                             meter.check()
                             state = generator.send(ready)
                     else:
                         if reads == _WATCHED_READ:
-                            watched.enter_context(deadline(sock, left, psycopg.Error))
+                            watched.enter_context(deadline(meter.sock, left, psycopg.Error))
                         state = generator.send(ready)
             except StopIteration as end:
                 return end.value
@@ -135,9 +135,11 @@ def _execution(
     *,
     may_pause: bool = False,
 ) -> Generator[Any, Any, Any]:
+    # Before it is sent: the answer may be there at once.
+    meter = Meter(sock)
     connection.pgconn.send_query(statement.encode())
     executing = generators.execute(connection.pgconn)
-    return limited(executing, time.monotonic() + timeout, sock, may_pause=may_pause)
+    return limited(executing, time.monotonic() + timeout, meter, may_pause=may_pause)
 
 
 async def _wait_on_loop(execution: Generator[Any, Any, Any], fileno: int) -> Any:
@@ -213,9 +215,9 @@ def _postponing_on_loop(connection: Any) -> Callable[..., Any]:
 
 def _late_answer(connection: Any) -> Generator[Any, Any, Any]:
     """Read what is left of the agent's answer: for as long as it takes, but within its bytes."""
-    sock = sockets.identify(int(connection.pgconn.socket))
+    meter = Meter(sockets.identify(int(connection.pgconn.socket)))
     try:
-        yield from limited(generators.execute(connection.pgconn), float("inf"), sock)
+        yield from limited(generators.execute(connection.pgconn), float("inf"), meter)
     except TimeoutError:
         connection.pgconn.finish()
         raise psycopg.OperationalError("the connection is lost") from None

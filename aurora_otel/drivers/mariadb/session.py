@@ -19,10 +19,10 @@ from mariadb.constants import STATUS
 from mariadb.cursors import Cursor
 
 from aurora_otel.drivers.common import libmariadb, mysql_family
-from aurora_otel.drivers.common.deadline import Meter, deadline
+from aurora_otel.drivers.common.deadline import Meter, against_floods, deadline
 from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Rows
-from aurora_otel.runtime import sockets, traffic
+from aurora_otel.runtime import sockets
 
 # On a connection: the session that it has.
 _SOCKET = f"{ATTRIBUTE}_socket"
@@ -83,7 +83,8 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     connection._converter = cursor = None
     handled = sys.exc_info()[1]
     try:
-        with deadline(socket_of(connection), timeout, mariadb.Error):
+        # Rows are read with the interpreter's lock held.
+        with deadline(socket_of(connection), timeout, mariadb.Error, may_throttle=False):
             cursor = Cursor(connection, buffered=False)
             rows = _rows(connection, cursor, statement)
             if is_in_transaction(connection):
@@ -120,14 +121,14 @@ def _rows(connection: Any, cursor: Any, statement: str) -> list[Any]:
     """
     meter, rows = Meter(socket_of(connection)), []
     try:
-        _execute(cursor, statement)
+        with against_floods(meter.sock):
+            _execute(cursor, statement)
         while (row := _fetchone(cursor)) is not None:
             rows.append(row)
             meter.check()
     except BaseException:
         # Else the cursor would read the rest, when it is closed.
-        sockets.shut_down(socket_of(connection))
-        traffic.discard(socket_of(connection))
+        meter.stop()
         raise
     return rows
 

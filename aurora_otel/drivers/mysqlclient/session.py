@@ -11,7 +11,7 @@ from MySQLdb import Error, ProgrammingError, _mysql
 from MySQLdb.connections import Connection
 
 from aurora_otel.drivers.common import libmariadb, mysql_family
-from aurora_otel.drivers.common.deadline import deadline
+from aurora_otel.drivers.common.deadline import Meter, deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.runtime import sockets
 
@@ -112,6 +112,7 @@ def connect_again(connection: Any, values: dict[str, Any]) -> Any:
 
 
 def _run(connection: Any, statement: str, until: float) -> Any:
+    meter = Meter(sockets.identify(connection.fileno()))
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     _mysql.connection.send_query(connection, statement.encode())
@@ -122,4 +123,20 @@ def _run(connection: Any, statement: str, until: float) -> Any:
     if not connection.field_count():
         return ()
     # No converters: every value is bytes.
-    return _mysql.result(connection, 0, {}).fetch_row(0, 0)
+    return _rows(_mysql.result(connection, 1, {}), meter)
+
+
+def _rows(result: Any, meter: Meter) -> list[Any]:
+    """Read rows one by one: no thread has to run to end an answer of many."""
+    rows: list[Any] = []
+    try:
+        while row := result.fetch_row(1, 0):
+            rows += row
+            meter.check()
+    except Error:
+        raise  # with which the answer ended
+    except BaseException:
+        # Else the result would read the rest, when it is freed.
+        meter.stop()
+        raise
+    return rows

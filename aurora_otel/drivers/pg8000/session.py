@@ -14,6 +14,7 @@ from pg8000 import core
 from pg8000.exceptions import DatabaseError
 
 from aurora_otel.drivers.base import second_attempt
+from aurora_otel.drivers.common.bounded import BoundedStream
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
@@ -111,11 +112,12 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
         DatabaseError: the server refused it.
         BaseException: something came in between, an interrupt perhaps; the connection is dropped.
     """
-    sock = connection._usock
+    sock, stream = connection._usock, connection._sock
     limit, status = sock.gettimeout(), connection._transaction_status
     answer = _Answer(statement)
     sock.settimeout(timeout)
     try:
+        connection._sock = BoundedStream(stream)
         # The socket's own limit is for each piece of an answer, which may have no end.
         with deadline(sockets.identify(sock.fileno()), timeout, Exception):
             connection.send_QUERY(statement)
@@ -131,6 +133,7 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
         raise
     finally:
         if connection._usock is not None:
+            connection._sock = stream
             sock.settimeout(limit)
             # `None` before the application's first statement.
             connection._transaction_status = status

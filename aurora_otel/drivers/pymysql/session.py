@@ -14,6 +14,7 @@ from pymysql.connections import MySQLResult
 from pymysql.constants import COMMAND, SERVER_STATUS
 
 from aurora_otel.drivers.base import second_attempt
+from aurora_otel.drivers.common.bounded import BoundedStream
 from aurora_otel.drivers.common.deadline import deadline
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
@@ -84,7 +85,8 @@ def ask(connection: Any, statement: str, timeout: float) -> Rows:
     """
     # The driver's own limit is for each packet of an answer, which may have no end.
     sock = sockets.identify(fileno(connection))
-    with _time_limit(connection, timeout), deadline(sock, timeout, pymysql.Error):
+    limits = deadline(sock, timeout, pymysql.Error)
+    with _time_limit(connection, timeout), limits, _byte_limit(connection):
         connection._execute_command(COMMAND.COM_QUERY, statement)
         result = _TextResult(connection)
         result.read()
@@ -171,6 +173,18 @@ def _time_limit(connection: Any, timeout: float) -> Iterator[None]:
             yield
     finally:
         connection._read_timeout = before
+
+
+@contextlib.contextmanager
+def _byte_limit(connection: Any) -> Iterator[None]:
+    before = connection._rfile
+    try:
+        connection._rfile = BoundedStream(before)
+        yield
+    finally:
+        # PyMySQL forgets it where the connection is gone.
+        if connection._rfile is not None:
+            connection._rfile = before
 
 
 @contextlib.contextmanager
