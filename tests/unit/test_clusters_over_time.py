@@ -70,6 +70,10 @@ def test_an_instance_is_known_by_its_name_for_as_long_as_answers_confirm_it(met)
     reader = met.endpoint(f"p-2.{DOMAIN}")
     assert met.knows(reader, CONFIRMED_FOR - 1)
     assert not met.knows(reader, CONFIRMED_FOR)
+    # Nor a writer, though its name leads to its cluster for longer.
+    writer = met.endpoint(f"p-1.{DOMAIN}")
+    assert met.knows(writer, CONFIRMED_FOR - 1)
+    assert not met.knows(writer, CONFIRMED_FOR)
     assert not met.knows(met.endpoint(f"p.cluster-{DOMAIN}"), 0.0)
     met.connect(f"p.cluster-{DOMAIN}", "p-1", "p-2", now=CONFIRMED_FOR)
     assert met.knows(reader, CONFIRMED_FOR + 1)
@@ -79,6 +83,8 @@ def test_names_that_no_answer_confirms_fade_but_never_the_writers(met):
     cluster = met.connect(f"p.cluster-{DOMAIN}", "p-1", "p-2", now=0.0)
     met.bindings.fade(HOUR, HOUR)
     assert met.find(met.endpoint(f"p-2.{DOMAIN}"), HOUR) is None
+    # It is dropped, and not only passed over.
+    assert met.find(met.endpoint(f"p-2.{DOMAIN}"), 0.0) is None
     assert met.find(met.endpoint(f"p-1.{DOMAIN}"), HOUR) is cluster
     assert met.find(met.endpoint(f"p.cluster-{DOMAIN}"), HOUR) is cluster
 

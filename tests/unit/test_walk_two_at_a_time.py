@@ -58,8 +58,11 @@ def slow():
 
 def test_another_is_asked_beside_one_that_does_not_answer_at_once(slow):
     slow["b"].hangs = True
+    # Longer than it hangs: it is not given up first.
+    slow.budget = 100.0
     assert slow.read("b", "c").verdict.writer == "a"
     assert slow.waiting == ["b"]
+    assert "b" not in slow.ended
 
 
 def test_no_more_than_two_are_asked_at_a_time(slow):
@@ -68,7 +71,9 @@ def test_no_more_than_two_are_asked_at_a_time(slow):
     reading = threading.Thread(target=lambda: slow.read("b", "c", "a", default=False))
     reading.start()
     eventually(lambda: len(slow.waiting) == AT_A_TIME)
-    assert len(slow.threads()) == AT_A_TIME
+    # Time enough for a third.
+    time.sleep(0.2)
+    assert len(slow.waiting) == len(slow.threads()) == AT_A_TIME
     slow.released.set()
     reading.join(20)
     assert not reading.is_alive()
