@@ -56,7 +56,8 @@ def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     """Have the agent identify a connection."""
     servers = Servers()
     servers.members = settings.all_members
-    identification = Identification(servers, time.monotonic, Shield(log.internal_failure))
+    shield = Shield(log.internal_failure)
+    identification = Identification(servers, time.monotonic, shield, lambda _: None)
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
     identity = run(
         driver,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from aurora_otel.discovery import SYSTEMS, TopologySource
-from aurora_otel.discovery.identify import RefusedError, Server, dialogue
+from aurora_otel.discovery.identify import Kind, RefusedError, Server, dialogue
 from aurora_otel.discovery.servers import Question, Servers
 from aurora_otel.discovery.source import hears_all
 from aurora_otel.drivers.connects import Opening
@@ -70,12 +70,20 @@ class Identification:
         servers: what is known of the servers behind each `host:port`.
         clock: the monotonic clock.
         shield: counts what goes wrong in drivers' files.
+        found_pooler: called with the address at which a pooler was found.
     """
 
-    def __init__(self, servers: Servers, clock: Callable[[], float], shield: Shield) -> None:
+    def __init__(
+        self,
+        servers: Servers,
+        clock: Callable[[], float],
+        shield: Shield,
+        found_pooler: Callable[[Address], None],
+    ) -> None:
         self._servers = servers
         self._clock = clock
         self._shield = shield
+        self._found_pooler = found_pooler
 
     def identify(
         self,
@@ -170,17 +178,23 @@ class Identification:
                     advance = functools.partial(talk.send, rows)
         except StopIteration as end:
             learnt, answer = end.value
-            self._servers.learn(address, learnt, self._clock())
-            if self._clock() - began < timeout:
-                self._servers.answered(address)
-            else:
-                self._servers.back_off(address, self._clock())
+            self._learn(address, learnt, is_slow=self._clock() - began >= timeout)
             if hears_all(learnt.source):
                 endpoint = service_names.explained(endpoint)
             return Identity(endpoint, answer, learnt.source, learnt.view)
         finally:
             # Else it would be closed as garbage some time, where a signal's exception is swallowed.
             talk.close()
+
+    def _learn(self, address: Address, server: Server, *, is_slow: bool) -> None:
+        """Remember what a server is, and whether it was slow to say so."""
+        self._servers.learn(address, server, self._clock())
+        if server.kind is Kind.POOLER:
+            self._found_pooler(address)
+        if is_slow:
+            self._servers.back_off(address, self._clock())
+        else:
+            self._servers.answered(address)
 
     def _give_up(self, driver: Driver, connection: Any) -> None:
         """Drop a connection whose question was interrupted: the answer would be the next call's."""

@@ -39,7 +39,9 @@ class UseCases:
 
     def __init__(self, context: AgentContext, wake: Callable[[], None]) -> None:
         self.context = context
-        identification = Identification(context.servers, context.clock, context.config.shield)
+        identification = Identification(
+            context.servers, context.clock, context.config.shield, context.tracker.note_pooler
+        )
         placement = Placement(context)
         self.openings = Openings(context, identification, placement)
         self.explanations = Explanations(context)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+from aurora_otel.model.endpoints import Address
 from aurora_otel.model.groups import UNKNOWN, Group
 from aurora_otel.model.topology import Reading
 from aurora_otel.tracking.cluster import Cluster
@@ -93,6 +94,13 @@ class Holdings:
                 self.correct(track, answered)
                 unknown = unknown or answered is None
         return unknown
+
+    def disown(self, address: Address) -> None:
+        """Have the connections through `address` be to no instance, but one that its name says."""
+        for cluster in list(self._open):
+            for track in [each for tracks in self.open(cluster).values() for each in tracks]:
+                if track.endpoint is not None and track.endpoint.address == address:
+                    self.correct(track, track.endpoint.instance)
 
     # Read from hooks, too, without the lock: over copies.
 

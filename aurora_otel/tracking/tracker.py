@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
 from typing import Any
 
-from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.endpoints import Address, EndpointType
 from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import OTHER, Group, Outcome, PruneReason
 from aurora_otel.model.straight import StraightReason
@@ -47,6 +47,7 @@ class Tracker:
         self._ends = Ends(self.books, self._holdings)
         # What happened to connects: see `Books.count`.
         self._connects: deque[tuple[Group, str | StraightReason | Symptom | None]] = deque()
+        self._poolers: deque[Address] = deque()
 
     # What hooks may call: appends only.
 
@@ -84,6 +85,14 @@ class Tracker:
         """Count a connection of `group` that went straight to the writer."""
         self._connects.append((group, reason))
 
+    def note_pooler(self, address: Address) -> None:
+        """Take note that a pooler is at `address`: connections through it are to no instance.
+
+        One of them may have been taken for one to an instance, where the pooler and a server behind
+        it gave the session one number by chance.
+        """
+        self._poolers.append(address)
+
     def doubt(self, track: Track, instance: str, before: float) -> bool:
         """Have other connections asked that were taken for ones to the same server, `instance`.
 
@@ -117,6 +126,11 @@ class Tracker:
                 # A signal handler may have worked off everything meanwhile.
                 if self.inbox and self.inbox[0] is track:
                     self.inbox.popleft()
+            while self._poolers:
+                address = self._poolers[0]
+                self._holdings.disown(address)
+                if self._poolers and self._poolers[0] is address:
+                    self._poolers.popleft()
 
     def settled(self) -> AbstractContextManager[Any]:
         """Work off the inbox; return the lock, under which nothing changes.

@@ -17,6 +17,8 @@ def prepared(kind: str, **arguments: str) -> Iterator[Cluster]:
         create_table(cluster)
         if cluster.engine == "postgresql":
             cluster.execute(cluster.writer, "ALTER DATABASE app SET log_statement = 'all'")
+        else:
+            cluster.execute(cluster.writer, "GRANT FILE ON *.* TO app")
         yield cluster
 
 

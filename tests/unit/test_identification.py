@@ -68,8 +68,15 @@ def clock():
 
 
 @pytest.fixture
-def connect(clock):
-    identification = Identification(Servers(), clock, Shield(log.internal_failure))
+def poolers():
+    """The addresses at which poolers were found."""
+    return []
+
+
+@pytest.fixture
+def connect(clock, poolers):
+    shield = Shield(log.internal_failure)
+    identification = Identification(Servers(), clock, shield, poolers.append)
 
     def connect(driver):
         opening = Opening(object(), Login(None), None, 0.0)
@@ -87,6 +94,18 @@ def test_a_refused_probe_is_repeated_after_a_while(connect, clock):
     clock.now += PROBE_REFUSAL
     connect(driver)
     assert driver.asked == 2
+
+
+@pytest.mark.parametrize(("session", "is_pooler"), [("7", False), ("8", True)])
+def test_where_another_session_answers_a_pooler_is_reported_once(
+    connect, poolers, session, is_pooler
+):
+    driver = Driver()
+    driver.system = "mysql"
+    driver.ask = lambda *_: [("pseudo_thread_id", session)]
+    for _ in range(3):
+        assert connect(driver).answer is None
+    assert poolers == [driver.address(None)] * is_pooler
 
 
 def test_a_plain_server_is_asked_again_after_minutes(connect, clock):

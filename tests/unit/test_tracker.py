@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Outcome, PruneReason
 from aurora_otel.tracking.track import State
@@ -310,3 +310,18 @@ def test_a_cluster_that_is_named_keeps_what_it_took_over_under_that_name(tracker
     tracker.rename(winner, "orders")
     assert len(tracker.tracks(winner)) == 6
     assert sum(book.opens for book in tracker.books.values()) == 6
+
+
+def test_connections_through_a_pooler_are_to_no_instance_and_are_never_claimed(tracker, cluster):
+    pool, db = Address("pool", 3306), Address("db", 3306)
+    held = [Connection() for _ in range(3)]
+    endpoints = (Endpoint(pool), Endpoint(pool, EndpointType.INSTANCE, "a"), Endpoint(db))
+    pooled, named, direct = (
+        opened(tracker, cluster, each, endpoint=endpoint)
+        for each, endpoint in zip(held, endpoints, strict=True)
+    )
+    tracker.note_pooler(pool)
+    judge(cluster, "b", began=5.0)
+    claimed = {track for track, _ in tracker.claim(cluster, 5.0)}
+    assert claimed == {named, direct}
+    assert (pooled.instance, named.instance) == (None, "a")
