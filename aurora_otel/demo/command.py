@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from aurora_otel.demo.application import ApplicationError
-from aurora_otel.demo.arguments import DRIVERS, check_kind, chosen_driver
+from aurora_otel.demo.arguments import DRIVERS, chosen_driver
 from aurora_otel.demo.files import check_writable
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.picture import picture
@@ -19,9 +19,10 @@ from aurora_otel.demo.recording import Recording, Timeline
 from aurora_otel.demo.report import of_demo, page
 from aurora_otel.demo.result import DISTRIBUTIONS, Result, installed_versions
 from aurora_otel.demo.run import Plan, record
-from aurora_otel.demo.stories import TITLES
+from aurora_otel.demo.stories import TITLES, restarts_as_reader
 from aurora_otel.demo.view import show
 from aurora_otel.lab import Failover, LabError
+from aurora_otel.model.pace import SPREAD
 
 if TYPE_CHECKING:
     import argparse
@@ -31,6 +32,10 @@ COULD_NOT_RUN = 2
 STANDARD_OUTPUT = "-"
 AFTER_DNS = 3.0
 """Seconds that a run goes on after DNS has followed."""
+SERVICE_LAG = 2.0
+"""Seconds for which a service leads to the old writer, which has restarted as a reader."""
+AFTER_SERVICE = SPREAD + 4.0
+"""Seconds that a run goes on after the service has moved: an agent's login may be the last one."""
 LINE_WIDTH = 140
 """Characters a line where no terminal says how many there are."""
 
@@ -48,7 +53,6 @@ def run(args: argparse.Namespace) -> int:
     ]
     try:
         driver = chosen_driver(args.engine, args.driver, args.pool)
-        check_kind(args.kind, driver)
     except ValueError as error:
         print(f"aurora-otel demo: {error}", file=sys.stderr)  # noqa: T201 - for a person
         return COULD_NOT_RUN
@@ -96,7 +100,7 @@ def carry_out(  # noqa: PLR0913 - what there is to choose
     kind: str = "aurora",
 ) -> Result:
     """Make all runs of `failover`, showing each on `console` while it goes on."""
-    to_run = [replace(plan, kind=kind) for plan in plans(driver, failover, pool, dns_lag)]
+    to_run = plans(driver, failover, pool, dns_lag, kind=kind)
     recordings: dict[str, Recording] = {}
     for number, plan in enumerate(to_run, start=1):
         timeline = Timeline(plan.name)
@@ -104,6 +108,7 @@ def carry_out(  # noqa: PLR0913 - what there is to choose
             recordings[plan.name] = record(plan, timeline)
     return Result(
         engine=DRIVERS[driver].engine,
+        kind=kind,
         driver=driver,
         pool=pool,
         failover=failover,
@@ -115,8 +120,16 @@ def carry_out(  # noqa: PLR0913 - what there is to choose
     )
 
 
-def plans(driver: str, failover: Failover, pool: str = "none", dns_lag: float = 0) -> list[Plan]:
+def plans(
+    driver: str,
+    failover: Failover,
+    pool: str = "none",
+    dns_lag: float = 0,
+    *,
+    kind: str = "aurora",
+) -> list[Plan]:
     """Return the runs that show `failover`, in their order."""
+    restarts = restarts_as_reader(kind, DRIVERS[driver].engine, failover)
     without = Plan(
         "without",
         DRIVERS[driver].engine,
@@ -124,8 +137,10 @@ def plans(driver: str, failover: Failover, pool: str = "none", dns_lag: float = 
         driver=driver,
         instrumented=False,
         pool=pool,
-        after=max(Plan.after, dns_lag + AFTER_DNS),
+        after=max(Plan.after, dns_lag + AFTER_DNS, AFTER_SERVICE if restarts else 0.0),
         dns_lag=dns_lag,
+        kind=kind,
+        service_lag=SERVICE_LAG if restarts else 0.0,
     )
     with_agent = replace(without, name="with", instrumented=True)
     if failover is not Failover.HANG:

@@ -57,17 +57,6 @@ def application_recovers(run: Figures, agent: AgentFigures) -> Iterator[Promise]
         run.sessions_on_old_writer == 0,
         run.sessions_on_old_writer,
     )
-    refused = run.refused_after_published
-    yield Promise(
-        "At most one write per writing thread is refused once the topology names the new writer.",
-        refused.most_per_writing_thread <= 1,
-        refused.most_per_writing_thread,
-    )
-    yield Promise(
-        "No write on an idle connection is refused.",
-        refused.on_idle_connections == 0,
-        refused.on_idle_connections,
-    )
     yield Promise(
         "At most one write a connection fails because the connection is gone.",
         run.most_closed_writes_per_connection <= 1,
@@ -79,6 +68,33 @@ def application_recovers(run: Figures, agent: AgentFigures) -> Iterator[Promise]
         f"{run.writing_threads_that_write_again} of {run.writing_threads}",
     )
     yield Promise("The agent counts exactly one failover.", agent.failovers == 1, agent.failovers)
+
+
+def refusals_end_with_the_topology(run: Figures) -> Iterator[Promise]:
+    """Yield what holds where the agent can find the new writer at once."""
+    refused = run.refused_after_published
+    yield Promise(
+        "At most one write per writing thread is refused once the topology names the new writer.",
+        refused.most_per_writing_thread <= 1,
+        refused.most_per_writing_thread,
+    )
+    yield Promise(
+        "No write on an idle connection is refused.",
+        refused.on_idle_connections == 0,
+        refused.on_idle_connections,
+    )
+
+
+def writes_go_on_in_the_end(run: Figures) -> Iterator[Promise]:
+    """Yield what holds where the old writer ends all its connections and goes on as a reader.
+
+    All processes have lost their connections, so logins of the agent's own are spread.
+    """
+    yield Promise(
+        "No write fails in the end.",
+        run.failed_writes_in_the_end == 0,
+        run.failed_writes_in_the_end,
+    )
 
 
 def past_stale_dns(run: Figures) -> Iterator[Promise]:

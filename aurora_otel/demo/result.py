@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_otel.demo import promises
 from aurora_otel.demo.figures import AgentFigures, Figures, agent_figures, figures
+from aurora_otel.demo.stories import restarts_as_reader
 from aurora_otel.lab import Failover
 from aurora_otel.version import __version__
 
@@ -33,9 +34,15 @@ class Result:
     with_agent: Recording
     every_thread_hung: Recording | None
     versions: Mapping[str, str]
+    kind: str = "aurora"
     driver: str = "psycopg"
     pool: str = "none"
     dns_lag: float = 0.0
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the old writer restarted as a reader, which ended all its sessions."""
+        return restarts_as_reader(self.kind, self.engine, self.failover)
 
     @property
     def runs(self) -> tuple[Recording, ...]:
@@ -79,13 +86,17 @@ class Result:
 
     def _promises(self) -> Iterator[Promise]:
         yield from promises.application_recovers(self.with_figures, self.agent_figures)
+        if self.restarts:
+            yield from promises.writes_go_on_in_the_end(self.with_figures)
+        else:
+            yield from promises.refusals_end_with_the_topology(self.with_figures)
         if self.dns_lag:
             yield from promises.past_stale_dns(self.with_figures)
             if self.failover is Failover.SWITCHOVER:
                 yield from promises.not_waiting_for_dns(self.with_figures, self.dns_lag)
         if self.pool != "none":
             yield from promises.pool_hands_out_what_works(self.with_figures, self.agent_figures)
-            if self.failover is Failover.SWITCHOVER:
+            if self.failover is Failover.SWITCHOVER and not self.restarts:
                 yield from promises.pool_loses_no_write(self.with_figures)
         if self.failover is Failover.HANG:
             yield from promises.stuck_calls_return(self.agent_figures)
@@ -94,6 +105,7 @@ class Result:
             for promise in (
                 *promises.noticed_by_the_background_loop(agent),
                 *promises.application_recovers(run, agent),
+                *promises.refusals_end_with_the_topology(run),
                 *promises.stuck_calls_return(agent),
             ):
                 yield replace(promise, promise=f"With every thread hung: {promise.promise}")
@@ -102,6 +114,7 @@ class Result:
         """Return the result as plain values for JSON; seconds are floats."""
         switch = self.with_agent.switch
         document: dict[str, Any] = {
+            "kind": self.kind,
             "engine": self.engine,
             "driver": self.driver,
             "pool": self.pool,

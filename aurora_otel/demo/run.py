@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aurora_otel.collector import Collector
 from aurora_otel.demo.application import Application
@@ -23,7 +23,7 @@ from aurora_otel.demo.recording import (
     agent_settings,
 )
 from aurora_otel.demo.waiting import Repeatedly, sleep_until, wait_until_started
-from aurora_otel.lab import Cluster, Failover, Switch
+from aurora_otel.lab import Cluster, Failover, LabError, Switch
 from aurora_otel.lab.conninfo import url
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class Plan:
         idle_after: From that moment to the use of the idle connections; `None`: they are used
             `EARLY` seconds into the failover, so that they hang like all others.
         kind: Of cluster: `aurora` or `plain`.
+        service_lag: For how long after the failover the service leads to the old writer, which has
+            restarted as a reader; the idle connections are used at its beginning. 0: the service
+            moves at once.
     """
 
     name: str
@@ -77,6 +80,19 @@ class Plan:
     idle_after: float | None = 3
     dns_lag: float = 0
     kind: str = "aurora"
+    service_lag: float = 0
+
+
+class _Done(NamedTuple):
+    """A failover that took place.
+
+    Attributes:
+        switch: What was done.
+        published: When the topology named the new writer, or the service led there.
+    """
+
+    switch: Switch
+    published: float
 
 
 def record(plan: Plan, timeline: Timeline) -> Recording:
@@ -106,8 +122,8 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
             application, timeline, plan.writers + plan.idle
         )
         clock = Clock.now()
-        with Repeatedly(lambda: timeline.sampled(_sample(cluster)), SAMPLE_EVERY):
-            switch, used_idle = _fail_over(plan, cluster, application, timeline)
+        with Repeatedly(lambda: _sampled(cluster, timeline), SAMPLE_EVERY):
+            done, used_idle = _fail_over(plan, cluster, application, timeline)
         last = _sample(cluster)
         timeline.phase = Phase.STOPPING
         stopped = application.stop()
@@ -116,8 +132,8 @@ def record(plan: Plan, timeline: Timeline) -> Recording:
             name=plan.name,
             settings=agent_settings(environment),
             started=started,
-            switch=switch,
-            published=_published(switch),
+            switch=done.switch,
+            published=done.published,
             used_idle=used_idle,
             ended=last.at,
             calls=timeline.calls_since(started),
@@ -154,7 +170,7 @@ def _environment(plan: Plan, cluster: Cluster, collector: Collector) -> dict[str
 
 def _fail_over(
     plan: Plan, cluster: Cluster, application: Application, timeline: Timeline
-) -> tuple[Switch, float]:
+) -> tuple[_Done, float]:
     """Let the failover happen to the application; return when its idle connections were used."""
     timeline.phase = Phase.HEALTHY
     time.sleep(plan.before)
@@ -166,18 +182,37 @@ def _fail_over(
     used_idle = time.monotonic() + EARLY
     if plan.idle_after is None:
         early.start()
-    timeline.switch = switch = cluster.failover(plan.failover)
+    if plan.service_lag:
+        done, used_idle = _restart_before_service(plan, cluster, application, timeline)
+    else:
+        timeline.switch = switch = cluster.failover(plan.failover)
+        done = _Done(switch, _published(switch))
     timeline.phase = Phase.AFTER
     if plan.dns_lag:
-        name, address = cluster.host("writer"), cluster.address(switch.new_writer)[0]
-        left = _published(switch) + plan.dns_lag - time.monotonic()
+        name, address = cluster.host("writer"), cluster.address(done.switch.new_writer)[0]
+        left = done.published + plan.dns_lag - time.monotonic()
         threading.Timer(max(0, left), application.resolve, (name, address)).start()
-    if plan.idle_after is not None:
-        used_idle = sleep_until(_published(switch) + plan.idle_after)
+    if plan.idle_after is not None and not plan.service_lag:
+        used_idle = sleep_until(done.published + plan.idle_after)
         application.use_idle()
-    sleep_until(_published(switch) + plan.after)
+    sleep_until(done.published + plan.after)
     application.check()
-    return switch, used_idle
+    return done, used_idle
+
+
+def _restart_before_service(
+    plan: Plan, cluster: Cluster, application: Application, timeline: Timeline
+) -> tuple[_Done, float]:
+    """Have the old writer restart as a reader before the service leads to the new one.
+
+    The restart ended all connections: whatever is used now connects to the old writer again.
+    """
+    timeline.switch = switch = cluster.failover(plan.failover, publish=False)
+    application.use_idle()
+    used_idle = time.monotonic()
+    time.sleep(plan.service_lag)
+    cluster.publish()
+    return _Done(switch, time.monotonic()), used_idle
 
 
 def _wait_for_fresh_write(plan: Plan, timeline: Timeline) -> None:
@@ -201,6 +236,12 @@ def _wait_for_fresh_write(plan: Plan, timeline: Timeline) -> None:
 def _published(switch: Switch) -> float:
     assert switch.published is not None  # noqa: S101 - the lab was not asked to hide it
     return switch.published
+
+
+def _sampled(cluster: Cluster, timeline: Timeline) -> None:
+    # A server that restarts says nothing meanwhile.
+    with suppress(LabError):
+        timeline.sampled(_sample(cluster))
 
 
 def _sample(cluster: Cluster) -> Sample:

@@ -30,6 +30,16 @@ _EVENTS = {
     Failover.HANG: "{old} stopped answering, and its sockets stayed open.",
 }
 
+_RESTART = (
+    "{old} restarted as a reader, which ended all connections, and the service still led there."
+)
+
+_RESTART_EXPLANATION = (
+    "The application connects again while the service still leads to the old writer, and these "
+    "connections stay: they pass every health check, and refuse every write. The agent closes them "
+    "once the new writer has confirmed itself, and the next connect goes where the service leads."
+)
+
 _EXPLANATIONS = {
     Failover.SWITCHOVER: "No connection is lost, so that neither driver nor pool notices anything: "
     "without the agent every held connection stays on the old writer, and its writes are refused.",
@@ -57,19 +67,27 @@ def command(run: Recording) -> str:
     return " ".join(words)
 
 
-def event(failover: Failover, old_writer: str) -> str:
+def restarts_as_reader(kind: str, engine: str, failover: Failover) -> bool:
+    """Return whether the old writer ends all its sessions in a switchover, and is a reader then."""
+    return (kind, engine, failover) == ("plain", "postgresql", Failover.SWITCHOVER)
+
+
+def event(failover: Failover, old_writer: str, *, restarts: bool = False) -> str:
     """Return what happened to the old writer, in a sentence."""
-    return _EVENTS[failover].format(old=old_writer)
+    return (_RESTART if restarts else _EVENTS[failover]).format(old=old_writer)
 
 
-def explanation(failover: Failover, every_thread_hung: Recording | None = None) -> str:
+def explanation(
+    failover: Failover, every_thread_hung: Recording | None = None, *, restarts: bool = False
+) -> str:
     """Return why the figures with and without the agent are as they are.
 
     Args:
         failover: What happened to the writer.
         every_thread_hung: The third run, if there was one.
+        restarts: As `restarts_as_reader` says.
     """
-    words = _EXPLANATIONS[failover]
+    words = _RESTART_EXPLANATION if restarts else _EXPLANATIONS[failover]
     if every_thread_hung is None:
         return words
     return f"{words} {_EVERY_THREAD_HUNG.format(setting=_stuck_after(every_thread_hung))}"

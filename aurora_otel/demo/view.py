@@ -45,7 +45,8 @@ def show(result: Result, console: Console) -> None:
         style="bold",
         highlight=False,
     )
-    console.print(explanation(result.failover, result.every_thread_hung), highlight=False)
+    story = explanation(result.failover, result.every_thread_hung, restarts=result.restarts)
+    console.print(story, highlight=False)
     console.print()
     for run in result.runs:
         console.print(f"{COLUMNS[run.name]}: {command(run)}", highlight=False, soft_wrap=True)

@@ -49,7 +49,10 @@ class Outcome:
     @cached_property
     def promises(self) -> tuple[Promise, ...]:
         """What holds with the agent after every failover."""
-        return tuple(promises.application_recovers(self.figures, self.agent))
+        return (
+            *promises.application_recovers(self.figures, self.agent),
+            *promises.refusals_end_with_the_topology(self.figures),
+        )
 
     @property
     def kept(self) -> bool:

@@ -96,6 +96,23 @@ def test_with_a_late_dns_each_run_goes_on_until_that_has_followed():
     assert {plan.after for plan in command.plans("psycopg", Failover.CRASH)} == {Plan.after}
 
 
+@pytest.mark.parametrize(
+    ("driver", "failover", "kind", "lag"),
+    [
+        ("psycopg", Failover.SWITCHOVER, "plain", command.SERVICE_LAG),
+        ("asyncpg", Failover.SWITCHOVER, "plain", command.SERVICE_LAG),
+        ("psycopg", Failover.CRASH, "plain", 0),
+        ("psycopg", Failover.SWITCHOVER, "aurora", 0),
+        ("pymysql", Failover.SWITCHOVER, "plain", 0),
+    ],
+)
+def test_a_service_moves_late_where_the_old_writer_restarts_as_a_reader(
+    driver, failover, kind, lag
+):
+    for plan in command.plans(driver, failover, kind=kind):
+        assert (plan.kind, plan.service_lag) == (kind, lag)
+
+
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
 def test_a_time_that_is_none_is_an_error(seconds, capsys):
     with pytest.raises(SystemExit) as end:
@@ -115,7 +132,6 @@ def test_what_was_asked_of_dns_is_in_the_json(recorded, capsys):
         ("--engine mysql --driver asyncpg", "--driver asyncpg needs --engine postgresql"),
         ("--driver asyncpg --pool psycopg_pool", "--pool psycopg_pool needs --driver psycopg"),
         ("--engine mysql --pool sqlalchemy", "needs --driver psycopg or asyncpg"),
-        ("--kind plain", "--kind plain needs --engine mysql"),
     ],
 )
 def test_what_does_not_go_together_is_one_line_that_says_why(asked, said, capsys):

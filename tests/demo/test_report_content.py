@@ -98,6 +98,6 @@ def test_ticks_are_round_and_within(low, high, expected):
 
 
 def test_it_says_by_which_command_it_is_made_again():
-    again = of_demo(result(pool="sqlalchemy", dns_lag=5)).command
-    assert "--pool sqlalchemy --dns-lag 5" in again
-    assert "--pool" not in of_demo(result()).command
+    again = of_demo(result(pool="sqlalchemy", dns_lag=5, kind="plain")).command
+    assert "--kind plain --pool sqlalchemy --dns-lag 5" in again
+    assert not {"--pool", "--kind"} & set(of_demo(result()).command.split())

@@ -62,6 +62,21 @@ def test_a_pool_loses_no_write_while_the_old_writer_lives():
     assert "its connection is gone" in promise
 
 
+def test_a_restart_ends_the_connections_of_a_pool_itself():
+    run = with_agent(write("writer-1", 11.6, 11.7, Outcome.CLOSED))
+    assert result(with_agent=run, pool="sqlalchemy", kind="plain").kept
+    assert not result(with_agent=run, pool="sqlalchemy").kept
+
+
+def test_a_restart_promises_that_writes_go_on_in_the_end():
+    run = with_agent(*(write("writer-1", at, at + 0.1, Outcome.REFUSED) for at in (12.5, 12.6)))
+    assert result(with_agent=run, kind="plain").kept
+    assert not result(with_agent=run).kept
+    late = with_agent(write("writer-1", 19.5, 19.6, Outcome.REFUSED))
+    (promise,) = broken(result(with_agent=late, kind="plain"))
+    assert "in the end" in promise
+
+
 def test_while_dns_is_late_no_new_connection_is_refused_and_writes_do_not_wait_for_it():
     good = with_agent(write("writer-1", 12, 12.1))
     assert broken(result(with_agent=good, dns_lag=5)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from aurora_otel.demo.arguments import default_driver
+from aurora_otel.demo.arguments import KINDS, default_driver
 from aurora_otel.demo.report.figure_table import figure_table
 from aurora_otel.demo.report.model import Fact, Report, Run
 from aurora_otel.demo.report.of_recording import cluster_of, of_recording, workload
@@ -20,12 +20,14 @@ def of_demo(result: Result) -> Report:
     """Return the report of `result`."""
     switch = result.with_agent.switch
     document = result.as_json()
-    story = event(result.failover, switch.old_writer)
+    story = event(result.failover, switch.old_writer, restarts=result.restarts)
     return Report(
         title=f"Failover of {switch.old_writer} to {switch.new_writer}: {result.failover.value}",
         story=f"{story} {switch.new_writer} became the writer.{_dns(result)} The same"
         " application went through it without the agent and with it.",
-        explanation=explanation(result.failover, result.every_thread_hung),
+        explanation=explanation(
+            result.failover, result.every_thread_hung, restarts=result.restarts
+        ),
         made=datetime.fromtimestamp(result.without.clock.unix_ns / 1e9, tz=timezone.utc),
         cluster=cluster_of(result.runs),
         counted="Sessions of the application on each instance, as the servers count them.",
@@ -55,8 +57,10 @@ def _driver(result: Result) -> str:
 
 
 def _options(result: Result) -> str:
+    kind = "" if result.kind == KINDS[0] else f" --kind {result.kind}"
     pool = "" if result.pool == "none" else f" --pool {result.pool}"
-    return f"{pool} --dns-lag {result.dns_lag:g}" if result.dns_lag else pool
+    lag = f" --dns-lag {result.dns_lag:g}" if result.dns_lag else ""
+    return f"{kind}{pool}{lag}"
 
 
 def _run(run: Recording) -> Run:
