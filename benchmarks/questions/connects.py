@@ -16,7 +16,7 @@ from aurora_otel.drivers.connects import Attempt, Login, Opening
 from aurora_otel.drivers.psycopg import Adapter
 from aurora_otel.drivers.psycopg2 import adapter
 from aurora_otel.instrumentor import running_agent
-from aurora_otel.lab import Action, Cluster
+from aurora_otel.lab import Cluster
 from aurora_otel.runtime import blocking
 from benchmarks import floor
 from benchmarks.apart import apart
@@ -26,6 +26,7 @@ from benchmarks.figures import Answer, Bars, Figure, Spread
 from benchmarks.measure import Block, Effort, Rounds, in_turn, repeat
 from benchmarks.place import Place
 from benchmarks.subjects import subjects
+from benchmarks.turns import round_trips
 
 TITLE = "Added to connect"
 
@@ -214,35 +215,7 @@ def _no_track(_: Any) -> None:
     return None
 
 
-class _Turns:
-    """Counts how often the client speaks after the server has spoken."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._servers = True
-
-    def from_client(self, data: bytes) -> Action:
-        """Count, at the first piece."""
-        self.count += self._servers
-        self._servers = False
-        return Action(forward=data)
-
-    def from_server(self, data: bytes) -> Action:
-        """Take note."""
-        self._servers = True
-        return Action(forward=data)
-
-
 def _round_trips(cluster: Cluster, connect: Callable[[], object]) -> int:
-    """Count the round trips of a connect and a close through the gateway."""
+    """Count the round trips of a connect and a close that is not the first one."""
     connect()
-    seen: list[_Turns] = []
-
-    def make() -> _Turns:
-        seen.append(_Turns())
-        return seen[-1]
-
-    cluster.gateway.filter("writer", make)
-    connect()
-    cluster.gateway.filter("writer", None)
-    return sum(turns.count for turns in seen)
+    return sum(round_trips(cluster, connect))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from aurora_otel.lab import Cluster
+from tests.support.agent import Agent
 from tests.support.drivers.descriptors import Descriptor
 from tests.support.drivers.engines import WRITE
 from tests.support.sql import Call, attempt, run
@@ -99,6 +101,23 @@ HARMLESS = {
     "deadlock": Harmless(deadlock, is_symptom=False),
     "idle timeout": Harmless(idle_timeout, is_symptom=True),
 }
+
+
+@contextlib.contextmanager
+def nothing_happens(
+    agent: Agent, cluster: Cluster, connect: Connect, driver: Descriptor
+) -> Iterator[None]:
+    """Hold connections of all kinds to a cluster, and check at the end that none was touched."""
+    targets = ["writer", "reader", "custom", *cluster.instances]
+    ours = [*map(connect, targets), connect("writer", "address")]
+    sessions = [driver.session(connection) for connection in ours]
+    yield
+    assert [driver.session(connection) for connection in ours] == sessions
+    assert agent.exported.metric("aurora.connection.invalidations") == 0
+    assert agent.exported.metric("aurora.connection.stale") == 0
+    assert agent.exported.metric("aurora.failovers") == 0
+    for connection in ours:
+        connection.close()
 
 
 def _two_rows(connection: Any) -> list[int]:
