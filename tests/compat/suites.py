@@ -36,6 +36,7 @@ class Suite:
         inside: the directory in which it is run.
         hidden: where its files hold the library itself: it is the installed one that is tested.
         files: what to put into its files for a server, by their paths.
+        by: which of the driver's ways of connecting it uses, if another suite uses the other.
         reasons: why a test must end differently with us, by test.
     """
 
@@ -48,6 +49,7 @@ class Suite:
     inside: str = "."
     hidden: str = ""
     files: Callable[[Place], Mapping[str, str]] = _no_files
+    by: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -56,7 +58,8 @@ class Suite:
         driver = f"{self.driver} {version(self.driver)}"
         if self._is_the_drivers:
             return driver, driver
-        return f"{self.distribution} {version(self.distribution)}", driver
+        own = f"{self.distribution} {version(self.distribution)}"
+        return own, f"{driver} ({self.by})" if self.by else driver
 
     def source(self) -> Path:
         """Return the directory of its files; fetch them if they are not there yet."""
@@ -150,13 +153,13 @@ def _mysql_connector(place: Place) -> dict[str, str]:
     }
 
 
-def _sqlalchemy(name: str, driver: str, engine: str, url: str) -> Suite:
+def _sqlalchemy(name: str, driver: str, engine: str, url: str, by: str = "") -> Suite:
     def settings(place: Place) -> dict[str, str]:
         at = f"{url}://{USER}:{PASSWORD}@{place.host}:{place.port}/{place.database}"
         return {"PYTEST_ADDOPTS": f"--dburi={at} -p no:logging --dropfirst"}
 
     command = (*_PYTEST, "test/dialect/test_suite.py", "--maxfail=100000")
-    return Suite(f"sqlalchemy-{name}", engine, "SQLAlchemy", driver, settings, command)
+    return Suite(f"sqlalchemy-{name}", engine, "SQLAlchemy", driver, settings, command, by=by)
 
 
 def _django(name: str, driver: str, engine: str, backend: str) -> Suite:
@@ -209,7 +212,13 @@ SUITES = (
         },
     ),
     _sqlalchemy("psycopg", "psycopg", "postgresql", "postgresql+psycopg"),
-    _sqlalchemy("psycopg_async", "psycopg", "postgresql", "postgresql+psycopg_async"),
+    _sqlalchemy(
+        "psycopg_async",
+        "psycopg",
+        "postgresql",
+        "postgresql+psycopg_async",
+        by="AsyncConnection",
+    ),
     _sqlalchemy("asyncpg", "asyncpg", "postgresql", "postgresql+asyncpg"),
     _sqlalchemy("psycopg2", "psycopg2-binary", "postgresql", "postgresql+psycopg2"),
     _sqlalchemy("pg8000", "pg8000", "postgresql", "postgresql+pg8000"),
