@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -154,6 +153,8 @@ class Snapshot:
 
     def _repr_html_(self) -> str:
         """Return the snapshot for a notebook."""
+        import html  # noqa: PLC0415 - imported only when used
+
         return f"<pre>{html.escape(str(self))}</pre>"
 
     def _settings(self) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field
 from enum import Enum
 from typing import Any
@@ -165,6 +164,13 @@ class _Place:
     source: str = ""
 
 
+def _nearest(written: str, names: Iterable[str]) -> str | None:
+    """Return the name that may have been meant."""
+    import difflib  # noqa: PLC0415 - imported only when used
+
+    return next(iter(difflib.get_close_matches(written, list(names), n=1)), None)
+
+
 def _read(
     given: Given, known: Known, names: Mapping[str, str], found: Mapping[str, Any], place: _Place
 ) -> None:
@@ -173,7 +179,7 @@ def _read(
         full = place.prefix + written
         source = place.source or full
         if written not in names:
-            near = next(iter(difflib.get_close_matches(written, names, n=1)), None)
+            near = _nearest(written, names)
             hint = None if near is None else place.prefix + near
             given.bad.append(BadSetting(full, value, place.kind, near=hint))
             if near is not None and names[near] == MODE and MODE not in given.values:
