@@ -44,6 +44,9 @@ class _Given(NamedTuple):
     error: psycopg.Error | None = None
 
 
+# The one host, or all where several are named.
+_Named = tuple[Address | None, tuple[Address, ...]]
+_NONE: _Named = (None, ())
 _NOTHING = _Given(None)
 _given: ContextVar[_Given] = ContextVar("aurora_otel_psycopg_given", default=_NOTHING)
 
@@ -59,13 +62,13 @@ def resolve(
     A name that does not resolve is left for `_connect_gen` to fail with.
     """
     parameters = dict(args[0] if args else kwargs["params"])
-    given, is_done = _begin(hooks, parameters)
+    named, is_done = _begin(hooks, parameters)
     if is_done:
         return [parameters]
     try:
-        return _end(given, wrapped(*args, **kwargs))
+        return _end(named, wrapped(*args, **kwargs))
     except psycopg.OperationalError as error:
-        _fail_later(given, error)
+        _fail_later(named, error)
         return [parameters]
 
 
@@ -77,41 +80,44 @@ async def resolve_on_loop(
 ) -> list[dict[str, Any]]:
     """Stand in for `conninfo_attempts_async`; as `resolve`."""
     parameters = dict(args[0] if args else kwargs["params"])
-    given, is_done = _begin(hooks, parameters)
+    named, is_done = _begin(hooks, parameters)
     if is_done:
         return [parameters]
     try:
-        return _end(given, await wrapped(*args, **kwargs))
+        return _end(named, await wrapped(*args, **kwargs))
     except psycopg.OperationalError as error:
-        _fail_later(given, error)
+        _fail_later(named, error)
         return [parameters]
 
 
-def _begin(hooks: Hooks, parameters: Mapping[str, Any]) -> tuple[_Given, bool]:
-    """Return what is given, and whether the one host in it need not be resolved."""
-    given = hooks.guarded(_read, parameters) or _NOTHING
-    host = given.host
+def _begin(hooks: Hooks, parameters: Mapping[str, Any]) -> tuple[_Named, bool]:
+    """Return what is named, and whether that is one host that need not be resolved."""
+    named = hooks.guarded(_read, parameters) or _NONE
+    host, hosts = named
     if host is None or not hooks.goes_straight(host) or libpq.is_led_elsewhere():
-        return given, False
-    _given.set(given)
-    return given, True
+        return named, False
+    _given.set(_Given(host, hosts))
+    return named, True
 
 
-def _read(parameters: Mapping[str, Any]) -> _Given:
-    return _Given(libpq.named_host(parameters), libpq.several_hosts(parameters))
+def _read(parameters: Mapping[str, Any]) -> _Named:
+    host = libpq.named_host(parameters)
+    return (host, ()) if host else (None, libpq.several_hosts(parameters))
 
 
-def _end(given: _Given, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _end(named: _Named, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    host, hosts = named
     addresses = tuple([each["hostaddr"] for each in found if "hostaddr" in each])
     # Without addresses, psycopg leaves the name to libpq.
-    _given.set(_Given(given.host if addresses else None, given.hosts, addresses))
+    _given.set(_Given(host if addresses else None, hosts, addresses))
     return found
 
 
-def _fail_later(given: _Given, error: psycopg.Error) -> None:
-    if given.host is None:
+def _fail_later(named: _Named, error: psycopg.Error) -> None:
+    host, hosts = named
+    if host is None:
         raise error
-    _given.set(_Given(given.host, given.hosts, error=error))
+    _given.set(_Given(host, hosts, error=error))
 
 
 class Asked:
