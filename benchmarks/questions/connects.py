@@ -35,7 +35,7 @@ FLOOR = "floor"
 REPORTED, LED = "reported", "led"
 # Functions that a connect may call for the agent, its drivers' files and OpenTelemetry.
 CALLS = {OURS: 265, OURS_METRICS: 490, LED: 50}
-# Times the floor. It makes 9, 263 and 8 calls: there are 28, 1.8 and 6 times as many. Each of ours
+# Times the floor. It makes 9, 263 and 8 calls: there are 28, 1.8 and 6 times as many. Each
 # may take 2 to 3 times as long: half of them make a value, and their code has left the caches.
 LIMITS = {OURS: 56.0, OURS_METRICS: 6.0, LED: 20.0}
 
@@ -102,7 +102,7 @@ def _called(place: Place) -> Iterator[Figure]:
     counts[LED] = apart(_calls_of_led, place, OURS)
     for name, limit in CALLS.items():
         title = "could go straight to the writer" if name == LED else name
-        for shown, what, most in ((title, name, limit), (f"floor of {title}", FLOOR, None)):
+        for shown, what, most in ((title, name, limit), (f"{title}, the floor", FLOOR, None)):
             found = Spread.of([float(counts[name][what])])
             yield Figure(f"calls of functions, psycopg: {shown}", found, "", most)
 
