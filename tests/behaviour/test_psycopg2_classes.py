@@ -11,6 +11,7 @@ from psycopg2 import extensions, extras
 
 import aurora_otel
 from aurora_otel import AuroraInstrumentor
+from aurora_otel.drivers.psycopg2.class_patches import ClassPatches
 from tests.support.sql import attempt, pid, run
 from tests.support.upstream import UPSTREAM
 
@@ -172,6 +173,26 @@ def test_a_later_patch_of_a_class_has_its_effect_and_goes_again(
     connection.close()
 
 
+def test_a_later_patch_that_is_on_top_when_the_agent_goes_stays_and_passes_through(start, cluster):
+    class Own(Base):
+        def commit(self):
+            super().commit()
+
+    start()
+    connection = psycopg2.connect(cluster.dsn("writer"), connection_factory=Own)
+    before, seen = vars(Own)["commit"], []
+
+    def commit(self):
+        seen.append(self)
+        before(self)
+
+    Own.commit = commit
+    AuroraInstrumentor().uninstrument()
+    connection.commit()
+    assert seen == [connection]
+    connection.close()
+
+
 def test_a_later_patch_of_what_a_class_inherits_has_its_effect(agent, cluster, monkeypatch):
     class Bare(Base):
         pass
@@ -213,6 +234,22 @@ def test_a_class_that_is_made_for_one_connection_goes_with_it(agent, cluster):
     kept = use()
     gc.collect()
     assert kept() is None
+
+
+def test_nothing_is_remembered_of_a_class_that_is_gone():
+    patches = ClassPatches()
+
+    def use():
+        class Own:
+            def call(self):
+                """What is patched."""
+
+        patches.set(Own, "call", lambda call: call)
+        assert vars(patches) != vars(ClassPatches())
+
+    use()
+    gc.collect()
+    assert vars(patches) == vars(ClassPatches())
 
 
 def test_instances_that_are_not_tracked_work_as_before(start, cluster):

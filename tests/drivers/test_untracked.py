@@ -22,14 +22,18 @@ def test_what_was_opened_before_the_agent_started_is_counted_where_that_can_be_k
 ):
     start()
     others = untracked(driver) or 0
+    # Tracked by an agent that is stopped then.
+    earliest = driver.connect(cluster)
+    assert untracked(driver) == (others if driver.name in COUNTED else None)
     aurora_otel.AuroraInstrumentor().uninstrument()
     early = driver.connect(cluster)
     start()
     assert aurora_otel.snapshot().untracked is None
-    assert untracked(driver) == (others + 1 if driver.name in COUNTED else None)
+    assert untracked(driver) == (others + 2 if driver.name in COUNTED else None)
     late = driver.connect(cluster)
-    assert untracked(driver) == (others + 1 if driver.name in COUNTED else None)
+    assert untracked(driver) == (others + 2 if driver.name in COUNTED else None)
     early.close()
+    earliest.close()
     assert untracked(driver) == (others if driver.name in COUNTED else None)
     late.close()
 

@@ -174,6 +174,7 @@ def test_the_figures_of_what_is_forgotten_are_reported_under_other(process):
     assert process.total(names.OPENS) == process.total(names.CLOSES) == opens
     assert process.total(names.FAILOVERS) == opens
     assert all(each.is_overflow for each in process.clusters)
+    assert {key[0] for found in process.observed().values() for key in found} == {OTHER}
 
 
 def test_labels_are_as_many_as_an_exporter_can_keep_for_ever(process):
