@@ -113,7 +113,7 @@ class Connecting:
             if failure is LoginFailure.FULL:
                 # So it is: a reader would be no better.
                 raise
-            self._context.routes.failed(route)
+            route.cluster.current.monitor.route_failed(route)
             return None
         return Connected(connection, route)
 

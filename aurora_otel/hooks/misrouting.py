@@ -86,7 +86,7 @@ class Misrouting:
             Exception: the driver's own, if the application is left without a connection.
         """
         if not (yield from self._replace(new, new.reconnect_straight(route))):
-            self._context.routes.failed(route)
+            route.cluster.current.monitor.route_failed(route)
             return identity
         found = yield from self._identify(new)
         if not reached(route, found):
@@ -110,7 +110,7 @@ class Misrouting:
             Exception: the driver's own.
         """
         if identity is None or identity.dropped or identity.answer is not None:
-            self._context.routes.failed(route)
+            route.cluster.current.monitor.route_failed(route)
         # Else it is a connection that cannot be asked: the route may be right.
         new.discard(self._context.config.shield)
         yield from new.reconnect()

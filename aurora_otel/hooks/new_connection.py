@@ -10,6 +10,7 @@ from aurora_otel.drivers.protocol import Driver
 from aurora_otel.runtime.effects import Reconnect, Steps
 from aurora_otel.runtime.shield import Shield
 from aurora_otel.tracking.routes import Route
+from aurora_otel.tracking.track import Track
 
 
 @dataclass(slots=True)
@@ -22,6 +23,7 @@ class NewConnection:
         began: when it came, in seconds of the monotonic clock.
         attempt: the connect that it came of, where the agent carries that out.
         route: by which it was opened, if it went straight to the writer.
+        track: its track, once it has one.
     """
 
     driver: Driver
@@ -29,6 +31,7 @@ class NewConnection:
     began: float
     attempt: Attempt | None = None
     route: Route | None = None
+    track: Track | None = None
 
     def discard(self, shield: Shield) -> None:
         """Drop the connection: the application is not going to get it."""

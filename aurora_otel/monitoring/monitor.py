@@ -18,6 +18,7 @@ from aurora_otel.monitoring.worker import RefreshWorker
 from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.routes import Route
 
 
 class ClusterMonitor:
@@ -148,6 +149,15 @@ class ClusterMonitor:
         if not self._searched and not self._cluster.is_overflow:
             self._searched = True
             self._worker.take_one(Trigger(Context()), 0.0)
+
+    def route_failed(self, route: Route) -> None:
+        """Take note that a connect found no writer by `route`; the next one waits for a verdict.
+
+        Until then names are trusted, and this one's leads elsewhere: errors that were no failover
+        put the refresh off no longer.
+        """
+        self._context.routes.failed(route)
+        self._paces.way_lost(self._context.clock())
 
     def ask_for_events(self) -> None:
         """Ask the RDS API for its events of the last failover, if that is due; wait for nothing."""

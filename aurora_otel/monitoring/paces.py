@@ -24,6 +24,8 @@ _ERRORS_FREE = 4
 _ERRORS_FIRST = 0.5
 _ERRORS_LONGEST = 2.0
 _STUCK_LONGEST = 60.0
+# A way to the writer that fails has the next refresh come at once, this often: seconds.
+_WAYS_APART = 0.5
 
 
 class Paces:
@@ -45,6 +47,7 @@ class Paces:
         self.errors = SteadyPace(_ERRORS_FREE, _ERRORS_LONGEST)
         self._cluster = cluster
         self._context = context
+        self._way_lost_at = float("-inf")
 
     @property
     def earliest(self) -> float:
@@ -72,6 +75,15 @@ class Paces:
             self.stuck.refreshed(now, stuck_after, is_same=is_same)
         elif trigger.suspect is not None:
             self.errors.refreshed(now, _ERRORS_FIRST, is_same=is_same)
+
+    def way_lost(self, now: float) -> None:
+        """Have the next refresh come at once: connects found no writer where the last one said.
+
+        Once in a while alone. Where no connect can go that way, each would cost a refresh.
+        """
+        if now >= self._way_lost_at + _WAYS_APART:
+            self._way_lost_at = now
+            self.errors.reset()
 
     def _is_mass_loss(self, instance: str | None) -> bool:
         """Return whether a server has ended several connections at once: those of every process."""

@@ -30,6 +30,8 @@ from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.runtime.signals import block_sigpipe
 
 _WORKER = "worker"
+# How often it is checked, while a refresh is put off, whether it may begin sooner: seconds.
+_STEP = 0.05
 
 
 class RefreshWorker:
@@ -204,7 +206,7 @@ class RefreshWorker:
     def _wait_for_turn(self) -> bool:
         """Wait until a refresh may begin; return whether it may."""
         while (left := self._earliest() - self._clock()) > 0 and not self._stopped:
-            self._stopping.wait(left)
+            self._stopping.wait(min(left, _STEP))
         return not self._stopped
 
     def _note(self, outcome: RefreshOutcome) -> None:

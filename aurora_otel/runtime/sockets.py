@@ -9,6 +9,7 @@ gets the driver's usual "connection lost" error, as after any lost connection. T
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import _socket
 import contextlib
 import errno
@@ -190,7 +191,8 @@ def _is_sigpipe_ignored() -> bool:
     Python ignores SIGPIPE when it starts; programs for the command line often take that back. What
     is neither ignored nor Python's (`None`) is a host's own, as uWSGI's, which lives on.
     """
-    return _SIGPIPE is None or signal.getsignal(_SIGPIPE) in (signal.SIG_IGN, None)
+    # The module `signal` makes an enumeration's member of it, in ten times as long.
+    return _SIGPIPE is None or _signal.getsignal(_SIGPIPE) in (signal.SIG_IGN, None)
 
 
 def has_hung_up(sock: SocketId) -> bool:

@@ -105,6 +105,7 @@ class Balance:
         prunes: pruned.
         invalidated: shut down by the agent.
         received: how many connections the application had received shortly before.
+        given_up: how many it gave up, by cancelling a connect, that had been opened.
         final: whether all of them have been closed or dropped.
     """
 
@@ -115,6 +116,7 @@ class Balance:
     prunes: int
     invalidated: int
     received: int
+    given_up: int = 0
     final: bool = False
 
 

@@ -150,6 +150,8 @@ def test_what_was_only_introduced_is_no_verdict(truth):
         ({"received": 10, "final": True}, ["Accounts"]),  # two are open still
         ({"received": 10, "final": True, "open": 0, "closes": 7}, []),
         ({"received": 9, "final": True, "open": 0, "closes": 7}, ["Accounts"]),
+        ({"received": 9, "given_up": 1, "final": True, "open": 0, "closes": 7}, []),
+        ({"received": 10, "given_up": 1, "final": True, "open": 0, "closes": 7}, ["Accounts"]),
     ],
 )
 def test_books(changes, expected, truth):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aurora_otel.lab import Cluster
 from tests.support.agent import Agent
-from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
+from tests.support.drivers.async_descriptors import ASYNC_DRIVERS, AsyncDescriptor
 from tests.support.drivers.descriptors import DRIVERS as KNOWN
 from tests.support.drivers.descriptors import Descriptor
+from tests.support.drivers.encrypted import Link, encrypted
 from tests.support.drivers.harmless import HARMLESS
 from tests.support.drivers.unknown import UNKNOWN
 from tests.support.labs import as_new
@@ -32,6 +34,13 @@ STRAIGHT = {driver.id for driver in KNOWN} | {
     "asyncmy-uvloop",
     "mysql-connector-aio-asyncio",
 }
+
+
+def has_loop(driver: Descriptor) -> bool:
+    """Return whether it is for an event loop: TLS then has a transport of its own."""
+    return isinstance(driver, AsyncDescriptor)
+
+
 # What a test runs through for each driver, if it asks for it: the cases and their names.
 CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "way": lambda driver: ((way.name, way) for way in driver.ways),
@@ -40,6 +49,7 @@ CASES: dict[str, Callable[[Descriptor], Iterable[tuple[str, Any]]]] = {
     "reconnect": lambda driver: driver.reconnects.items(),
     "c_library": lambda driver: () if driver.takes_names else (("C library", None),),
     "straight": lambda driver: (("straight", None),) if driver.id in STRAIGHT else (),
+    "link": lambda driver: [("plain", False), *([("TLS", True)] if has_loop(driver) else [])],
     "order": lambda driver: ((order, order) for order in ORDERS if driver.has_upstream),
 }
 
@@ -56,7 +66,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for driver in DRIVERS
         for name, value in CASES[case](driver)
     ]
-    metafunc.parametrize(("driver", case), both, indirect=["driver"])
+    indirect = ["driver", "link"] if case == "link" else ["driver"]
+    metafunc.parametrize(("driver", case), both, indirect=indirect)
 
 
 @pytest.fixture
@@ -76,6 +87,18 @@ def cluster(driver: Descriptor, request: pytest.FixtureRequest) -> Cluster:
 def connect(driver: Descriptor, cluster: Cluster) -> Callable[..., Any]:
     """Connects to an endpoint or instance, by Aurora's name for it or another one."""
     return functools.partial(driver.connect, cluster)
+
+
+@pytest.fixture
+def link(
+    request: pytest.FixtureRequest, driver: Descriptor, cluster: Cluster, tmp_path: Path
+) -> Iterator[Link]:
+    """How the driver reaches the cluster: as it is, or through TLS."""
+    if request.param:
+        with encrypted(driver, cluster, tmp_path) as link:
+            yield link
+    else:
+        yield Link(functools.partial(driver.connect, cluster), driver.settings(cluster))
 
 
 @pytest.fixture

@@ -8,22 +8,21 @@ import pytest
 
 from aurora_otel.lab import Failover
 from tests.support.drivers.engines import WRITE
-from tests.support.drivers.long_calls import LongCall
+from tests.support.drivers.long_calls import one_of_each
 from tests.support.sql import attempt, run, write
 from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("kind", list(Failover), ids=lambda kind: kind.value)
-def test_no_stale_session_is_left_whatever_its_owner_is_doing(
-    start, cluster, connect, driver, kind
-):
-    agent = start(stuck_after=0.5, **driver.settings(cluster))
+def test_no_stale_session_is_left_whatever_its_owner_is_doing(start, cluster, link, driver, kind):
+    agent, connect = start(stuck_after=0.5, **link.settings), link.connect
     readers = [connect("reader"), connect(cluster.readers[-1])]
     untouched = [driver.session(connection) for connection in readers]
-    used, idle, in_transaction, busy = stale = [connect() for _ in range(4)]
+    used, idle, in_transaction = [connect() for _ in range(3)]
     driver.session(idle)
     run(in_transaction, WRITE)
-    call = LongCall(cluster, driver, busy)
+    calls = one_of_each(cluster, driver, connect)
+    stale = [used, idle, in_transaction, *(call.connection for call in calls)]
 
     switch = cluster.failover(kind)
     if kind is not Failover.HANG:
@@ -32,11 +31,12 @@ def test_no_stale_session_is_left_whatever_its_owner_is_doing(
     eventually(lambda: agent.tracked(switch.old_writer) == 0)
     fresh = connect()
 
-    # At once, but for the one inside a statement.
-    eventually(lambda: cluster.sessions(switch.old_writer) <= 1)
-    call.cancel()
+    # At once, but for those inside a statement.
+    eventually(lambda: cluster.sessions(switch.old_writer) <= len(calls))
+    for call in calls:
+        call.cancel()
     eventually(lambda: cluster.sessions(switch.old_writer) == 0)
-    errors = [call.outcome()]
+    errors = [call.outcome() for call in calls]
     errors += [attempt(functools.partial(run, each, "SELECT 1")) for each in stale]
     for error in errors:
         assert isinstance(error, driver.errors)

@@ -31,8 +31,9 @@ def test_a_connection_is_tracked_under_the_instance_that_it_landed_on(
     connection.close()
 
 
-def test_a_closed_connection_is_no_longer_tracked(agent, connect):
-    held = [connect(target) for target in ("writer", "reader", "writer")]
+def test_a_closed_connection_is_no_longer_tracked(start, link):
+    agent = start(**link.settings)
+    held = [link.connect(target) for target in ("writer", "reader", "writer")]
     assert agent.tracked() == 3
     held.pop().close()
     assert agent.tracked() == 2
@@ -43,8 +44,9 @@ def test_a_closed_connection_is_no_longer_tracked(agent, connect):
     assert agent.exported.metric(PRUNES) == 0
 
 
-def test_a_leaked_connection_is_pruned(agent, connect):
-    connect()
+def test_a_leaked_connection_is_pruned(start, link):
+    agent = start(**link.settings)
+    link.connect()
 
     def is_pruned() -> bool:
         # Each time: a round of the loop may hold it for a moment.

@@ -63,8 +63,14 @@ class Encrypted:
             self._context.verify_mode = ssl.CERT_REQUIRED
             self._context.load_verify_locations(clients)
         self._server = server
+        self._serving: list[threading.Thread] = []
         self._listener = socket.create_server(at)
         self.address: tuple[str, int] = self._listener.getsockname()
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a client is connected."""
+        return any(thread.is_alive() for thread in self._serving)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Encrypted]:
@@ -81,7 +87,9 @@ class Encrypted:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+                thread.start()
+                self._serving.append(thread)
 
     def _serve(self, plain: socket.socket) -> None:
         with contextlib.suppress(OSError), socket.create_connection(self._server) as server:

@@ -11,6 +11,7 @@ from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.telemetry import names
 from tests.histories.application import Application, Time
+from tests.histories.driver import Driver, LostError
 from tests.histories.world import EXPLAINED, REGIONS, World
 from tests.support.waiting import eventually
 
@@ -136,6 +137,30 @@ def test_a_connect_that_fails_where_the_name_leads_to_the_writer_fails(scene):
 def test_a_connect_that_fails_by_an_unknown_host_is_counted(scene):
     assert scene.connect("nowhere.example.com") is None
     assert scene.total(names.FAILURES, UNKNOWN, "LostError") == 1
+
+
+def test_after_a_straight_connect_that_failed_the_next_one_waits_for_a_verdict(
+    failed_over, monkeypatch
+):
+    scene = failed_over
+    (cluster,) = {each.current for each in scene.application.agent.clusters}
+    # Errors that were no failover, again and again: the next refresh is far away.
+    errors = cluster.monitor._paces.errors
+    errors._pause = 1e6
+    assert errors.next > scene.clock.now() + 1e5
+    failures = [LostError()]
+
+    def failing(*args):
+        if failures:
+            raise failures.pop()
+        return plain(*args)
+
+    plain = Driver.open_at
+    monkeypatch.setattr(Driver, "open_at", failing)
+    # Another one goes by the name, which leads to the old writer: it is replaced.
+    assert scene.connect() is scene.database.writer
+    assert failures == []
+    assert scene.connect() is scene.database.writer
 
 
 def test_a_writer_that_is_gone_by_now_costs_one_connect(failed_over):

@@ -9,6 +9,8 @@ import pytest
 from aurora_otel import agent
 from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.model.topology import Role
+from aurora_otel.runtime import blocking
+from aurora_otel.runtime.effects import Wait
 from tests.histories import driver
 from tests.histories.application import Application, Time
 from tests.histories.driver import Driver, LostError
@@ -108,6 +110,29 @@ def test_an_interrupt_is_passed_on_and_leaves_no_connection_behind(scene, interr
         scene.connect()
     assert [each.is_cut for each in scene.sessions] == [True]
     assert scene.tracks == []
+
+
+def test_a_tracked_connection_that_is_given_up_for_an_interrupt_counts_as_closed(scene):
+    scene.connect()
+    database = scene.database
+    database.dns = database.servers[1]
+    scene.world.promote(database, database.dns)
+
+    def interrupted(effect):
+        if isinstance(effect, Wait):
+            raise KeyboardInterrupt
+        return plain(effect)
+
+    plain = blocking._wait_for
+    scene.patched.setattr(blocking, "_wait_for", interrupted)
+    # Its server's word is not what is known: the connect waits for a verdict.
+    with pytest.raises(KeyboardInterrupt):
+        scene.connect()
+    assert [each.is_cut for each in scene.sessions[1:]] == [True]
+    tracker = scene.application.agent.tracker
+    tracker.drain()
+    totals = [(book.opens, book.closes) for book in tracker.books.values() if book.closes]
+    assert totals == [(1, 1)]
 
 
 def test_a_refused_question_leaves_the_connection_as_it_is(scene):

@@ -3,7 +3,7 @@ from opentelemetry.context import Context
 
 from aurora_otel.monitoring.requests import Trigger
 from tests.support.waiting import eventually
-from tests.unit.refreshes import refreshed, returned
+from tests.unit.refreshes import FOR_EVER, refreshed, returned
 
 
 @pytest.fixture
@@ -106,6 +106,15 @@ def test_a_refresh_begins_no_earlier_than_it_may(cluster):
     assert cluster.triggers == []
     cluster.clock.now = 100.05
     cluster.wait_for(1)
+
+
+def test_a_refresh_that_was_put_off_begins_once_it_may(cluster):
+    cluster.earliest = 100.0 + FOR_EVER
+    cluster.call()
+    eventually(lambda: cluster.is_waiting_for_its_turn)
+    cluster.earliest = float("-inf")
+    cluster.wait_for(1)
+    cluster.end_refresh()
 
 
 def test_a_refresh_that_is_due_runs_once(cluster):

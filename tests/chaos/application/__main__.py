@@ -60,7 +60,7 @@ class Application:
         self._warm_up()
         # What is there from now on has to be gone at the end.
         self._began = Resources.now()
-        witness.watch(self.reporter)
+        witness.watch(self.reporter, self.database)
         if start["bug"]:
             bugs.BUGS[start["bug"]]()
         AuroraInstrumentor().instrument(

@@ -23,6 +23,7 @@ class Database:
         targets: where one can connect to.
         password: the one in force.
         received: how many connections the application received.
+        given_up: how many it gave up that the agent had tracked already.
     """
 
     drivers: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Database:
         self.targets = targets
         self.password = password
         self.received = 0
+        self.given_up = 0
         self._lock = threading.Lock()
 
     def connect(self, driver: str, target: str, *, autocommit: bool = False) -> Any:
@@ -71,6 +73,11 @@ class Database:
         with self._lock:
             self.received += 1
         return connection
+
+    def count_given_up(self) -> None:
+        """Count a connection that is not received, because its connect was cancelled."""
+        with self._lock:
+            self.given_up += 1
 
 
 class Pool(Protocol):

@@ -11,6 +11,7 @@ from aurora_otel.drivers.connects import Attempt
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.agent_hooks import AgentHooks
+from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.model.detector import Detector
 from aurora_otel.model.groups import Outcome
 from aurora_otel.model.symptoms import Symptom
@@ -25,7 +26,7 @@ from tests.chaos.facts import Balance, Handed, Known, Shut
 _clock = time.monotonic
 
 
-def watch(reporter: Reporter) -> None:
+def watch(reporter: Reporter, database: Database) -> None:
     """Report what the agent learns of the writer, what it hands over, and what it shuts down."""
     reading = threading.local()
     invalidate = failover.FailoverHandler._invalidate
@@ -68,6 +69,7 @@ def watch(reporter: Reporter) -> None:
         introduce(self, writer)
 
     _watch_connects(reporter)
+    _watch_discards(database)
     failover.FailoverHandler._invalidate = watched_invalidate
     invalidation._shut_down = watched_shut_down
     Detector.judge = watched_judge
@@ -88,6 +90,17 @@ def _watch_connects(reporter: Reporter) -> None:
         return connection
 
     AgentHooks.connect_steps = watched_connect
+
+
+def _watch_discards(database: Database) -> None:
+    discard = NewConnection.discard
+
+    def watched_discard(self: NewConnection, *args: Any) -> None:
+        if self.track is not None:
+            database.count_given_up()
+        discard(self, *args)
+
+    NewConnection.discard = watched_discard
 
 
 def balance(agent: Agent, database: Database, *, final: bool = False) -> Balance:
@@ -113,5 +126,6 @@ def balance(agent: Agent, database: Database, *, final: bool = False) -> Balance
                 if outcome is Outcome.CLOSED
             ),
             received=before,
+            given_up=database.given_up,
             final=final,
         )

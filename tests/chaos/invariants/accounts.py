@@ -27,5 +27,5 @@ def _judge(books: Balance) -> Iterator[str]:
         yield f"the totals do not add up: {books}"
     if books.opens < books.received:
         yield f"fewer connections were opened than the application received: {books}"
-    if books.final and (books.open or books.opens != books.received):
+    if books.final and (books.open or books.opens != books.received + books.given_up):
         yield f"at the end, something is missing or left over: {books}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import Callable
+import io
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiomysql
@@ -124,4 +126,51 @@ CALLS = {
         "prepared": WatchedCall(_prepared, _execute),
         "server-side cursor": WatchedCall(_streamed(SSCursor), _fetch),
     },
+}
+
+
+async def _rows(is_over: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """Yield rows until `is_over`: not so many that a server which hangs has no room for them."""
+    while not is_over():
+        yield b"copied\n"
+        await asyncio.sleep(0.02)
+
+
+def _asyncpg_copies_in(connection: Any, is_over: Callable[[], bool]) -> None:
+    # asyncpg raises nothing before its source has ended, also where it knows of the loss.
+    rows = _rows(lambda: is_over() or connection.plain.is_closed())
+    copy = connection.plain.copy_to_table
+    connection.wait_for(functools.partial(copy, "writes", source=rows, columns=["x"]))
+
+
+def _asyncpg_copies_out(connection: Any, _: Callable[[], bool]) -> None:
+    copy = connection.plain.copy_from_query
+    connection.wait_for(functools.partial(copy, "SELECT pg_sleep(300)", output=io.BytesIO()))
+
+
+def _psycopg_copies_in(connection: Any, is_over: Callable[[], bool]) -> None:
+    async def copy() -> None:
+        statement = "COPY writes (x) FROM STDIN"
+        async with connection.plain.cursor() as cursor, cursor.copy(statement) as copying:
+            async for row in _rows(is_over):
+                # Below what keeps rows back until there are many.
+                await copying.writer.write(row)
+
+    connection.wait_for(copy)
+
+
+def _psycopg_copies_out(connection: Any, _: Callable[[], bool]) -> None:
+    async def copy() -> None:
+        statement = "COPY (SELECT pg_sleep(300)) TO STDOUT"
+        async with connection.plain.cursor() as cursor, cursor.copy(statement) as copying:
+            async for _ in copying:
+                pass
+
+    connection.wait_for(copy)
+
+
+# Each with what says that its rows are to end: a driver may notice a loss no sooner.
+COPIES: dict[str, dict[str, Callable[..., object]]] = {
+    "asyncpg": {"in": _asyncpg_copies_in, "out": _asyncpg_copies_out},
+    "psycopg": {"in": _psycopg_copies_in, "out": _psycopg_copies_out},
 }

@@ -14,7 +14,7 @@ import psycopg
 import pymysql
 
 from tests.support.drivers import awaited
-from tests.support.drivers.async_calls import CALLS
+from tests.support.drivers.async_calls import CALLS, COPIES
 from tests.support.drivers.descriptors import (
     Descriptor,
     Place,
@@ -95,13 +95,16 @@ ASYNC_DRIVERS = (
         _asyncpg,
         code=lambda error: getattr(error, "sqlstate", None),
         has_upstream=False,
+        copies=COPIES["asyncpg"],
         wrapped=awaited.AsyncpgConnection,
-        # The last one between a server's last word and the end of its connection.
         raised=(
             asyncpg.PostgresError,
             asyncpg.InterfaceError,
             OSError,
+            # Between a server's last word and the end of its connection.
             asyncpg.InternalClientError,
+            # Of uvloop's transports, where a COPY goes on sending.
+            RuntimeError,
         ),
         connect_by=asyncpg.connect,
     ),
@@ -112,6 +115,7 @@ ASYNC_DRIVERS = (
         _libpq,
         code=lambda error: error.sqlstate,
         has_upstream=False,
+        copies=COPIES["psycopg"],
         wrapped=awaited.PsycopgConnection,
         raised=(psycopg.Error,),
         # Looked up late: other instrumentations wrap it.

@@ -83,6 +83,7 @@ class Descriptor:
         is_subclassed: whether its classes become subclasses of the same name.
         calls: those that go to the network, each to be watched.
         reconnects: what makes another connection under the same object, after the loss of one.
+        copies: calls inside a COPY, until a function that they are given says that it is over.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Descriptor:
     is_subclassed: bool = False
     calls: Mapping[str, WatchedCall] = field(default_factory=dict, hash=False)
     reconnects: Mapping[str, Callable[[Any], object]] = field(default_factory=dict, hash=False)
+    copies: Mapping[str, Callable[..., object]] = field(default_factory=dict, hash=False)
 
     @property
     def id(self) -> str:
