@@ -114,10 +114,12 @@ def _asyncpg(place: Place) -> dict[str, str]:
 
 
 def _aiomysql(place: Place) -> dict[str, str]:
-    # It wants TLS, and asks for it as `root`.
+    # It wants TLS, and asks for it as `root`. Its `sa` knows SQLAlchemy up to 1.3: with a later one
+    # some of its tests wait for ever.
+    without_sa = "-k 'not sa_ and not engine and not transaction_context and not compatible_cursor'"
     return {
         "MYSQL_ROOT_PASSWORD": PASSWORD,
-        "PYTEST_ADDOPTS": f"--mysql-address={place.encrypted}",
+        "PYTEST_ADDOPTS": f"--mysql-address={place.encrypted} {without_sa}",
     }
 
 
@@ -230,7 +232,7 @@ SUITES = (
         "aiomysql",
         "aiomysql",
         _aiomysql,
-        (*_PYTEST, "tests"),
+        (*_PYTEST, "tests", "--ignore=tests/sa"),
         hidden="aiomysql",
         files=_trusted_by_aiomysql,
     ),
