@@ -81,6 +81,7 @@ class Agent:
         self.clusters = Clusters(self.settings.endpoints, self._create_cluster)
         self._context = AgentContext(self, self.tracker, self.clusters, _clock)
         self._context.servers.members = self.settings.all_members
+        self._context.servers.singles = self.settings.single_endpoints
         self.use_cases = UseCases(self._context, self._wake)
         self._background = Background(self.use_cases.rounds.tick)
         self._kill_switch = KillSwitch(self._apply_kill_switch)
@@ -151,6 +152,7 @@ class Agent:
         self._kill_switch.watch(settings.kill_switch)
         self.clusters.endpoints = settings.endpoints
         self._context.servers.members = settings.all_members
+        self._context.servers.singles = settings.single_endpoints
         for cluster in self.clusters:
             cluster.detector.pace = _pace(settings)
         self._background.wake()

@@ -76,6 +76,7 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         identify_timeout: float = _UNCHANGED,
         stuck_after: float = _UNCHANGED,
         writer_endpoints: str | Collection[str] = _UNCHANGED,
+        single_endpoints: str | Collection[str] = _UNCHANGED,
         members: str | Collection[str] = _UNCHANGED,
         cluster_id: str | Mapping[str, str] = _UNCHANGED,
         straight_connects: StraightConnects | Literal["on", "off"] = _UNCHANGED,
@@ -119,6 +120,8 @@ class AuroraInstrumentor(BaseInstrumentor):  # type: ignore[misc]
                 never (10).
             writer_endpoints: host names that mean the writer, such as private names and tunnels:
                 comma-separated, or a collection (none).
+            single_endpoints: host names behind each of which is one server at a time, whose address
+                changes with a failover: comma-separated, or a collection (none).
             members: where the members of a primary with standbys are, the application's own host
                 among them: `host:port,…`, a `;` before those of another cluster (none).
             cluster_id: the name of the cluster in telemetry; for several clusters `host=name,…`, or

@@ -28,9 +28,11 @@ REGISTRY = (
     Registration("mysql", "aurora_otel.discovery.aurora_mysql:AuroraMySQL"),
     Registration("mysql", "aurora_otel.discovery.multi_az_mysql:MultiAZMySQL"),
     Registration("mysql", "aurora_otel.discovery.group_replication:GroupReplication"),
+    Registration("mysql", "aurora_otel.discovery.single:SingleMySQL"),
     Registration("mysql", "aurora_otel.discovery.plain_mysql:PlainMySQL"),
     Registration("postgresql", "aurora_otel.discovery.aurora_postgresql:AuroraPostgreSQL"),
     Registration("postgresql", "aurora_otel.discovery.multi_az_postgresql:MultiAZPostgreSQL"),
+    Registration("postgresql", "aurora_otel.discovery.single:SinglePostgreSQL"),
     Registration("postgresql", "aurora_otel.discovery.plain_postgresql:PlainPostgreSQL"),
 )
 _KINDS: dict[str, Callable[[Sequence[TopologySource]], System]] = {

@@ -12,11 +12,33 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from aurora_otel.discovery.kept import Kept
 from aurora_otel.discovery.source import Rows
 from aurora_otel.discovery.targets import Target
 from aurora_otel.drivers.protocol import Monitor
+
+
+class Connect(Protocol):
+    """Opens connections of the agent's own."""
+
+    def __call__(
+        self, target: Target, timeout: float, longest: float = 0.0, *, is_urgent: bool = False
+    ) -> Monitor:
+        """Return a connection to `target`.
+
+        Args:
+            target: the target.
+            timeout: seconds for which it is waited for.
+            longest: seconds after which it is given up, if that is later.
+            is_urgent: whether a claim waits for what it says: then the pace of logins does not
+                count.
+
+        Raises:
+            LoginNotAllowedError: no login may be used there.
+            Exception: the driver's own.
+        """
 
 
 class Asking:

@@ -14,6 +14,7 @@ from enum import Enum
 
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.model.membership import goes_with
+from aurora_otel.model.peers import leads_to
 from aurora_otel.model.topology import Answer, Role, Verdict
 
 
@@ -137,6 +138,8 @@ class Claims:
             return self._highest(claimants) if has_epochs else self._only(claimants)
         if confirmed:
             return confirmed
+        if self._before.goes_by_address:
+            return self._moved_to(claims)
         if not claims or (known is not None and not self._may_follow(claims, is_over=is_over)):
             return None
         return claims[0]
@@ -172,6 +175,22 @@ class Claims:
             is_doubtful = bool(unheard) if claimant == before.writer else claimant in before.deposed
             return None if is_doubtful else claimant
         return claimant
+
+    def _moved_to(self, claims: list[str]) -> str | None:
+        """Return the one that claims where the name leads, if the known writer is there no more.
+
+        One that refuses the login is there, and may serve the sessions that it has. A former writer
+        that was silent, and claims while the known one is, may have resumed.
+        """
+        before, found = self._before, [each for each in claims if each in self._by_host]
+        if len(found) != 1 or before.writer is None:
+            return found[0] if len(found) == 1 else None
+        is_gone = self.known in (Known.DENIED, Known.UNREACHABLE, Known.SILENT)
+        has_left = not leads_to(before.leads_to, before.writer)
+        if not (is_gone and has_left and leads_to(before.leads_to, found[0])):
+            return None
+        is_doubtful = self.known is Known.SILENT and found[0] in before.deposed
+        return None if is_doubtful else found[0]
 
     def _is_kin(self, claimant: str) -> bool:
         """Return whether a claimant shows that it is of the same cluster."""

@@ -57,13 +57,14 @@ class Server:
 Dialogue = Generator[str, Rows, tuple[Server, "Answer | None"]]
 
 
-def dialogue(
+def dialogue(  # noqa: PLR0913 - all that is known of a server
     system: System,
     server: Server | None,
     backend_id: str | None,
     now: float,
     *,
     is_member: bool = False,
+    is_single: bool = False,
 ) -> Dialogue:
     """Ask a server who it is: yields statements, is sent rows, returns what came of it.
 
@@ -74,12 +75,15 @@ def dialogue(
             session gives a pooler away.
         now: seconds of the monotonic clock.
         is_member: whether it is known as a member of a cluster, whatever it shows by itself.
+        is_single: whether its name is one behind which is one server at a time.
 
     Raises:
         RefusedError: never: thrown in, it is an answer.
     """
     if server is None:
-        server = yield from _probe(system, backend_id, now, is_member=is_member)
+        server = yield from _probe(
+            system, backend_id, now, is_member=is_member, is_single=is_single
+        )
     if server.source is None:
         return server, None
     try:
@@ -100,11 +104,11 @@ def dialogue(
 
 
 def _probe(
-    system: System, backend_id: str | None, now: float, *, is_member: bool
+    system: System, backend_id: str | None, now: float, *, is_member: bool, is_single: bool
 ) -> Generator[str, Rows, Server]:
     """Ask a server what kind it is."""
     try:
-        probe = system.parse_probe((yield system.probe))
+        probe = system.parse_probe((yield system.probe), is_single=is_single)
     except RefusedError:
         return Server(Kind.REFUSING, until=now + PROBE_REFUSAL)
     except NoAnswerError:

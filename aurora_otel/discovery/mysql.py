@@ -74,11 +74,12 @@ class MySQL:
         names = ", ".join((*evidence, "'pseudo_thread_id'"))
         self.probe = f"SHOW VARIABLES WHERE Variable_name IN ({names})"
 
-    def parse_probe(self, rows: Rows) -> Probe:
+    def parse_probe(self, rows: Rows, *, is_single: bool = False) -> Probe:
         """Return the session's number, and what the first source makes of its variables.
 
         Args:
             rows: name and value of each variable, as `SHOW VARIABLES` answers.
+            is_single: see `source.recognise`.
 
         Raises:
             NoAnswerError: other columns than were asked for, or no number.
@@ -90,4 +91,4 @@ class MySQL:
         if not isinstance(backend_id, str) or not backend_id:
             raise NoAnswerError("no backend id")
         found = [{name: values.get(name) for name in source.evidence} for source in self._sources]
-        return Probe(backend_id, recognise(self._sources, found))
+        return Probe(backend_id, recognise(self._sources, found, is_single=is_single))

@@ -147,7 +147,9 @@ class Plan:
         self._under_way -= 1
         if target.address or not target.instance:
             self._hosts.add(target.address)
-        self._peers.note(answer.instance, peer, is_own=target.is_own or is_own)
+        # Where its address is its name, whatever led there led to itself.
+        is_own = is_own or target.is_own or self._before.goes_by_address
+        self._peers.note(answer.instance, peer, is_own=is_own)
         is_another = target.is_own and target.instance != answer.instance
         if is_another and not self._claims.is_renamed_writer(target, answer):
             self._failed(target, Failed.BROKEN, "NoAnswerError")

@@ -34,11 +34,12 @@ class PostgreSQL:
             ("pg_catalog.pg_backend_pid()::pg_catalog.text", *evidence)
         )
 
-    def parse_probe(self, rows: Rows) -> Probe:
+    def parse_probe(self, rows: Rows, *, is_single: bool = False) -> Probe:
         """Return the backend id, and what the first source makes of its columns.
 
         Args:
             rows: one row: the backend id, and a column for each evidence of each source.
+            is_single: see `source.recognise`.
 
         Raises:
             NoAnswerError: other columns than were asked for.
@@ -49,4 +50,5 @@ class PostgreSQL:
         backend_id, *values = rows[0]
         left = iter(values)
         found = [{name: next(left) for name in source.evidence} for source in self._sources]
-        return Probe(backend_id or "", recognise(self._sources, found))
+        match = recognise(self._sources, found, is_single=is_single)
+        return Probe(backend_id or "", match)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from aurora_otel.discovery.identify import Kind, Server
+from aurora_otel.model import single_names
 from aurora_otel.model.endpoints import Address
 
 # A plain server or a pooler is taken for one for so many seconds. A name may lead to an Aurora
@@ -56,10 +57,12 @@ class Servers:
 
     Attributes:
         members: where the settings say that members of clusters are; a port of 0 means any.
+        singles: the hosts behind which they say that one server at a time is, likewise.
     """
 
     def __init__(self) -> None:
         self.members: frozenset[Address] = frozenset()
+        self.singles: frozenset[Address] = frozenset()
         self._records: dict[Address, _Record] = {}
         self._expected: dict[Address, None] = {}
 
@@ -100,9 +103,15 @@ class Servers:
 
     def is_member(self, address: Address) -> bool:
         """Return whether a member of a cluster is known to be at `address`."""
-        return address in self._expected or not self.members.isdisjoint(
-            (address, Address(address.host, 0))
-        )
+        return address in self._expected or _lists(self.members, address)
+
+    def is_single(self, address: Address) -> bool:
+        """Return whether one server at a time is behind a name: by the settings, or by itself.
+
+        What is known as one of several members is not alone.
+        """
+        is_named = single_names.is_single(*address) or _lists(self.singles, address)
+        return is_named and not self.is_member(address)
 
     def doubt(self, address: Address, now: float) -> None:
         """Have a plain server be asked again: it refused a write, as a reader does.
@@ -193,3 +202,7 @@ class Servers:
                 with contextlib.suppress(RuntimeError):
                     self._records.pop(next(iter(self._records)), None)
         return record
+
+
+def _lists(listed: frozenset[Address], address: Address) -> bool:
+    return address in listed or Address(address.host, 0) in listed

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.peers import called_by
 from aurora_otel.model.rows import Rows as Rows  # noqa: PLC0414 - sources know this file alone
 from aurora_otel.model.topology import Answer
 
@@ -42,15 +44,43 @@ class Confirmation(Enum):
             that is not below the highest that was ever confirmed; two at one epoch are no verdict,
             nor is one beside another that claimed at that epoch or a higher one, and is silent now.
             Without epochs, it is the only one that claims.
+        NAME_MOVED: one server at a time is behind a name, and is called by its address. The one
+            that claims where the name leads is the writer, once the known one, asked at its own
+            address, says that it is a reader, does not answer or is not there, and the name leads
+            there no more. Only servers that such a name leads to are recognised at all.
     """
 
     FIRST_CLAIM = "first_claim"
     ALL_REACHABLE = "all_reachable"
+    NAME_MOVED = "name_moved"
 
 
 def hears_all(source: TopologySource | None) -> bool:
     """Return whether all that can be reached are heard before a claim is believed."""
     return source is not None and source.confirmation is Confirmation.ALL_REACHABLE
+
+
+def goes_by_address(source: TopologySource | None) -> bool:
+    """Return whether an instance is called by the network address at which it was reached."""
+    return source is not None and source.confirmation is Confirmation.NAME_MOVED
+
+
+def located(source: TopologySource, answer: Answer, at: Address | None) -> Answer:
+    """Return an answer with the instance's name, where that is the address at which it was reached.
+
+    Args:
+        source: the kind of cluster.
+        answer: what it said.
+        at: that address.
+
+    Raises:
+        NoAnswerError: the address is the name, and is not known.
+    """
+    if not goes_by_address(source):
+        return answer
+    if at is None:
+        raise NoAnswerError("no network address")
+    return replace(answer, instance=called_by(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +174,12 @@ class System(Protocol):
     probe: str
     """One statement that no server of this system refuses, nor writes to its log."""
 
-    def parse_probe(self, rows: Rows) -> Probe:
+    def parse_probe(self, rows: Rows, *, is_single: bool = False) -> Probe:
         """Return what the rows of `probe` say.
+
+        Args:
+            rows: the rows.
+            is_single: see `recognise`.
 
         Raises:
             NoAnswerError: they make no sense.
@@ -153,17 +187,22 @@ class System(Protocol):
 
 
 def recognise(
-    sources: Sequence[TopologySource], found: Sequence[Mapping[str, str | None]]
+    sources: Sequence[TopologySource],
+    found: Sequence[Mapping[str, str | None]],
+    *,
+    is_single: bool,
 ) -> Match | None:
     """Return what the first source that recognises a server says of it.
 
     Args:
         sources: the candidates, the most particular first.
         found: for each of them, what the server answered to its evidence.
+        is_single: whether its name is one behind which is one server at a time.
     """
     # No generator, whose end on the way out would swallow what a signal handler raises there.
     for source, each in zip(sources, found, strict=True):
-        if (match := source.recognise(each)) is not None:
+        is_meant = is_single or not goes_by_address(source)
+        if is_meant and (match := source.recognise(each)) is not None:
             return match
     return None
 

@@ -102,6 +102,9 @@ class Beforehand:
             Without epochs, those of instances to which the application has connections.
         is_complete: whether the targets are all the places where members are.
         lineage: what all instances of the cluster answer alike, if that is known.
+        goes_by_address: whether a claim counts where the name leads alone; see
+            `discovery.source.Confirmation.NAME_MOVED`.
+        leads_to: the network addresses that the name leads to, if it is a name that leads anywhere.
     """
 
     began: float
@@ -120,6 +123,8 @@ class Beforehand:
     claims: Mapping[str, int] = field(default_factory=dict)
     is_complete: bool = False
     lineage: str | None = None
+    goes_by_address: bool = False
+    leads_to: frozenset[str] = frozenset()
 
     def is_another_lineage(self, answer: Answer) -> bool:
         """Return whether an instance has another cluster's data."""

@@ -12,10 +12,9 @@ import queue
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from aurora_otel.discovery.abandoned import Abandoned
-from aurora_otel.discovery.asking import Asking
+from aurora_otel.discovery.asking import Asking, Connect
 from aurora_otel.discovery.course import Course
 from aurora_otel.discovery.kept import Kept, KeptConnections
 from aurora_otel.discovery.patience import SHARE, SILENCE, Patience
@@ -24,10 +23,11 @@ from aurora_otel.discovery.source import (
     LoginPostponedError,
     SilentLatelyError,
     TopologySource,
+    goes_by_address,
     hears_all,
+    located,
 )
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
-from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Reading, Source
 
@@ -38,27 +38,6 @@ AT_A_TIME = 2
 STAGGER = 0.1
 # A driver that is out of time says so itself, a little later: seconds.
 _GRACE = 0.05
-
-
-class Connect(Protocol):
-    """Opens connections of the agent's own."""
-
-    def __call__(
-        self, target: Target, timeout: float, longest: float = 0.0, *, is_urgent: bool = False
-    ) -> Monitor:
-        """Return a connection to `target`.
-
-        Args:
-            target: the target.
-            timeout: seconds for which it is waited for.
-            longest: seconds after which it is given up, if that is later.
-            is_urgent: whether a claim waits for what it says: then the pace of logins does not
-                count.
-
-        Raises:
-            LoginNotAllowedError: no login may be used there.
-            Exception: the driver's own.
-        """
 
 
 class Walk:
@@ -72,6 +51,8 @@ class Walk:
         clock: the monotonic clock.
         named: called with the writer that an answer names, before any other target is asked.
         stagger: see `STAGGER`.
+        is_there: whether anything accepts connections at an address; asked only where an instance
+            is called by it.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with
@@ -84,6 +65,7 @@ class Walk:
         *,
         named: Callable[[str], None] = lambda _: None,
         stagger: float = STAGGER,
+        is_there: Callable[[Address], bool] = lambda _: True,
     ) -> None:
         self._source = source
         self._connect = connect
@@ -92,6 +74,7 @@ class Walk:
         self._clock = clock
         self._named = named
         self._stagger = stagger
+        self._is_listening = is_there
         self._stopped = False
         self._kept = KeptConnections()
         self._course: Course | None = None
@@ -126,6 +109,7 @@ class Walk:
             silent=self._patience.silent(began) | self._abandoned.overdue,
             awaited=self._abandoned.names,
             hear_all=hears_all(source),
+            goes_by_address=goes_by_address(source),
         )
         # To ask the one whose login came late costs nothing.
         late = self._abandoned.logged_in
@@ -280,15 +264,16 @@ class Walk:
             ended.close()
             self._note_failure(course, ended, ended.error)
             return
+        peer = ended.connection.peer if ended.connection else None
         try:
             answer = course.source.parse_answer(ended.rows)
+            answer = located(course.source, answer, peer or ended.target.address)
         except Exception as error:  # noqa: BLE001 - any nonsense may be in there
             ended.close()
             self._note_failure(course, ended, error)
             return
         self._patience.answered(answer.instance)
         course.took = max(course.took, self._clock() - ended.began)
-        peer = ended.connection.peer if ended.connection else None
         if not course.plan.answered(ended.target, answer, peer, is_own=ended.is_own):
             ended.close()
             return
@@ -303,6 +288,8 @@ class Walk:
 
     def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
         why = self._why(error)
+        if why is Failed.BROKEN and goes_by_address(course.source) and self._is_there(ended.target):
+            why = Failed.REFUSED
         if isinstance(error, TimeoutError):
             now = self._clock()
             course.was_silent = True
@@ -313,6 +300,10 @@ class Walk:
                 why = Failed.SILENT
                 self._patience.was_silent(ended.target.name, now + course.silence)
         course.plan.failed(ended.target, why, type(error).__qualname__)
+
+    def _is_there(self, target: Target) -> bool:
+        """Return whether something is there that gave the agent no session."""
+        return target.is_own and target.address is not None and self._is_listening(target.address)
 
     def _why(self, error: Exception) -> Failed:
         if isinstance(error, SilentLatelyError):

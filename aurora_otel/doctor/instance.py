@@ -10,7 +10,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.identify import Kind, Server
 from aurora_otel.discovery.servers import Servers
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import goes_by_address, hears_all
 from aurora_otel.doctor.awaiting import outcome, run
 from aurora_otel.doctor.findings import Findings, failure, ok, warning
 from aurora_otel.doctor.questions import QUESTIONS
@@ -56,6 +56,7 @@ def visit(driver: Driver, opening: Opening, settings: Settings) -> Visit:
     """Have the agent identify a connection."""
     servers = Servers()
     servers.members = settings.all_members
+    servers.singles = settings.single_endpoints
     shield = Shield(log.internal_failure)
     identification = Identification(servers, time.monotonic, shield, lambda _: None)
     endpoint = settings.endpoints.classify(*driver.address(opening.connection))
@@ -119,6 +120,12 @@ def _role(identity: Identity) -> Findings:
             "Wait until the switchover is over; if none is under way, reset the parameter"
             " default_transaction_read_only (PostgreSQL) or read_only (MySQL).",
         )
+    elif goes_by_address(identity.source):
+        yield ok(
+            "instance.name",
+            f"{endpoint.address.host} leads to one server at a time: after a failover, to its new"
+            " address, and connections to the old one are closed",
+        )
     elif endpoint.type is EndpointType.OTHER and answer and answer.role is Role.WRITER:
         host = endpoint.address.host
         yield warning(
@@ -142,6 +149,8 @@ def _privileges(visited: Visit) -> Findings:
             f"{found.role} needs no privilege; members are sought where docs/kinds-of-clusters.md"
             " says",
         )
+    elif goes_by_address(visited.identity.source):
+        yield ok(check, f"{found.role} needs no privilege")
     elif not found.is_aurora and visited.identity.source is None:
         yield warning(
             check,

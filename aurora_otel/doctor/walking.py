@@ -13,7 +13,7 @@ from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.rds.answers import ApiError
 from aurora_otel.discovery.rds.api import Apis
 from aurora_otel.discovery.rds.iam import Token
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import goes_by_address, hears_all
 from aurora_otel.discovery.targets import Target, targets
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.doctor.api import words
@@ -22,6 +22,7 @@ from aurora_otel.doctor.instance import Visit
 from aurora_otel.drivers.protocol import Monitor
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.pace import LoginPace
+from aurora_otel.model.peers import address_of
 from aurora_otel.model.topology import Reading
 from aurora_otel.monitoring.access import Access, ClusterAccess
 from aurora_otel.settings import RdsApiUse, Settings
@@ -53,6 +54,7 @@ class Way:
         self._domain = self._endpoint.domain or domain
         if self._domain is None and answer and answer.view:
             self._domain = answer.view.domain
+        self._goes_by_address = goes_by_address(visited.identity.source)
         self.places: tuple[Address, ...] = ()
         if hears_all(visited.identity.source):
             here = self._endpoint.address
@@ -76,7 +78,8 @@ class Way:
     def locate(self, instance: str) -> Address | None:
         """Return where an instance is reached, if that is known."""
         known = self._settings.endpoints
-        return known.address(instance, self._domain, self._endpoint.address.port)
+        found = known.address(instance, self._domain, self._endpoint.address.port)
+        return found or (address_of(instance) if self._goes_by_address else None)
 
     @property
     def targets(self) -> list[Target]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aurora_otel.discovery.source import Confirmation
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.hooks.identification import Identity
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role
@@ -30,7 +30,9 @@ def check_answer(
     if answer.role is Role.READER:
         cluster.detector.note_answers((answer.instance,))
     heard = Heard(answer, began, identity.peer) if answer.is_writer and _settles(identity) else None
-    contradicts = cluster.detector.contradicts(answer.instance, answer.role)
+    contradicts = cluster.detector.contradicts(
+        answer.instance, answer.role
+    ) and not cluster.is_rival(answer.instance, began)
     if contradicts and not is_reported:
         hint = answer.instance if answer.is_writer and heard is None else None
         if answer.view and answer.role is Role.READER:
@@ -43,5 +45,4 @@ def check_answer(
 
 def _settles(identity: Identity) -> bool:
     """Return whether one instance's claim is enough, where no other one can be asked."""
-    source = identity.source
-    return source is not None and source.confirmation is Confirmation.FIRST_CLAIM
+    return identity.source is not None and not hears_all(identity.source)

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 from aurora_otel.discovery import SYSTEMS, TopologySource
 from aurora_otel.discovery.identify import Kind, RefusedError, Server, dialogue
 from aurora_otel.discovery.servers import Question, Servers
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import NoAnswerError, goes_by_address, hears_all, located
 from aurora_otel.drivers.connects import Opening
 from aurora_otel.drivers.protocol import Driver
-from aurora_otel.model import service_names
+from aurora_otel.model import service_names, single_names
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap, EndpointType
+from aurora_otel.model.peers import called_by
 from aurora_otel.model.topology import Answer, Role
+from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Ask, Steps
 from aurora_otel.runtime.shield import Shield, is_from_signal_handler
 
@@ -38,6 +40,7 @@ class Identity(NamedTuple):
         postponed: whether the connection is to be asked later: the server is slow now.
         dropped: whether the connection is no longer usable.
         peer: the network address at its other end, if that is known.
+        at: the instance, where that address is its name, and it was not asked.
     """
 
     endpoint: Endpoint
@@ -47,11 +50,12 @@ class Identity(NamedTuple):
     postponed: bool = False
     dropped: bool = False
     peer: Address | None = None
+    at: str | None = None
 
     @property
     def instance(self) -> str | None:
-        """The instance, by its own word or by the endpoint's name."""
-        return self.answer.instance if self.answer else self.endpoint.instance
+        """The instance, by its own word, its address, or the endpoint's name."""
+        return self.answer.instance if self.answer else self.at or self.endpoint.instance
 
     @property
     def is_misrouted(self) -> bool:
@@ -71,6 +75,7 @@ class Identification:
         clock: the monotonic clock.
         shield: counts what goes wrong in drivers' files.
         found_pooler: called with the address at which a pooler was found.
+        is_writer: whether an instance is the known writer where an endpoint leads.
     """
 
     def __init__(
@@ -79,11 +84,13 @@ class Identification:
         clock: Callable[[], float],
         shield: Shield,
         found_pooler: Callable[[Address], None],
+        is_writer: Callable[[Endpoint, str], bool] = lambda *_: False,
     ) -> None:
         self._servers = servers
         self._clock = clock
         self._shield = shield
         self._found_pooler = found_pooler
+        self._is_writer = is_writer
 
     def identify(
         self,
@@ -105,11 +112,16 @@ class Identification:
         """
         connection = opening.connection
         endpoint = endpoints.classify(*driver.address(connection))
-        unidentified = Identity(endpoint)
         if endpoint.type is EndpointType.PROXY or (endpoint.instance and is_known(endpoint)):
-            return unidentified
+            return Identity(endpoint)
+        server = self._servers.get(endpoint.address, self._clock())
+        if server is not None and goes_by_address(server.source):
+            endpoint = single_names.explained(endpoint)
+            here = sockets.peer(driver.fileno(connection))
+            if here is not None and self._is_writer(endpoint, called_by(here)):
+                return Identity(endpoint, at=called_by(here))
         if not driver.accepts_questions(connection, opening.login):
-            return unidentified
+            return Identity(endpoint)
         return (yield from self.ask(driver, connection, endpoint, timeout))
 
     def ask(
@@ -151,8 +163,15 @@ class Identification:
     ) -> Steps[Identity]:
         """Have the dialogue with a server, as long as that answers in time."""
         address, began = endpoint.address, self._clock()
-        backend_id, is_member = driver.backend_id(connection), self._servers.is_member(address)
-        talk = dialogue(SYSTEMS[driver.system], server, backend_id, began, is_member=is_member)
+        talk = dialogue(
+            SYSTEMS[driver.system],
+            server,
+            driver.backend_id(connection),
+            began,
+            is_member=self._servers.is_member(address),
+            # Only a server that is not known yet is probed.
+            is_single=server is None and self._servers.is_single(address),
+        )
         endurance = timeout if driver.postpones_answers else timeout * _ENDURANCE
         advance = functools.partial(next, talk)
         try:
@@ -179,9 +198,7 @@ class Identification:
         except StopIteration as end:
             learnt, answer = end.value
             self._learn(address, learnt, is_slow=self._clock() - began >= timeout)
-            if hears_all(learnt.source):
-                endpoint = service_names.explained(endpoint)
-            return Identity(endpoint, answer, learnt.source, learnt.view)
+            return _identity(endpoint, learnt, answer, lambda: driver.fileno(connection))
         finally:
             # Else it would be closed as garbage some time, where a signal's exception is swallowed.
             talk.close()
@@ -213,3 +230,19 @@ class Identification:
         # Where it is unknown whether it is closed, the application is not handed this one.
         is_kept = is_timeout and closed is False and driver.postpones_answers
         return Identity(endpoint, postponed=is_kept, dropped=not is_kept)
+
+
+def _identity(
+    endpoint: Endpoint, server: Server, answer: Answer | None, fileno: Callable[[], int]
+) -> Identity:
+    """Return where a connection landed, by what its server is and answered."""
+    source = server.source
+    if hears_all(source):
+        endpoint = service_names.explained(endpoint)
+    elif source is not None and goes_by_address(source):
+        endpoint = single_names.explained(endpoint)
+        try:
+            answer = located(source, answer, sockets.peer(fileno())) if answer else None
+        except NoAnswerError:
+            answer = None
+    return Identity(endpoint, answer, source, server.view)

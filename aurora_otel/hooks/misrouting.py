@@ -190,5 +190,5 @@ def reached(route: Route, identity: Identity | None) -> bool:
         return False
     answer = identity.answer
     if answer is None:
-        return identity.postponed
+        return identity.postponed or identity.at == route.to.writer
     return answer.is_writer and answer.instance == route.to.writer

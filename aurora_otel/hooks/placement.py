@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import goes_by_address, hears_all
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.identification import Identity
 from aurora_otel.model.groups import Group
@@ -42,6 +42,8 @@ class Placement:
             view=identity.view,
             is_fresh=is_fresh,
         )
+        if goes_by_address(identity.source):
+            cluster.detector.spares_doubtful = True
         if identity.answer and direct:
             cluster.note_places((), {identity.answer.instance: direct})
         return cluster

@@ -15,6 +15,7 @@ from aurora_otel.hooks.placement import Placement
 from aurora_otel.hooks.pool_meters import Meters
 from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.hooks.rounds import Rounds
+from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.monitoring.context import AgentContext
 
 
@@ -40,7 +41,11 @@ class UseCases:
     def __init__(self, context: AgentContext, wake: Callable[[], None]) -> None:
         self.context = context
         identification = Identification(
-            context.servers, context.clock, context.config.shield, context.tracker.note_pooler
+            context.servers,
+            context.clock,
+            context.config.shield,
+            context.tracker.note_pooler,
+            self._is_writer,
         )
         placement = Placement(context)
         self.openings = Openings(context, identification, placement)
@@ -53,3 +58,8 @@ class UseCases:
         self.checkouts = Checkouts(context, reidentification)
         self.meters = Meters(context.config)
         self.rounds = Rounds(context, drivers, self.call_errors.deferred)
+
+    def _is_writer(self, endpoint: Endpoint, instance: str) -> bool:
+        """Return whether an instance is the known writer where `endpoint` leads, without doubt."""
+        cluster = self.context.clusters.find(endpoint, self.context.clock())
+        return cluster is not None and cluster.detector.writer == instance and not cluster.alert

@@ -25,6 +25,13 @@ PLAIN_NAMES = {
     CUSTOM: "{cluster}-r.{domain}",
     INSTANCE: "{instance}.{cluster}.{domain}",
 }
+# An RDS instance and a replica of it; the servers themselves have no names that lead to them.
+SINGLE_NAMES = {
+    WRITER: "{cluster}.{domain}",
+    READER: "{cluster}-replica.{domain}",
+    CUSTOM: "{cluster}-replicas.internal",
+    INSTANCE: "{instance}.internal",
+}
 _FIRST_INSTANCE = ipaddress.IPv4Address("127.0.0.11")
 _FIRST_SERVER = ipaddress.IPv4Address("127.0.0.31")
 

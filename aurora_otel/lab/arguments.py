@@ -21,8 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kind",
         choices=KINDS,
         default="aurora",
-        help="what it plays: an Aurora (the default), an RDS Multi-AZ DB cluster, or PostgreSQL"
-        " with standbys behind services that move",
+        help="what it plays: an Aurora (the default), an RDS Multi-AZ DB cluster, PostgreSQL or"
+        " MariaDB with replicas behind services that move (plain), or an RDS instance whose name"
+        " moves to another address (single)",
     )
     parser.add_argument(
         "--dns-lag",

@@ -45,8 +45,9 @@ class Cluster:
     Args:
         name: the cluster's identifier.
         engine: `postgresql` or `mysql`.
-        kind: what it plays: `aurora`, an RDS Multi-AZ DB cluster (`multi-az`), or a plain primary
-            with standbys and the services of a Kubernetes cluster (`plain`).
+        kind: what it plays: `aurora`, an RDS Multi-AZ DB cluster (`multi-az`), a plain primary
+            with standbys and the services of a Kubernetes cluster (`plain`), or an RDS instance
+            whose name leads to its standby's address after a failover (`single`).
         instances: the instances' identifiers; by default `<name>-1`, `-2` and `-3`.
         domain: what follows `cluster-` in the names of the endpoints; by default one of the kind's.
         dns_lag: seconds that the endpoints lag behind the published topology.
@@ -177,6 +178,8 @@ class Cluster:
 
     def address(self, target: str) -> tuple[str, int]:
         """Return the IP address and the port of an endpoint or an instance."""
+        if target == WRITER and self._engine.has_moving_name:
+            return self.records()[self.host(WRITER)], self._running.port
         return self._addresses.ip(target), self._running.port
 
     def plain_address(self, instance: str) -> tuple[str, int]:
@@ -207,8 +210,11 @@ class Cluster:
         libpq takes a name and an address for it side by side. For a driver that does not, something
         has to resolve the names: `resolving()` if it is written in Python; for those in C,
         `/etc/hosts` or a file that `NSS_WRAPPER_HOSTS` names. These addresses never change: behind
-        those of the endpoints is the gateway. See `records()` for names that move.
+        those of the endpoints is the gateway. See `records()` for names that move, as that of the
+        writer of the kind `single` does.
         """
+        if self._engine.has_moving_name:
+            return {**self._addresses.hosts, self.host(WRITER): self.address(WRITER)[0]}
         return self._addresses.hosts
 
     def records(self, aliases: Mapping[str, str] | None = None) -> Mapping[str, str]:
@@ -243,6 +249,8 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that an application of this cluster needs."""
+        if self._engine.has_moving_name:
+            return {}
         if self._engine.has_members:
             # What the servers of MySQL are called leads nowhere: the service's host is one of them.
             where = (WRITER, *self.instances) if self.engine == "mysql" else self.instances

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aurora_otel.lab.cluster import Cluster
 from aurora_otel.lab.display import HELP, Display, JsonDisplay, RichDisplay
+from aurora_otel.lab.dns import WRITER
 from aurora_otel.lab.errors import LabError
 from aurora_otel.lab.failover import Failover
 from aurora_otel.lab.instances import Condition
@@ -121,7 +122,7 @@ class _Console:
         self._display.event(
             "failover",
             f"{kind.value}: {switch.new_writer} is the writer now, {switch.old_writer} was;"
-            f" the topology named it after {published:.2f} s",
+            f" the topology named it after {published:.2f} s{self._where()}",
             kind=kind.value,
             old_writer=switch.old_writer,
             new_writer=switch.new_writer,
@@ -129,6 +130,13 @@ class _Console:
         )
         if kind is Failover.CRASH:
             self._later(_RESTART_AFTER, lambda: self._restart(switch.old_writer))
+
+    def _where(self) -> str:
+        """Return where the name of one server at a time leads now, in words."""
+        if self._cluster.kind != "single":
+            return ""
+        host, (address, _) = self._cluster.host(WRITER), self._cluster.address(WRITER)
+        return f"; the name {host} leads to {address} now"
 
     def _promote(self, target: str | None) -> None:
         old = self._cluster.writer

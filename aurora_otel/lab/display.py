@@ -117,8 +117,10 @@ class RichDisplay:
             show("\nNo name server knows these names; in /etc/hosts they would be:")
             for host, address in cluster.hosts.items():
                 show(f"  {address} {host}")
-        show("\nFor an application that is to know the instances:")
-        for name, value in cluster.environment().items():
+        environment = cluster.environment()
+        if environment:
+            show("\nFor an application that is to know the instances:")
+        for name, value in environment.items():
             show(f"  export {name}={value}", markup=False)
         if sys.stdin.isatty():
             show(f"\n{HELP}\n", markup=False)

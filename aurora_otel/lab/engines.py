@@ -43,6 +43,8 @@ class Engine:
         domain: what follows in these names by default.
         has_members: whether an application learns where the members are by `MEMBERS`, and not by
             what they are called.
+        has_moving_name: whether the writer's name leads to the instance itself, past the gateway:
+            to another address after a failover.
     """
 
     product: str
@@ -55,6 +57,7 @@ class Engine:
     names: Mapping[str, str] = field(default_factory=lambda: addresses.AURORA_NAMES)
     domain: str = "c0ffee123456.eu-west-1.rds.amazonaws.com"
     has_members: bool = False
+    has_moving_name: bool = False
 
 
 ENGINES = {
@@ -106,6 +109,27 @@ KINDS = {
             names=addresses.PLAIN_NAMES,
             domain="default.svc.cluster.local",
             has_members=True,
+        ),
+    },
+    "single": {
+        "postgresql": Engine(
+            "PostgreSQL",
+            postgres_installation.find,
+            PlainPostgresServer,
+            SilenceAfterLogin,
+            demotes_in_place=False,
+            demotes_first=True,
+            names=addresses.SINGLE_NAMES,
+            has_moving_name=True,
+        ),
+        "mysql": Engine(
+            "MariaDB",
+            mariadb_installation.find,
+            PlainMariaDBServer,
+            SilenceAfterMySQLLogin,
+            demotes_first=True,
+            names=addresses.SINGLE_NAMES,
+            has_moving_name=True,
         ),
     },
 }

@@ -58,6 +58,8 @@ class Detector:
         changes: how often a verdict named another writer.
         pace: how often to refresh.
         epoch: the highest at which a writer was confirmed.
+        spares_doubtful: whether an instance that accepts writes may be the writer's very server, by
+            another address: see `staleness`.
 
     Args:
         pace: how often to refresh.
@@ -68,6 +70,7 @@ class Detector:
         self.changes = 0
         self.pace = pace
         self.epoch = 0
+        self.spares_doubtful = False
         self._random = random
         self._confirmed: str | None = None
         self._introduced: str | None = None
@@ -248,6 +251,12 @@ class Detector:
           on it was refused; where instances restart when they become readers, also if a write was
           refused later on another connection through this host to this former writer;
         - the reader endpoint: never.
+
+        With `spares_doubtful`, whatever it was opened through: if a verdict found, while it
+        was open, that its instance is the writer no more; or if it was opened to a reader, and a
+        write on it was refused.
         """
-        writer = self.writer
-        return None if writer is None else self._former.staleness(connection, writer)
+        writer, spares = self.writer, self.spares_doubtful
+        if writer is None:
+            return None
+        return self._former.staleness(connection, writer, spares_doubtful=spares)

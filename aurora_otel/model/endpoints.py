@@ -193,6 +193,9 @@ class EndpointMap:
         """
         if known := self._listed(instance, domain):
             return known
+        if ":" in instance:
+            # It is called by its address, and under no domain.
+            return None
         if self.template:
             return self.template.address(instance, port)
         if domain:

@@ -91,7 +91,9 @@ class FormerWriters:
             for each in list(self._refusing)[:-MOST_FORMER]:
                 del self._refusing[each]
 
-    def staleness(self, connection: ConnectionFacts, writer: str) -> Cause | None:
+    def staleness(
+        self, connection: ConnectionFacts, writer: str, *, spares_doubtful: bool = False
+    ) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not; see `Detector.staleness`."""
         instance = connection.instance
         if instance is None or instance == writer:
@@ -99,13 +101,21 @@ class FormerWriters:
         if connection.opened_at < self._former_names.get(instance, float("-inf")):
             # The same server by its former name.
             return None
-        if not self._is_stale(connection, instance):
+        is_stale = self._was_left if spares_doubtful else self._is_stale
+        if not is_stale(connection, instance):
             return None
         if connection.role is Role.WRITER:
             return Cause.WRITER_CHANGED
         if connection.endpoint_type is EndpointType.WRITER:
             return Cause.MISROUTED
         return Cause.WRITE_REFUSED if connection.refused else Cause.WRITER_CHANGED
+
+    def _was_left(self, connection: ConnectionFacts, instance: str) -> bool:
+        if connection.endpoint_type is EndpointType.READER:
+            return False
+        if self._known_until.get(instance, float("-inf")) > connection.opened_at:
+            return True
+        return connection.refused and connection.role is Role.READER
 
     def _is_stale(self, connection: ConnectionFacts, instance: str) -> bool:
         kind = connection.endpoint_type

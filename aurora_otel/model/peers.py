@@ -7,6 +7,7 @@ load balancer, a tunnel), whose address stands for one server now and for anothe
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Set
 
 from aurora_otel.model.endpoints import Address
 
@@ -46,6 +47,23 @@ class Peers:
 def unmapped(host: str) -> str:
     """Return an IPv4 address as such, also where an IPv6 socket has mapped it."""
     return host.removeprefix("::ffff:")
+
+
+def called_by(peer: Address) -> str:
+    """Return what an instance is called that has no name but the address where it was reached."""
+    return str(Address(unmapped(peer.host), peer.port))
+
+
+def address_of(instance: str) -> Address | None:
+    """Return the address that an instance is called by; `None`: it has another name."""
+    host, _, port = instance.rpartition(":")
+    return Address(host.strip("[]"), int(port)) if host and port.isdigit() else None
+
+
+def leads_to(addresses: Set[str], instance: str) -> bool:
+    """Return whether one of a name's `addresses` is that of an instance called by its own."""
+    address = address_of(instance)
+    return address is not None and unmapped(address.host) in map(unmapped, addresses)
 
 
 def own_address(instance: str, peer: Address | None) -> Address | None:

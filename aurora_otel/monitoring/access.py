@@ -267,7 +267,8 @@ class ClusterAccess:
         signed = self._sign(token, signing_target) if signing_target else None
         if signed is not None:
             return access.driver.with_password(access.login, signed)
-        return access.login if where is None else None
+        is_for_there = where is None or signing_target == token.signed_for
+        return access.login if is_for_there else None
 
 
 def _where(target: Target) -> Address | None:

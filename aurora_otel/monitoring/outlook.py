@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from aurora_otel.discovery.dns import DomainLookup
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import goes_by_address, hears_all
 from aurora_otel.discovery.targets import Beforehand, Target, targets
 from aurora_otel.model.endpoints import Address
 from aurora_otel.monitoring.access import ClusterAccess
@@ -46,9 +46,13 @@ class Outlook:
         """Return whom to ask, the most promising first.
 
         Third parties before the known writer: it may hang. The suspect last. The application's own
-        host after the first of them: instances may not be reachable by name at all.
+        host after the first of them: instances may not be reachable by name at all. Where an
+        instance is called by its address, the host and the known writer alone: a former address may
+        be another server's by now.
         """
         writer = self._cluster.detector.writer
+        if goes_by_address(self._cluster.source):
+            return targets([writer] if writer else [], self.locate, own_host_at=0)
         others = [name for name in list(self._cluster.members) if name != writer]
         # So that many processes do not all ask the same instance first.
         random.shuffle(others)
@@ -80,6 +84,7 @@ class Outlook:
             claims=self._claims,
             is_complete=self._places.are_complete(self._hosts, self._members),
             lineage=self._cluster.lineage,
+            leads_to=self._places.host_leads_to,
         )
 
     def locate(self, instance: str) -> Address | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import goes_by_address, hears_all
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.peers import address_of
 from aurora_otel.model.straight import is_name
 from aurora_otel.monitoring.name_checks import NameCheck
 from aurora_otel.tracking.cluster import Cluster
@@ -39,7 +40,8 @@ class Places:
 
         What was found before counts for as long as nothing else is.
         """
-        if not self.are_wanted or not is_name(host.host):
+        is_of_use = self.are_wanted or goes_by_address(self._cluster.source)
+        if not is_of_use or not is_name(host.host):
             return
         if self._lookup is None or self._lookup.is_over or host != self._host:
             self._host = host
@@ -48,6 +50,11 @@ class Places:
 
     def _note(self, found: frozenset[str]) -> None:
         self._found = found or self._found
+
+    @property
+    def host_leads_to(self) -> frozenset[str]:
+        """The addresses of the application's own host, as they were found last."""
+        return self._found
 
     def of(self, hosts: Iterable[Address], members: Iterable[frozenset[Address]]) -> list[Address]:
         """Return where else to ask.
@@ -83,9 +90,4 @@ class Places:
 
     def _of_members(self) -> list[Address]:
         """Return the addresses that members are called by, wherever they were reached."""
-        parts = (name.rpartition(":") for name in list(self._cluster.members))
-        return [
-            Address(host.strip("[]"), int(port))
-            for host, _, port in parts
-            if host and port.isdigit()
-        ]
+        return [found for name in list(self._cluster.members) if (found := address_of(name))]

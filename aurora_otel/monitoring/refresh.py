@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -11,7 +12,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from aurora_otel.discovery.dns import DomainLookup
 from aurora_otel.discovery.rds.iam import Token
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import goes_by_address, hears_all
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.symptoms import Symptom
@@ -28,11 +29,19 @@ from aurora_otel.monitoring.places import Places
 from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.monitoring.slow_servers import ask_slow_server
+from aurora_otel.runtime import sockets
 from aurora_otel.telemetry.reports import FailoverReport
 from aurora_otel.tracking.cluster import Cluster
 
 # The share of a refresh's time that may be spent on finding out where instances are.
 _LOOKUP_SHARE = 0.25
+# Seconds for which it is tried whether anything listens where a login failed.
+_CHECK = 0.25
+# For so many seconds, another server that accepts writes beside the writer is nothing new: a name
+# that leads to several addresses at a time does so for ever.
+_RIVALRY = 300.0
+# While it is not known which of the two is the writer, no connect waits for that more often.
+_DOUBT = 5.0
 
 
 class TopologyRefresh:
@@ -78,6 +87,7 @@ class TopologyRefresh:
             self.access.is_rejected,
             context.clock,
             named=lambda writer: paces.logins.named_meanwhile(writer, context.clock()),
+            is_there=partial(sockets.accepts, seconds=_CHECK),
         )
         self.api = ControlPlane(cluster, context, self._hear)
         self.events = FailoverEvents(cluster, context, self.api)
@@ -150,8 +160,8 @@ class TopologyRefresh:
         if self._is_of_others(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
         self._cluster.note_claims(reading.claims)
-        if reading.places or reading.direct:
-            self._cluster.note_places(reading.places, reading.direct)
+        self._cluster.note_places(reading.places, reading.direct)
+        if hears_all(self._cluster.source):
             self._context.servers.expect(reading.direct.values())
         if reading.instances and self.access.newest:
             confirmed = reading.verdict is not None and self._cluster.view
@@ -211,19 +221,30 @@ class TopologyRefresh:
                 reading = replace(reading, source=Source.RDS_API)
             outcome = self.act(trigger, reading, began)
             if reading.contested:
-                self._keep_asking()
+                self._respond_to_rivals(reading)
             if reading.verdict is None and self.access.newest is not None:
                 self.api.consult(trigger, self.access.newest.endpoint)
             return outcome
 
-    def _keep_asking(self) -> None:
+    def _respond_to_rivals(self, reading: Reading) -> None:
         """Have the topology refreshed again, less and less often: two instances claim the writer.
 
-        One that has just thawed notices soon that it is no longer the writer.
+        One that has just thawed notices soon that it is no longer the writer. Where one that is
+        called by its address claims beside the writer itself, it may be the very same server by
+        another address: then nothing is asked because of it for a while.
         """
-        now = self._context.clock()
-        if not self._cluster.detector.window_open(now):
-            self._cluster.detector.symptom(Symptom.TOPOLOGY, now)
+        now, detector = self._context.clock(), self._cluster.detector
+        is_by_address, is_settled = (
+            goes_by_address(self._cluster.source),
+            reading.verdict is not None,
+        )
+        if is_by_address:
+            self._cluster.note_rivals(reading.contested, now + (_RIVALRY if is_settled else _DOUBT))
+        if is_by_address and is_settled:
+            detector.close_window()
+            self._cluster.calm(now)
+        elif not detector.window_open(now):
+            detector.symptom(Symptom.TOPOLOGY, now)
             self._cluster.alert = True
 
     def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:

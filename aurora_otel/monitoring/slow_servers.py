@@ -57,7 +57,8 @@ def _converse(
     """Have the whole dialogue: a server may answer one question at once, and another one never."""
     servers, now = context.servers, context.clock()
     system, known = SYSTEMS[cluster.system], servers.get(host, now)
-    talk = dialogue(system, known, None, now, is_member=servers.is_member(host))
+    is_member, is_single = servers.is_member(host), servers.is_single(host)
+    talk = dialogue(system, known, None, now, is_member=is_member, is_single=is_single)
     # Its end is all that counts: what the server is, the application's own connection finds out.
     with contextlib.closing(talk), contextlib.suppress(StopIteration):
         statement = next(talk)

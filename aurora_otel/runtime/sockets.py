@@ -95,6 +95,15 @@ def peer(fd: int) -> Address | None:
         handle.close()
 
 
+def accepts(address: Address, seconds: float) -> bool:
+    """Return whether anything accepts TCP connections at `address`, within so many seconds."""
+    try:
+        with socket.create_connection(address, seconds):
+            return True
+    except OSError:
+        return False
+
+
 def shut_down(
     sock: SocketId | None,
     is_awaited: Callable[[], bool] = lambda: False,

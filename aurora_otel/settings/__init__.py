@@ -138,8 +138,15 @@ class Settings:
     )
     writer_endpoints: frozenset[Address] = _setting(
         frozenset(),
-        parsing.writer_endpoints,
+        parsing.hosts,
         "comma-separated host names that mean the writer (private names, tunnels)",
+        "none",
+    )
+    single_endpoints: frozenset[Address] = _setting(
+        frozenset(),
+        parsing.hosts,
+        "comma-separated host names behind each of which is one server at a time, whose address "
+        "changes with a failover",
         "none",
     )
     members: tuple[frozenset[Address], ...] = _setting(

@@ -103,8 +103,8 @@ def host_template(value: Any) -> HostTemplate | None:
     return HostTemplate(pattern, address.port or None)
 
 
-def writer_endpoints(value: Any) -> frozenset[Address]:
-    """Return the addresses that mean the writer; port 0 stands for any."""
+def hosts(value: Any) -> frozenset[Address]:
+    """Return the addresses of a list of hosts; port 0 stands for any."""
     allowed = "host names, each with or without ':port', separated by commas"
     return frozenset(_address(part, allowed, port_needed=False) for part in _split(value, allowed))
 

@@ -77,8 +77,8 @@ ATTRIBUTES = (
     Attribute(
         CLUSTER_KIND,
         "`aurora`, `multi-az` (RDS Multi-AZ DB clusters), "
-        "`group-replication` (MySQL's, with a single primary), `plain` (any other primary with"
-        " standbys); "
+        "`group-replication` (MySQL's, with a single primary), `single` (one server at a time "
+        "behind a name), `plain` (any other primary with standbys); "
         "`unknown`: no cluster of a kind that is judged",
     ),
     Attribute(INSTANCE_ID, "the instance's identifier, or `unknown`; at most 64 a cluster"),

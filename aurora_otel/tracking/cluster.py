@@ -51,6 +51,8 @@ class Cluster:
         addresses: by instance, its own address, where it was reached there; see
             `model.peers.own_address`.
         places: where else members may be reached, the latest first.
+        rivals: those that accepted writes beside the writer where one of them alone should be, and
+            until when they are left alone.
         is_overflow: whether it stands for all clusters beyond the limit: it is never judged.
         is_lumped: whether its figures are reported under `other`, its instances with them.
         view: whether its instances may be asked how they see the others.
@@ -97,6 +99,7 @@ class Cluster:
         self.lineage: str | None = None
         self.addresses: dict[str, Address] = {}
         self.places: dict[Address, None] = {}
+        self.rivals: dict[str, float] = {}
         self.whereabouts: Whereabouts | None = None
         self.writer_names: dict[Address, None] = {}
         self.known_at = float("-inf")
@@ -148,6 +151,15 @@ class Cluster:
         for instance in list(self.claims)[:-MOST_INSTANCES]:
             self.claims.pop(instance, None)
 
+    def note_rivals(self, instances: Iterable[str], until: float) -> None:
+        """Leave instances alone until then: each accepts writes, as the known writer does."""
+        known = {**self.rivals, **dict.fromkeys(instances, until)}
+        self.rivals = dict(list(known.items())[-MOST_INSTANCES:])
+
+    def is_rival(self, instance: str, now: float) -> bool:
+        """Return whether an instance is known to accept writes beside the writer."""
+        return now < self.rivals.get(instance, now)
+
     def note_places(
         self, places: Collection[Address], direct: Mapping[str, Address] | None = None
     ) -> None:
@@ -186,6 +198,7 @@ class Cluster:
         self.source = self.source or other.source
         self.view = self.view or other.view
         self.lineage = self.lineage or other.lineage
+        self.detector.spares_doubtful |= other.detector.spares_doubtful
         self.note_claims(other.claims.copy())
         self.note_places(other.places, other.addresses)
         self.named = self.named or other.named

@@ -26,6 +26,7 @@ AuroraInstrumentor().instrument(
     identify_timeout=0.5,
     stuck_after=0,
     writer_endpoints=("db.example.com",),
+    single_endpoints=("db.example.com",),
     cluster_id="orders",
     straight_connects="off",
     query_spans="summary",

@@ -46,6 +46,18 @@ def multi_az_mysql() -> Iterator[Cluster]:
     yield from prepared("multi-az", engine="mysql")
 
 
+@pytest.fixture(scope="session")
+def single() -> Iterator[Cluster]:
+    """An RDS instance of PostgreSQL whose name moves to its standby's address."""
+    yield from prepared("single")
+
+
+@pytest.fixture(scope="session")
+def single_mysql() -> Iterator[Cluster]:
+    """An RDS instance of MySQL whose name moves to its standby's address."""
+    yield from prepared("single", engine="mysql")
+
+
 def logged(cluster: Cluster, words: str) -> int:
     """Return how often all servers have logged `words`."""
     return sum(cluster.log(each).read_text().count(words) for each in cluster.instances)

@@ -106,6 +106,18 @@ def test_a_wrong_option_is_a_clear_error(arguments, message):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_the_name_of_one_server_at_a_time_leads_to_another_address_after_a_failover(engine):
+    typed = "hang\nthaw\nstatus\n"
+    result = _run("--name", "mine", "--engine", engine, "--kind", "single", typed=typed)
+    assert result.returncode == 0, result.stderr
+    name = "mine.c0ffee123456.eu-west-1.rds.amazonaws.com"
+    assert re.search(rf"127\.0\.0\.11 {name}|{name} hostaddr=127\.0\.0\.11 ", result.stdout)
+    assert f"the name {name} leads to 127.0.0.12 now" in result.stdout
+    assert "mine-1 goes on as what it was" in result.stdout
+    assert "nothing is left behind" in result.stdout
+
+
 def test_a_postgresql_with_standbys_thaws_and_has_two_that_accept_writes():
     typed = "switchover\nhang\nthaw\npromote mine-3\nnonsense\nstatus\n"
     result = _run("--name", "mine", "--kind", "plain", typed=typed)

@@ -107,6 +107,16 @@ def test_a_pair_is_settled_once_however_often_it_was_found(met):
     assert met.merge_duplicates() == [(first, second)]
 
 
+@pytest.mark.parametrize("of_second", [False, True])
+def test_what_is_closed_in_doubt_is_what_either_of_the_two_allows(met, of_second):
+    pair = [met.meet(f"{name}.cluster-custom-{DOMAIN}") for name in ("mine", "theirs")]
+    pair[of_second].detector.spares_doubtful = True
+    met.meet(f"mine.cluster-custom-{DOMAIN}", "orders-1", "orders-2")
+    met.meet(f"theirs.cluster-custom-{DOMAIN}", "orders-2", "orders-3")
+    assert met.merge_duplicates() == [tuple(pair)]
+    assert pair[0].detector.spares_doubtful
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0), (1, 2, 0)])
 def test_three_that_turn_out_to_be_one_become_the_oldest(met, order):
     hosts = [f"{name}.cluster-custom-{DOMAIN}" for name in "xyz"]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
+from aurora_otel.discovery.single import SinglePostgreSQL
 from aurora_otel.discovery.source import Confirmation
 from aurora_otel.hooks.contradictions import check_answer
 from aurora_otel.hooks.identification import Identity
@@ -44,12 +45,14 @@ class Monitor:
 OPENED = 7.0
 
 
-def check(source, role, instance="lab-2"):
+def check(source, role, instance="lab-2", rival=None):
     """Check an answer where lab-1 is the known writer; return what came of it."""
     monitor = Monitor()
     detector = Detector(Pace(window=180.0, interval=1.0), lambda: 0.5)
     detector.introduce("lab-1")
-    cluster = SimpleNamespace(monitor=monitor, detector=detector)
+    cluster = SimpleNamespace(
+        monitor=monitor, detector=detector, is_rival=lambda name, at: (name, at) == (rival, OPENED)
+    )
     endpoint = Endpoint(Address("db.example.com", 5432))
     identity = Identity(endpoint, Answer(instance, role, "1"), source, view=False)
     list(check_answer(cluster, identity, OPENED))
@@ -61,6 +64,11 @@ def check(source, role, instance="lab-2"):
 
 def test_a_claim_is_heard_where_the_first_one_counts():
     assert check(AuroraPostgreSQL(), Role.WRITER) == (["lab-2"], ["lab-2"])
+
+
+def test_a_claim_that_is_known_to_change_nothing_is_no_symptom():
+    assert check(SinglePostgreSQL(), Role.WRITER) == (["lab-2"], ["lab-2"])
+    assert check(SinglePostgreSQL(), Role.WRITER, rival="lab-2")[1] == []
 
 
 def test_the_known_writer_is_heard_while_its_cluster_is_in_doubt():

@@ -38,6 +38,11 @@ def test_one_that_is_slow_to_answer_is_asked_again_later(route):
     assert reached(route, Identity(ENDPOINT, postponed=True))
 
 
+def test_where_its_address_shows_it_it_need_not_be_asked(route):
+    assert reached(route, Identity(ENDPOINT, at="db-2"))
+    assert not reached(route, Identity(ENDPOINT, at="db-1"))
+
+
 def test_what_cannot_say_what_it_is_may_be_another_server(route):
     assert not reached(route, Identity(ENDPOINT))
     assert not reached(route, Identity(ENDPOINT, dropped=True))

@@ -3,11 +3,13 @@
 import pytest
 
 from aurora_otel.discovery.mysql import MySQL
-from aurora_otel.discovery.source import Match, Probe
+from aurora_otel.discovery.source import Confirmation, Match, Probe
 
 
 class Kind:
     """A source that recognises a server by a variable."""
+
+    confirmation = Confirmation.FIRST_CLAIM
 
     def __init__(self, name, expression=None):
         self.name = name

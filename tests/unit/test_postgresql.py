@@ -3,11 +3,13 @@
 import pytest
 
 from aurora_otel.discovery.postgresql import PostgreSQL
-from aurora_otel.discovery.source import Match, NoAnswerError, Probe
+from aurora_otel.discovery.source import Confirmation, Match, NoAnswerError, Probe
 
 
 class Kind:
     """A source that recognises a server by the value `yes`."""
+
+    confirmation = Confirmation.FIRST_CLAIM
 
     def __init__(self, *names):
         self.evidence = {name: f"of_{name}" for name in names}

@@ -63,6 +63,7 @@ VALID = [
     ("stuck_after", "5", 5.0),
     ("writer_endpoints", "DB.example.com.", {DB}),
     ("writer_endpoints", "db.example.com,[::1]:6000", {DB, Address("::1", 6000)}),
+    ("single_endpoints", "DB.example.com.,[::1]:6000", {DB, Address("::1", 6000)}),
     ("members", "DB.example.com.;", (frozenset({DB}),)),
     ("members", "a,b:1 ; c", ({Address("a", 0), Address("b", 1)}, {Address("c", 0)})),
     ("cluster_id", "orders", ClusterNames({"": "orders"})),
@@ -124,6 +125,11 @@ INVALID = [
     ),
     (
         "writer_endpoints",
+        ("a b", "db:0x1", "db:70000", "http://db", "db:", *NO_LIST),
+        "host names, each with or without ':port', separated by commas",
+    ),
+    (
+        "single_endpoints",
         ("a b", "db:0x1", "db:70000", "http://db", "db:", *NO_LIST),
         "host names, each with or without ':port', separated by commas",
     ),

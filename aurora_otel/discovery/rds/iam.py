@@ -56,7 +56,8 @@ class Token:
         Returns:
             a name and port of RDS's own; `None` where they are unknown.
         """
-        if address is None:
+        if address is None or ":" in (instance or ""):
+            # Where the instance is called by its address, that is where the host itself led.
             return self.signed_for
         if endpoints.parse(*address).domain:
             return address
