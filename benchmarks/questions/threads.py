@@ -23,6 +23,8 @@ TITLE = "Threads and tasks on the hot path"
 
 COUNTS = (1, 2, 8, 32, 128, 512)
 YARDSTICK = "empty wrapper"
+# Calls of each thread, at least: to start hundreds of them takes longer than a few calls do.
+_LEAST = 500
 
 
 def measure(bench: Bench) -> Answer:
@@ -74,7 +76,7 @@ def _measure(count: int, effort: Effort) -> Rounds:
     def block(method: Callable[[Any], None]) -> Block:
         def run(loops: int) -> float:
             start = threading.Barrier(count + 1)
-            each_loops = loops // count + 1
+            each_loops = max(loops // count + 1, _LEAST)
 
             def work(connection: null.Connection) -> None:
                 start.wait()
