@@ -70,6 +70,7 @@ def believe(history, number):
 @pytest.mark.parametrize("instances", [2, 3])
 def test_an_old_writer_that_resumes_while_the_new_one_is_frozen_closes_nothing(play, instances):
     history = play(sizes=[instances, 1], first=[(0, "writer", 0), (0, "instance", 1)])
+    believe(history, 0)
     history.freeze(database=0, which=0)
     history.fail_over(database=0, which=0, follows=True, cuts=False)
     history.connect(database=0, way="writer", which=0)
@@ -86,6 +87,7 @@ def test_an_old_writer_that_resumes_while_the_new_one_is_frozen_closes_nothing(p
 
 def test_a_failover_back_to_a_writer_that_was_frozen_is_believed_by_a_readers_word(play):
     history = play(sizes=[3, 1], first=[(0, "writer", 0), (0, "instance", 1)])
+    believe(history, 0)
     history.freeze(database=0, which=0)
     history.fail_over(database=0, which=0, follows=True, cuts=False)
     history.connect(database=0, way="writer", which=0)
