@@ -16,6 +16,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 import aurora_otel
 from aurora_otel.lab import Failover
 from tests.support.drivers.awaited import LOOPS
+from tests.support.drivers.engines import POSTGRESQL
 from tests.support.inheriting import collect_in_a_child
 from tests.support.labs import login_of
 from tests.support.tls import Encrypted
@@ -35,11 +36,19 @@ def login(cluster):
     return login_of(cluster)
 
 
+async def until_busy(cluster, connection):
+    """Wait until the server is inside a statement of the connection's."""
+    pid = connection.get_server_pid()
+    while not cluster.execute(cluster.writer, POSTGRESQL.is_busy, pid):  # noqa: ASYNC110 - asked
+        await asyncio.sleep(0.01)
+
+
 # Each goes to the network; what is in its hands when the session is ended fails.
 async def copy_in(connection):
     async def rows():
         yield b"a\n"
-        await asyncio.sleep(0.2)
+        while not connection.is_closed():  # noqa: ASYNC110 - it notices when it sends
+            await asyncio.sleep(0.01)
         yield b"b\n"
 
     await connection.copy_to_table("writes", source=rows(), columns=["x"])
@@ -73,7 +82,7 @@ def test_a_connection_that_is_lost_in_a_call_is_a_symptom(start, cluster, login,
     async def application():
         connection = await asyncpg.connect(**login)
         calling = asyncio.ensure_future(CALLS[call](connection))
-        await asyncio.sleep(0.1)
+        await until_busy(cluster, connection)
         assert not window_open()
         cluster.execute(cluster.writer, KILL, connection.get_server_pid())
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
@@ -145,14 +154,16 @@ def test_a_cancelled_statement_on_a_healthy_server_leaves_the_connection(agent, 
     assert not window_open()
 
 
-def test_a_second_call_on_a_busy_connection_is_refused_as_ever(agent, login, play):
+def test_a_second_call_on_a_busy_connection_is_refused_as_ever(agent, cluster, login, play):
     async def application():
         connection = await asyncpg.connect(**login)
-        first = asyncio.ensure_future(connection.fetchval("SELECT pg_sleep(0.2)"))
-        await asyncio.sleep(0.05)
+        first = asyncio.ensure_future(connection.fetchval("SELECT pg_sleep(30)"))
+        await until_busy(cluster, connection)
         with pytest.raises(asyncpg.InterfaceError, match="another operation"):
             await connection.fetchval("SELECT 1")
-        await first
+        cluster.execute(cluster.writer, POSTGRESQL.cancel, connection.get_server_pid())
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await first
         await connection.close()
 
     play(application())

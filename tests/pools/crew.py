@@ -6,9 +6,7 @@ import threading
 from collections.abc import Callable
 
 from tests.support.sql import attempt
-
-# As long as one unit of work may take: how long all of them take depends on the machine.
-PATIENCE = 45.0
+from tests.support.waiting import PATIENCE
 
 
 class Crew:

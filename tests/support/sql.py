@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.waiting import PATIENCE
+
 WRITE = "INSERT INTO writes (x) VALUES ('behaviour')"
 READ_ONLY = "25006"
 
@@ -74,7 +76,7 @@ class Call:
     def is_over(self) -> bool:
         return not self._thread.is_alive()
 
-    def outcome(self, within: float = 15.0) -> Exception | None:
+    def outcome(self, within: float = PATIENCE) -> Exception | None:
         """Wait for it to end; return what it raised."""
         self._thread.join(within)
         assert self.is_over, f"the call has not returned within {within} s"

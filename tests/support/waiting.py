@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+# Seconds that whatever comes at all may take on a machine that many share.
+PATIENCE = 45.0
 
-def eventually(condition: Callable[[], Any], *, within: float = 30.0) -> Any:
+
+def eventually(condition: Callable[[], Any], *, within: float = PATIENCE) -> Any:
     """Wait until `condition` is true; a test's way of not guessing at durations."""
     deadline = time.monotonic() + within
     while not (found := condition()):
