@@ -20,8 +20,14 @@ def zombie(agent, cluster, connect):
     attempt(lambda: write(connect(cluster.dsn("writer"))))
     eventually(lambda: agent.exported.metric("aurora.failovers") == 1)
     thaw_as_the_writer(cluster, switch.old_writer)
+    # The others list it as a reader, as Aurora's do: so it is asked, and claims beside the new one.
+    readers = [Member(each, "a-reader") for each in cluster.instances if each != switch.new_writer]
+    for instance in cluster.instances:
+        if instance != switch.old_writer:
+            cluster.set_view(instance, [Member(switch.new_writer, "MASTER_SESSION_ID"), *readers])
     yield switch.old_writer
-    cluster.set_view(switch.old_writer, None)
+    for instance in cluster.instances:
+        cluster.set_view(instance, None)
     connection.close()
 
 
