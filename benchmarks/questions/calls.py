@@ -21,7 +21,7 @@ from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_TRACKER, CONTENDERS, OURS, PLAIN
 from benchmarks.figures import Answer, Bars, Figure
-from benchmarks.floor import empty, two_attributes
+from benchmarks.floor import OF_EMPTY, empty, two_attributes
 from benchmarks.measure import Block, Effort, Rounds, in_turn, repeat
 from benchmarks.pinned import pin
 from benchmarks.place import Place
@@ -60,7 +60,7 @@ def measure(bench: Bench) -> Answer:
         bench.keep(name, rounds)
         added, what = rounds.added(OURS, PLAIN), f"added to a {name}"
         times = added * (1 / rounds.added(YARDSTICK, PLAIN).middle)
-        figures.append(Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0))
+        figures.append(Figure(f"{what}: of what an empty wrapper adds", times, "times", OF_EMPTY))
         figures.append(Figure(what, added * 1e6, "µs"))
     for name, function in (("psycopg", _select_psycopg), ("psycopg2", _select_psycopg2)):
         figures += _select(bench, name, function)
@@ -89,7 +89,7 @@ def _select(bench: Bench, name: str, function: Callable[..., Rounds]) -> Iterato
     times = added * (1 / thin.middle)
     what = f"added to SELECT 1, {name}"
     # Between context switches, a tenth of a microsecond is seen no better than this.
-    yield Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.25)
+    yield Figure(f"{what}: of what an empty wrapper adds", times, "times", OF_EMPTY)
     yield Figure(what, added * 1e6, "µs")
     yield Figure(f"{what}: of a SELECT 1", added * (100 / usual), "%")
     yield Figure(f"SELECT 1 itself, {name}", alone.spread(PLAIN) * 1e6, "µs")

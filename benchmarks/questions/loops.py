@@ -22,6 +22,7 @@ from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_TRACKER, OURS, PLAIN
 from benchmarks.figures import Answer, Bars, Figure, Spread
+from benchmarks.floor import OF_EMPTY
 from benchmarks.loop_contenders import PLAINS, awaiting, by_asyncpg, null_execute
 from benchmarks.measure import Block, Effort, Rounds, in_turn
 from benchmarks.pinned import pin
@@ -58,7 +59,7 @@ def measure(bench: Bench) -> Answer:
     added, what = nulls.added(OURS, PLAIN), "added to a null coroutine"
     times = added * (1 / nulls.added(YARDSTICK, PLAIN).middle)
     figures = [
-        Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0),
+        Figure(f"{what}: of what an empty wrapper adds", times, "times", OF_EMPTY),
         Figure(what, added * 1e6, "µs"),
     ]
     figures += _select(bench)
@@ -136,7 +137,7 @@ def _select(bench: Bench) -> Iterator[Figure]:
     usual = alone.spread(PLAIN).middle
     what = "added to SELECT 1, asyncpg"
     times = added * (1 / thin)
-    yield Figure(f"{what}: of what an empty wrapper adds", times, "times", 1.0)
+    yield Figure(f"{what}: of what an empty wrapper adds", times, "times", OF_EMPTY)
     yield Figure(f"{what}: of a SELECT 1", added * (100 / usual), "%", 4.0)
     yield Figure(what, added * 1e6, "µs")
     yield Figure("SELECT 1 itself", alone.spread(PLAIN) * 1e6, "µs")
