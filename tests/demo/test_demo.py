@@ -21,8 +21,6 @@ RUNS = (
     ("aurora", "asyncpg", "hang", "none", 0),
     ("aurora", "asyncpg", "switchover", "sqlalchemy", 0),
     *(("plain", "psycopg", how, "none", 0) for how in FAILOVERS),
-    ("plain", "psycopg", "switchover", "sqlalchemy", 0),
-    ("plain", "asyncpg", "switchover", "none", 0),
     ("plain", "pymysql", "switchover", "none", 0),
 )
 
@@ -52,11 +50,10 @@ def test_the_demo_keeps_its_promises(  # noqa: PLR0913, PLR0917 - a row
     assert (done.returncode, document["kept"]) == (0, True)
     asked = tuple(document[each] for each in ("kind", "driver", "failover", "pool"))
     assert asked == (kind, driver, failover, pool)
-    restarts = (kind, driver != "pymysql", failover) == ("plain", True, "switchover")
     if pool != "none":
         assert document["with"]["most_failed_writes_per_writing_thread"] <= 1
         assert document["with"]["closed_writes_after_cleanup"] == 0
-    if pool != "none" and failover == "switchover" and not restarts:
+    if pool != "none" and failover == "switchover":
         # What happens to a write in flight when its server dies, no pool can help.
         assert document["with"]["closed_writes"] == 0
     if dns_lag:
