@@ -162,7 +162,8 @@ def test_a_child_that_ends_says_no_farewell_on_its_parents_monitoring_connection
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     before, after = json.loads(ended.stdout)
-    assert len(before) == 1
+    # More than one where the machine is so busy that logins of one refresh outlast it.
+    assert before
     assert before == after
 
 

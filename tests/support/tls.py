@@ -129,6 +129,7 @@ class EncryptedMySQL(Encrypted):
     """As `Encrypted`, for MySQL: the server gets no request for TLS, and counts one packet less."""
 
     def _ask_for_tls(self, plain: socket.socket, server: socket.socket) -> None:
+        _await_answer(server, plain)
         _, greeting = _packet(server)
         # The version ends with a zero byte; then number, salt and filler of the session.
         flags = greeting.index(0, 1) + 1 + 4 + 8 + 1
@@ -142,12 +143,23 @@ class EncryptedMySQL(Encrypted):
         wanted = int.from_bytes(login[:4], "little") & ~_CLIENT_SSL
         server.sendall(packet(sequence - 1, wanted.to_bytes(4, "little") + login[4:]))
         while True:
+            _await_answer(server, client)
             sequence, answer = _packet(server)
             client.sendall(packet(sequence + 1, answer))
             if answer[0] in (OK, ERROR):
                 return
             sequence, more = _packet(client)
             server.sendall(packet(sequence - 1, more))
+
+
+def _await_answer(server: socket.socket, client: socket.socket) -> None:
+    """Wait for what the server says: a frozen one says nothing for as long as the client is there.
+
+    The client waits for it, too: where that is readable, it has gone.
+    """
+    readable, _, _ = select.select([server, client], [], [])
+    if server not in readable:
+        raise ConnectionAbortedError
 
 
 def _packet(sock: socket.socket) -> tuple[int, bytes]:
