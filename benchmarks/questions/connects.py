@@ -48,8 +48,8 @@ which one leaves a note for the other. All of it is measured beside the agent, i
 with a connect that does nothing.
 
 What a connect has to do besides, by the profile: it classifies the host, finds the cluster and the
-group by which the connection is counted, keeps the login for the agent's own connections, and
-shields each of these steps from failing into the application. How many functions that calls is
+group by which the connection is counted, and keeps the login for the agent's own connections. Each
+of these steps is shielded from failing into the application. How many functions that calls is
 counted: it is the same on every machine, and what is added may take as long as so many calls do."""
 
 
