@@ -41,6 +41,15 @@ def empty(original: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def empty_coroutine(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `original` in a wrapper as thin as a coroutine function can be."""
+
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await original(self, *args, **kwargs)
+
+    return call
+
+
 def poll_and_wrappers() -> Callable[[], None]:
     """Return a call of two methods in empty wrappers, the first of which polls a socket once."""
     ours, theirs = socket.socketpair()

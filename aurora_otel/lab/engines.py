@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aurora_otel.lab import addresses, mariadb_installation, postgres_installation
@@ -68,6 +68,23 @@ ENGINES = {
         "MariaDB", mariadb_installation.find, MariaDBServer, SilenceAfterMySQLLogin, Surface
     ),
 }
+_WITH_REPLICAS = {
+    "postgresql": Engine(
+        "PostgreSQL",
+        postgres_installation.find,
+        PlainPostgresServer,
+        SilenceAfterLogin,
+        demotes_in_place=False,
+        demotes_first=True,
+    ),
+    "mysql": Engine(
+        "MariaDB",
+        mariadb_installation.find,
+        PlainMariaDBServer,
+        SilenceAfterMySQLLogin,
+        demotes_first=True,
+    ),
+}
 # By the kind of cluster, what plays it.
 KINDS = {
     "aurora": ENGINES,
@@ -89,48 +106,17 @@ KINDS = {
         ),
     },
     "plain": {
-        "postgresql": Engine(
-            "PostgreSQL",
-            postgres_installation.find,
-            PlainPostgresServer,
-            SilenceAfterLogin,
-            demotes_in_place=False,
-            demotes_first=True,
+        name: replace(
+            engine,
             names=addresses.PLAIN_NAMES,
             domain="default.svc.cluster.local",
             has_members=True,
-        ),
-        "mysql": Engine(
-            "MariaDB",
-            mariadb_installation.find,
-            PlainMariaDBServer,
-            SilenceAfterMySQLLogin,
-            demotes_first=True,
-            names=addresses.PLAIN_NAMES,
-            domain="default.svc.cluster.local",
-            has_members=True,
-        ),
+        )
+        for name, engine in _WITH_REPLICAS.items()
     },
     "single": {
-        "postgresql": Engine(
-            "PostgreSQL",
-            postgres_installation.find,
-            PlainPostgresServer,
-            SilenceAfterLogin,
-            demotes_in_place=False,
-            demotes_first=True,
-            names=addresses.SINGLE_NAMES,
-            has_moving_name=True,
-        ),
-        "mysql": Engine(
-            "MariaDB",
-            mariadb_installation.find,
-            PlainMariaDBServer,
-            SilenceAfterMySQLLogin,
-            demotes_first=True,
-            names=addresses.SINGLE_NAMES,
-            has_moving_name=True,
-        ),
+        name: replace(engine, names=addresses.SINGLE_NAMES, has_moving_name=True)
+        for name, engine in _WITH_REPLICAS.items()
     },
 }
 

@@ -158,6 +158,7 @@ class ClusterMonitor:
         """
         self._context.routes.failed(route)
         self._paces.way_lost(self._context.clock())
+        self._worker.reconsider()
 
     def ask_for_events(self) -> None:
         """Ask the RDS API for its events of the last failover, if that is due; wait for nothing."""

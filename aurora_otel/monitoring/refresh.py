@@ -234,10 +234,8 @@ class TopologyRefresh:
         another address: then nothing is asked because of it for a while.
         """
         now, detector = self._context.clock(), self._cluster.detector
-        is_by_address, is_settled = (
-            goes_by_address(self._cluster.source),
-            reading.verdict is not None,
-        )
+        is_by_address = goes_by_address(self._cluster.source)
+        is_settled = reading.verdict is not None
         if is_by_address:
             self._cluster.note_rivals(reading.contested, now + (_RIVALRY if is_settled else _DOUBT))
         if is_by_address and is_settled:

@@ -30,8 +30,6 @@ from aurora_otel.runtime.shield import is_from_signal_handler
 from aurora_otel.runtime.signals import block_sigpipe
 
 _WORKER = "worker"
-# How often it is checked, while a refresh is put off, whether it may begin sooner: seconds.
-_STEP = 0.05
 
 
 class RefreshWorker:
@@ -61,7 +59,8 @@ class RefreshWorker:
         # What callers touch: by single steps that nothing parts, neither a thread nor a signal.
         self._inbox: deque[Request] = deque()
         self._stopped = False
-        self._stopping = Gate()
+        # Opened once more each time that the worker is to see whether its turn has come.
+        self._turn = Gate()
         # The worker, by no more than one key: `setdefault` is the claim.
         self._place: dict[str, threading.Thread] = {}
         # All below is the worker's; others only read it.
@@ -110,6 +109,10 @@ class RefreshWorker:
         """Refresh with `trigger`, after the one that is running, if any; wait for nothing."""
         self._request(Request(trigger, is_hint=True), 0.0)
 
+    def reconsider(self) -> None:
+        """Begin a refresh that was put off, if it may begin by now; wait for nothing."""
+        self._turn.open()
+
     def rest(self) -> None:
         """Release what refreshes keep open, unless one is running; wait for nothing."""
         # As every worker does at its end, also one that finds nothing to do.
@@ -118,7 +121,7 @@ class RefreshWorker:
     def stop(self) -> threading.Thread | None:
         """Refresh no more; return the thread that may still be at it."""
         self._stopped = True
-        self._stopping.open()
+        self._turn.open()
         # In the order in which the worker moves them, so that none is missed.
         _open_gates([*self._inbox, *self._waiting])
         return self._place.get(_WORKER)
@@ -128,6 +131,8 @@ class RefreshWorker:
     def _request(self, request: Request, budget: float) -> Wait:
         self._inbox.append(request)
         self._ensure_worker()
+        # What made it may have brought the next refresh forward.
+        self.reconsider()
         return Wait(request.gate, budget)
 
     def _ensure_worker(self) -> None:
@@ -206,7 +211,7 @@ class RefreshWorker:
     def _wait_for_turn(self) -> bool:
         """Wait until a refresh may begin; return whether it may."""
         while (left := self._earliest() - self._clock()) > 0 and not self._stopped:
-            self._stopping.wait(min(left, _STEP))
+            self._turn.wait(left)
         return not self._stopped
 
     def _note(self, outcome: RefreshOutcome) -> None:

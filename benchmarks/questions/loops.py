@@ -22,7 +22,7 @@ from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_TRACKER, OURS, PLAIN
 from benchmarks.figures import Answer, Bars, Figure, Spread
-from benchmarks.floor import OF_EMPTY
+from benchmarks.floor import OF_EMPTY, empty_coroutine
 from benchmarks.loop_contenders import PLAINS, awaiting, by_asyncpg, null_execute
 from benchmarks.measure import Block, Effort, Rounds, in_turn
 from benchmarks.pinned import pin
@@ -84,15 +84,6 @@ def measure(bench: Bench) -> Answer:
     return Answer(tuple(figures), Bars("µs per SELECT 1", shown), NOTES)
 
 
-def _empty(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `original` in a wrapper as thin as a coroutine function can be."""
-
-    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return await original(self, *args, **kwargs)
-
-    return call
-
-
 async def _nothing(_: Any) -> None:
     """Wait for nothing."""
 
@@ -113,7 +104,7 @@ def _null_coroutine(effort: Effort) -> Rounds:
 
     blocks = {
         PLAIN: patched(_nothing),
-        YARDSTICK: patched(_empty(_nothing)),
+        YARDSTICK: patched(empty_coroutine(_nothing)),
         OURS: patched(ours),
     }
     return in_turn(blocks, effort)
@@ -161,7 +152,7 @@ def _select_asyncpg(place: Place, two: bool, effort: Effort) -> Rounds:  # noqa:
 
         return run
 
-    methods = {PLAIN: plain, YARDSTICK: _empty(plain), OURS: ours}
+    methods = {PLAIN: plain, YARDSTICK: empty_coroutine(plain), OURS: ours}
     return in_turn({name: swapped(method) for name, method in methods.items()}, effort)
 
 

@@ -16,7 +16,7 @@ from benchmarks.apart import apart
 from benchmarks.bench import Bench
 from benchmarks.contenders import OURS, PLAIN
 from benchmarks.figures import Answer, Figure, Lines, Spread
-from benchmarks.floor import OF_EMPTY, empty
+from benchmarks.floor import OF_EMPTY, empty, empty_coroutine
 from benchmarks.measure import Block, Effort, Rounds, in_turn
 
 TITLE = "Threads and tasks on the hot path"
@@ -105,13 +105,6 @@ class _Awaited(null.Connection):
         """Do nothing."""
 
 
-def _empty(original: Callable[..., Any]) -> Callable[..., Any]:
-    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return await original(self, *args, **kwargs)
-
-    return call
-
-
 def _measure_tasks(count: int, effort: Effort) -> Rounds:
     agent = null.start()
     plain, failure = _Awaited.await_call, Failure(None, lost=False)
@@ -136,5 +129,5 @@ def _measure_tasks(count: int, effort: Effort) -> Rounds:
 
         return run
 
-    blocks = {PLAIN: block(plain), YARDSTICK: block(_empty(plain)), OURS: block(ours)}
+    blocks = {PLAIN: block(plain), YARDSTICK: block(empty_coroutine(plain)), OURS: block(ours)}
     return in_turn(blocks, effort)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import aurora_otel
 from aurora_otel.lab import Cluster
 from tests.support.labs import create_table
+from tests.support.sql import run
+
+# Which instance a connection is served by.
+_SERVING = {"postgresql": "SELECT current_setting('cluster_name')", "mysql": "SELECT @@report_host"}
 
 
 def prepared(kind: str, **arguments: str) -> Iterator[Cluster]:
@@ -66,3 +71,10 @@ def logged(cluster: Cluster, words: str) -> int:
 def kinds() -> set[str]:
     """Return the kinds of the clusters that the agent knows."""
     return {each.kind for each in aurora_otel.snapshot().clusters}
+
+
+def serving(cluster: Cluster, connection: Any) -> str:
+    """Return the instance that serves a connection."""
+    ((instance,),) = run(connection, _SERVING[cluster.engine])
+    connection.rollback()
+    return instance

@@ -8,15 +8,12 @@ import pytest
 
 import aurora_otel
 from aurora_otel.lab import Failover
-from tests.kinds.conftest import kinds
-from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
-from tests.support.drivers.descriptors import BY_ID
-from tests.support.labs import as_new
+from tests.kinds.cases import _case, _cluster, _connect, _driver  # noqa: F401 - fixtures
+from tests.kinds.conftest import kinds, serving
 from tests.support.names import _resolved  # noqa: F401 - a fixture
-from tests.support.sql import attempt, run, write
+from tests.support.sql import attempt, write
 from tests.support.waiting import eventually
 
-KNOWN = {**BY_ID, **{each.id: each for each in ASYNC_DRIVERS}}
 # The fixture of the lab, and the drivers.
 CASES = [
     (lab, driver)
@@ -28,27 +25,7 @@ CASES = [
     }.items()
     for driver in drivers
 ]
-SERVING = {"postgresql": "SELECT current_setting('cluster_name')", "mysql": "SELECT @@report_host"}
-
-
-@pytest.fixture(params=CASES, ids="-".join)
-def case(request):
-    return request.param
-
-
-@pytest.fixture
-def cluster(case, request):
-    return as_new(request.getfixturevalue(case[0]))
-
-
-@pytest.fixture
-def driver(case):
-    return KNOWN[case[1]]
-
-
-@pytest.fixture
-def connect(driver, cluster):
-    return functools.partial(driver.connect, cluster)
+pytestmark = pytest.mark.parametrize("case", CASES, ids="-".join, indirect=True)
 
 
 def named(cluster, instance):
@@ -57,12 +34,6 @@ def named(cluster, instance):
         return instance
     host, port = cluster.plain_address(instance)
     return f"{instance}:{port}" if cluster.engine == "mysql" else f"{host}:{port}"
-
-
-def serving(cluster, connection):
-    ((instance,),) = run(connection, SERVING[cluster.engine])
-    connection.rollback()
-    return instance
 
 
 def test_a_switchover_leaves_no_session_on_the_old_writer(start, cluster, connect, driver):

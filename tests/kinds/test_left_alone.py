@@ -8,11 +8,11 @@ import pytest
 
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Failover
+from tests.kinds.cases import _case, _cluster, _connect, _driver  # noqa: F401 - fixtures
+from tests.kinds.conftest import serving
 from tests.support.doubts import cast_doubt
-from tests.support.drivers.descriptors import BY_ID
-from tests.support.labs import as_new
 from tests.support.names import _resolved  # noqa: F401 - a fixture
-from tests.support.sql import attempt, run, write
+from tests.support.sql import attempt, write
 from tests.support.waiting import eventually
 
 INVALIDATIONS = "aurora.connection.invalidations"
@@ -24,29 +24,8 @@ CASES = (
     ("multi_az", "psycopg2"),
     ("multi_az_mysql", "mysql-connector-pure"),
 )
-SERVING = {"postgresql": "SELECT current_setting('cluster_name')", "mysql": "SELECT @@report_host"}
 # As operators call services that lead to readers.
 SERVICES = ("r", "read", "readonly", "repl", "replica", "replicas", "ro", "secondary")
-
-
-@pytest.fixture(params=CASES, ids="-".join)
-def case(request):
-    return request.param
-
-
-@pytest.fixture
-def cluster(case, request):
-    return as_new(request.getfixturevalue(case[0]))
-
-
-@pytest.fixture
-def driver(case):
-    return BY_ID[case[1]]
-
-
-@pytest.fixture
-def connect(driver, cluster):
-    return functools.partial(driver.connect, cluster)
 
 
 @pytest.fixture
@@ -58,27 +37,24 @@ def to_readers(cluster, connect):
     return lambda: [connect("reader") for _ in SERVICES]
 
 
-def serving(cluster, connection):
-    ((instance,),) = run(connection, SERVING[cluster.engine])
-    connection.rollback()
-    return instance
+def fail_over(cluster, connect, first):
+    """Fail over, and have a write on `first` show it; return that, and a new connection."""
+    switch = cluster.failover(Failover.SWITCHOVER)
+    attempt(functools.partial(write, first))
+    fresh = connect()
+    write(fresh)
+    eventually(lambda: track_of(fresh).cluster.current.detector.changes == 1)
+    return switch, fresh
 
 
-def changed(connection):
-    return track_of(connection).cluster.current.detector.changes == 1
-
-
+@pytest.mark.parametrize("case", CASES, ids="-".join, indirect=True)
 def test_connections_by_names_for_readers_stay_also_on_a_former_writer_and_refused(
     start, cluster, connect, driver, to_readers
 ):
     agent = start(**driver.settings(cluster))
     first = connect()
     held = to_readers()
-    switch = cluster.failover(Failover.SWITCHOVER)
-    attempt(functools.partial(write, first))
-    fresh = connect()
-    write(fresh)
-    eventually(lambda: changed(fresh))
+    switch, fresh = fail_over(cluster, connect, first)
     # Those names lead to the former writer now, too.
     held += [*to_readers(), *to_readers()]
     assert switch.old_writer in {serving(cluster, each) for each in held}
@@ -100,11 +76,7 @@ def test_a_connection_that_asks_for_a_standby_stays_on_a_former_writer(
 ):
     agent = start()
     first = connect()
-    switch = cluster.failover(Failover.SWITCHOVER)
-    attempt(functools.partial(write, first))
-    fresh = connect()
-    write(fresh)
-    eventually(lambda: changed(fresh))
+    switch, fresh = fail_over(cluster, connect, first)
     old, *others = (
         cluster.plain_address(each)[0] for each in (switch.old_writer, *cluster.readers)
     )

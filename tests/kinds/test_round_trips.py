@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.turns import round_trips
+from tests.kinds.cases import _case, _cluster, _driver  # noqa: F401 - fixtures
 from tests.kinds.conftest import kinds
 from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
 from tests.support.drivers.descriptors import DRIVERS
-from tests.support.labs import as_new
 from tests.support.names import _resolved  # noqa: F401 - a fixture
 
 # The fixtures of the labs, by engine.
@@ -17,32 +17,16 @@ LABS = {
     "mysql": ("mysql_lab", "multi_az_mysql", "plain_mysql"),
 }
 ON_ONE_LOOP = [driver for driver in ASYNC_DRIVERS if driver.id.endswith("asyncio")]
-CASES = {
-    f"{lab}-{driver.id}": (lab, driver)
-    for driver in (*DRIVERS, *ON_ONE_LOOP)
-    for lab in LABS[driver.engine.name]
-}
+CASES = [
+    (lab, driver.id) for driver in (*DRIVERS, *ON_ONE_LOOP) for lab in LABS[driver.engine.name]
+]
+pytestmark = pytest.mark.parametrize("case", CASES, ids="-".join, indirect=True)
 # Of a statement where that takes more than one. asyncpg prepares each statement first. Without
 # autocommit, these two do not know whether a transaction has begun, and end it: asyncmy where the
 # server's flags are all 0.
 ROUND_TRIPS = {"asyncpg": 2, "mysqlclient": 2, ("plain_mysql", "asyncmy"): 2}
 # The C class asks whether it is connected once, by a ping.
 PINGS = {"mysql-connector-C": 1}
-
-
-@pytest.fixture(params=CASES.values(), ids=CASES)
-def case(request):
-    return request.param
-
-
-@pytest.fixture
-def cluster(case, request):
-    return as_new(request.getfixturevalue(case[0]))
-
-
-@pytest.fixture
-def driver(case):
-    return case[1]
 
 
 @pytest.fixture

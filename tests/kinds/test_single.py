@@ -15,15 +15,12 @@ import pytest
 import aurora_otel
 from aurora_otel.lab import Cluster, Failover
 from aurora_otel.lab.resolving import resolving
-from tests.kinds.conftest import kinds, logged
-from tests.support.drivers.async_descriptors import ASYNC_DRIVERS
-from tests.support.drivers.descriptors import BY_ID
-from tests.support.labs import as_new
+from tests.kinds.cases import _case, _cluster, _driver  # noqa: F401 - fixtures
+from tests.kinds.conftest import kinds, logged, serving
 from tests.support.logins import logged as logged_logins
 from tests.support.sql import Call, attempt, run, write
 from tests.support.waiting import eventually
 
-KNOWN = {**BY_ID, **{each.id: each for each in ASYNC_DRIVERS}}
 # The fixture of the lab, and the drivers.
 CASES = [
     (lab, driver)
@@ -38,7 +35,6 @@ each_driver = pytest.mark.parametrize("case", CASES, ids="-".join, indirect=True
 each_engine = pytest.mark.parametrize("case", FIRST, ids="-".join, indirect=True)
 
 INVALIDATIONS = "aurora.connection.invalidations"
-SERVING = {"postgresql": "SELECT current_setting('cluster_name')", "mysql": "SELECT @@report_host"}
 LONG = {"postgresql": "SELECT pg_sleep(60)", "mysql": "SELECT SLEEP(60)"}
 PRIVATE = "db.example.com"
 
@@ -58,21 +54,6 @@ class Names(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._records)
-
-
-@pytest.fixture
-def case(request):
-    return request.param
-
-
-@pytest.fixture
-def cluster(case, request):
-    return as_new(request.getfixturevalue(case[0]))
-
-
-@pytest.fixture
-def driver(case):
-    return KNOWN[case[1]]
 
 
 @pytest.fixture
@@ -100,12 +81,6 @@ def at(cluster, instance):
 
 def known_writers():
     return {each.writer for each in aurora_otel.snapshot().clusters if each.writer}
-
-
-def serving(cluster, connection):
-    ((instance,),) = run(connection, SERVING[cluster.engine])
-    connection.rollback()
-    return instance
 
 
 def close(*connections):

@@ -12,16 +12,16 @@ import pytest
 
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Failover
+from tests.kinds.conftest import serving
 from tests.support.doubts import Doubts, cast_doubt, until
 from tests.support.labs import as_new
-from tests.support.sql import attempt, run, write
+from tests.support.sql import attempt, write
 from tests.support.waiting import eventually
 
 INVALIDATIONS = "aurora.connection.invalidations"
 SECONDS = 2.0
 SEEDS = (1, 2)
 DRIVERS = {"psycopg": psycopg, "psycopg2": psycopg2, "pymysql": pymysql}
-SERVING = {"postgresql": "SELECT current_setting('cluster_name')", "mysql": "SELECT @@report_host"}
 READ_ONLY = "SET GLOBAL read_only = 1"
 
 
@@ -83,7 +83,7 @@ class Held:
     """
 
     def __init__(self, cluster, instance, connections):
-        self._serving = SERVING[cluster.engine]
+        self._cluster = cluster
         self._instance = instance
         self._connections = connections
         # It is another one once a driver has opened the connection again.
@@ -93,9 +93,7 @@ class Held:
         """Write on each, on the instance to which it always led."""
         for connection, sock in zip(self._connections, self._sockets, strict=True):
             write(connection)
-            ((instance,),) = run(connection, self._serving)
-            assert instance == self._instance
-            connection.rollback()
+            assert serving(self._cluster, connection) == self._instance
             assert track_of(connection).socket == sock
 
     def doubt(self, cluster):

@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.support.drivers.descriptors import BY_ID
-from tests.support.labs import as_new
+from tests.kinds.cases import _case, _cluster, _driver  # noqa: F401 - fixtures
+from tests.kinds.conftest import serving
 from tests.support.names import _resolved  # noqa: F401 - a fixture
-from tests.support.sql import Call, attempt, run, write
+from tests.support.sql import Call, attempt, write
 from tests.support.waiting import eventually
 
 THREADS = 8
@@ -24,22 +24,7 @@ CASES = (
     ("multi_az", "psycopg2"),
     ("multi_az_mysql", "mysql-connector-pure"),
 )
-SERVING = {"postgresql": "SELECT current_setting('cluster_name')", "mysql": "SELECT @@report_host"}
-
-
-@pytest.fixture(params=CASES, ids="-".join)
-def case(request):
-    return request.param
-
-
-@pytest.fixture
-def cluster(case, request):
-    return as_new(request.getfixturevalue(case[0]))
-
-
-@pytest.fixture
-def driver(case):
-    return BY_ID[case[1]]
+pytestmark = pytest.mark.parametrize("case", CASES, ids="-".join, indirect=True)
 
 
 class Worker:
@@ -88,9 +73,7 @@ class Worker:
     def _write(self, connection, served_by):
         """Write, and note which instance that was."""
         write(connection)
-        ((instance,),) = run(connection, SERVING[self._cluster.engine])
-        connection.rollback()
-        served_by.append(instance)
+        served_by.append(serving(self._cluster, connection))
 
     def is_refusal(self, error):
         codes = self._driver.engine.codes

@@ -11,13 +11,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a filter of Lin
 
 
 @pytest.fixture
-def ends():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
+def ends(tcp):
+    near, _ = tcp
     near.settimeout(10)
-    with near, far:
-        yield near, far
+    return tcp
 
 
 def test_a_paused_socket_receives_nothing_and_loses_nothing(ends):

@@ -19,15 +19,12 @@ PIECE = b"x" * (1 << 18)
 
 
 @pytest.fixture
-def ends():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
+def ends(tcp):
+    near, _ = tcp
     near.settimeout(10)
-    with near, far:
-        yield near, far
-        # The other end's thread is in the middle of sending.
-        near.shutdown(socket.SHUT_RDWR)
+    yield tcp
+    # The other end's thread is in the middle of sending.
+    near.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture

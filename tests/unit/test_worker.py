@@ -113,6 +113,7 @@ def test_a_refresh_that_was_put_off_begins_once_it_may(cluster):
     cluster.call()
     eventually(lambda: cluster.is_waiting_for_its_turn)
     cluster.earliest = float("-inf")
+    cluster.worker.reconsider()
     cluster.wait_for(1)
     cluster.end_refresh()
 
