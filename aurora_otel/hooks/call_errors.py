@@ -9,6 +9,7 @@ from aurora_otel.discovery.source import hears_all
 from aurora_otel.drivers.protocol import Failure
 from aurora_otel.hooks.reidentification import Reidentification
 from aurora_otel.model.symptoms import Symptom
+from aurora_otel.model.topology import Role
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime.effects import Pause, Steps
 from aurora_otel.tracking.track import Track
@@ -108,9 +109,11 @@ class CallErrors:
             self._context.servers.doubt(track.endpoint.address, began)
         yield from self._reidentification.identify(track, may_wait=symptom is Symptom.READ_ONLY)
         if track.cluster.has_topology:
+            monitor = track.cluster.monitor
             if is_first_refusal and hears_all(track.cluster.source):
                 track.cluster.detector.note_refusal(track, began)
-            monitor = track.cluster.monitor
+                if track.role is Role.READER:
+                    monitor.back_as_reader()
             yield monitor.symptom(symptom, suspect=track.instance)
             is_confirmed = monitor.answered_since(began)
             is_explained = is_confirmed and not (is_first_refusal and track.is_on_writer)

@@ -44,6 +44,8 @@ class LoginPace:
         self._since: float | None = None
         self._latest = float("-inf")
         self._is_spread = False
+        # Whether logins are spread, and no server is known to be back.
+        self._may_hasten = False
         self._not_before = float("-inf")
         self._named: str | None = None
         self._named_at = float("-inf")
@@ -81,12 +83,25 @@ class LoginPace:
         if goes_on:
             return
         self._since = now
-        self._is_spread = is_mass
+        self._is_spread = self._may_hasten = is_mass
         self._not_before = now + SPREAD * self._random() if is_mass else now
         self._tried.clear()
         self._names.clear()
         self._rounds = 0
         self._named = self._claimant = None
+
+    def back_as_reader(self, at: float) -> None:
+        """Take note that the server which ended all its connections is back as a reader.
+
+        There is a new writer, or will be soon, and until it is found each write is refused: logins
+        are spread no longer. Once in a doubt, as servers may be busy.
+
+        Args:
+            at: when a write was refused there.
+        """
+        if self._may_hasten and self._since is not None and at >= self._since:
+            self._may_hasten = self._is_spread = False
+            self._not_before = at
 
     def refreshing(self, now: float, *, hears_all: bool, claimant: str | None = None) -> None:
         """Take note that a refresh begins.

@@ -97,6 +97,10 @@ class ClusterMonitor:
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
         return self._worker.ask(Trigger(context, suspect, hint, heard=heard), budget)
 
+    def back_as_reader(self) -> None:
+        """Take note that a former writer is back as a reader, where applications write."""
+        self._paces.back_as_reader(self._context.clock())
+
     def refresh_if_due(self, *, wait: bool) -> Wait | None:
         """Refresh before a call, if a refresh is due and none is running; return the wait for it.
 

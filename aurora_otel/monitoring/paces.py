@@ -48,6 +48,7 @@ class Paces:
         self._cluster = cluster
         self._context = context
         self._way_lost_at = float("-inf")
+        self._back_as_reader_at = float("-inf")
 
     @property
     def earliest(self) -> float:
@@ -61,6 +62,7 @@ class Paces:
             is_new = not self.logins.goes_on(now)
             is_mass = is_new and first.kind in _LOSSES and self._is_mass_loss(trigger.suspect)
             self.logins.doubt(now, is_mass=is_mass)
+            self.logins.back_as_reader(self._back_as_reader_at)
         are_all_heard = hears_all(self._cluster.source)
         self.logins.refreshing(now, hears_all=are_all_heard, claimant=trigger.hint)
 
@@ -75,6 +77,10 @@ class Paces:
             self.stuck.refreshed(now, stuck_after, is_same=is_same)
         elif trigger.suspect is not None:
             self.errors.refreshed(now, _ERRORS_FIRST, is_same=is_same)
+
+    def back_as_reader(self, now: float) -> None:
+        """Take note that a write was refused on a connection to a former writer, now a reader."""
+        self._back_as_reader_at = now
 
     def way_lost(self, now: float) -> None:
         """Have the next refresh come at once: connects found no writer where the last one said.

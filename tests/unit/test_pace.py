@@ -166,6 +166,29 @@ def test_after_a_mass_loss_the_first_login_is_at_a_random_moment_in_the_spread(r
     assert first == pytest.approx(100.0 + random * SPREAD, abs=0.01)
 
 
+def test_once_the_lost_server_is_back_as_a_reader_logins_are_spread_no_longer():
+    known = pace(0.999)
+    known.doubt(100.0, is_mass=True)
+    # One of before.
+    known.back_as_reader(99.0)
+    assert not known.may_log_in("b", 102.0)
+    known.back_as_reader(102.0)
+    assert rounds(known, ["b", "c", HOST], 102.0) == ["b", "c", HOST]
+
+
+def test_a_server_that_is_back_hastens_no_logins_at_busy_servers():
+    known = pace(0.999)
+    known.doubt(100.0, is_mass=True)
+    known.back_as_reader(102.0)
+    known.in_vain()
+    known.silent("b", 103.0)
+    known.back_as_reader(103.0)
+    assert not known.may_log_in("c", 104.0)
+    known.settled()
+    known.back_as_reader(103.0)
+    assert not known.is_in_doubt
+
+
 def test_after_a_mass_loss_one_instance_that_answers_is_enough_for_long():
     known = pace()
     known.doubt(0.0, is_mass=True)
