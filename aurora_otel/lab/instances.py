@@ -180,7 +180,7 @@ class Instances:
             self._read_only.discard(instance)
 
     def renew(self, instance: str) -> None:
-        """Make an instance a reader with a fresh copy of the writer's data."""
+        """Make an instance a reader with the writer's data."""
         self._servers[instance].clone(self._servers[self.writer])
         self._read_only.discard(instance)
         self._demoted.discard(instance)
@@ -223,7 +223,7 @@ class Instances:
             _wait_for(functools.partial(self._servers[reader].has_reached, position))
 
     def _attach(self, readers: Iterable[str], to: str | None = None) -> None:
-        """Make readers follow an instance, from a fresh copy of it where nothing else helps."""
+        """Make readers follow an instance, renewed where nothing else helps."""
         source = self._servers[to or self.writer]
         waiting = [
             server

@@ -15,7 +15,7 @@ class PlainPostgresServer(PostgresServer):
     def demote(self) -> None:
         """Restart as a reader, as Patroni and others do; that ends all sessions in order."""
         self.shut_down()
-        self._daemon.write(self._data / "standby.signal", "")
+        self._daemon.write(self._standby, "")
         self._configure()
         self._start()
 

@@ -12,7 +12,7 @@ _SETTINGS = {
     "client_min_messages": "warning",
     "dynamic_shared_memory_type": "mmap",  # killed servers leave no segment in /dev/shm
     "fsync": "off",
-    "full_page_writes": "off",
+    "full_page_writes": "on",  # pg_rewind needs it, as wal_log_hints
     "hot_standby_feedback": "on",
     "log_line_prefix": "%m [%p] ",
     "log_timezone": "UTC",
@@ -26,6 +26,7 @@ _SETTINGS = {
     "unix_socket_directories": "",  # two servers with one port number would share it
     "wal_keep_size": "128MB",
     "wal_level": "replica",
+    "wal_log_hints": "on",
     "wal_retrieve_retry_interval": "100ms",
     "wal_sender_timeout": "10s",
     "wal_receiver_timeout": "10s",

@@ -31,7 +31,7 @@ class Server(Protocol):
         """Make a new, empty writer with its accounts, and starts it."""
 
     def clone(self, source: Server) -> None:
-        """Become a replica of `source`, from a fresh copy of its data, and start."""
+        """Become a replica of `source`, with its data, and start."""
 
     def follow(self, source: Server) -> None:
         """Replicate from `source` from now on; sessions stay."""

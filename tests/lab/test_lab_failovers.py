@@ -181,6 +181,29 @@ def test_a_healed_cluster_has_two_real_readers(cluster, connect, kind):
         eventually(lambda reader=reader: exists(reader, table))
 
 
+def test_what_a_former_writer_alone_has_written_is_gone_once_it_follows(cluster):
+    old = cluster.writer
+    name = f"{'app.' if cluster.engine == 'mysql' else ''}written_apart"
+    cluster.execute(old, f"CREATE TABLE {name} (n int)")
+    cluster.promote(cluster.readers[0])
+    for number, each in enumerate((old, cluster.writer)):
+        cluster.execute(each, f"INSERT INTO {name} VALUES ({number})")
+    cluster.heal()
+    eventually(lambda: cluster.execute(old, f"SELECT n FROM {name}") == [(1,)])
+    cluster.execute(cluster.writer, f"DROP TABLE {name}")
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+@pytest.mark.parametrize("kind", Failover)
+def test_a_former_writer_comes_back_without_a_copy_of_the_data(cluster, kind):
+    old = cluster.writer
+    untouched = cluster.log(old).parent / old / "base" / "4" / "1255"  # functions of template0
+    before = untouched.stat().st_mtime_ns
+    cluster.failover(kind)
+    cluster.heal()
+    assert untouched.stat().st_mtime_ns == before
+
+
 def test_a_writer_that_died_by_itself_is_replaced_when_the_cluster_is_healed(cluster):
     old = cluster.writer
     main_process(cluster, old).kill()
