@@ -44,6 +44,8 @@ class Scenario:
         capacity: logins that each server carries out in a second; `None`: any number.
         is_misrouted: whether the old writer stays up as a reader, where the application's connects
             and writes lead all the time; else it ends all its connections.
+        back_after: a misrouted one: seconds after which the old writer, which has ended all its
+            connections, is back; 0: it is demoted in place.
         dns_lag: seconds after the promotion for which the writer endpoint leads to the old writer.
         hasty: the share of the application's failed connects that have the agent log in at once,
             as it does not: what that would do.
@@ -54,6 +56,7 @@ class Scenario:
     outage: float
     capacity: float | None
     is_misrouted: bool = False
+    back_after: float = 0.0
     dns_lag: float = 0.0
     hasty: float = 0.0
 
@@ -148,8 +151,11 @@ class _Process:
         self._heard: set[str] = set()
         self._was_silent = False
         outage = fleet.scenario.outage
-        begin = self._write_in_vain if fleet.scenario.is_misrouted else self._lose
-        fleet.at(fleet.random.random() * 0.1, begin)
+        back_after, at = fleet.scenario.back_after, fleet.random.random() * 0.1
+        if back_after or not fleet.scenario.is_misrouted:
+            fleet.at(at, self._lose)
+        if fleet.scenario.is_misrouted:
+            fleet.at(back_after + at, self._write_in_vain)
         fleet.at(fleet.random.random() * TICK, self._tick)
         # Before, a connect fails, and nothing comes of it.
         first = 0.1 if fleet.scenario.hasty else outage
@@ -168,6 +174,7 @@ class _Process:
             return
         self._detector.symptom(Symptom.READ_ONLY, now)
         self._pace.doubt(now, is_mass=False)
+        self._pace.back_as_reader(now)
         if not self._is_refreshing and now >= self._detector.retry_at:
             self._refresh(now)
         self._fleet.at(now + AGAIN, self._write_in_vain)
@@ -238,7 +245,7 @@ class _Process:
     def _ask_others(self, now: float) -> None:
         others = [server for server in READERS if server not in self._heard]
         self._fleet.random.shuffle(others)
-        if self._fleet.scenario.is_misrouted and OLD not in self._heard:
+        if self._is_old_up(now) and OLD not in self._heard:
             # By the application's own host, which comes after the first instance.
             others.insert(1, OLD)
         if (late := self._logged_in_late) in others:
@@ -254,6 +261,10 @@ class _Process:
             self._end(now)
             return
         self._log_in(due[0], now)
+
+    def _is_old_up(self, now: float) -> bool:
+        """Return whether the old writer can be logged in to."""
+        return self._fleet.scenario.is_misrouted and now >= self._fleet.scenario.back_after
 
     def _log_in(self, server: str, now: float) -> None:
         self._fleet.logins[server][int(now)] += 1

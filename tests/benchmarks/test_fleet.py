@@ -43,6 +43,14 @@ def test_misrouted_processes_detect_at_once_and_by_few_logins_where_servers_are_
     assert all(sum(outcome.logins[server].values()) for server in (*READERS, OLD))
 
 
+def test_processes_whose_lost_writer_is_back_as_a_reader_detect_as_soon():
+    back = replace(FEW, outage=30.0, is_misrouted=True, back_after=2.0)
+    outcome = Fleet(back).run()
+    assert outcome.within(0.5) <= 5.0
+    assert outcome.within(1.0) <= 45.0
+    assert min(outcome.detected) >= 0.0
+
+
 def test_no_misrouted_process_detects_before_the_promotion():
     outcome = Fleet(Scenario(50, 2, 20.0, None, is_misrouted=True)).run()
     assert min(outcome.detected) >= 0.0

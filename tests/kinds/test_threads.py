@@ -85,7 +85,8 @@ class Worker:
 
 
 def test_each_thread_sees_one_refused_write_at_most_and_what_was_idle_none(start, cluster, driver):
-    agent = start(**driver.settings(cluster))
+    # A refused call waits for the verdict for so long: on a busy machine that takes its time.
+    agent = start(**driver.settings(cluster), refresh_timeout=20)
     idle = [driver.connect(cluster) for _ in range(THREADS)]
     published, started = threading.Event(), threading.Barrier(THREADS + 1)
     workers = [Worker(cluster, driver, published, started) for _ in range(THREADS)]
@@ -94,7 +95,7 @@ def test_each_thread_sees_one_refused_write_at_most_and_what_was_idle_none(start
     switch = cluster.failover(Failover.SWITCHOVER, on_published=published.set)
     for call in calls:
         assert call.outcome(within=60) is None
-    assert [each.refused <= 1 for each in workers] == [True] * THREADS
+    assert max(each.refused for each in workers) <= 1
     # The connection that was closed, and one that was opened in between.
     assert max(each.lost for each in workers) <= 2
     for connection in idle:
