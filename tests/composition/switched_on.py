@@ -6,10 +6,12 @@ after a line of input, each writes twice, and what came of it is reported. They 
 process that has imported everything, and instrumented nothing.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
 import sys
+from importlib import metadata
 
 import opentelemetry.configuration
 import opentelemetry.distro  # noqa: F401 - once for all
@@ -53,6 +55,9 @@ def report(line):
 
 
 def main():
+    for instrumentor in metadata.entry_points(group="opentelemetry_instrumentor"):
+        with contextlib.suppress(ImportError):
+            instrumentor.load()
     ways, pipes = json.loads(sys.argv[1]), {}
     for name, way in ways.items():
         pipes[name], pipe = forks.Pipe()

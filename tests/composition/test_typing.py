@@ -1,5 +1,6 @@
 """What an editor and a type checker know of `instrument()`, and what `help()` shows."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from aurora_otel import AuroraInstrumentor
 from aurora_otel.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+APPLICATION = Path(__file__).with_name("typed_settings.py")
 NAMES = [setting.name for setting in fields(Settings)]
 PARAMETERS = inspect.signature(AuroraInstrumentor.instrument).parameters
 
@@ -20,13 +22,24 @@ PARAMETERS = inspect.signature(AuroraInstrumentor.instrument).parameters
 def test_mypy_accepts_each_setting_and_refuses_each_typo():
     # An error that is marked and is none is reported, too.
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", Path(__file__).with_name("typed_settings.py")],
+        [sys.executable, "-m", "mypy", "--strict", APPLICATION],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_what_mypy_is_shown_has_each_setting_right_and_wrong():
+    lines = APPLICATION.read_text().splitlines()
+    right, wrong = set(), set()
+    for call in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(call, ast.Call):
+            is_wrong = "type: ignore" in lines[call.lineno - 1]
+            (wrong if is_wrong else right).update(keyword.arg for keyword in call.keywords)
+    assert right == set(NAMES)
+    assert wrong == {*NAMES, "refresh_windows"}
 
 
 def test_each_setting_is_a_keyword_with_a_type_and_its_default_goes_on_unchanged():

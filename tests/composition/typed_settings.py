@@ -27,6 +27,7 @@ AuroraInstrumentor().instrument(
     stuck_after=0,
     writer_endpoints=("db.example.com",),
     single_endpoints=("db.example.com",),
+    members=["db.example.com:5432", "standby.example.com:5432"],
     cluster_id="orders",
     straight_connects="off",
     query_spans="summary",
@@ -59,6 +60,8 @@ AuroraInstrumentor().instrument(instance_endpoints=["lab-1"])  # type: ignore[ar
 AuroraInstrumentor().instrument(identify_timeout="0.5")  # type: ignore[arg-type]
 AuroraInstrumentor().instrument(stuck_after=None)  # type: ignore[arg-type]
 AuroraInstrumentor().instrument(writer_endpoints=1)  # type: ignore[arg-type]
+AuroraInstrumentor().instrument(single_endpoints=1)  # type: ignore[arg-type]
+AuroraInstrumentor().instrument(members=1)  # type: ignore[arg-type]
 AuroraInstrumentor().instrument(straight_connects=True)  # type: ignore[arg-type]
 AuroraInstrumentor().instrument(query_spans="all")  # type: ignore[arg-type]
 AuroraInstrumentor().instrument(kill_switch=True)  # type: ignore[arg-type]
