@@ -100,8 +100,7 @@ class LoginPace:
             at: when a write was refused there.
         """
         if self._may_hasten and self._since is not None and at >= self._since:
-            self._may_hasten = self._is_spread = False
-            self._not_before = at
+            self._spread_no_longer(at)
 
     def refreshing(self, now: float, *, hears_all: bool, claimant: str | None = None) -> None:
         """Take note that a refresh begins.
@@ -119,7 +118,14 @@ class LoginPace:
         is_due = self._rounds < (SPREAD_FREE if self._is_spread else FREE) or self._is_over(now)
         if claimant not in (None, self._claimant):
             self._claimant, is_due = claimant, True
+            if hears_all:
+                # It was heard for nothing; the others are not where applications connect now.
+                self._spread_no_longer(now)
         self._may_round = is_due if hears_all else None
+
+    def _spread_no_longer(self, now: float) -> None:
+        self._may_hasten = self._is_spread = False
+        self._not_before = min(self._not_before, now)
 
     def in_vain(self) -> None:
         """Take note of a refresh in a doubt in which no server answered in time.

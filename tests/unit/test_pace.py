@@ -176,6 +176,18 @@ def test_once_the_lost_server_is_back_as_a_reader_logins_are_spread_no_longer():
     assert rounds(known, ["b", "c", HOST], 102.0) == ["b", "c", HOST]
 
 
+def test_a_claim_on_the_applications_own_connection_has_all_others_heard_at_once():
+    known = pace(0.999)
+    known.doubt(100.0, is_mass=True)
+    assert rounds(known, ["b", HOST], 102.0) == []
+    assert rounds(known, ["b", HOST], 103.0, claimant="a") == ["b", HOST]
+    # One claim is enough for a verdict elsewhere, where the known writer alone is asked.
+    known = pace(0.999)
+    known.doubt(100.0, is_mass=True)
+    known.refreshing(103.0, hears_all=False, claimant="a")
+    assert not known.may_log_in("b", 103.0)
+
+
 def test_a_server_that_is_back_hastens_no_logins_at_busy_servers():
     known = pace(0.999)
     known.doubt(100.0, is_mass=True)
