@@ -54,6 +54,8 @@ class Claims:
         self._renamed_to: str | None = None
         # Instances that answered where the application itself connects.
         self._by_host: set[str] = set()
+        # Those to which a connection was opened there, now or earlier.
+        self._by_name: set[str] = set()
         # Those that could not be reached at their own addresses.
         self._tried: set[str] = set()
         self._is_any_silent = False
@@ -114,6 +116,10 @@ class Claims:
         if not answer.is_writer and answer.view and answer.view.writer:
             self.named = answer.view.writer
             self._readers_named.add(self.named)
+
+    def note_by_name(self, instance: str) -> None:
+        """Take note of one that answered over a connection that was opened by the name."""
+        self._by_name.add(instance)
 
     @property
     def awaits_known_writer(self) -> bool:
@@ -182,7 +188,7 @@ class Claims:
         One that refuses the login is there, and may serve the sessions that it has. A former writer
         that was silent, and claims while the known one is, may have resumed.
         """
-        before, found = self._before, [each for each in claims if each in self._by_host]
+        before, found = self._before, [each for each in claims if self._is_behind_name(each)]
         if len(found) != 1 or before.writer is None:
             return found[0] if len(found) == 1 else None
         is_gone = self.known in (Known.DENIED, Known.UNREACHABLE, Known.SILENT)
@@ -191,6 +197,16 @@ class Claims:
             return None
         is_doubtful = self.known is Known.SILENT and found[0] in before.deposed
         return None if is_doubtful else found[0]
+
+    def _is_behind_name(self, claimant: str) -> bool:
+        """Return whether the name leads to a claimant.
+
+        A connection that was opened by the name before shows that as well, while the name leads to
+        that address. Another login there may have to wait until it is known what came of those at
+        the silent one, and these are repeated.
+        """
+        leads_there = leads_to(self._before.leads_to, claimant)
+        return claimant in self._by_host or (leads_there and claimant in self._by_name)
 
     def _is_kin(self, claimant: str) -> bool:
         """Return whether a claimant shows that it is of the same cluster."""

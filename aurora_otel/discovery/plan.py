@@ -147,6 +147,8 @@ class Plan:
         self._under_way -= 1
         if target.address or not target.instance:
             self._hosts.add(target.address)
+        if target.address is None and not is_own:
+            self._claims.note_by_name(answer.instance)
         # Where its address is its name, whatever led there led to itself.
         is_own = is_own or target.is_own or self._before.goes_by_address
         self._peers.note(answer.instance, peer, is_own=is_own)

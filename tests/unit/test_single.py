@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import socket
 
@@ -177,7 +178,7 @@ def says(address, role=Role.WRITER):
     return Answer(str(address), role, "7")
 
 
-def verdict(old, *, leads_to=(NEW,), by_name=True, heard=None, **known):
+def verdict(old, *, leads_to=(NEW,), by_name=True, heard=None, is_own=False, **known):
     """Return the verdict where the new address claims, and the old one gives `old`."""
     known = {"writer": str(OLD), "members": frozenset([str(OLD)]), **known}
     hosts = frozenset(each.host for each in leads_to)
@@ -185,7 +186,7 @@ def verdict(old, *, leads_to=(NEW,), by_name=True, heard=None, **known):
     before = Beforehand(100.0, goes_by_address=True, leads_to=hosts, **known)
     first = Target(None, None) if by_name else Target(str(NEW), NEW)
     made = Plan([first], places.get, before)
-    made.answered(made.next(), heard or says(NEW), NEW)
+    made.answered(made.next(), heard or says(NEW), NEW, is_own=is_own)
     while (target := made.next()) is not None:
         assert target == Target(str(OLD), OLD)
         if isinstance(old, Failed):
@@ -227,6 +228,14 @@ def test_an_old_one_that_may_serve_its_sessions_all_the_same_is_no_verdict(old):
 )
 def test_in_doubt_there_is_no_verdict(old, doubtful):
     assert verdict(old, **doubtful) is None
+
+
+@pytest.mark.parametrize("old", GONE)
+def test_a_connection_that_was_opened_by_the_name_counts_while_the_name_leads_there(old):
+    over_kept = functools.partial(verdict, old, by_name=False, kept=str(NEW))
+    assert over_kept() == str(NEW)
+    for doubtful in ({"is_own": True}, {"leads_to": (OLD,)}, {"leads_to": (OLD, NEW)}):
+        assert over_kept(**doubtful) is None
 
 
 def test_a_former_one_that_was_silent_is_not_believed_while_the_known_one_is():
