@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import queue
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aurora_otel.discovery.asking import Asking
 from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.source import TopologySource
+
+if TYPE_CHECKING:
+    from aurora_otel.runtime.mailbox import Mailbox
 
 
 @dataclass(slots=True)
@@ -21,8 +24,8 @@ class Course:
         budget: seconds for the whole of it.
         until: when it ends, in seconds of the monotonic clock.
         silence: seconds for which one that is silent is left alone.
-        asking: those that are being asked.
         ended: those that have an answer or an error; `None` wakes the refresh.
+        asking: those that are being asked.
         next_start: when another one may be asked beside one that has not answered.
         took: seconds that the slowest answer took.
         was_silent: whether a target was out of time.
@@ -34,9 +37,8 @@ class Course:
     budget: float
     until: float
     silence: float
+    ended: Mailbox[Asking | None]
     asking: list[Asking] = field(default_factory=list)
-    # Made for each refresh: gevent may replace queues until then.
-    ended: queue.SimpleQueue[Asking | None] = field(default_factory=queue.SimpleQueue)
     next_start: float = float("-inf")
     took: float = 0.0
     was_silent: bool = False

@@ -7,8 +7,6 @@ long as it is needed.
 
 from __future__ import annotations
 
-import contextlib
-import queue
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -30,6 +28,7 @@ from aurora_otel.discovery.source import (
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.topology import Answer, Reading, Source
+from aurora_otel.runtime.mailbox import Mailbox
 
 # So many targets are asked at a time, and so many connections are open meanwhile.
 AT_A_TIME = 2
@@ -116,7 +115,9 @@ class Walk:
         in_turn = sorted(targets, key=lambda target: target.name != late)
         plan = Plan(in_turn, self._locate, beforehand)
         question = source.question(view=view)
-        course = Course(plan, source, question, budget, began + budget, silence)
+        # Made for each refresh: gevent may replace locks until then.
+        ended: Mailbox[Asking | None] = Mailbox()
+        course = Course(plan, source, question, budget, began + budget, silence, ended)
         self._course = course
         try:
             self._go(course, beforehand)
@@ -244,15 +245,14 @@ class Walk:
         if course.until > self._clock():
             events.append(course.until)
         seconds = max(min(events) - self._clock(), 0.001)
-        with contextlib.suppress(queue.Empty):
-            while True:
-                ended = course.ended.get(timeout=seconds)
+        # All that have ended, before any is taken for late.
+        while those := course.ended.take(seconds):
+            for ended in those:
                 # It may have ended in the moment in which it was taken for late.
                 if ended is not None and ended in course.asking:
                     course.asking.remove(ended)
                     self._note(course, ended)
-                # All that have ended, before any is taken for late.
-                seconds = 0.0
+            seconds = 0.0
         now = self._clock()
         for late in [each for each in course.asking if now >= each.until + _GRACE]:
             course.asking.remove(late)

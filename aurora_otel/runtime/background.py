@@ -8,13 +8,13 @@ the agent.
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 from collections.abc import Callable
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from aurora_otel.runtime.mailbox import Mailbox
 from aurora_otel.runtime.signals import block_sigpipe
 
 
@@ -34,7 +34,7 @@ class Background:
         # Who runs after whom. No lock: one that was made before gevent replaced them is no place to
         # switch greenlets in, as asking for a thread's life does.
         self._replacements: dict[threading.Thread | None, threading.Thread] = {}
-        self._wakes: queue.SimpleQueue[None] | None = None
+        self._wakes: Mailbox[None] | None = None
 
     @property
     def thread(self) -> threading.Thread | None:
@@ -67,9 +67,8 @@ class Background:
         return self._thread
 
     def _run(self) -> None:
-        # Not made before there is a thread: gevent may replace threads and queues until then.
-        # A SimpleQueue may be put to from a weakref callback that strikes inside its own get().
-        wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Not made before there is a thread: gevent may replace threads and locks until then.
+        wakes: Mailbox[None] = Mailbox()
         # Of several that were started at the same moment, one goes on. This is decided here, where
         # no signal interrupts it.
         before, current = self._thread, threading.current_thread()
@@ -80,6 +79,4 @@ class Background:
         otel_context.attach(Context())
         block_sigpipe()
         while not self._stopped:
-            delay = self._tick()
-            with contextlib.suppress(queue.Empty):
-                wakes.get(timeout=delay)
+            wakes.take(self._tick())

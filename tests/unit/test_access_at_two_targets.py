@@ -16,12 +16,12 @@ class SlowTargets(Logins):
 
     def __init__(self):
         super().__init__()
-        self.pending = queue.SimpleQueue()
+        self.pending = queue.Queue()
         self.driver.monitor = self.monitor
-        self.outcomes = queue.SimpleQueue()
+        self.outcomes = queue.Queue()
 
     def monitor(self, login, address, timeout):
-        outcome = queue.SimpleQueue()
+        outcome = queue.Queue()
         self.pending.put((address.host, outcome))
         if failure := outcome.get(timeout=10):
             raise LoginError(failure)
