@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 
 from aurora_otel.lab import Cluster
+from tests.behaviour.left_on_loops import is_of_the_agent, left_on
 from tests.support.drivers.awaited import LOOPS
 from tests.support.logins import Logins, logged
 
@@ -87,6 +88,7 @@ def play(loop: str) -> Callable[[Coroutine[Any, Any, None]], None]:
 
         try:
             assert made.run_until_complete(whole()) == set()
+            assert [each for each in left_on(made) if is_of_the_agent(each)] == []
         finally:
             made.close()
         assert complaints == []

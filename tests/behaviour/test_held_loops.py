@@ -14,6 +14,7 @@ import pytest
 from aurora_otel.lab import Cluster, Failover, postgres_settings
 from aurora_otel.runtime import blocking
 from tests.behaviour import loop_time
+from tests.behaviour.left_on_loops import left_on
 from tests.support.drivers.awaited import LOOPS
 from tests.support.labs import create_table, login_of
 from tests.support.sql import WRITE
@@ -125,6 +126,19 @@ def begins_in_the_agent(complaint):
 
 
 @pytest.mark.parametrize("kind", LOOPS)
+def test_what_is_left_on_a_loop_is_seen(kind):
+    loop = LOOPS[kind]()
+    try:
+        handles = [loop.call_later(60, print), loop.call_soon(print)]
+        assert set(map(id, left_on(loop))) == set(map(id, handles))
+        for each in handles:
+            each.cancel()
+        assert left_on(loop) == []
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("kind", LOOPS)
 def test_a_failover_leaves_nothing_on_a_loop_that_is_debugged(
     start, cluster, application, kind, caplog
 ):
@@ -138,8 +152,7 @@ def test_a_failover_leaves_nothing_on_a_loop_that_is_debugged(
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert loop.run_until_complete(whole()) == set()
-    timers = getattr(loop, "_scheduled", ())
-    assert [each for each in timers if not each.cancelled()] == []
+    assert left_on(loop) == []
     loop.close()
     gc.collect()
     complaints = [record.getMessage() for record in caplog.records if record.name == "asyncio"]

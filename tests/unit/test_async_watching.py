@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from aurora_otel.drivers.common.async_watching import watch
+from aurora_otel.drivers.common.async_watching import is_gone, watch
 from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Failure
 from aurora_otel.runtime.effects import Pause
@@ -176,6 +176,23 @@ def test_a_cancelled_call_is_in_flight_until_it_has_ended(hooks, execute):
 
     asyncio.run(application())
     assert hooks.reported == ["given up"]
+
+
+def test_a_cancelled_call_ends_with_its_connection_and_leaves_no_timer(execute):
+    async def application():
+        connection = Connection()
+        call = asyncio.create_task(execute(connection, "q"))
+        await until(lambda: connection.track.in_flight_since)
+        call.cancel()
+        await asyncio.wait([call])
+        attributes = set(vars(connection))
+        is_gone(connection.track, connection)
+        assert connection.track.in_flight_since == 0.0
+        assert len(attributes - set(vars(connection))) == 1
+        timers = asyncio.get_running_loop()._scheduled
+        assert [each for each in timers if not each.cancelled()] == []
+
+    asyncio.run(application())
 
 
 def test_the_call_after_a_cancelled_one_has_a_mark_of_its_own(execute):

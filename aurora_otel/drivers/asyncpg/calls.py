@@ -19,7 +19,7 @@ from asyncpg.protocol import Protocol
 
 from aurora_otel.drivers.asyncpg.session import ERRORS, is_inherited
 from aurora_otel.drivers.common import libpq
-from aurora_otel.drivers.common.async_watching import watch, watch_close
+from aurora_otel.drivers.common.async_watching import is_gone, watch, watch_close
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.marks import ATTRIBUTE, track_of
 from aurora_otel.drivers.protocol import Failure, Hooks
@@ -105,6 +105,8 @@ def _reporting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]
             if not track.in_flight_since:
                 hooks.hung_up(track)
         original(self, exc)
+        if track is not None:
+            hooks.guarded(is_gone, track, self)
 
     return connection_lost
 

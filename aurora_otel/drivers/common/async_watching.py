@@ -54,6 +54,8 @@ GIVEN_UP = (asyncio.CancelledError, asyncio.TimeoutError, TimeoutError)
 # How often it is checked whether a cancelled call has ended: seconds, doubled up to the second.
 _FIRST = 0.02
 _LONGEST = 1.0
+# On what was called, while a cancelled call has not ended: the timer of the next check.
+_TIMER = "_aurora_otel_timer"
 
 
 def _never(_: Any) -> bool:
@@ -100,7 +102,7 @@ def watch(  # noqa: PLR0913 - what differs between drivers, all of it
         """Report a call that was given up; return whether nothing of it is in flight any more."""
         hooks.given_up(track, began)
         if hooks.guarded(is_ending, receiver):
-            _clear_when_over(track, lambda: hooks.guarded(is_ending, receiver) is True)
+            _clear_when_over(track, receiver, lambda: hooks.guarded(is_ending, receiver) is True)
             return False
         if hooks.guarded(is_over, receiver):
             hooks.closed(track)
@@ -158,16 +160,25 @@ def watch_close(
     return close
 
 
-def _clear_when_over(track: Track, is_ending: Callable[[], bool]) -> None:
+def is_gone(track: Track, receiver: Any) -> None:
+    """Take the mark of a cancelled call off: its connection is gone, and nothing else will."""
+    timer = vars(receiver).pop(_TIMER, None)
+    if timer is not None:
+        timer.cancel()
+        track.in_flight_since = 0.0
+
+
+def _clear_when_over(track: Track, receiver: Any, is_ending: Callable[[], bool]) -> None:
     """Take the mark of a cancelled call off once the driver is no longer busy with it."""
-    mark, loop = track.in_flight_since, asyncio.get_running_loop()
+    mark, loop, kept = track.in_flight_since, asyncio.get_running_loop(), vars(receiver)
 
     def check(pause: float) -> None:
+        kept.pop(_TIMER, None)
         if track.in_flight_since is not mark:
             # Another call has its own.
             return
         if is_ending():
-            loop.call_later(pause, check, min(2 * pause, _LONGEST))
+            kept[_TIMER] = loop.call_later(pause, check, min(2 * pause, _LONGEST))
         else:
             track.in_flight_since = 0.0
 

@@ -52,7 +52,9 @@ POSTGRESQL = Engine(
     session="SELECT pg_backend_pid()",
     serving="SELECT current_setting('cluster_name')",
     sleep="SELECT pg_sleep(300)",
-    is_busy="SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'",
+    # It is active between the messages of one statement, too, and forgets a request to cancel then.
+    is_busy="SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
+    " AND (wait_event = 'PgSleep' OR query LIKE 'COPY%%')",
     is_there="SELECT 1 FROM pg_stat_activity WHERE pid = %s",
     kill="SELECT pg_terminate_backend(%s::int)",
     cancel="SELECT pg_cancel_backend(%s::int)",
