@@ -50,6 +50,8 @@ _CAN_POLL = hasattr(select, "poll")
 _SIGPIPE = getattr(signal, "SIGPIPE", None)
 _UNIX = getattr(socket, "AF_UNIX", None)
 _IP = (socket.AF_INET, socket.AF_INET6)
+# Numbers: the module `socket` has members of enumerations by these names.
+_STREAM = int(socket.SOCK_STREAM)
 
 
 class SocketId(NamedTuple):
@@ -135,8 +137,9 @@ def shut_down(
         os.close(duplicate)
         return Shutdown.GONE
     try:
-        # Below what gevent makes of the module `socket`.
-        handle = _socket.socket(fileno=duplicate)
+        # Below what gevent makes of the module `socket`. Its type is given: to find it out takes
+        # longer than all else here.
+        handle = _socket.socket(-1, _STREAM, 0, duplicate)
     except OSError:
         os.close(duplicate)
         return Shutdown.FAILED

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import UNKNOWN, Group
 from aurora_otel.model.topology import Reading
 from aurora_otel.tracking.cluster import Cluster
@@ -42,14 +43,17 @@ class Holdings:
         """Count `track` among the stale ones of its cluster."""
         self._stale.setdefault(track.cluster, set()).add(track)
 
-    def weigh(self, cluster: Cluster) -> None:
-        """Find out again which connections to `cluster` are stale."""
-        self._stale[cluster] = {
-            track
+    def weigh(self, cluster: Cluster) -> dict[Track, Cause]:
+        """Find out again which connections to `cluster` are stale, and why."""
+        staleness = cluster.detector.staleness
+        found = {
+            track: cause
             for tracks in self.open(cluster).values()
             for track in tracks
-            if cluster.detector.staleness(track)
+            if (cause := staleness(track))
         }
+        self._stale[cluster] = set(found)
+        return found
 
     def move(self, track: Track, cluster: Cluster, group: Group) -> None:
         """Have `track` belong to `cluster` and its end counted by `group`.

@@ -163,11 +163,9 @@ class Tracker:
         Nothing else acts on claimed tracks until `settle` says what came of them.
         """
         with self.settled():
-            self._holdings.weigh(cluster)
             claimed = []
-            for track in self.stale(cluster):
-                cause = cluster.detector.staleness(track)
-                if cause and track.opened_at < began and track.state is State.OPEN:
+            for track, cause in self._holdings.weigh(cluster).items():
+                if track.opened_at < began and track.state is State.OPEN:
                     track.state = State.CLAIMED
                     claimed.append((track, cause))
             return claimed
