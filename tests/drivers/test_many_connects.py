@@ -1,8 +1,9 @@
-"""Fresh connections, one after the other, through the writer endpoint: each is one login."""
+"""Fresh connections through the writer endpoint, several side by side: each is one login."""
 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -43,11 +44,14 @@ def logins(cluster, monkeypatch):
 @pytest.mark.timeout(120 + CONNECTS // 10)
 def test_each_connect_is_one_login_and_none_is_closed_by_the_agent(logins, agent, connect):
     before = logins()
-    for _ in range(CONNECTS // AT_ONCE):
-        held = [connect() for _ in range(AT_ONCE)]
-        for connection in held:
-            assert run(connection, "SELECT 1")
-            connection.close()
+
+    def connect_and_close(_):
+        connection = connect()
+        assert run(connection, "SELECT 1")
+        connection.close()
+
+    with ThreadPoolExecutor(AT_ONCE) as side_by_side:
+        list(side_by_side.map(connect_and_close, range(CONNECTS)))
     eventually(lambda: logins() - before >= CONNECTS)
     assert logins() - before == CONNECTS
     exported = agent.exported
