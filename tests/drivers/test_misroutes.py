@@ -8,8 +8,8 @@ from tests.support.sql import write
 from tests.support.waiting import eventually
 
 
-def test_a_misrouted_connect_is_repeated_and_counted(start, cluster, connect, driver):
-    agent = start(refresh_timeout=10, **driver.settings(cluster))
+def test_a_misrouted_connect_is_repeated_and_counted(start, cluster, link, driver):
+    agent, connect = start(refresh_timeout=10, **link.settings), link.connect
     first = connect()
     with stale_until_a_misroute(agent, cluster):
         switch = cluster.failover(Failover.SWITCHOVER)
