@@ -96,6 +96,8 @@ class _EncryptedMySQL(EncryptedMySQL):
 @contextlib.contextmanager
 def _encrypted(place: Place) -> Iterator[Place]:
     """Have a server of MySQL's reached by TLS, too."""
+    # In a fresh clone, no suite has been fetched yet.
+    sources.PLACE.mkdir(exist_ok=True)
     server = _EncryptedMySQL((place.host, place.port), sources.PLACE)
     with server.running():
         encrypted = "{}:{}".format(*server.address)
