@@ -7,12 +7,17 @@ import time
 
 import pytest
 import sqlalchemy
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime.effects import Pause
 from tests.support.labs import END_SESSIONS
 from tests.support.pools.cases import CASES, fill
+from tests.support.query_spans import described
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
 
@@ -118,6 +123,50 @@ def test_a_connection_that_the_server_has_ended_is_replaced_inside_the_checkout(
         assert attempt(pool.write) is None
     fill(pool, 3)
     assert pool.size() == 3
+
+
+@pytest.mark.parametrize("order", ["upstream before the agent", "upstream after the agent"])
+def test_upstreams_spans_stay_and_stale_connections_are_replaced_beside_it(
+    start, cluster, open_pool, case, order
+):
+    exporter, tracers = InMemorySpanExporter(), TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    upstream = SQLAlchemyInstrumentor()
+
+    def instrumented():
+        pool = open_pool()
+        # It knows SQLAlchemy up to 2.0, and does the same on 2.1.
+        upstream.instrument(
+            engine=pool.engine.sync_engine, tracer_provider=tracers, skip_dep_check=True
+        )
+        return pool
+
+    def shown(pool):
+        assert attempt(pool.write) is None
+        spans = [described(span) for span in exporter.get_finished_spans()]
+        exporter.clear()
+        return spans
+
+    try:
+        without_agent = shown(instrumented())
+        assert without_agent != []
+        upstream.uninstrument()
+        settings = case.driver.settings(cluster)
+        if order == "upstream before the agent":
+            pool = instrumented()
+            agent = start(**settings)
+        else:
+            agent = start(**settings)
+            pool = instrumented()
+        assert shown(pool) == without_agent
+        fill(pool, 3)
+        switch = cluster.failover(Failover.SWITCHOVER)
+        attempt(pool.write)
+        eventually(lambda: agent.tracked(switch.old_writer) == 0)
+        for _ in range(3):
+            assert attempt(pool.write) is None
+    finally:
+        upstream.uninstrument()
 
 
 def _for_ever(*_):

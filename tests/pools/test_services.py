@@ -11,7 +11,9 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -43,19 +45,46 @@ def uvicorn(module, port):
     ]
 
 
-COMMANDS = {
-    "django_service": gunicorn,
-    "flask_service": gunicorn,
-    "fastapi_service": uvicorn,
-    "fastapi_engine_service": uvicorn,
+def gunicorn_with_uvicorn(module, port):
+    """As `uvicorn`, by workers that gunicorn forks."""
+    return [
+        *("gunicorn", f"{module}:application", "--bind", f"127.0.0.1:{port}"),
+        *("--worker-class", "uvicorn.workers.UvicornWorker", "--workers", str(WORKERS)),
+        *("--graceful-timeout", "1", "--log-level", "error"),
+    ]
+
+
+def uvicorn_that_reloads(module, port):
+    """One process, which another one starts again when a file changes."""
+    return [
+        *("uvicorn", f"{module}:application", "--port", str(port)),
+        *("--reload", "--reload-dir", str(Path(__file__).parent / "services")),
+        *("--log-level", "error"),
+    ]
+
+
+class Started(NamedTuple):
+    """How a service is started: its module, its command, and in how many processes it serves."""
+
+    module: str
+    command: Callable[[str, int], list[str]]
+    processes: int = 1
+
+
+SERVICES = {
+    "Django": Started("django_service", gunicorn),
+    "Flask": Started("flask_service", gunicorn),
+    "FastAPI": Started("fastapi_service", uvicorn, WORKERS),
+    "FastAPI-engine": Started("fastapi_engine_service", uvicorn, WORKERS),
+    "FastAPI-gunicorn": Started("fastapi_service", gunicorn_with_uvicorn, WORKERS),
+    "FastAPI-reload": Started("fastapi_service", uvicorn_that_reloads),
 }
-PROCESSES = {name: WORKERS if command is uvicorn else 1 for name, command in COMMANDS.items()}
 
 
 class Service:
     """A service that writes once a request, and the requests of its clients."""
 
-    def __init__(self, name, cluster):
+    def __init__(self, started, cluster):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         ip, port = cluster.address("writer")
@@ -71,11 +100,8 @@ class Service:
         self._process = subprocess.Popen(
             [
                 str(Path(sysconfig.get_path("scripts"), "opentelemetry-instrument")),
-                *(
-                    sys.executable,
-                    "-m",
-                    *COMMANDS[name](f"tests.pools.services.{name}", self._port),
-                ),
+                *(sys.executable, "-m"),
+                *started.command(f"tests.pools.services.{started.module}", self._port),
             ],
             cwd=ROOT,
             env={
@@ -88,7 +114,7 @@ class Service:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._name = name
+        self._processes = started.processes
         # The processes that have answered, where they say which they are.
         self._seen = set()
         self.requests = []
@@ -97,7 +123,7 @@ class Service:
 
     def __enter__(self):
         # uvicorn ends all of its processes where one fails while it starts.
-        eventually(lambda: self._answers() and len(self._seen) == PROCESSES[self._name], within=40)
+        eventually(lambda: self._answers() and len(self._seen) == self._processes, within=40)
         return self
 
     def __exit__(self, *_):
@@ -139,9 +165,9 @@ class Service:
             self.requests.append((began, self.write()))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_service_keeps_serving_through_each_failover(cluster, name):
-    with Service(name, cluster) as service:
+@pytest.mark.parametrize("started", SERVICES.values(), ids=SERVICES)
+def test_a_service_keeps_serving_through_each_failover(cluster, started):
+    with Service(started, cluster) as service:
         service.load()
         for how in Failover:
             cluster.heal()
@@ -151,6 +177,6 @@ def test_a_service_keeps_serving_through_each_failover(cluster, name):
             switch = cluster.failover(how)
             eventually(lambda: len(service.since(switch.published)) >= 300, within=40)  # noqa: B023 - as above
             served = service.since(switch.published)
-            assert served.count(False) <= PROCESSES[name] * THREADS, how
+            assert served.count(False) <= started.processes * THREADS, how
             assert all(served[-100:])
             eventually(lambda: cluster.sessions(switch.old_writer) == 0)  # noqa: B023 - as above

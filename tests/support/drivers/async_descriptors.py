@@ -114,7 +114,6 @@ ASYNC_DRIVERS = (
         "psycopg",
         _libpq,
         code=lambda error: error.sqlstate,
-        has_upstream=False,
         copies=COPIES["psycopg"],
         wrapped=awaited.PsycopgConnection,
         raised=(psycopg.Error,),
