@@ -82,7 +82,7 @@ compat: $(VENV)/.compat ## run the drivers' and frameworks' own tests, without t
 chaos: $(VENV)/.dev ## run an application under random failures: SEED='1 2 3' EVENTS=200
 	printf '%s\n' $(SEED) | xargs -P 2 -I @ $(BIN)/python -m tests.chaos --seed @ --events $(EVENTS) $(ARGS)
 
-histories: $(VENV)/.dev ## play 10,000 histories of clusters against the agent: HISTORIES=10000
+histories: $(VENV)/.dev ## play 10,000 histories of each kind of cluster against the agent: HISTORIES=10000
 	TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest --timeout 0 -o faulthandler_timeout=0 \
 		tests/histories/test_drawn_histories.py $(ARGS)
 

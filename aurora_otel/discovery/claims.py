@@ -58,6 +58,8 @@ class Claims:
         self._by_name: set[str] = set()
         # Those that could not be reached at their own addresses.
         self._tried: set[str] = set()
+        # Those of them at which nothing is.
+        self._gone: set[str] = set()
         self._is_any_silent = False
 
     def note_failure(self, target: Target, why: Failed) -> None:
@@ -69,6 +71,8 @@ class Claims:
         """
         if target.is_own and target.instance and why in (Failed.BROKEN, Failed.SILENT):
             self._tried.add(target.instance)
+            if why is Failed.BROKEN and target.instance not in self._before.held:
+                self._gone.add(target.instance)
         self._is_any_silent = self._is_any_silent or why in (Failed.SILENT, Failed.REFUSED)
 
     def is_renamed_writer(self, target: Target, answer: Answer) -> bool:
@@ -153,12 +157,18 @@ class Claims:
     def _highest(self, claimants: list[str]) -> str | None:
         """Return the only claimant of the highest epoch, unless a higher or equal one is known.
 
-        One that claimed at such an epoch and cannot be heard now may be the true writer.
+        One that claimed at such an epoch and cannot be heard now may be the true writer. But where
+        nothing is at its address, and no connection leads there, one that claims at its very epoch
+        has taken its place: a pod that restarts has another address.
         """
         before, epochs = self._before, {each: self.epochs[each] or 0 for each in claimants}
         top = max(epochs.values(), default=-1)
         writers = [each for each, epoch in epochs.items() if epoch == top]
-        unheard = (epoch for each, epoch in before.claims.items() if each not in self.epochs)
+        unheard = (
+            epoch
+            for each, epoch in before.claims.items()
+            if each not in self.epochs and not (epoch == top and each in self._gone)
+        )
         is_beaten = top < before.epoch or any(epoch >= top > 0 for epoch in unheard)
         return writers[0] if len(writers) == 1 and not is_beaten else None
 

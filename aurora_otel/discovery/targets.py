@@ -100,6 +100,7 @@ class Beforehand:
         epoch: the highest epoch at which a writer was ever confirmed.
         claims: by instance, the epoch at which it claimed to be the writer when it last answered.
             Without epochs, those of instances to which the application has connections.
+        held: those instances of `claims` to which the application has connections.
         is_complete: whether the targets are all the places where members are.
         lineage: what all instances of the cluster answer alike, if that is known.
         goes_by_address: whether a claim counts where the name leads alone; see
@@ -121,6 +122,7 @@ class Beforehand:
     hear_all: bool = False
     epoch: int = 0
     claims: Mapping[str, int] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
     is_complete: bool = False
     lineage: str | None = None
     goes_by_address: bool = False

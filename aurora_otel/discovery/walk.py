@@ -288,7 +288,8 @@ class Walk:
 
     def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
         why = self._why(error)
-        if why is Failed.BROKEN and goes_by_address(course.source) and self._is_there(ended.target):
+        is_judged_by_it = goes_by_address(course.source) or hears_all(course.source)
+        if why is Failed.BROKEN and is_judged_by_it and self._is_there(ended.target):
             why = Failed.REFUSED
         if isinstance(error, TimeoutError):
             now = self._clock()

@@ -14,7 +14,7 @@ from opentelemetry.semconv.attributes.network_attributes import (
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 from opentelemetry.trace import SpanContext
 
-from aurora_otel.discovery.source import hears_all
+from aurora_otel.discovery.source import goes_by_address, hears_all
 from aurora_otel.drivers.connects import Attempt, Opening
 from aurora_otel.drivers.protocol import Driver
 from aurora_otel.hooks.contradictions import check_answer
@@ -22,6 +22,7 @@ from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.hooks.misrouting import Misrouting, reached
 from aurora_otel.hooks.new_connection import NewConnection
 from aurora_otel.hooks.placement import Placement
+from aurora_otel.model import single_names
 from aurora_otel.model.endpoints import Endpoint, EndpointType
 from aurora_otel.model.groups import Group
 from aurora_otel.monitoring.access import Access
@@ -118,6 +119,9 @@ class Openings:
         descriptor = driver.fileno(opening.connection)
         identity = identity._replace(peer=sockets.peer(descriptor))
         cluster = self._placement.cluster_of(driver, identity)
+        if goes_by_address(cluster.source) and identity.answer is None:
+            # Its name is that of no instance.
+            identity = identity._replace(endpoint=single_names.explained(identity.endpoint))
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
         if opening.hosts and hears_all(identity.source):
             cluster.note_places(opening.hosts)

@@ -42,8 +42,10 @@ class Placement:
             view=identity.view,
             is_fresh=is_fresh,
         )
-        if goes_by_address(identity.source):
+        if goes_by_address(identity.source) and not cluster.detector.spares_doubtful:
             cluster.detector.spares_doubtful = True
+            # Those that were not asked have the name of the endpoint for an instance's.
+            self._context.tracker.disown(identity.endpoint.address)
         if identity.answer and direct:
             cluster.note_places((), {identity.answer.instance: direct})
         return cluster

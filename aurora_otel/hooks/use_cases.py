@@ -44,7 +44,7 @@ class UseCases:
             context.servers,
             context.clock,
             context.config.shield,
-            context.tracker.note_pooler,
+            context.tracker.disown,
             self._is_writer,
         )
         placement = Placement(context)

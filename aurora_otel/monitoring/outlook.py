@@ -71,6 +71,7 @@ class Outlook:
     def beforehand(self, trigger: Trigger) -> Beforehand:
         """Return what is known of the cluster before an instance is asked."""
         detector, heard = self._cluster.detector, trigger.heard
+        claims, held = self._claims
         return Beforehand(
             heard.at if heard else self._context.clock(),
             writer=detector.writer,
@@ -81,7 +82,8 @@ class Outlook:
             heard_at=heard.peer if heard else None,
             host_shows=self._host_shows,
             epoch=detector.epoch,
-            claims=self._claims,
+            claims=claims,
+            held=held,
             is_complete=self._places.are_complete(self._hosts, self._members),
             lineage=self._cluster.lineage,
             leads_to=self._places.host_leads_to,
@@ -99,16 +101,18 @@ class Outlook:
         return address
 
     @property
-    def _claims(self) -> dict[str, int]:
-        """Who claimed to be the writer, at which epoch; see `Beforehand.claims`."""
+    def _claims(self) -> tuple[dict[str, int], frozenset[str]]:
+        """Who claimed to be the writer; see `Beforehand.claims` and `Beforehand.held`."""
         claims = self._cluster.claims.copy()
         # To look at every connection takes time: only where the rule asks for it.
-        if any(claims.values()) or not hears_all(self._cluster.source):
-            return claims
+        if not (claims and hears_all(self._cluster.source)):
+            return claims, frozenset()
         tracks = [each for each in self._context.tracker.tracks(self._cluster) if not each.lost]
         gone = set(sockets.hung_up((each, each.socket) for each in tracks if each.socket))
         there = {each.instance for each in tracks if each not in gone}
-        return {each: epoch for each, epoch in claims.items() if each in there}
+        held = frozenset(each for each in claims if each in there)
+        has_epochs = any(claims.values())
+        return claims if has_epochs else {each: claims[each] for each in held}, held
 
     @property
     def _hosts(self) -> list[Address]:

@@ -171,7 +171,9 @@ class TopologyRefresh:
             )
         contested = reading.contested if hears_all(self._cluster.source) else ()
         self._cluster.detector.note_answers(reading.readers, contested)
-        if self._context.tracker.note_peers(self._cluster, reading):
+        # Servers without an identifier go on being called by their host: no session outlives that.
+        may_rename = not hears_all(self._cluster.source)
+        if may_rename and self._context.tracker.note_peers(self._cluster, reading):
             settings = self._context.config.settings
             self._cluster.identify_until(self._context.clock() + settings.refresh_window)
         if reading.verdict is not None:

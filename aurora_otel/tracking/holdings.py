@@ -100,11 +100,19 @@ class Holdings:
         return unknown
 
     def disown(self, address: Address) -> None:
-        """Have the connections through `address` be to no instance, but one that its name says."""
+        """Have the connections through `address` be to no instance, but one that its name says.
+
+        Where instances are called by their addresses, the name says none.
+        """
         for cluster in list(self._open):
             for track in [each for tracks in self.open(cluster).values() for each in tracks]:
-                if track.endpoint is not None and track.endpoint.address == address:
-                    self.correct(track, track.endpoint.instance)
+                if track.endpoint is None or track.endpoint.address != address:
+                    continue
+                named = track.endpoint.instance
+                if not cluster.detector.spares_doubtful:
+                    self.correct(track, named)
+                elif track.instance == named:
+                    self.correct(track, None)
 
     # Read from hooks, too, without the lock: over copies.
 

@@ -47,7 +47,7 @@ class Tracker:
         self._ends = Ends(self.books, self._holdings)
         # What happened to connects: see `Books.count`.
         self._connects: deque[tuple[Group, str | StraightReason | Symptom | None]] = deque()
-        self._poolers: deque[Address] = deque()
+        self._disowned: deque[Address] = deque()
 
     # What hooks may call: appends only.
 
@@ -85,13 +85,14 @@ class Tracker:
         """Count a connection of `group` that went straight to the writer."""
         self._connects.append((group, reason))
 
-    def note_pooler(self, address: Address) -> None:
-        """Take note that a pooler is at `address`: connections through it are to no instance.
+    def disown(self, address: Address) -> None:
+        """Have connections through `address` be to no instance that it was taken to lead to.
 
-        One of them may have been taken for one to an instance, where the pooler and a server behind
-        it gave the session one number by chance.
+        Behind a pooler, one may have been taken for one to an instance, where the pooler and a
+        server behind it gave the session one number by chance. Where one server at a time is behind
+        the name of an instance, one that was not asked was taken for one to that.
         """
-        self._poolers.append(address)
+        self._disowned.append(address)
 
     def doubt(self, track: Track, instance: str, before: float) -> bool:
         """Have other connections asked that were taken for ones to the same server, `instance`.
@@ -126,11 +127,11 @@ class Tracker:
                 # A signal handler may have worked off everything meanwhile.
                 if self.inbox and self.inbox[0] is track:
                     self.inbox.popleft()
-            while self._poolers:
-                address = self._poolers[0]
+            while self._disowned:
+                address = self._disowned[0]
                 self._holdings.disown(address)
-                if self._poolers and self._poolers[0] is address:
-                    self._poolers.popleft()
+                if self._disowned and self._disowned[0] is address:
+                    self._disowned.popleft()
 
     def settled(self) -> AbstractContextManager[Any]:
         """Work off the inbox; return the lock, under which nothing changes.

@@ -9,7 +9,7 @@ from aurora_otel.lab import Cluster
 from tests.support.labs import TABLE, create_table
 
 ENGINES = tuple(TABLE)
-KINDS = ("aurora", "multi-az", "plain")
+KINDS = ("aurora", "multi-az", "plain", "single")
 
 
 @contextlib.contextmanager

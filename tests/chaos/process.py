@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from aurora_otel.lab import Cluster
@@ -42,9 +42,9 @@ class Process:
         errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed at the end
         self._errors = self._ending.enter_context(errors)
         directory = self._ending.enter_context(tempfile.TemporaryDirectory())
-        hosts = {**cluster.hosts, _PRIVATE: cluster.address("writer")[0]}
         # By names alone, in C as well: beside an address, a name leads nowhere else.
-        names = self._ending.enter_context(hosts_file(hosts, Path(directory, "hosts")))
+        hosts = hosts_file(_hosts(cluster), Path(directory, "hosts"))
+        names = self._ending.enter_context(hosts)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.application"],
             cwd=_ROOT,
@@ -61,10 +61,7 @@ class Process:
                 "engine": cluster.engine,
                 "logins": _logins(cluster),
                 "password": cluster.password,
-                "settings": {
-                    name.removeprefix(PREFIX).lower(): value
-                    for name, value in cluster.environment().items()
-                },
+                "settings": _settings(cluster),
                 "bug": bug,
                 "loops": loops,
             }
@@ -116,13 +113,32 @@ class Process:
             self._facts.append(renamed(decode(line), self._instances))
 
 
+def _hosts(cluster: Cluster) -> Mapping[str, str]:
+    """Return the names that the application knows, and where they lead."""
+    if cluster.kind == "single":
+        # Past the gateway: a server is known by the address at which it is reached.
+        return cluster.records({_PRIVATE: "writer"})
+    return {**cluster.hosts, _PRIVATE: cluster.address("writer")[0]}
+
+
+def _settings(cluster: Cluster) -> dict[str, str]:
+    given = cluster.environment().items()
+    single = {"single_endpoints": _PRIVATE} if cluster.kind == "single" else {}
+    return single | {name.removeprefix(PREFIX).lower(): value for name, value in given}
+
+
 def _instances(cluster: Cluster) -> dict[str, str]:
     """Return the lab's names of instances by those that the agent has for them."""
-    if cluster.kind != "plain":
+    if cluster.kind not in ("plain", "single"):
         return {}
-    called = {"postgresql": "{host}:{port}", "mysql": "{name}:{port}"}[cluster.engine]
-    places = ((name, cluster.plain_address(name)) for name in cluster.instances)
-    return {called.format(name=name, host=host, port=port): name for name, (host, port) in places}
+    # What is reached by a replica's own name is a plain MySQL, called by its host.
+    called = ["{host}:{port}"] + (["{name}:{port}"] if cluster.engine == "mysql" else [])
+    places = [(name, *cluster.plain_address(name)) for name in cluster.instances]
+    return {
+        each.format(name=name, host=host, port=port): name
+        for each in called
+        for name, host, port in places
+    }
 
 
 def _logins(cluster: Cluster) -> dict[str, object]:

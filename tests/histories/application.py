@@ -20,8 +20,8 @@ from aurora_otel.runtime import blocking, sockets
 from aurora_otel.settings import Settings
 from aurora_otel.telemetry.metrics import instruments
 from aurora_otel.telemetry.spans import Spans
-from tests.histories.driver import Connection, Driver, LostError, identity
-from tests.histories.world import Session, World
+from tests.histories.driver import Connection, Driver, FullError, LostError, identity
+from tests.histories.servers import Servers, Session
 from tests.support.threads import ASK, REFRESH, stacks, threads
 
 # So much faster than real time goes the agent's.
@@ -53,7 +53,7 @@ class Application:
         shut: how many connections the agent shut down.
     """
 
-    def __init__(self, world: World, clock: Time, settings: dict[str, Any]) -> None:
+    def __init__(self, world: Servers, clock: Time, settings: dict[str, Any]) -> None:
         self.world = world
         self.held: list[Connection] = []
         self.wronged: list[str] = []
@@ -69,6 +69,7 @@ class Application:
         """Judge each shutdown at the moment that it happens."""
         patched.setattr(sockets, "shut_down", self._shut_down)
         patched.setattr(sockets, "peer", self._peer)
+        patched.setattr(sockets, "accepts", self._accepts)
         patched.setattr(dns, "addresses", self._addresses)
 
     def _peer(self, descriptor: int) -> Address | None:
@@ -77,8 +78,12 @@ class Application:
 
     def _addresses(self, name: Address) -> frozenset[str]:
         with self.world.lock:
-            server = self.world.resolve(*name)
-            return frozenset({server.address.host}) if server else frozenset()
+            return self.world.addresses(*name)
+
+    def _accepts(self, address: Address, seconds: float) -> bool:
+        with self.world.lock:
+            server = self.world.at(address)
+            return server is not None and not (server.is_gone or server.is_frozen)
 
     def _shut_down(self, sock: Any, *args: Any, **how: Any) -> Any:
         with self.world.lock:
@@ -89,19 +94,20 @@ class Application:
 
     def _judge(self, connection: Connection) -> None:
         self.shut += 1
-        server, track = connection.session.server, track_of(connection)
-        believed = track.cluster.detector.writer if track else None
-        if (
-            server.is_writer
-            and not connection.session.is_cut
-            and self.world.was_writer_when_claimed(server, believed)
-        ):
-            self.wronged.append(
-                f"{server.name} of {server.database.name}, opened through {connection.through}"
-            )
+        track = track_of(connection)
+        is_open = not connection.session.is_cut
+        if is_open and self.world.is_wronged(connection.session, track.cluster if track else None):
+            server = connection.session.server
+            self.wronged.append(f"{server.name}, opened through {connection.through}")
 
-    def connect(self, host: str, port: int) -> Connection | None:
-        """Connect, and hold the connection; return `None` where the server cannot be reached."""
+    def connect(self, host: str, port: int, hosts: tuple[Address, ...] = ()) -> Connection | None:
+        """Connect, and hold the connection; return `None` where the server cannot be reached.
+
+        Args:
+            host: where to.
+            port: likewise.
+            hosts: all those of the connection string, if there are several.
+        """
 
         def open_() -> Connection:
             return Connection(self._driver.open(host, port, 1.0))
@@ -112,12 +118,12 @@ class Application:
         def opening(connection: Connection) -> Opening:
             with self.world.lock:
                 self.held.append(connection)
-            return Opening(connection, Login((host, port)), open_, 0)
+            return Opening(connection, Login((host, port)), open_, 0, hosts=hosts)
 
         attempt = Attempt(Address(host, port), open_, straight, opening)
         try:
             connection = blocking.run(self.agent.hooks.connect_steps(self._driver, attempt))
-        except (LostError, TimeoutError):
+        except (FullError, LostError, TimeoutError):
             return None
         connection.through = f"{host}:{port}"
         if connection not in self.held:
@@ -141,12 +147,13 @@ class Application:
             self.close(connection)
         return False
 
-    @staticmethod
-    def _failure(session: Session) -> Failure | None:
+    def _failure(self, session: Session) -> Failure | None:
         if session.is_cut or session.server.is_gone:
             return Failure(Symptom.CONNECTION_LOST, lost=True)
-        if not session.server.is_writer:
-            return Failure(Symptom.READ_ONLY, lost=False)
+        if not session.server.accepts_writes:
+            # By its error, MySQL distinguishes such a server from a read-only transaction.
+            is_of_reader = self.world.system == "mysql"
+            return Failure(Symptom.READ_ONLY, lost=False, is_of_reader=is_of_reader)
         return None
 
     def read_only_transaction(self, connection: Connection) -> None:

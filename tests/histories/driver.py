@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aurora_otel.discovery import SYSTEMS
-from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
-from aurora_otel.drivers.connects import Login
+from aurora_otel.drivers.connects import Login, LoginFailure
 from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Rows
 from aurora_otel.model.endpoints import Address
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
-from tests.histories.world import Server, Session, World
-from tests.support import probes
+from tests.histories.servers import Server, Servers, Session
 
-SOURCE = AuroraPostgreSQL()
+_NAMES = {"postgresql": "psycopg", "mysql": "pymysql"}
 
 
 class LostError(Exception):
     """The session is gone."""
+
+
+class FullError(Exception):
+    """The server has no connection left."""
 
 
 class Connection:
@@ -60,11 +61,10 @@ class Driver:
         pass_time: lets this number of seconds pass for the whole world.
     """
 
-    name = "psycopg"
-    system = "postgresql"
     postpones_answers = False
 
-    def __init__(self, world: World, pass_time: Callable[[float], None]) -> None:
+    def __init__(self, world: Servers, pass_time: Callable[[float], None]) -> None:
+        self.name, self.system = _NAMES[world.system], world.system
         self.world = world
         self._pass_time = pass_time
         self.monitored = 0
@@ -78,15 +78,22 @@ class Driver:
         return self._open(self.world.at(address), host, port, timeout)
 
     def _open(self, server: Server | None, host: str, port: int, timeout: float) -> Session:
-        session = Session(self._reach(server, timeout), host, port)
+        server = self._reach(server, timeout)
+        if not self.world.has_room(server):
+            raise FullError
+        session = self._session(server, host, port)
         self.world.sessions[session.near.fileno()] = session
         return session
+
+    def _session(self, server: Server, host: str, port: int) -> Session:
+        return Session(server, host, port, self.world.peer(server, host, port))
 
     def _reach(self, server: Server | None, timeout: float) -> Server:
         if server is None or server.is_gone:
             raise LostError
-        if server.is_frozen:
-            self._pass_time(timeout)
+        delay = timeout if server.is_frozen else server.delay
+        self._pass_time(min(delay, timeout))
+        if delay >= timeout:
             raise TimeoutError
         return server
 
@@ -97,17 +104,7 @@ class Driver:
             if session.is_cut:
                 raise LostError
             self._reach(server, timeout)
-            if statement == SYSTEMS[self.system].probe:
-                return [probes.of_aurora(session.number)]
-            reader = "false" if server.claims_writer else "true"
-            self.world.answers_for(server)
-            me = (server.name, reader, session.number)
-            if statement == SOURCE.question(view=False):
-                return [me]
-            return [
-                (*me, name, "MASTER_SESSION_ID" if is_writer else "s", "0.1")
-                for name, is_writer in server.view
-            ]
+            return self.world.answer(session, statement)
 
     def address(self, connection: Connection) -> Address:
         return Address(connection.session.host, connection.session.port)
@@ -144,8 +141,8 @@ class Driver:
     def is_unreachable(self, error: Exception) -> bool:
         return isinstance(error, LostError | TimeoutError)
 
-    def login_failure(self, error: Exception) -> None:
-        return None
+    def login_failure(self, error: Exception) -> LoginFailure | None:
+        return LoginFailure.FULL if isinstance(error, FullError) else None
 
     def password(self, login: Login) -> str | None:
         return None

@@ -5,26 +5,18 @@ No history shuts down a connection to the writer, and none leaves a stale one be
 
 from __future__ import annotations
 
-import logging
-
-import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, rule
 
-import aurora_otel.agent
-from aurora_otel.runtime.gate import Gate
-from tests.histories.application import SPEED, Application, Time
-from tests.histories.world import EXPLAINED, PORT, TUNNEL, Database, Server, World
+from tests.histories.application import Time
+from tests.histories.play import Play, numbers
+from tests.histories.servers import PORT, TUNNEL
+from tests.histories.world import EXPLAINED, Database, Server, World
 
-numbers = st.integers(0, 11)
-# So often the application goes on at the end of a history, at least and at most: a machine that is
-# busy holds up refreshes, which have a fiftieth of their time, and logins have their pace.
-ROUNDS, MOST_ROUNDS = 4, 16
-TICKS = 4
 WAYS = ("writer", "reader", "instance", "private", "private reader", "tunnel", "explained")
 
 
-class Histories(RuleBasedStateMachine):
+class Histories(Play):
     """Two to four clusters, and everything that may happen to them in any order."""
 
     @initialize(
@@ -33,12 +25,7 @@ class Histories(RuleBasedStateMachine):
         first=st.lists(st.tuples(numbers, st.sampled_from(WAYS), numbers), min_size=3, max_size=8),
     )
     def begin(self, sizes, explains, first):
-        self.patched = pytest.MonkeyPatch()
         self.clock = Time()
-        wait = Gate.wait
-        self.patched.setattr(Gate, "wait", lambda gate, seconds: wait(gate, seconds / SPEED))
-        self.patched.setattr(aurora_otel.agent, "_clock", self.clock.now)
-        self.patched.setattr(logging.getLogger("aurora_otel"), "disabled", True)
         self.world = World(sizes)
         explained = self.world.databases[0]
         given: dict[str, str] = {
@@ -51,8 +38,7 @@ class Histories(RuleBasedStateMachine):
             given["instance_host_template"] = f"?.{EXPLAINED}:{PORT}"
         self.created = 0
         self.explains = explains
-        self.application = Application(self.world, self.clock, given)
-        self.application.watch(self.patched)
+        self.set_up(given)
         # Hypothesis leaves rules out of whole histories, that of connecting among them.
         for database, way, which in first:
             self._connect(self._database(database), way, which)
@@ -62,30 +48,6 @@ class Histories(RuleBasedStateMachine):
     @rule(database=numbers, way=st.sampled_from(WAYS), which=numbers)
     def connect(self, database, way, which):
         self._connect(self._database(database), way, which)
-
-    @rule(which=numbers)
-    def write(self, which):
-        if self.application.held:
-            self.application.write(self._held(which))
-
-    @rule(which=numbers)
-    def refuse_a_write_in_a_read_only_transaction(self, which):
-        if self.application.held:
-            self.application.read_only_transaction(self._held(which))
-
-    @rule(which=numbers)
-    def close(self, which):
-        if self.application.held:
-            self.application.close(self._held(which))
-
-    @rule(seconds=st.sampled_from([0.1, 1.0, 10.0, 200.0, 4000.0]))
-    def let_time_pass(self, seconds):
-        self.clock.passes(seconds)
-        self.application.tick()
-
-    @rule()
-    def settle(self):
-        self.application.settle()
 
     # What happens to the clusters.
 
@@ -104,7 +66,7 @@ class Histories(RuleBasedStateMachine):
             if old.is_frozen:
                 old.believes = True
             elif cuts:
-                self._cut(old)
+                self.cut(old)
 
     @rule(database=numbers, which=numbers)
     def freeze(self, database, which):
@@ -156,7 +118,7 @@ class Histories(RuleBasedStateMachine):
         sessions end.
         """
         with self.world.lock:
-            self._cut(self._server(database, which))
+            self.cut(self._server(database, which))
             self.rename_under_sessions(database, which)
 
     def rename_under_sessions(self, database, which):
@@ -169,8 +131,8 @@ class Histories(RuleBasedStateMachine):
     def swap_names(self, database, which, other):
         """Have two instances of one cluster change names; the sessions of both end, as above."""
         with self.world.lock:
-            self._cut(self._server(database, which))
-            self._cut(self._server(database, other))
+            self.cut(self._server(database, which))
+            self.cut(self._server(database, other))
             self.swap_names_under_sessions(database, which, other)
 
     def swap_names_under_sessions(self, database, which, other):
@@ -179,63 +141,21 @@ class Histories(RuleBasedStateMachine):
             one, another = self._server(database, which), self._server(database, other)
             one.name, another.name = another.name, one.name
 
-    # What must hold.
+    # How it ends.
 
-    @precondition(lambda self: hasattr(self, "application"))
-    @rule()
-    def check_what_was_shut_down(self):
-        self._assert_no_healthy_one_was_shut_down()
+    def heal(self):
+        for database in self.world.databases:
+            for server in database.servers:
+                server.is_frozen = server.believes = False
+            database.dns = database.writer
 
-    def teardown(self):
-        if not hasattr(self, "application"):
-            return
-        try:
-            self.application.settle()
-            self._assert_no_healthy_one_was_shut_down()
-            self._recover()
-            self._assert_no_healthy_one_was_shut_down()
-            self._assert_none_is_stale()
-            assert self.application.agent.shield.failures == {}
-        finally:
-            self.application.stop()
-            self.patched.undo()
+    def connect_to_writers(self):
+        for database in self.world.databases:
+            self._connect(database, "writer", 0)
 
-    def _assert_no_healthy_one_was_shut_down(self):
-        assert not self.application.wronged, self.application.wronged
-
-    def _recover(self):
-        """Have every server answer truthfully and every name lead where it should, and go on."""
-        with self.world.lock:
-            for database in self.world.databases:
-                for server in database.servers:
-                    server.is_frozen = server.believes = False
-                database.dns = database.writer
-        for round_ in range(MOST_ROUNDS):
-            if round_ >= ROUNDS and not self._stale():
-                return
-            for database in self.world.databases:
-                self._connect(database, "writer", 0)
-            for connection in list(self.application.held):
-                self.application.write(connection)
-            self.application.tick()
-            self.application.settle()
-            # The background loop goes round all the time, and logins come to be due.
-            for _ in range(TICKS):
-                self.clock.passes(70.0 / TICKS)
-                self.application.tick()
-                self.application.settle()
-
-    def _assert_none_is_stale(self):
-        assert not self._stale(), self._stale()
-
-    def _stale(self):
-        return [
-            (each.session.server.name, each.through)
-            for each in self.application.held
-            if not each.session.server.is_writer
-            and self._is_meant_for_the_writer(each)
-            and not each.session.is_cut
-        ]
+    def is_stale(self, connection):
+        is_writer = connection.session.server.is_writer
+        return not is_writer and self._is_meant_for_the_writer(connection)
 
     def _is_meant_for_the_writer(self, connection):
         host = connection.through.rpartition(":")[0]
@@ -253,17 +173,9 @@ class Histories(RuleBasedStateMachine):
         there = self._database(database).there
         return there[number % len(there)]
 
-    def _held(self, number: int):
-        return self.application.held[number % len(self.application.held)]
-
-    def _cut(self, server: Server) -> None:
-        for connection in self.application.held:
-            if connection.session.server is server:
-                connection.session.hang_up()
-
     def _delete(self, server: Server) -> None:
         server.is_gone = True
-        self._cut(server)
+        self.cut(server)
 
     def _connect(self, database: Database, way: str, which: int) -> None:
         member = database.there[which % len(database.there)].name

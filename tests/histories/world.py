@@ -1,58 +1,54 @@
-"""Fake clusters: each server reports its role truthfully, except an old writer that just resumed.
-
-Everything is in one process, and time passes as a history says: ten thousand take minutes.
-"""
+"""Fake Aurora clusters: each server answers truthfully, but for an old writer that resumed."""
 
 from __future__ import annotations
 
 import itertools
-import socket
-import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from aurora_otel.discovery import SYSTEMS
+from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 from aurora_otel.model.endpoints import Address
+from tests.histories import servers
+from tests.histories.servers import TUNNEL, Session
+from tests.support import probes
 
-PORT = 5432
+if TYPE_CHECKING:
+    from aurora_otel.drivers.protocol import Rows
+    from aurora_otel.tracking.cluster import Cluster
+
+SOURCE = AuroraPostgreSQL()
 REGIONS = (
     "aaaaaaaaaaaa.eu-west-1.rds.amazonaws.com",
     "bbbbbbbbbbbb.us-east-1.rds.amazonaws.com",
 )
 # Hosts of this domain are those of INSTANCE_ENDPOINTS; they lead to the first cluster's instances.
 EXPLAINED = "lab.example.com"
-TUNNEL = "127.0.0.1"
-
-_numbers = itertools.count(1)
-_addresses = itertools.count(1)
 
 
 @dataclass(eq=False)
-class Server:
-    """One server process with its sessions.
+class Server(servers.Server):
+    """One instance.
 
     Attributes:
-        name: its instance identifier, now.
         database: the cluster that it belongs to.
-        is_frozen: whether it does not answer, and keeps its sessions.
-        is_gone: whether it was deleted or has crashed.
         believes: whether it takes itself for the writer although it is not: it has just thawed.
-        address: its network address, whatever it is called.
         promoted: the moment at which it became the writer; see `World.moment`.
     """
 
-    name: str
     database: Database
-    is_frozen: bool = False
-    is_gone: bool = False
     believes: bool = False
     promoted: int = 0
-    address: Address = field(
-        default_factory=lambda: Address(f"10.0.0.{next(_addresses)}", PORT), init=False
-    )
 
     @property
     def is_writer(self) -> bool:
         """Return whether it really is the writer."""
         return self.database.writer is self
+
+    @property
+    def accepts_writes(self) -> bool:
+        """Return whether it accepts writes."""
+        return self.is_writer
 
     @property
     def claims_writer(self) -> bool:
@@ -104,57 +100,16 @@ class Database:
         return server
 
 
-class Session:
-    """One open session: the application's end of a socket, and the server's."""
-
-    def __init__(self, server: Server, host: str, port: int) -> None:
-        self.server = server
-        self.host = host
-        self.port = port
-        self.number = str(next(_numbers))
-        self.near, self.far = socket.socketpair()
-
-    @property
-    def peer(self) -> Address:
-        """The network address at its other end: the server's own, but for a tunnel's."""
-        is_tunnel = self.host == TUNNEL
-        return Address(self.host, self.port) if is_tunnel else self.server.address
-
-    @property
-    def is_cut(self) -> bool:
-        """Return whether either side has ended it."""
-        if self.near.fileno() < 0:
-            return True
-        try:
-            return self.near.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-
-    def close(self) -> None:
-        """End it from the application's side."""
-        self.near.close()
-        self.far.close()
-
-    def hang_up(self) -> None:
-        """End it from the server's side."""
-        self.far.close()
-
-
-class World:
+class World(servers.Servers):
     """Every cluster, and where each name leads.
 
     Attributes:
-        lock: held while anything changes, and while it is compared with the truth.
-        sessions: by descriptor, the last that had it.
         claimed: by cluster and name, the moment at which an instance last answered that it is the
             writer.
     """
 
     def __init__(self, sizes: list[int]) -> None:
-        self.lock = threading.RLock()
-        self.sessions: dict[int, Session] = {}
+        super().__init__()
         self.databases: list[Database] = []
         self.claimed: dict[tuple[Database, str], int] = {}
         self._moments = itertools.count(1)
@@ -176,6 +131,29 @@ class World:
         database.writer = server
         server.believes = False
         server.promoted = self.moment()
+
+    def answer(self, session: Session, statement: str) -> Rows:
+        """Return what a session's server answers."""
+        server = session.server
+        assert isinstance(server, Server)
+        if statement == SYSTEMS[self.system].probe:
+            return [probes.of_aurora(session.number)]
+        reader = "false" if server.claims_writer else "true"
+        self.answers_for(server)
+        me = (server.name, reader, session.number)
+        if statement == SOURCE.question(view=False):
+            return [me]
+        return [
+            (*me, name, "MASTER_SESSION_ID" if is_writer else "s", "0.1")
+            for name, is_writer in server.view
+        ]
+
+    def is_wronged(self, session: Session, cluster: Cluster | None) -> bool:
+        """Return whether its server is the writer, and was when the one believed claimed to be."""
+        server = session.server
+        assert isinstance(server, Server)
+        believed = cluster.detector.writer if cluster else None
+        return server.is_writer and self.was_writer_when_claimed(server, believed)
 
     def answers_for(self, server: Server) -> None:
         """Take note of what `server` answers now."""

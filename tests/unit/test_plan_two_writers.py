@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aurora_otel.discovery.targets import Failed
@@ -62,6 +63,25 @@ def test_one_that_claimed_at_the_same_epoch_and_is_silent_now_keeps_another_from
     assert verdict(made) == "b"
 
 
+@pytest.mark.parametrize(
+    ("why", "held", "epoch", "confirmed"),
+    [
+        (Failed.BROKEN, frozenset(), 2, "b"),
+        # It may be the true writer:
+        (Failed.SILENT, frozenset(), 2, None),
+        (Failed.REFUSED, frozenset(), 2, None),
+        (Failed.BROKEN, {"a"}, 2, None),
+        (Failed.BROKEN, frozenset(), 3, None),
+    ],
+)
+def test_one_at_whose_address_nothing_is_and_no_connection_leads_has_restarted_elsewhere(
+    why, held, epoch, confirmed
+):
+    made = plan("a", "b", hear_all=True, writer="a", epoch=2, claims={"a": epoch}, held=held)
+    course(made, {"a": why, "b": claims_at("b", 2)})
+    assert verdict(made) == confirmed
+
+
 def test_a_refresh_that_ends_before_all_were_asked_is_no_verdict_where_all_are_to_be_heard():
     made = plan("b", "c", hear_all=True, writer=None)
     made.answered(made.next(), claims_at("b", 2))
@@ -94,6 +114,7 @@ epochs = st.one_of(st.sampled_from(list(Failed)), st.integers(1, 3), st.none())
             "claims": st.dictionaries(st.sampled_from(ALL), st.integers(1, 3)),
             "epoch": st.integers(0, 3),
             "writer": st.sampled_from([*ALL, None]),
+            "held": st.frozensets(st.sampled_from(ALL)),
         }
     ),
     order=st.permutations(ALL),
@@ -101,7 +122,9 @@ epochs = st.one_of(st.sampled_from(list(Failed)), st.integers(1, 3), st.none())
 def test_in_a_split_brain_no_other_is_taken_for_the_writer_that_was_promoted_last(
     truth, heard, before, order
 ):
-    # It was promoted last, and its word was heard, now or at some time before.
+    # It was promoted last, and its word was heard, now or at some time before. Where it is gone, no
+    # connection leads to it that could be closed.
+    assume(heard[truth] is not Failed.BROKEN or truth in before["held"])
     claims = before["claims"]
     epochs = [each for each in heard.values() if type(each) is int]
     last = max([0, before["epoch"], *claims.values(), *epochs])

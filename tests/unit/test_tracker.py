@@ -320,8 +320,24 @@ def test_connections_through_a_pooler_are_to_no_instance_and_are_never_claimed(t
         opened(tracker, cluster, each, endpoint=endpoint)
         for each, endpoint in zip(held, endpoints, strict=True)
     )
-    tracker.note_pooler(pool)
+    tracker.disown(pool)
     judge(cluster, "b", began=5.0)
     claimed = {track for track, _ in tracker.claim(cluster, 5.0)}
     assert claimed == {named, direct}
     assert (pooled.instance, named.instance) == (None, "a")
+
+
+def test_the_name_of_an_instance_is_none_where_instances_are_called_by_their_addresses(
+    tracker, cluster
+):
+    host = Address("orders.abc.eu-west-1.rds.amazonaws.com", 3306)
+    endpoint = Endpoint(host, EndpointType.INSTANCE, "orders")
+    held = [Connection(), Connection()]
+    unasked, asked = (
+        opened(tracker, cluster, each, endpoint=endpoint, instance=instance)
+        for each, instance in zip(held, ("orders", "10.0.0.1:3306"), strict=True)
+    )
+    cluster.detector.spares_doubtful = True
+    tracker.disown(host)
+    tracker.drain()
+    assert (unasked.instance, asked.instance) == (None, "10.0.0.1:3306")

@@ -16,7 +16,7 @@ __all__ = ["Invariant", "all_of_them"]
 def all_of_them(kind: str = "aurora") -> tuple[Invariant, ...]:
     """Return a fresh one of each, for one run on a kind of cluster.
 
-    Where a plain cluster's service leads, no connect goes past it.
+    Where the name of a service or of a single endpoint leads, no connect goes past it.
     """
-    straight = () if kind == "plain" else (Handovers(),)
+    straight = () if kind in ("plain", "single") else (Handovers(),)
     return (Writes(), Shutdowns(), *straight, Accounts(), Exceptions(), Leftovers())

@@ -1,0 +1,120 @@
+"""Single histories of the kinds of clusters but Aurora: what their machines play, and what failed.
+
+Each ends with the check that no stale connection is left: see `Play.teardown`.
+"""
+
+import pytest
+
+from aurora_otel.drivers.marks import track_of
+from tests.histories.plain_machine import MySQLHistories, PostgreSQLHistories
+from tests.histories.single_machine import SingleMySQLHistories, SinglePostgreSQLHistories
+
+SERVICE, BALANCER, READER = (0, "service", 0), (0, "balancer", 0), (0, "address", 1)
+PLAIN = pytest.mark.parametrize("machine", [PostgreSQLHistories, MySQLHistories])
+SINGLE = pytest.mark.parametrize("machine", [SinglePostgreSQLHistories, SingleMySQLHistories])
+
+
+@pytest.fixture
+def play(request):
+    played = []
+
+    def begin(machine, **how):
+        history = machine()
+        played.append(history)
+        history.begin(**how)
+        return history
+
+    yield begin
+    for history in played:
+        history.teardown()
+
+
+def plain(play, machine, first, **how):
+    """Play one cluster of three, in which nothing but the application's hosts shows the members."""
+    defaults = {"sizes": [3], "shows": (True, False, False), "lists_members": False}
+    return play(machine, **defaults, leaves_primaries=False, first=first, **how)
+
+
+def writes_on_all(history, rounds=60):
+    """Write on every connection until those are shut down that lead to no writer."""
+    for _ in range(rounds):
+        for connection in list(history.application.held):
+            history.application.write(connection)
+        history.let_time_pass(seconds=10.0)
+        history.settle()
+        stale = (each for each in history.application.held if not each.session.is_cut)
+        if all(each.session.server.accepts_writes for each in stale):
+            return
+    pytest.fail("a connection to what accepts no writes is left")
+
+
+@PLAIN
+@pytest.mark.parametrize("way", [SERVICE, BALANCER])
+def test_what_was_opened_to_a_replica_is_shut_down_once_the_name_leads_to_the_writer(
+    play, machine, way
+):
+    history = plain(play, machine, [way])
+    history.have_names_lead_to(database=0, which=1)
+    history.connect(*way)
+    history.connect(*way)
+    history.have_names_lead_to(database=0, which=0)
+    writes_on_all(history)
+    assert history.application.shut == 2
+
+
+def test_a_primary_that_restarts_at_another_address_is_the_writer_there(play):
+    history = plain(play, PostgreSQLHistories, [SERVICE, SERVICE])
+    history.restart_at_another_address(database=0, which=0)
+    (writer, *_) = history.world.members
+    for _ in range(60):
+        history.connect(*SERVICE)
+        history.settle()
+        cluster = track_of(history.application.held[-1]).cluster.current
+        if cluster.detector.writer == str(writer.address):
+            break
+        history.refuse_a_write_in_a_read_only_transaction(which=len(history.application.held) - 1)
+        history.let_time_pass(seconds=10.0)
+    assert cluster.detector.writer == str(writer.address)
+
+
+def test_while_a_primary_is_frozen_another_of_its_timeline_closes_nothing_at_it(play):
+    history = plain(play, PostgreSQLHistories, [SERVICE, SERVICE])
+    first, second, _ = history.world.members
+    history.promote_beside(database=0, which=1, follows=False, others_follow=False)
+    # As where two were promoted apart.
+    first.timeline = second.timeline
+    for _ in range(3):
+        history.connect(*SERVICE)
+        history.refuse_a_write_in_a_read_only_transaction(which=0)
+        history.settle()
+        history.let_time_pass(seconds=10.0)
+    history.freeze(database=0, which=0)
+    history.have_names_lead_to(database=0, which=1)
+    for _ in range(3):
+        history.connect(*SERVICE)
+        history.let_time_pass(seconds=10.0)
+        history.settle()
+    assert history.application.shut == 0
+    history.make_it_a_replica(database=0, which=1)
+
+
+@SINGLE
+def test_what_was_opened_while_the_server_was_too_slow_to_be_asked_is_known_by_its_address_later(
+    play, machine
+):
+    history = play(machine, count=1, leaves_dead=True, first=[])
+    history.become_slow(endpoint=0, which=0, delay=0.9)
+    history.connect(endpoint=0)
+    history.connect(endpoint=0)
+    assert {track_of(each).instance for each in history.application.held} <= {"orders", None}
+    history.become_slow(endpoint=0, which=0, delay=0.0)
+    history.let_time_pass(seconds=10.0)
+    history.connect(endpoint=0)
+    history.let_time_pass(seconds=0.1)
+    for connection in list(history.application.held):
+        history.application.write(connection)
+    place = history.world.endpoints[0].serving
+    known = {track_of(each).instance for each in history.application.held}
+    assert known == {str(place.address)}
+    # It is dead by the end, and sessions to it hang.
+    history.fail_over(endpoint=0, which=0, fate="frozen", follows=True)
