@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -66,10 +68,15 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def __enter__(self):
-        eventually(self._answers, within=40)
+        try:
+            eventually(self._answers, within=40)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -77,7 +84,13 @@ class Server:
         try:
             _, self.errors = self._process.communicate(timeout=20)
         finally:
-            self._process.kill()
+            self._end()
+
+    def _end(self):
+        """End it and its workers; one that hangs would be there, and busy, for ever."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     @property
     def pid(self):
