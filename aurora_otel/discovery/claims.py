@@ -60,7 +60,8 @@ class Claims:
         self._tried: set[str] = set()
         # Those of them at which nothing is.
         self._gone: set[str] = set()
-        self._is_any_silent = False
+        # The names of targets that gave no answer, by why.
+        self._failed: dict[Failed, set[str]] = {why: set() for why in Failed}
 
     def note_failure(self, target: Target, why: Failed) -> None:
         """Take note of a target that gave no answer.
@@ -73,7 +74,7 @@ class Claims:
             self._tried.add(target.instance)
             if why is Failed.BROKEN and target.instance not in self._before.held:
                 self._gone.add(target.instance)
-        self._is_any_silent = self._is_any_silent or why in (Failed.SILENT, Failed.REFUSED)
+        self._failed[why].add(self._before.name_of(target))
 
     def is_renamed_writer(self, target: Target, answer: Answer) -> bool:
         """Return whether the server at the known writer's own address is that one, renamed.
@@ -176,9 +177,10 @@ class Claims:
         """Return the only claimant, where no epoch says which of two is the later one.
 
         Each other one that claimed when it last answered, and to which the application has
-        connections, has to deny it, or to be found unreachable. While one is silent, or takes no
-        login, an instance that claimed beside the writer, or was the writer before it, may have
-        resumed, and the silent one be the true writer.
+        connections, has to deny it, or to be found unreachable. One that takes no login is there.
+        One that is silent, or whose connection broke, may answer the next time: it counts as
+        unreachable once that has lasted. While one is silent, an instance that claimed beside the
+        writer, or was the writer before it, may have resumed, and the silent one be the true writer.
         """
         before = self._before
         if len(claimants) != 1:
@@ -187,10 +189,20 @@ class Claims:
         unheard = before.claims.keys() - self.epochs.keys() - {claimant}
         if unheard - self._tried and not before.is_complete:
             return None
-        if self._is_any_silent or before.silent:
+        refused, silent = self._failed[Failed.REFUSED], self._silent
+        broken = self._failed[Failed.BROKEN] if unheard else set()
+        if (unheard and refused) or (silent | broken) - before.lasting - self.epochs.keys():
+            return None
+        if silent or refused:
             is_doubtful = bool(unheard) if claimant == before.writer else claimant in before.deposed
             return None if is_doubtful else claimant
         return claimant
+
+    @property
+    def _silent(self) -> set[str]:
+        """What gave no answer in time, now or lately."""
+        lately = {name or str(self._before.host) for name in self._before.silent}
+        return self._failed[Failed.SILENT] | lately
 
     def _moved_to(self, claims: list[str]) -> str | None:
         """Return the one that claims where the name leads, if the known writer is there no more.

@@ -5,6 +5,8 @@ Times are seconds of the monotonic clock.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aurora_otel.discovery.course import Course
 
 # Each target has this share of the budget, to connect and to answer. The known writer has it in
@@ -16,6 +18,10 @@ SHARE = 0.5
 MOST_PATIENCE = 8.0
 # What was silent is left alone for this many budgets: longer than a refresh.
 SILENCE = 2.0
+# Where nothing but its own word shows that a server accepts writes, its silence counts once it has
+# lasted for so many seconds. What nothing was asked of for so many may have answered meanwhile.
+LASTING = 3.0
+_GAP = 10.0
 
 
 class Patience:
@@ -31,6 +37,8 @@ class Patience:
         self.was_in_vain = False
         # What was silent: until when it is left alone. See `Beforehand.silent`.
         self._silent: dict[str, float] = {}
+        # What gave no answer since it last did: when it was asked first, and given up last.
+        self._unheard: dict[str, tuple[float, float]] = {}
 
     def silent(self, now: float) -> frozenset[str]:
         """Return the names of the targets that are left alone still."""
@@ -41,9 +49,31 @@ class Patience:
         """Take note of a target that did not answer in time, and is left alone for a while."""
         self._silent[name] = until
 
-    def answered(self, instance: str) -> None:
-        """Take note that `instance` has answered."""
-        self._silent.pop(instance, None)
+    def lasting(self, under_way: Iterable[str], now: float) -> frozenset[str]:
+        """Return what has given no answer for long enough to count as gone.
+
+        Args:
+            under_way: what is asked still.
+            now: seconds of the monotonic clock.
+        """
+        known = self._unheard | {
+            name: (self._unheard[name][0], now) for name in under_way if name in self._unheard
+        }
+        self._unheard = {name: each for name, each in known.items() if now - each[1] <= _GAP}
+        return frozenset(
+            name for name, (first, last) in self._unheard.items() if last - first >= LASTING
+        )
+
+    def gave_none(self, name: str, began: float, now: float) -> None:
+        """Take note of an instance or a host that gave no answer, and since when it was asked."""
+        first, last = self._unheard.get(name, (began, began))
+        self._unheard[name] = (first if began - last <= _GAP else began, now)
+
+    def answered(self, instance: str, name: str) -> None:
+        """Take note that `instance` has answered, where it was asked by `name`."""
+        for each in (instance, name):
+            self._silent.pop(each, None)
+            self._unheard.pop(each, None)
 
     def learn(self, course: Course) -> None:
         """Give the next refresh more time, or less, by what came of this one."""

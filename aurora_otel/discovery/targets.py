@@ -106,6 +106,8 @@ class Beforehand:
         goes_by_address: whether a claim counts where the name leads alone; see
             `discovery.source.Confirmation.NAME_MOVED`.
         leads_to: the network addresses that the name leads to, if it is a name that leads anywhere.
+        host: where the application connected last.
+        lasting: the instances and hosts that have given no answer for long; see `name_of`.
     """
 
     began: float
@@ -127,6 +129,17 @@ class Beforehand:
     lineage: str | None = None
     goes_by_address: bool = False
     leads_to: frozenset[str] = frozenset()
+    host: Address | None = None
+    lasting: frozenset[str] = frozenset()
+
+    @property
+    def goes_by_word(self) -> bool:
+        """Whether nothing but each one's own word shows which of two accepts writes."""
+        return self.hear_all and self.epoch == 0 and not any(self.claims.values())
+
+    def name_of(self, target: Target) -> str:
+        """Return what is remembered of a target by: its name, or where the last host leads."""
+        return target.name or str(self.host)
 
     def is_another_lineage(self, answer: Answer) -> bool:
         """Return whether an instance has another cluster's data."""

@@ -106,6 +106,7 @@ class Walk:
             began=min(began, beforehand.began) if beforehand else began,
             kept=self._kept.latest,
             silent=self._patience.silent(began) | self._abandoned.overdue,
+            lasting=self._patience.lasting(self._abandoned.overdue, began),
             awaited=self._abandoned.names,
             hear_all=hears_all(source),
             goes_by_address=goes_by_address(source),
@@ -220,8 +221,11 @@ class Walk:
         """Return the seconds that a login at `target` may take, though it is not waited for.
 
         Only at an instance that may be the next writer: the known one and the suspect may hang.
+        Where each one's own word is wanted, at any. A host may lead elsewhere by then.
         """
-        if target.instance in (None, beforehand.writer, beforehand.suspect):
+        may_hang = target.instance in (None, beforehand.writer, beforehand.suspect)
+        is_wanted = beforehand.goes_by_word and (target.is_own or target.is_place)
+        if may_hang and not is_wanted:
             return 0.0
         return self._abandoned.longest(course.asking)
 
@@ -272,7 +276,7 @@ class Walk:
             ended.close()
             self._note_failure(course, ended, error)
             return
-        self._patience.answered(answer.instance)
+        self._patience.answered(answer.instance, course.plan.name_of(ended.target))
         course.took = max(course.took, self._clock() - ended.began)
         if not course.plan.answered(ended.target, answer, peer, is_own=ended.is_own):
             ended.close()
@@ -291,8 +295,8 @@ class Walk:
         is_judged_by_it = goes_by_address(course.source) or hears_all(course.source)
         if why is Failed.BROKEN and is_judged_by_it and self._is_there(ended.target):
             why = Failed.REFUSED
+        now = self._clock()
         if isinstance(error, TimeoutError):
-            now = self._clock()
             course.was_silent = True
             if now - ended.until > course.budget * SHARE / 2:
                 # This process was held up: that says nothing of the server.
@@ -300,6 +304,8 @@ class Walk:
             else:
                 why = Failed.SILENT
                 self._patience.was_silent(ended.target.name, now + course.silence)
+        if why is Failed.BROKEN or (why is Failed.SILENT and isinstance(error, TimeoutError)):
+            self._patience.gave_none(course.plan.name_of(ended.target), ended.began, now)
         course.plan.failed(ended.target, why, type(error).__qualname__)
 
     def _is_there(self, target: Target) -> bool:

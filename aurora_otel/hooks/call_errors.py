@@ -59,7 +59,7 @@ class CallErrors:
             self._context.tracker.note_refusal(track.group)
         if failure.is_of_reader and track.instance and hears_all(track.cluster.source):
             # Its own word, where no other connection may lead to it any more.
-            track.cluster.note_claims({track.instance: None})
+            track.cluster.note_claims({track.instance: None}, self._context.clock())
         if not gone:
             yield from self._note(track, symptom, may_wait=may_wait)
         if symptom is Symptom.READ_ONLY and may_wait:
@@ -98,7 +98,7 @@ class CallErrors:
     def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
         is_first_refusal = symptom is Symptom.READ_ONLY and not track.refused
         if is_first_refusal:
-            track.refused = True
+            track.refused_at = self._context.clock()
             self._context.tracker.note(track)
         if not may_wait:
             self._defer(track, symptom)

@@ -239,7 +239,9 @@ class Detector:
         """
         self._former.note_refusal(connection, self.writer, now)
 
-    def staleness(self, connection: ConnectionFacts) -> Cause | None:
+    def staleness(
+        self, connection: ConnectionFacts, *, as_of: float = float("inf")
+    ) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not.
 
         It is stale when its instance is not the writer and it was opened through
@@ -255,8 +257,12 @@ class Detector:
         With `spares_doubtful`, whatever it was opened through: if a verdict found, while it
         was open, that its instance is the writer no more; or if it was opened to a reader, and a
         write on it was refused.
+
+        Args:
+            connection: the connection.
+            as_of: what was refused at this time or later does not count.
         """
         writer, spares = self.writer, self.spares_doubtful
         if writer is None:
             return None
-        return self._former.staleness(connection, writer, spares_doubtful=spares)
+        return self._former.staleness(connection, writer, spares_doubtful=spares, as_of=as_of)

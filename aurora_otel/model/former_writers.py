@@ -43,8 +43,8 @@ class ConnectionFacts(Protocol):
         """When it was opened."""
 
     @property
-    def refused(self) -> bool:
-        """Whether a write on it was refused."""
+    def refused_at(self) -> float:
+        """When a write on it was refused first; infinity: never."""
 
     @property
     def host(self) -> str | None:
@@ -92,7 +92,12 @@ class FormerWriters:
                 del self._refusing[each]
 
     def staleness(
-        self, connection: ConnectionFacts, writer: str, *, spares_doubtful: bool = False
+        self,
+        connection: ConnectionFacts,
+        writer: str,
+        *,
+        spares_doubtful: bool = False,
+        as_of: float = float("inf"),
     ) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not; see `Detector.staleness`."""
         instance = connection.instance
@@ -101,23 +106,29 @@ class FormerWriters:
         if connection.opened_at < self._former_names.get(instance, float("-inf")):
             # The same server by its former name.
             return None
-        is_stale = self._was_left if spares_doubtful else self._is_stale
-        if not is_stale(connection, instance):
+        is_refused = connection.refused_at < as_of
+        if spares_doubtful:
+            is_stale = self._was_left(connection, instance, is_refused=is_refused)
+        else:
+            is_stale = self._is_stale(connection, instance, as_of, is_refused=is_refused)
+        if not is_stale:
             return None
         if connection.role is Role.WRITER:
             return Cause.WRITER_CHANGED
         if connection.endpoint_type is EndpointType.WRITER:
             return Cause.MISROUTED
-        return Cause.WRITE_REFUSED if connection.refused else Cause.WRITER_CHANGED
+        return Cause.WRITE_REFUSED if is_refused else Cause.WRITER_CHANGED
 
-    def _was_left(self, connection: ConnectionFacts, instance: str) -> bool:
+    def _was_left(self, connection: ConnectionFacts, instance: str, *, is_refused: bool) -> bool:
         if connection.endpoint_type is EndpointType.READER:
             return False
         if self._known_until.get(instance, float("-inf")) > connection.opened_at:
             return True
-        return connection.refused and connection.role is Role.READER
+        return is_refused and connection.role is Role.READER
 
-    def _is_stale(self, connection: ConnectionFacts, instance: str) -> bool:
+    def _is_stale(
+        self, connection: ConnectionFacts, instance: str, as_of: float, *, is_refused: bool
+    ) -> bool:
         kind = connection.endpoint_type
         if kind is EndpointType.WRITER:
             return True
@@ -128,5 +139,5 @@ class FormerWriters:
             return True
         if kind is EndpointType.OTHER:
             since = self._refusing.get((connection.host, instance), float("-inf"))
-            return connection.refused or connection.opened_at < since
-        return connection.refused and self.changed_at > connection.opened_at
+            return is_refused or connection.opened_at < since < as_of
+        return is_refused and self.changed_at > connection.opened_at

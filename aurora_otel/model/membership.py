@@ -15,7 +15,9 @@ def goes_with(
     """Return whether a list shows that its author is a member of a cluster, by itself.
 
     For some minutes, the list of a new writer has the former one (`topology.GONE_AFTER`). Later it
-    has the others, or most of them.
+    has the others, or most of them. The former one alone shows nothing, where neither the author
+    nor any other that it lists was a member: that name may have moved to another cluster, which
+    lists it as well.
 
     Args:
         listed: the instances that a writer lists.
@@ -24,4 +26,7 @@ def goes_with(
         members: the instances that it listed.
     """
     others = listed - {claimant}
-    return writer in listed or 2 * len(others & members) > len(others)
+    shared = (listed & members) - {writer}
+    if writer in listed:
+        return bool(shared) or claimant == writer or members <= {writer}
+    return 2 * len(others & members) > len(others)

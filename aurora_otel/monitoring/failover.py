@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from aurora_otel.discovery.source import hears_all
 from aurora_otel.model.groups import Outcome
 from aurora_otel.model.straight import StraightReason, Whereabouts
 from aurora_otel.model.symptoms import Symptom
@@ -96,7 +97,10 @@ class FailoverHandler:
 
     def _invalidate(self, began: float, symptom: Symptom) -> list[Invalidation]:
         tracker = self._context.tracker
-        claimed = tracker.claim(self._cluster, began)
+        # Until all were heard, one that answered early may have become writable: a refusal after it
+        # answered may be the application's own doing.
+        until = began if hears_all(self._cluster.source) else float("inf")
+        claimed = tracker.claim(self._cluster, began, refused_before=until)
         outcomes: Sequence[Outcome | None] = [Outcome.OBSERVED] * len(claimed)
         if self._context.config.settings.mode is not Mode.OBSERVE:
             tracks = (track for track, _ in claimed)

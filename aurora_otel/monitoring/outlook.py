@@ -87,6 +87,7 @@ class Outlook:
             is_complete=self._places.are_complete(self._hosts, self._members),
             lineage=self._cluster.lineage,
             leads_to=self._places.host_leads_to,
+            host=self._access.newest.endpoint.address if self._access.newest else None,
         )
 
     def locate(self, instance: str) -> Address | None:

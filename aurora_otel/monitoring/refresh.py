@@ -159,7 +159,7 @@ class TopologyRefresh:
                 self._context.servers.answered(where or newest.endpoint.address)
         if self._is_of_others(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
-        self._cluster.note_claims(reading.claims)
+        self._cluster.note_claims(reading.claims, reading.began)
         self._cluster.note_places(reading.places, reading.direct)
         if hears_all(self._cluster.source):
             self._context.servers.expect(reading.direct.values())
@@ -169,7 +169,9 @@ class TopologyRefresh:
             self._context.clusters.bind_instances(
                 self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
             )
-        contested = reading.contested if hears_all(self._cluster.source) else ()
+        # One that claims alone contradicts nothing that was said.
+        is_rivalry = sum(epoch is not None for epoch in reading.claims.values()) > 1
+        contested = reading.contested if is_rivalry and hears_all(self._cluster.source) else ()
         self._cluster.detector.note_answers(reading.readers, contested)
         # Servers without an identifier go on being called by their host: no session outlives that.
         may_rename = not hears_all(self._cluster.source)
@@ -186,7 +188,12 @@ class TopologyRefresh:
             self.events.follow(report.reference, self.access.newest.endpoint)
             self.api.compare(self.access.newest.endpoint)
         confirmed = reading.verdict is not None
-        return RefreshOutcome(max(began, reading.began), confirmed=confirmed, changed=changed)
+        return RefreshOutcome(
+            max(began, reading.began),
+            confirmed=confirmed,
+            changed=changed,
+            heard_all=hears_all(self._cluster.source),
+        )
 
     def _is_of_others(self, reading: Reading) -> bool:
         """Return whether other instances answered, or those of another cluster."""

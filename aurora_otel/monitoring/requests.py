@@ -59,11 +59,14 @@ class RefreshOutcome:
         began: when its reading began, in seconds of the monotonic clock.
         confirmed: whether a writer confirmed itself.
         changed: whether that was another writer.
+        heard_all: whether all were heard before it was believed: then the reading took a while, and
+            answers no request that was made meanwhile.
     """
 
     began: float
     confirmed: bool
     changed: bool
+    heard_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

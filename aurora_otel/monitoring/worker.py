@@ -215,7 +215,7 @@ class RefreshWorker:
         return not self._stopped
 
     def _note(self, outcome: RefreshOutcome) -> None:
-        if outcome.changed:
+        if outcome.changed and not outcome.heard_all:
             # Another writer answers every request, also those made while it was read.
             self._answered = self._clock()
         elif outcome.confirmed:

@@ -47,6 +47,7 @@ class Cluster:
         named: the writer that a view named last: what there is to go by until one is known.
         source: the kind of cluster that it is, once one of its instances has identified itself.
         claims: by instance, the epoch at which it claimed to be the writer when it last answered.
+        claimed_at: when each of them was asked, in monotonic seconds.
         lineage: what all its instances answer alike, if that is known; see `Answer.lineage`.
         addresses: by instance, its own address, where it was reached there; see
             `model.peers.own_address`.
@@ -96,6 +97,7 @@ class Cluster:
         self.source: TopologySource | None = None
         self.view = False
         self.claims: dict[str, int] = {}
+        self.claimed_at: dict[str, float] = {}
         self.lineage: str | None = None
         self.addresses: dict[str, Address] = {}
         self.places: dict[Address, None] = {}
@@ -134,22 +136,27 @@ class Cluster:
         self.domain = self.domain or view.domain
         self.note_places((), view.addresses)
 
-    def note_answer(self, answer: Answer) -> None:
+    def note_answer(self, answer: Answer, at: float) -> None:
         """Take note of whether an instance claims to be the writer."""
-        self.note_claims({answer.instance: answer.epoch if answer.is_writer else None})
+        self.note_claims({answer.instance: answer.epoch if answer.is_writer else None}, at)
 
-    def note_claims(self, claims: Mapping[str, int | None]) -> None:
+    def note_claims(self, claims: Mapping[str, int | None], at: float) -> None:
         """Take note of which instances claim to be the writer, at which epoch.
 
         Args:
             claims: by instance; `None`: it says that it is not.
+            at: when they were asked: what one said later stays.
         """
         for instance, epoch in claims.items():
+            if instance in self.claims and at < self.claimed_at.get(instance, at):
+                continue
             self.claims.pop(instance, None)
+            self.claimed_at.pop(instance, None)
             if epoch is not None:
-                self.claims[instance] = epoch
+                self.claims[instance], self.claimed_at[instance] = epoch, at
         for instance in list(self.claims)[:-MOST_INSTANCES]:
             self.claims.pop(instance, None)
+            self.claimed_at.pop(instance, None)
 
     def note_rivals(self, instances: Iterable[str], until: float) -> None:
         """Leave instances alone until then: each accepts writes, as the known writer does."""
@@ -199,7 +206,8 @@ class Cluster:
         self.view = self.view or other.view
         self.lineage = self.lineage or other.lineage
         self.detector.spares_doubtful |= other.detector.spares_doubtful
-        self.note_claims(other.claims.copy())
+        for instance, epoch in other.claims.copy().items():
+            self.note_claims({instance: epoch}, other.claimed_at.get(instance, other.known_at))
         self.note_places(other.places, other.addresses)
         self.named = self.named or other.named
         self.domain = self.domain or other.domain

@@ -111,7 +111,7 @@ class Clusters:
             cluster.source = cluster.source or source
             cluster.view = cluster.view or view
             cluster.lineage = cluster.lineage or answer.lineage
-            cluster.note_answer(answer)
+            cluster.note_answer(answer, now)
             cluster.note_places(answer.places)
             if answer.view is not None:
                 cluster.note_view(answer.view)

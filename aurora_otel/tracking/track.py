@@ -47,7 +47,7 @@ class Track(weakref.ref[Any]):
         peer: the network address at its other end, where that is known.
         opened_in: the span context in which it was opened, if that was sampled.
         in_flight_since: when the call in flight began; 0.0 without one.
-        refused: whether a write on it was refused.
+        refused_at: when a write on it was refused first; infinity: never.
         doubted: whether that is not explained yet: its server is to be asked which one it is.
         closed: whether the application closed it.
         lost: whether the driver takes it for gone.
@@ -73,7 +73,7 @@ class Track(weakref.ref[Any]):
         "opened_at",
         "opened_in",
         "peer",
-        "refused",
+        "refused_at",
         "role",
         "shutdown_failed",
         "socket",
@@ -116,7 +116,7 @@ class Track(weakref.ref[Any]):
         self.peer = peer
         self.opened_in = opened_in
         self.in_flight_since = 0.0
-        self.refused = False
+        self.refused_at = float("inf")
         self.doubted = False
         self.closed = False
         self.lost = False
@@ -134,6 +134,11 @@ class Track(weakref.ref[Any]):
     def host(self) -> str | None:
         """What the application connected to, if it can be asked later which instance it is."""
         return str(self.endpoint.address) if self.endpoint else None
+
+    @property
+    def refused(self) -> bool:
+        """Whether a write on it was refused."""
+        return self.refused_at != float("inf")
 
     @property
     def is_tracked(self) -> bool:

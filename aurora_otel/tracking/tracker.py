@@ -158,15 +158,26 @@ class Tracker:
         """Return those of them that are stale; steady only while `settled` is held."""
         return self._holdings.stale(cluster)
 
-    def claim(self, cluster: Cluster, began: float) -> list[tuple[Track, Cause]]:
+    def claim(
+        self, cluster: Cluster, began: float, *, refused_before: float = float("inf")
+    ) -> list[tuple[Track, Cause]]:
         """Claim the stale connections to `cluster` that were opened before `began`.
 
         Nothing else acts on claimed tracks until `settle` says what came of them.
+
+        Args:
+            cluster: the cluster.
+            began: when the reading began that decides.
+            refused_before: what was refused at this time or later does not count; infinity: all
+                counts.
         """
         with self.settled():
             claimed = []
-            for track, cause in self._holdings.weigh(cluster).items():
-                if track.opened_at < began and track.state is State.OPEN:
+            for track, found in self._holdings.weigh(cluster).items():
+                cause: Cause | None = found
+                if refused_before < float("inf"):
+                    cause = cluster.detector.staleness(track, as_of=refused_before)
+                if cause and track.opened_at < began and track.state is State.OPEN:
                     track.state = State.CLAIMED
                     claimed.append((track, cause))
             return claimed

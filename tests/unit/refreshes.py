@@ -58,16 +58,15 @@ class Cluster:
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
-        confirmed, changed = outcome
-        return RefreshOutcome(began, confirmed, changed)
+        return RefreshOutcome(began, *outcome)
 
     def rest(self):
         self.at_rest()
         self.rested += 1
 
-    def end_refresh(self, *, confirmed=True, changed=False, error=None):
+    def end_refresh(self, *, confirmed=True, changed=False, heard_all=False, error=None):
         """Have the refresh that is running, or the next, end with this outcome."""
-        self.outcomes.append(error or (confirmed, changed))
+        self.outcomes.append(error or (confirmed, changed, heard_all))
         self.ends.release()
 
     def call(self, *, take=False, budget=FOR_EVER, suspect=None):

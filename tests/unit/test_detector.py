@@ -27,6 +27,11 @@ class Connection:
     refused: bool = False
     host: str | None = None
 
+    @property
+    def refused_at(self) -> float:
+        """It was refused as soon as it was opened."""
+        return self.opened_at if self.refused else float("inf")
+
 
 def changed(*verdicts):
     """Return a detector that knew `a` and then judged these writers, at 20, 21, …."""

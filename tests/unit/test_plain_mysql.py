@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from aurora_otel.discovery.group_replication import GroupReplication
 from aurora_otel.discovery.multi_az_mysql import MultiAZMySQL
 from aurora_otel.discovery.mysql import MySQL
+from aurora_otel.discovery.patience import Patience
 from aurora_otel.discovery.plain_mysql import PlainMySQL
 from aurora_otel.discovery.source import NoAnswerError
 from aurora_otel.discovery.targets import Failed
 from aurora_otel.model.topology import Answer, Role
+from tests.support.tracks import new_cluster
 from tests.unit.plans import ALL, course, plan, verdict
 
 MULTI_AZ, GROUP, PLAIN = SOURCES = (MultiAZMySQL(), GroupReplication(), PlainMySQL())
@@ -164,9 +166,62 @@ def test_without_connections_to_one_that_claimed_it_keeps_no_other_from_being_be
 @pytest.mark.parametrize(("deposed", "expected"), [({"b"}, None), ((), "b")])
 def test_a_former_writer_is_not_believed_while_the_writer_is_silent(why, deposed, expected):
     known = {"hear_all": True, "is_complete": True, "deposed": frozenset(deposed)}
-    made = plan("a", "b", "c", **known)
+    made = plan("a", "b", "c", lasting=frozenset("a"), **known)
     course(made, {"a": why, "b": writes("b"), "c": reads("c")})
     assert verdict(made) == expected
+
+
+@pytest.mark.parametrize("lasting", [True, False], ids=["for long", "for a moment"])
+@pytest.mark.parametrize("why", [Failed.SILENT, Failed.BROKEN])
+def test_one_that_claimed_is_out_of_the_question_once_it_has_given_no_answer_for_long(why, lasting):
+    known = {"hear_all": True, "is_complete": True, "claims": {"a": 0}}
+    made = plan("a", "b", "c", lasting=frozenset("a" if lasting else ""), **known)
+    course(made, {"a": why, "b": writes("b"), "c": reads("c")})
+    assert verdict(made) == ("b" if lasting else None)
+
+
+def test_one_that_claimed_and_takes_no_login_is_there_for_however_long():
+    known = {"hear_all": True, "is_complete": True, "claims": {"a": 0}}
+    made = plan("a", "b", "c", lasting=frozenset("a"), **known)
+    course(made, {"a": Failed.REFUSED, "b": writes("b"), "c": reads("c")})
+    assert verdict(made) is None
+
+
+def test_the_writer_is_not_confirmed_while_another_one_may_have_become_writable_unheard():
+    made = plan("a", "b", "c", hear_all=True, is_complete=True, claims={"a": 0})
+    course(made, {"a": writes("a"), "b": Failed.SILENT, "c": reads("c")})
+    assert verdict(made) is None
+
+
+def test_a_crash_is_no_silence():
+    # What was connected to it has ended: it is not among those that claim.
+    made = plan("a", "b", "c", hear_all=True, is_complete=True, claims={})
+    course(made, {"a": Failed.BROKEN, "b": writes("b"), "c": reads("c")})
+    assert verdict(made) == "b"
+
+
+def test_what_an_instance_said_later_than_a_reading_began_stays():
+    cluster = new_cluster()
+    cluster.note_answer(writes("b"), 20.0)
+    cluster.note_claims({"a": 0, "b": None}, 19.0)
+    assert set(cluster.claims) == {"a", "b"}
+    cluster.note_claims({"b": None}, 21.0)
+    assert set(cluster.claims) == {"a"}
+
+
+def test_a_silence_lasts_while_nothing_answers_and_is_forgotten_when_nothing_is_asked():
+    patience = Patience()
+    patience.gave_none("a", 100.0, 100.5)
+    assert not patience.lasting((), 110.0)
+    # Its login goes on: it is asked still.
+    assert patience.lasting(["a"], 110.0) == {"a"}
+    patience.answered("lab-1", "a")
+    assert not patience.lasting(["a"], 111.0)
+    patience.gave_none("a", 200.0, 200.5)
+    patience.gave_none("a", 202.5, 203.0)
+    assert patience.lasting((), 203.0) == {"a"}
+    patience.gave_none("a", 300.0, 300.5)
+    assert not patience.lasting((), 300.5)
 
 
 heard = st.sampled_from([*Failed, True, False])

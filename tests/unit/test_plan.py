@@ -300,6 +300,25 @@ def test_a_claim_that_lists_neither_the_known_writer_nor_most_of_the_others_is_n
     assert "x" not in made.reading.instances
 
 
+# The known writer's own name has moved there, too: as after a failover, it is listed, and a reader.
+
+
+@pytest.mark.parametrize("members", [ALL, ("a", "b")])
+def test_another_cluster_that_lists_the_name_of_the_known_writer_is_no_failover(members):
+    made = plan("a", members=frozenset(members))
+    course(made, {"a": reader("a", "x", ("x", "a", "y")), "x": writer("x", ("x", "a", "y"))})
+    assert verdict(made) is None
+
+
+@pytest.mark.parametrize(
+    ("members", "listed"), [(("a",), ("x", "a")), (ALL, ("x", "a", "c")), (("a", "x"), ("x", "a"))]
+)
+def test_a_new_writer_was_a_member_or_lists_another_one_beside_the_former(members, listed):
+    made = plan("a", members=frozenset(members))
+    course(made, {"a": reader("a", "x", listed), "x": writer("x", listed)})
+    assert verdict(made) == "x"
+
+
 @pytest.mark.parametrize("listed", [("a", "b"), ("b", "c"), ("b", "c", "new", "a")])
 def test_a_new_writer_lists_the_former_one_or_most_of_the_others(listed):
     made = plan("b", own_host=False)

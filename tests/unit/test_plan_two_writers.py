@@ -12,7 +12,7 @@ from tests.unit.plans import ALL, course, plan, reader, verdict, writer
 
 
 def test_all_that_can_be_reached_are_heard_where_the_source_asks_for_that():
-    made = plan("a", "b", "c", hear_all=True)
+    made = plan("a", "b", "c", hear_all=True, lasting=frozenset("b"))
     answers = {"a": writer("a"), "b": Failed.SILENT, "c": reader("c", "a")}
     assert course(made, answers) == ["a", "b", "c"]
     assert verdict(made) == "a"

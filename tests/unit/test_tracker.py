@@ -158,10 +158,20 @@ def test_a_refused_write_makes_a_connection_stale_at_once(tracker, cluster):
     track = opened(tracker, cluster, connection, instance="c", kind=EndpointType.OTHER)
     judge(cluster, "b", 20.0)
     assert track not in tracker.stale(cluster)
-    track.refused = True
+    track.refused_at = 21.0
     tracker.note(track)
     tracker.drain()
     assert track in tracker.stale(cluster)
+
+
+def test_what_is_refused_after_a_reading_began_is_for_a_later_one_to_judge(tracker, cluster):
+    connection = Connection()
+    track = opened(tracker, cluster, connection, instance="c", kind=EndpointType.OTHER)
+    judge(cluster, "b", 20.0)
+    track.refused_at = 21.0
+    assert not tracker.claim(cluster, 20.0, refused_before=20.0)
+    assert not tracker.claim(cluster, 20.0, refused_before=21.0)
+    assert tracker.claim(cluster, 22.0, refused_before=22.0) == [(track, Cause.WRITE_REFUSED)]
 
 
 def test_a_connection_that_came_to_another_end_is_not_pruned(tracker, cluster):

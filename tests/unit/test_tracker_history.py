@@ -101,7 +101,7 @@ class Lives(RuleBasedStateMachine):
     @rule(number=numbers)
     def refuse_a_write(self, number):
         if life := self.pick(number, lambda life: life.connection):
-            life.track.refused = True
+            life.track.refused_at = life.track.opened_at
             self.noted(life)
 
     @rule()

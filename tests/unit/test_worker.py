@@ -60,6 +60,20 @@ def test_another_writer_answers_every_call(cluster):
     assert len(cluster.triggers) == 1
 
 
+def test_another_writer_answers_no_later_call_where_all_were_heard_before_it_was_believed(cluster):
+    first = cluster.call()
+    cluster.wait_for(1)
+    cluster.clock.now += 1
+    late = cluster.call()
+    cluster.wait_for_calls(2)
+    cluster.end_refresh(changed=True, heard_all=True)
+    assert returned(first)
+    cluster.wait_for(2)
+    assert late.is_alive()
+    cluster.end_refresh()
+    assert returned(late)
+
+
 def test_refreshes_are_repeated_while_no_writer_confirms(cluster):
     caller = cluster.call()
     for number in (1, 2, 3):
