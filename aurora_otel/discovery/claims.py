@@ -180,7 +180,8 @@ class Claims:
         connections, has to deny it, or to be found unreachable. One that takes no login is there.
         One that is silent, or whose connection broke, may answer the next time: it counts as
         unreachable once that has lasted. While one is silent, an instance that claimed beside the
-        writer, or was the writer before it, may have resumed, and the silent one be the true writer.
+        writer, or was the writer before it, may have resumed, and the silent one be the true
+        writer.
         """
         before = self._before
         if len(claimants) != 1:
