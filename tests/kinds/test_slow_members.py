@@ -67,9 +67,9 @@ def close(connections):
 def test_what_is_refused_while_a_slow_refresh_goes_on_is_not_judged_by_it(start, cluster, connect):
     agent = start()
     new, slow = cluster.readers
-    first, second = connect(new), connect(new)
+    scout, first, second = held = [connect(new) for _ in range(3)]
     # Until its first refresh has found the writer.
-    cast_doubt(first, "mysql")
+    cast_doubt(scout, "mysql")
     assert known_writer(first) == named(cluster, cluster.writer)
     before = len(agent.exported.spans("refresh topology"))
     with frozen(cluster, slow) as process:
@@ -77,8 +77,8 @@ def test_what_is_refused_while_a_slow_refresh_goes_on_is_not_judged_by_it(start,
         doubt = threading.Thread(target=lambda: attempt(lambda: cast_doubt(first, "mysql")))
         doubt.start()
         eventually(lambda: track_of(first).refused)
-        time.sleep(0.1)
-        threading.Timer(0.2, process.resume).start()
+        time.sleep(0.15)
+        threading.Timer(0.15, process.resume).start()
         cluster.execute(new, "SET GLOBAL read_only = 0")
         try:
             cast_doubt(second, "mysql")
@@ -89,7 +89,7 @@ def test_what_is_refused_while_a_slow_refresh_goes_on_is_not_judged_by_it(start,
     assert len(agent.exported.spans("refresh topology")) > before
     assert serving(cluster, second) == new
     assert track_of(second).is_tracked
-    close([first, second])
+    close(held)
 
 
 @pytest.mark.parametrize("which", ["the known writer", "the other one"])
