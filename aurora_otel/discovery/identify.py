@@ -7,8 +7,8 @@ an event loop can drive one and the same logic.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from aurora_otel.discovery.source import NoAnswerError, Rows, System, TopologySource
 from aurora_otel.model.topology import Answer
@@ -32,8 +32,7 @@ class Kind(Enum):
     REFUSING = "refusing"
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """What is known of the server behind a `host:port`.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from aurora_otel.discovery.identify import Kind, Server
 from aurora_otel.model import single_names
@@ -89,7 +89,7 @@ class Servers:
         if known is not None and known.kind is Kind.POOLER:
             return
         if not server.can_answer and math.isinf(server.until):
-            server = replace(server, until=now + EXPIRY)
+            server = server._replace(until=now + EXPIRY)
         self._record(address).server = server
 
     def expect(self, addresses: Iterable[Address]) -> None:

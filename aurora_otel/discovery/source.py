@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.peers import called_by
@@ -80,11 +79,10 @@ def located(source: TopologySource, answer: Answer, at: Address | None) -> Answe
         return answer
     if at is None:
         raise NoAnswerError("no network address")
-    return replace(answer, instance=called_by(at))
+    return answer._replace(instance=called_by(at))
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What a source recognised a server as.
 
     Attributes:
@@ -155,8 +153,7 @@ class SilentLatelyError(LoginPostponedError):
     """The agent may log in there later: the last login was not answered in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """What a server answered to the probe of its system.
 
     Attributes:

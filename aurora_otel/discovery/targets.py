@@ -6,8 +6,8 @@ Pure: values only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from aurora_otel.model.endpoints import Address
@@ -78,8 +78,7 @@ class Failed(Enum):
     BROKEN = "broken"  # anything else
 
 
-@dataclass(frozen=True, slots=True)
-class Beforehand:
+class Beforehand(NamedTuple):
     """What is known when a refresh begins.
 
     Attributes:
@@ -123,7 +122,7 @@ class Beforehand:
     host_shows: bool = True
     hear_all: bool = False
     epoch: int = 0
-    claims: Mapping[str, int] = field(default_factory=dict)
+    claims: Mapping[str, int] = MappingProxyType({})
     held: frozenset[str] = frozenset()
     is_complete: bool = False
     lineage: str | None = None

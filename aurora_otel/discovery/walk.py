@@ -8,7 +8,6 @@ long as it is needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 
 from aurora_otel.discovery.abandoned import Abandoned
@@ -101,8 +100,7 @@ class Walk:
             return Reading(Source.SQL, began)
         silence = budget * SILENCE
         budget *= self._patience.factor
-        beforehand = replace(
-            beforehand or Beforehand(began),
+        beforehand = (beforehand or Beforehand(began))._replace(
             began=min(began, beforehand.began) if beforehand else began,
             kept=self._kept.latest,
             silent=self._patience.silent(began) | self._abandoned.overdue,

@@ -6,7 +6,6 @@ the name does not lead to it, the connect is repeated there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,8 +33,7 @@ class Connected(NamedTuple):
     route: Route | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a connect that failed was to lead.
 
     Attributes:

@@ -8,8 +8,7 @@ decides by state (is this connection stale?), never by event (did the writer cha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aurora_otel.model.former_writers import MOST_FORMER, Cause, ConnectionFacts, FormerWriters
 from aurora_otel.model.symptoms import Symptom
@@ -25,8 +24,7 @@ BACKOFF = 1.5
 RAREST = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """What a verdict means.
 
     Attributes:
@@ -38,8 +36,7 @@ class Ruling:
     first_symptom: FirstSymptom | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """How often a cluster's topology is refreshed.
 
     Attributes:

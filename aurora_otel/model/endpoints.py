@@ -38,8 +38,7 @@ class Address(NamedTuple):
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One endpoint, as far as its name says.
 
     Attributes:
@@ -129,8 +128,7 @@ def parse(host: str, port: int) -> Endpoint:
     return Endpoint(address)
 
 
-@dataclass(frozen=True, slots=True)
-class HostTemplate:
+class HostTemplate(NamedTuple):
     """How a custom domain names its instances: `?.db.example.com:5432`.
 
     Attributes:

@@ -6,8 +6,6 @@ CloudNativePG's end in `-rw`, `-ro` and `-r`, Crunchy's, StackGres's and mariadb
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from aurora_otel.model.endpoints import Endpoint, EndpointType
 
 _WRITER = ("-primary", "-rw")
@@ -24,7 +22,7 @@ def explained(endpoint: Endpoint) -> Endpoint:
         return endpoint
     service = endpoint.address.host.partition(".")[0]
     if service.endswith(_WRITER):
-        return replace(endpoint, type=EndpointType.WRITER)
+        return endpoint._replace(type=EndpointType.WRITER)
     if service.endswith(_READER):
-        return replace(endpoint, type=EndpointType.READER)
+        return endpoint._replace(type=EndpointType.READER)
     return endpoint

@@ -6,7 +6,6 @@ RDS's endpoint of an instance, Azure's of a server and of its writer, and Cloud 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from aurora_otel.model.endpoints import Endpoint, EndpointType, parse
 
@@ -33,4 +32,4 @@ def explained(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint of a server that is called by its address: no name of it says which."""
     is_instance = endpoint.type is EndpointType.INSTANCE
     kind = EndpointType.OTHER if is_instance else endpoint.type
-    return replace(endpoint, type=kind, name=None, domain=None)
+    return endpoint._replace(type=kind, name=None, domain=None)

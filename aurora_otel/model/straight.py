@@ -6,8 +6,8 @@ Pure: values only.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.peers import unmapped
@@ -21,8 +21,7 @@ class StraightReason(str, Enum):
     CONNECT_FAILED = "connect_failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
+class Whereabouts(NamedTuple):
     """Where a confirmed writer is.
 
     Attributes:

@@ -8,8 +8,9 @@ writer has confirmed that it is one, decides anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from aurora_otel.model.endpoints import Address
 
@@ -43,8 +44,7 @@ class EventKind(str, Enum):
 GONE_AFTER = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One row of an instance's view of its cluster.
 
     Attributes:
@@ -58,8 +58,7 @@ class Member:
     age: float
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """How one instance sees its cluster.
 
     Attributes:
@@ -72,7 +71,7 @@ class View:
     instances: tuple[str, ...]
     writer: str | None
     domain: str | None = None
-    addresses: Mapping[str, Address] = field(default_factory=dict)
+    addresses: Mapping[str, Address] = MappingProxyType({})
 
     @staticmethod
     def of(members: Iterable[Member]) -> View:
@@ -88,8 +87,7 @@ class View:
         return View(tuple(dict.fromkeys(there)), writer)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What one instance said, in one statement, of itself and of its cluster.
 
     Attributes:
@@ -119,8 +117,7 @@ class Answer:
         return self.role is Role.WRITER and named
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A confirmed topology.
 
     Attributes:
@@ -141,8 +138,7 @@ class Verdict:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one refresh of a cluster's topology brought.
 
     Attributes:
@@ -171,10 +167,10 @@ class Reading:
     error: str | None = None
     login_refused: bool = False
     contested: tuple[str, ...] = ()
-    claims: Mapping[str, int | None] = field(default_factory=dict)
+    claims: Mapping[str, int | None] = MappingProxyType({})
     places: tuple[Address, ...] = ()
-    direct: Mapping[str, Address] = field(default_factory=dict)
-    peers: Mapping[Address, str | None] = field(default_factory=dict)
+    direct: Mapping[str, Address] = MappingProxyType({})
+    peers: Mapping[Address, str | None] = MappingProxyType({})
     hosts: frozenset[Address | None] = frozenset()
     readers: frozenset[str] = frozenset()
 

@@ -7,14 +7,12 @@ each side writes is its own. Times are seconds of the monotonic clock and are pa
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from aurora_otel.model.symptoms import Symptom
 
 
-@dataclass(frozen=True, slots=True)
-class FirstSymptom:
+class FirstSymptom(NamedTuple):
     """The first symptom since the last verdict: what a failover is traced back to.
 
     Attributes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from aurora_otel.discovery.rds.iam import Token
 from aurora_otel.discovery.source import (
@@ -40,8 +41,7 @@ PATIENCE = 0.6
 PROVEN_PATIENCE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """How the application connected to a cluster: monitoring connections do the same."""
 
     driver: Driver
@@ -92,8 +92,7 @@ class _Known:
         return self.may_try(where) and now - self.proven_at >= PROVEN_FOR
 
 
-@dataclass(frozen=True, slots=True)
-class _Full:
+class _Full(NamedTuple):
     """A server without a connection left: when it may be tried again, and the time from then on."""
 
     until: float

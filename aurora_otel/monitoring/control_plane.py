@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -36,8 +36,7 @@ _SIMULTANEOUS = 5.0
 _PATIENCE = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(NamedTuple):
     """What the API said, and when it was asked, in seconds of the monotonic clock."""
 
     description: ClusterDescription

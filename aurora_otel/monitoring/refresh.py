@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from opentelemetry import context as otel_context
@@ -227,7 +226,7 @@ class TopologyRefresh:
             self._paces.logins.named(reading.named, self._context.clock())
             self.login_rejected = reading.login_refused
             if trigger.source is Source.RDS_API and _confirms(reading, trigger.hint):
-                reading = replace(reading, source=Source.RDS_API)
+                reading = reading._replace(source=Source.RDS_API)
             outcome = self.act(trigger, reading, began)
             if reading.contested:
                 self._respond_to_rivals(reading)
@@ -261,7 +260,7 @@ class TopologyRefresh:
             None,
             self._cluster.detector.writer,
         ):
-            hinted = replace(trigger, hint=reading.named, source=Source.RDS_API)
+            hinted = trigger._replace(hint=reading.named, source=Source.RDS_API)
             self._hinted(hinted)
 
     def _sign(self, token: Token, signing_target: Address) -> str | None:

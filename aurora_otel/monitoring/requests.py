@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from opentelemetry.context import Context
 
@@ -13,8 +14,7 @@ from aurora_otel.runtime.gate import Gate
 NEVER = float("-inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What an instance said on a connection that the application has just opened.
 
     Attributes:
@@ -28,8 +28,7 @@ class Heard:
     peer: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(NamedTuple):
     """What a refresh is started with.
 
     Attributes:
@@ -51,8 +50,7 @@ class Trigger:
     slow: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshOutcome:
+class RefreshOutcome(NamedTuple):
     """What came of a refresh.
 
     Attributes:

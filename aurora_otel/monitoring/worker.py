@@ -21,7 +21,6 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from aurora_otel.monitoring.requests import NEVER, RefreshOutcome, Request, Trigger
 from aurora_otel.runtime.effects import Wait
@@ -190,7 +189,7 @@ class RefreshWorker:
             trigger, self._hint = self._hint or trigger, None
             self._note(self._refresh(trigger))
             # It was true at that moment.
-            trigger = replace(trigger, heard=None)
+            trigger = trigger._replace(heard=None)
             self._accept_requests()
             if self._is_satisfied():
                 return

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from aurora_otel.model.endpoints import Address, EndpointMap, HostTemplate
 from aurora_otel.settings import configuration_file, logged, parsing, sources
@@ -216,8 +216,7 @@ class Settings:
         return found.settings
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """The settings that count, and where each was set.
 
     Attributes:

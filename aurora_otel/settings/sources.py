@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from aurora_otel.settings.configuration_file import ENABLED, FILE, UnreadableError
 from aurora_otel.settings.parsing import InvalidValueError
@@ -21,8 +21,7 @@ _OF_THE_LAB = PREFIX + "LAB_"
 Known = Mapping[str, "Field[Any]"]
 
 
-@dataclass(frozen=True, slots=True)
-class BadSetting:
+class BadSetting(NamedTuple):
     """What was set, and does not count.
 
     Attributes:
@@ -51,8 +50,7 @@ class BadSetting:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a setting was set.
 
     Attributes:
@@ -155,8 +153,7 @@ def from_arguments(known: Known, arguments: Mapping[str, Any]) -> Given:
     return given
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """A source, as it is called: its kind, what its names begin with, itself if it is one thing."""
 
     kind: str

@@ -6,8 +6,8 @@ namespace `aurora.` elsewhere. `docs/telemetry.md` is generated from these defin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
@@ -56,8 +56,7 @@ INVALIDATIONS_PREFIX = "aurora.invalidations."
 PRUNES_PREFIX = "aurora.prunes."
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """An attribute: its name, and what it means or which values it takes."""
 
     name: str
@@ -149,8 +148,7 @@ class Kind(str, Enum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """A metric.
 
     Attributes:
@@ -352,8 +350,7 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A span: all are of kind internal."""
 
     name: str
@@ -434,8 +431,7 @@ SPANS = (TRACK, PRUNE, REFRESH_TOPOLOGY, FAILOVER, INVALIDATE, CONTROL_PLANE)
 LOGGER = "aurora_otel"
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(NamedTuple):
     """A kind of log record; `event` is its event name, if it has one."""
 
     level: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from opentelemetry.context import Context
 
@@ -21,8 +21,7 @@ from aurora_otel.telemetry import names
 from aurora_otel.tracking.track import Ended, Invalidation
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshReport:
+class RefreshReport(NamedTuple):
     """One refresh of a cluster's topology.
 
     Attributes:
@@ -42,8 +41,7 @@ class RefreshReport:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class CleanUp:
+class CleanUp(NamedTuple):
     """The stale connections that a verdict found.
 
     Attributes:
@@ -61,8 +59,7 @@ class CleanUp:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class StaleReport:
+class StaleReport(NamedTuple):
     """Stale connections that a later verdict of the same writer found."""
 
     refresh: RefreshReport
@@ -84,8 +81,7 @@ class FailoverReference:
     context: Context = field(default_factory=Context)
 
 
-@dataclass(frozen=True, slots=True)
-class FailoverReport:
+class FailoverReport(NamedTuple):
     """A change of the writer.
 
     Attributes:
@@ -112,8 +108,7 @@ class FailoverReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class EndedReport:
+class EndedReport(NamedTuple):
     """Connections that are no longer tracked.
 
     Attributes:
@@ -123,8 +118,7 @@ class EndedReport:
     ended: Sequence[tuple[Ended, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class PruneReport:
+class PruneReport(NamedTuple):
     """A round of pruning that dropped something; numbers by reason."""
 
     began: int
@@ -132,8 +126,7 @@ class PruneReport:
     reasons: Mapping[PruneReason, int]
 
 
-@dataclass(frozen=True, slots=True)
-class DisagreementReport:
+class DisagreementReport(NamedTuple):
     """The RDS API names another writer than the instances do."""
 
     cluster: Mapping[str, str]
@@ -141,31 +134,27 @@ class DisagreementReport:
     writer: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApiErrorReport:
+class ApiErrorReport(NamedTuple):
     """The RDS API gives no answer."""
 
     error: ApiError
 
 
-@dataclass(frozen=True, slots=True)
-class ApiEventReport:
+class ApiEventReport(NamedTuple):
     """An event of RDS's own about a failover."""
 
     failover: FailoverReference
     event: ApiEvent
 
 
-@dataclass(frozen=True, slots=True)
-class ControlPlaneReport:
+class ControlPlaneReport(NamedTuple):
     """All events of RDS's own about a failover; at least one."""
 
     failover: FailoverReference
     events: Sequence[ApiEvent]
 
 
-@dataclass(frozen=True, slots=True)
-class InternalFailureReport:
+class InternalFailureReport(NamedTuple):
     """A failure inside the agent: what was being done, the error's type, the agent's own frames."""
 
     where: str
@@ -173,8 +162,7 @@ class InternalFailureReport:
     frames: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class KillSwitchReport:
+class KillSwitchReport(NamedTuple):
     """The kill switch was turned on or off.
 
     Attributes:
@@ -188,8 +176,7 @@ class KillSwitchReport:
     mode: str
 
 
-@dataclass(frozen=True, slots=True)
-class UnsupportedReport:
+class UnsupportedReport(NamedTuple):
     """A driver that is not supported connects to Amazon RDS."""
 
     driver: str

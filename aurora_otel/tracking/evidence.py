@@ -8,8 +8,8 @@ the other are therefore the writers of two clusters, whatever host, port or name
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.membership import goes_with
@@ -27,8 +27,7 @@ class Relation(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What was answered of a cluster.
 
     Attributes:

@@ -9,7 +9,7 @@ of the monotonic clock, and names are addresses as applications give them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.straight import StraightReason, Whereabouts, is_name, lead_to
@@ -27,8 +27,7 @@ _SHARE = 0.25
 _MOST_NAMES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A way to the writer.
 
     Attributes:
@@ -150,7 +149,7 @@ class Routes:
             if self.to(name, now) is not None and now >= route.next_lookup:
                 age = now - route.opened_at
                 later = now + min(max(OFTEN, age * _SHARE), SELDOM)
-                self._replace(name, route, replace(route, next_lookup=later))
+                self._replace(name, route, route._replace(next_lookup=later))
                 found.append(name)
         return found
 
@@ -167,7 +166,7 @@ class Routes:
             return
         agreements = route.agreements + 1 if lead_to(addresses, route.to.address) else 0
         if agreements < route.needed:
-            self._replace(name, route, replace(route, agreements=agreements))
+            self._replace(name, route, route._replace(agreements=agreements))
         elif self._open.get(name) is route:
             self._ended[name] = route
             self._open.pop(name, None)

@@ -1,6 +1,5 @@
 """The committed files are what the code builds, and what Grafana's own model understands."""
 
-import dataclasses
 import json
 
 import pytest
@@ -50,7 +49,7 @@ def renamed(monkeypatch):
     original = prometheus.metric_name
 
     def metric_name(metric):
-        return original(dataclasses.replace(metric, name=f"renamed.{metric.name}"))
+        return original(metric._replace(name=f"renamed.{metric.name}"))
 
     monkeypatch.setattr(prometheus, "metric_name", metric_name)
     monkeypatch.setattr(promql, "metric_name", metric_name)

@@ -7,10 +7,9 @@ names whom to ask.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from aurora_otel.discovery.source import NoAnswerError, identifier
 from aurora_otel.model.topology import EventKind
@@ -73,8 +72,7 @@ class ApiError(Exception):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class CustomEndpoint:
+class CustomEndpoint(NamedTuple):
     """A custom endpoint of a cluster.
 
     Attributes:
@@ -86,8 +84,7 @@ class CustomEndpoint:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterDescription:
+class ClusterDescription(NamedTuple):
     """What the control plane says of a cluster. It lags: nothing may be decided by it.
 
     Attributes:
@@ -126,8 +123,7 @@ _BEGINNINGS = {
 _LAST = (EventKind.COMPLETED, EventKind.FAILED, EventKind.REVERTED)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiEvent:
+class ApiEvent(NamedTuple):
     """An event of a cluster, as `DescribeEvents` returns it.
 
     Attributes:

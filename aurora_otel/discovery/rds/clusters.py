@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from aurora_otel.discovery.dns import rds_endpoint
 from aurora_otel.discovery.rds.answers import ApiError, ClusterDescription, Trouble
@@ -59,8 +58,7 @@ def describe(api: RdsApi, identifier: str, domain: str | None) -> ClusterDescrip
         raise ApiError(Trouble.NOT_FOUND, "rds:DescribeDBClusters", "AnotherAccount")
     # Its own endpoints' names alone: another cluster's would make one of the two.
     own = (found.identifier, writer.domain)
-    return replace(
-        found,
+    return found._replace(
         endpoint=found.endpoint if _is(writer, EndpointType.WRITER, own) else "",
         reader_endpoint=found.reader_endpoint if _is(reader, EndpointType.READER, own) else "",
     )

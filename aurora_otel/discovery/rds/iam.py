@@ -7,15 +7,14 @@ in "Connecting to your DB cluster using IAM authentication"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from aurora_otel.model import endpoints
 from aurora_otel.model.endpoints import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """What an RDS IAM token contains; the signature is left out.
 
     Attributes:

@@ -7,15 +7,14 @@ same moment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aurora_otel.discovery.rds.answers import Trouble
 
 _GROWTH = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(NamedTuple):
     """How far questions are apart, in multiples of REFRESH_INTERVAL, by default seconds.
 
     Attributes:
