@@ -175,12 +175,7 @@ class AgentHooks:
 
     def meters(self, describe: Callable[[Any], Description]) -> Callable[[Any], Meter]:
         """Return a function that returns what measures a pool."""
-        agent = self._agent
-
-        def meter(pool: Any) -> Meter:
-            return agent.use_cases.meters.of(pool, describe)
-
-        return meter
+        return self._agent.use_cases.meters.finder(describe)
 
     def _fail(
         self,

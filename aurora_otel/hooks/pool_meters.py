@@ -74,7 +74,16 @@ class Meter:
         now = monotonic()
         self._callers.pop()
         self._lent[id(connection)] = now
-        self.waited(now - began)
+        waited = now - began
+        if waited >= _SHORT:
+            # At once, in the span that had to wait.
+            self._record(pool_metrics.WAIT_TIME, waited)
+            self.record()
+            return
+        waits = self._waits
+        waits.append(waited)
+        if not len(waits) % _BATCH:
+            self._hand_over()
 
     def gave_up(self, *, is_timeout: bool) -> None:
         """Take note of a caller that got no connection, maybe because it had waited in vain."""
@@ -92,18 +101,6 @@ class Meter:
         began = self._lent.pop(id(connection), None)
         if began is not None:
             self._uses.append(monotonic() - began)
-
-    def waited(self, seconds: float) -> None:
-        """Take note of a caller that got its connection after so many seconds."""
-        if seconds >= _SHORT:
-            # At once, in the span that had to wait.
-            self._record(pool_metrics.WAIT_TIME, seconds)
-            self.record()
-            return
-        waits = self._waits
-        waits.append(seconds)
-        if not len(waits) % _BATCH:
-            self._hand_over()
 
     def record(self) -> None:
         """Record what was kept since the last call."""
@@ -173,15 +170,19 @@ class Meters:
         self._by_name: dict[str, Meter] = {}
         self._by_pool: dict[int, tuple[weakref.ref[Any], Meter]] = {}
 
-    def of(self, pool: Any, describe: Callable[[Any], Description]) -> Meter:
-        """Return the meter of `pool`.
+    def finder(self, describe: Callable[[Any], Description]) -> Callable[[Any], Meter]:
+        """Return a function that returns the meter of a pool.
 
         Args:
-            pool: the pool.
             describe: returns what is to be known of a pool; called when that is met first.
         """
-        found = self._by_pool.get(id(pool))
-        return found[1] if found is not None else self._meet(pool, describe)
+        known = self._by_pool.get
+
+        def find(pool: Any) -> Meter:
+            found = known(id(pool))
+            return found[1] if found is not None else self._meet(pool, describe)
+
+        return find
 
     def observations(self) -> Observations:
         """Return what the observable metrics of pools read. A name that was shown stays."""

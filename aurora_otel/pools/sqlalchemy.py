@@ -42,10 +42,12 @@ class Adapter:
         record = base._ConnectionRecord  # noqa: SLF001 - no public event comes early enough
         meter = hooks.meters(_describe)
 
-        def on_return(_: Any, record: Any) -> None:
+        def on_detach(_: Any, record: Any) -> None:
             meter(_pool_of(record)).returned(record)
 
         patches.replace(record, "get_connection", _checking(hooks, record.get_connection))
+        # To listen to the event of this name takes several times as long.
+        patches.replace(record, "checkin", _returning(meter, record.checkin))
         connect = getattr(record, _CONNECT)
         patches.replace(record, _CONNECT, _creating(meter, connect))
         for pool in (Pool, SingletonThreadPool):
@@ -54,8 +56,7 @@ class Adapter:
         patches.replace(Engine, "__init__", _remembering(Engine.__init__))
         listeners = (
             (Engine, "handle_error", functools.partial(_on_error, hooks)),
-            (Pool, "checkin", on_return),
-            (Pool, "detach", on_return),
+            (Pool, "detach", on_detach),
         )
         for listener in listeners:
             event.listen(*listener)
@@ -72,7 +73,7 @@ class Adapter:
 _await = getattr(concurrency, "await_", concurrency.await_only)
 # A private name, the same since 1.0.
 _CONNECT = "_ConnectionRecord__connect"
-# What `checkin` will be given, of what `connect` returns.
+# What comes back, of what `connect` returns.
 _LENT = attrgetter("_connection_record")
 
 
@@ -84,9 +85,11 @@ def _pool_of(record: Any) -> Any:
 def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_connection(self: Any) -> Any:
-        # Behind what adapts an asynchronous one to the DB-API.
-        connection = self.driver_connection
-        if connection is not None and not _is_usable(hooks, self, connection):
+        # A record may have none yet, or none any more.
+        connection = self.dbapi_connection
+        if connection is not None and not (
+            _is_usable_on_loop(hooks, self) if _is_async(self) else hooks.is_usable(connection)
+        ):
             # What asks the original to replace it, at this very checkout.
             self.invalidate(soft=True)
         return original(self)
@@ -94,10 +97,14 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     return get_connection
 
 
-def _is_usable(hooks: Hooks, record: Any, connection: Any) -> bool:
-    """Return whether `connection` may be handed out; an event loop goes on meanwhile."""
-    if not _pool_of(record)._dialect.is_async:  # noqa: SLF001 - shown nowhere else
-        return hooks.is_usable(connection)
+def _is_async(record: Any) -> bool:
+    return bool(record._ConnectionRecord__pool._dialect.is_async)  # noqa: SLF001 - shown nowhere else
+
+
+def _is_usable_on_loop(hooks: Hooks, record: Any) -> bool:
+    """Return whether a connection may be handed out; the event loop goes on meanwhile."""
+    # Behind what adapts it to the DB-API.
+    connection = record.driver_connection
     if hooks.is_gone(connection):
         return False
     if hooks.is_plainly_usable(connection):
@@ -123,6 +130,16 @@ def _on_error(hooks: Hooks, context: Any) -> None:
     if hooks.is_invalidated(connection.connection.driver_connection):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
+
+
+def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def checkin(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # Before another caller can have it.
+        meter(_pool_of(self)).returned(self)
+        return original(self, *args, **kwargs)
+
+    return checkin
 
 
 def _creating(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> Callable[..., Any]:

@@ -49,7 +49,8 @@ NOWHERE = Target()
 
 
 def meet(meters, pool, name="pool", target=NOWHERE):
-    return meters.of(pool, lambda _: Description(name, pool, lambda _: Gauges(max=5), target))
+    find = meters.finder(lambda _: Description(name, pool, lambda _: Gauges(max=5), target))
+    return find(pool)
 
 
 def shown(meters, metric=pool_metrics.PENDING):
@@ -80,7 +81,7 @@ def test_pools_beyond_the_limit_share_a_name(meters):
     assert OTHER not in shown(meters, pool_metrics.MAX)
 
     for pool in pools[-2:]:
-        meter = meters.of(pool, None)
+        meter = meters.finder(None)(pool)
         meter.lent(pool, meter.begin())
     used = meters.observations()[pool_metrics.COUNT.name]
     assert used[OTHER, "", "", "", 0, pool_metrics.USED] == 2
@@ -156,7 +157,8 @@ def test_a_collection_has_all_checkouts_until_then(meters, now):
 
 def test_a_long_wait_is_recorded_in_the_span_that_had_to_wait(meters, now):
     pool = Pool()
-    meet(meters, pool).waited(0.25)
+    meter = meet(meters, pool)
+    meter.lent(pool, meter.begin() - 0.25)
     assert now.recorded == {pool_metrics.WAIT_TIME: 1}
 
 
