@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from opentelemetry.metrics import Observation
@@ -53,19 +53,38 @@ def empty_coroutine(original: Callable[..., Any]) -> Callable[..., Any]:
 def poll_and_wrappers() -> Callable[[], None]:
     """Return a call of two methods in empty wrappers, the first of which polls a socket once."""
     ours, theirs = socket.socketpair()
-
-    def check_out(_: Any) -> None:
-        poll = select.poll()
-        poll.register(ours, select.POLLHUP)
-        poll.poll(0)
-
-    taking, putting = empty(check_out), empty(lambda _: None)
+    taking, putting = empty(lambda _: _poll(ours)), empty(lambda _: None)
 
     def use() -> None:
         taking(theirs)
         putting(theirs)
 
     return use
+
+
+def poll_and_coroutines() -> Callable[[], Coroutine[Any, Any, None]]:
+    """As `poll_and_wrappers`, with two coroutine functions in empty wrappers."""
+    ours, theirs = socket.socketpair()
+
+    async def check_out(_: Any) -> None:
+        _poll(ours)
+
+    async def put_back(_: Any) -> None:
+        pass
+
+    taking, putting = empty_coroutine(check_out), empty_coroutine(put_back)
+
+    async def use() -> None:
+        await taking(theirs)
+        await putting(theirs)
+
+    return use
+
+
+def _poll(sock: socket.socket) -> None:
+    poll = select.poll()
+    poll.register(sock, select.POLLHUP)
+    poll.poll(0)
 
 
 class Tracked(weakref.ref[Any]):

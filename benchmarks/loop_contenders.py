@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import asyncpg
@@ -24,15 +24,19 @@ from benchmarks.subjects import Subject
 _TARGET = "lab-1"
 
 
-def awaiting(loop: asyncio.AbstractEventLoop, call: Callable[[], Awaitable[object]]) -> Block:
-    """Return a block that awaits calls, one after the other."""
+def awaiting(
+    loop: asyncio.AbstractEventLoop,
+    call: Callable[[], Awaitable[object]],
+    clock: Callable[[], float] = process_time,
+) -> Block:
+    """Return a block that awaits calls, one after the other; its clock is as `repeat`'s."""
 
     async def run(loops: int) -> float:
         rounds = range(loops)
-        began = perf_counter()
+        began = clock()
         for _ in rounds:
             await call()
-        return perf_counter() - began
+        return clock() - began
 
     return lambda loops: loop.run_until_complete(run(loops))
 
@@ -129,7 +133,7 @@ class _Contender:
             cursor = connection.cursor()
             call = functools.partial(cursor.execute, "SELECT 1")
         pin(pid)
-        self._block = awaiting(loop, call)
+        self._block = awaiting(loop, call, perf_counter)
 
     def select(self, loops: int) -> float:
         """Run `SELECT 1`."""

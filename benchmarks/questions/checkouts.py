@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
-from collections.abc import Callable
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import psycopg_pool
@@ -14,25 +14,27 @@ import sqlalchemy
 from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, OURS, OURS_METRICS, PLAIN
 from benchmarks.figures import Answer, Bars, Figure, Spread
-from benchmarks.floor import poll_and_wrappers, two_records
-from benchmarks.measure import in_turn, repeat
+from benchmarks.floor import poll_and_coroutines, poll_and_wrappers, two_records
+from benchmarks.loop_contenders import awaiting
+from benchmarks.measure import Block, in_turn, repeat
 from benchmarks.pinned import pin
 from benchmarks.place import Place
 from benchmarks.subjects import Subject
 
 TITLE = "Added to a checkout"
 
-FLOOR = "floor"
+FLOOR = "the floor"
+FLOOR_ON_LOOP = "the floor, on a loop"
 RECORDS = "two records"
 
 NOTES = """\
-A connection is taken out of the pool and put back; nothing is done with it, and the server is
-asked nothing. The target is a multiple of what no library can go below that checks a connection's
-socket where it is handed out: one `poll`, and an empty Python wrapper around each of the two
-methods; with metrics, OpenTelemetry's SDK records two histograms besides, the time to wait and
-the time in use. All of it is measured beside the agent, in the same run. What the pools
-themselves offer against lost connections is a round trip over loopback at each checkout, which a
-stale connection passes; it is shown for comparison.
+A connection is taken out of the pool and put back; nothing is done with it, and the server is asked
+nothing. The target is a multiple of what no library can go below that checks a connection's socket
+where it is handed out: one `poll`, and an empty Python wrapper around each of the two methods,
+which are coroutine functions on an event loop; with metrics, OpenTelemetry's SDK records two
+histograms besides, the time to wait and the time in use. All of it is measured beside the agent, in
+the same run. What the pools themselves offer against lost connections is a round trip over loopback
+at each checkout, which a stale connection passes; it is shown for comparison.
 
 A checkout with metrics only keeps its figures: the SDK is called on another thread for 256
 checkouts at once, or when metrics are collected. Here, where nothing else is done, that thread's
@@ -42,11 +44,14 @@ to wait."""
 
 # Times the floor: 3 µs and 12 µs where a `SELECT 1` takes 23 µs.
 LIMITS = {OURS: 4.5, OURS_METRICS: 1.7}
-# Each pool, and the option by which it checks connections itself.
-POOLS = {"QueuePool": "pool_pre_ping", "ConnectionPool": "check"}
+# Each pool, the option by which it checks connections itself, and its floor.
+POOLS = {
+    "QueuePool": ("pool_pre_ping", FLOOR),
+    "ConnectionPool": ("check", FLOOR),
+    "AsyncConnectionPool": ("check, on a loop", FLOOR_ON_LOOP),
+}
 # Several times as many checkouts as are recorded at once: each block has its part of that.
 _BLOCK = 0.03
-CHECKS = frozenset(POOLS.values())
 
 
 def measure(bench: Bench) -> Answer:
@@ -58,22 +63,25 @@ def measure(bench: Bench) -> Answer:
             name: stack.enter_context(Subject(functools.partial(Pools, name, bench.place)))
             for name in (PLAIN, OURS, OURS_METRICS)
         }
-        for pool, option in POOLS.items():
+        for pool, (option, bare) in POOLS.items():
             blocks = {name: subject.block("use", pool) for name, subject in running.items()}
-            bars_of = (*blocks, option)
-            for name in (option, FLOOR, RECORDS):
+            both = {PLAIN: blocks[PLAIN], option: running[PLAIN].block("use", option)}
+            for name in (bare, RECORDS):
                 blocks[name] = running[PLAIN].block("use", name)
             rounds = bench.keep(f"checkout, {pool}", in_turn(blocks, bench.effort(120, _BLOCK)))
-            floor = rounds.spread(FLOOR).middle
+            # Apart: it waits for the server, and would decide which rounds were quiet.
+            checked = bench.keep(f"{pool}, {option}", in_turn(both, bench.effort(60, _BLOCK)))
+            floor = rounds.spread(bare).middle
             floors = {OURS: floor, OURS_METRICS: floor + rounds.spread(RECORDS).middle}
             for name, limit in LIMITS.items():
                 added, what = rounds.added(name, PLAIN), f"{pool}, {name}"
                 times = added * (1 / floors[name])
                 figures.append(Figure(f"{what}: of the floor", times, "times", limit))
                 figures.append(Figure(what, added * 1e6, "µs"))
-            figures.append(Figure(f"{pool}, {option}", rounds.added(option, PLAIN) * 1e6, "µs"))
-            bars |= {f"{pool}, {name}": rounds.spread(name) * 1e6 for name in bars_of}
-        figures.append(Figure("the floor", rounds.spread(FLOOR) * 1e6, "µs"))
+            figures.append(Figure(f"{pool}, {option}", checked.added(option, PLAIN) * 1e6, "µs"))
+            figures.append(Figure(f"{pool}, {bare}", rounds.spread(bare) * 1e6, "µs"))
+            bars |= {f"{pool}, {name}": rounds.spread(name) * 1e6 for name in running}
+            bars[f"{pool}, {option}"] = checked.spread(option) * 1e6
         figures.append(Figure("two records of the SDK", rounds.spread(RECORDS) * 1e6, "µs"))
     return Answer(tuple(figures), Bars("µs per checkout and return", bars), NOTES)
 
@@ -94,20 +102,38 @@ class Pools:
             made.wait()
             return made
 
-        engines = {"QueuePool": engine(), "pool_pre_ping": engine(pool_pre_ping=True)}
+        async def pool_on_loop(**options: Any) -> psycopg_pool.AsyncConnectionPool[Any]:
+            made = psycopg_pool.AsyncConnectionPool(
+                dsn, min_size=1, max_size=1, open=False, **options
+            )
+            await made.open(wait=True)
+            return made
+
+        loop = asyncio.new_event_loop()
         check = psycopg_pool.ConnectionPool.check_connection
-        pools = {"ConnectionPool": pool(), "check": pool(check=check)}
-        self._uses: dict[str, Callable[[], None]] = {
-            **{name: functools.partial(_use_engine, each) for name, each in engines.items()},
-            **{name: functools.partial(_use_pool, each) for name, each in pools.items()},
-            FLOOR: poll_and_wrappers(),
-            RECORDS: two_records(),
+        check_on_loop = psycopg_pool.AsyncConnectionPool.check_connection
+        plain = loop.run_until_complete(pool_on_loop())
+        checked = loop.run_until_complete(pool_on_loop(check=check_on_loop))
+        # What waits for the server goes by the clock.
+        self._blocks: dict[str, Block] = {
+            "QueuePool": repeat(functools.partial(_use_engine, engine())),
+            "pool_pre_ping": repeat(
+                functools.partial(_use_engine, engine(pool_pre_ping=True)), perf_counter
+            ),
+            "ConnectionPool": repeat(functools.partial(_use_pool, pool())),
+            "check": repeat(functools.partial(_use_pool, pool(check=check)), perf_counter),
+            "AsyncConnectionPool": awaiting(loop, functools.partial(_use_pool_on_loop, plain)),
+            "check, on a loop": awaiting(
+                loop, functools.partial(_use_pool_on_loop, checked), perf_counter
+            ),
+            FLOOR: repeat(poll_and_wrappers()),
+            FLOOR_ON_LOOP: awaiting(loop, poll_and_coroutines()),
+            RECORDS: repeat(two_records()),
         }
 
     def use(self, name: str, loops: int) -> float:
         """Take a connection out of a pool, and put it back."""
-        # A pool's own check waits for the server.
-        return repeat(self._uses[name], perf_counter if name in CHECKS else process_time)(loops)
+        return self._blocks[name](loops)
 
 
 def _use_engine(engine: sqlalchemy.Engine) -> None:
@@ -116,3 +142,7 @@ def _use_engine(engine: sqlalchemy.Engine) -> None:
 
 def _use_pool(pool: psycopg_pool.ConnectionPool[Any]) -> None:
     pool.putconn(pool.getconn())
+
+
+async def _use_pool_on_loop(pool: psycopg_pool.AsyncConnectionPool[Any]) -> None:
+    await pool.putconn(await pool.getconn())

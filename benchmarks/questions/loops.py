@@ -144,7 +144,7 @@ def _select_asyncpg(place: Place, two: bool, effort: Effort) -> Rounds:  # noqa:
     loop = asyncio.new_event_loop()
     connection = loop.run_until_complete(by_asyncpg(place))
     pin(connection.get_server_pid(), apart=two)
-    block = awaiting(loop, lambda: connection.fetchval("SELECT 1"))
+    block = awaiting(loop, lambda: connection.fetchval("SELECT 1"), perf_counter)
 
     def swapped(method: Callable[..., Any]) -> Block:
         def run(loops: int) -> float:
