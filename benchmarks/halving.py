@@ -11,7 +11,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 
@@ -22,11 +22,12 @@ _SEARCH = 0.1
 _PR_SET_TIMERSLACK = 29
 
 
-def halve(process: psutil.Process) -> None:
+def halve(process: psutil.Process, is_over: Callable[[], bool] = lambda: False) -> None:
     """Have a process, and all below it, run for half of the time, until it has ended.
 
     Args:
         process: leads a process group of its own.
+        is_over: returns whether it may run at full speed from now on.
     """
     _be_punctual()
     groups: set[int] = set()
@@ -34,7 +35,7 @@ def halve(process: psutil.Process) -> None:
     try:
         while True:
             if time.monotonic() - searched_at > _SEARCH:
-                if not _is_running(process):
+                if is_over() or not _is_running(process):
                     return
                 groups, searched_at = {*_groups(process)}, time.monotonic()
             _send(groups, signal.SIGSTOP)

@@ -67,6 +67,18 @@ def test_nothing_stays_stopped_in_the_end(busy):
     assert below.status() != psutil.STATUS_STOPPED
 
 
+def test_what_is_over_runs_at_full_speed(busy):
+    leader, below = busy
+    is_over = threading.Event()
+    stopping = threading.Thread(target=halve, args=(leader, is_over.is_set))
+    stopping.start()
+    time.sleep(SECONDS / 5)
+    is_over.set()
+    stopping.join(10)
+    assert not stopping.is_alive()
+    assert psutil.STATUS_STOPPED not in {leader.status(), below.status()}
+
+
 def figures(*values, limit=2.0, unit="times"):
     ways = zip(slower.WAYS, values, strict=True)
     return {way: {"it": Figure("it", Spread(v, v, v), unit, limit)} for way, v in ways}
