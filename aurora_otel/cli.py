@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing := [module for module in NEEDS[options.command] if not _installed(module)]:
         print(  # noqa: T201 - the command line speaks to a person
             f"aurora-otel {options.command} needs {', '.join(missing)}: "
-            "pip install 'aurora-otel[demo]'",
+            "pip install 'aurora-otel[demo]' (pip 25.1 or later)",
             file=sys.stderr,
         )
         return MISSING_EXTRA

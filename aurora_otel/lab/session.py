@@ -22,7 +22,9 @@ try:
     from psycopg import OperationalError, pq
     from psycopg.adapt import PyFormat, Transformer
 except ImportError as error:
-    raise LabError("the lab needs psycopg: pip install 'aurora-otel[demo]'") from error
+    raise LabError(
+        "the lab needs psycopg: pip install 'aurora-otel[demo]' (pip 25.1 or later)"
+    ) from error
 
 _Self = TypeVar("_Self", bound="Session")
 

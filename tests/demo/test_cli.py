@@ -63,7 +63,7 @@ def test_a_missing_extra_is_one_clear_line(missing):
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert done.returncode == 2
     assert done.stderr.decode() == (
-        f"aurora-otel demo needs {missing}: pip install 'aurora-otel[demo]'\n"
+        f"aurora-otel demo needs {missing}: pip install 'aurora-otel[demo]' (pip 25.1 or later)\n"
     )
 
 

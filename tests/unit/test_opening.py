@@ -128,7 +128,8 @@ def test_a_tracked_connection_that_is_given_up_for_an_interrupt_counts_as_closed
     # Its server's word is not what is known: the connect waits for a verdict.
     with pytest.raises(KeyboardInterrupt):
         scene.connect()
-    assert [each.is_cut for each in scene.sessions[1:]] == [True]
+    # Behind the application's there may be the refresh's own by now.
+    assert scene.sessions[1].is_cut
     tracker = scene.application.agent.tracker
     tracker.drain()
     totals = [(book.opens, book.closes) for book in tracker.books.values() if book.closes]
