@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.model.endpoints import Address
 from tests.histories.application import Time
 from tests.histories.plain_world import TOO_SLOW, Database, Member, PlainWorld
@@ -38,7 +39,7 @@ class PlainHistories(Play):
             for each in standbys:
                 each.follows = primary
             database.members, database.dns = [primary, *standbys], primary
-        self.leaves_primaries, self.names_stayed = leaves_primaries, True
+        self.leaves_primaries = leaves_primaries
         self.world = PlainWorld(self.system, databases, self.clock.now, lists_members=lists_members)
         self.set_up({"members": self._all_members()} if lists_members else {})
         for database, way, which in first:
@@ -181,12 +182,19 @@ class PlainHistories(Play):
         if member is database.dns or host == f"{database.name}-ro":
             return False
         is_writers_name = host == f"{database.name}-rw"
-        if member.is_primary and not (is_writers_name and self.names_stayed):
-            # No write is refused, and nothing shows that it was opened to write, or where.
-            return False
+        if member.is_primary:
+            # No write is refused: what shows that it is stale is that the name leads elsewhere now.
+            return is_writers_name and self._is_where_name_leads(connection)
         if self.world.lists_members and (is_writers_name or host.endswith(".pods")):
             return True
         return database.shows_replicas and self._leads_to_writer(database, host)
+
+    def _is_where_name_leads(self, connection) -> bool:
+        """Return whether the agent has it in the cluster that its name leads to by now."""
+        alike = (each for each in self.application.held if each.through == connection.through)
+        *_, latest = map(track_of, alike)
+        track = track_of(connection)
+        return bool(track and latest) and track.cluster.current is latest.cluster.current
 
     def _leads_to_writer(self, database: Database, host: str) -> bool:
         """Return whether the agent finds the writer where the application itself connects."""
@@ -227,7 +235,6 @@ class PostgreSQLHistories(PlainHistories):
     @precondition(lambda self: len(self.world.databases) > 1)
     @rule(database=numbers)
     def have_names_lead_to_another_cluster(self, database):
-        self.names_stayed = False
         with self.world.lock:
             self.database(database).dns = self.database(database + 1).dns
 
