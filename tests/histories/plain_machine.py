@@ -184,7 +184,8 @@ class PlainHistories(Play):
         is_writers_name = host == f"{database.name}-rw"
         if member.is_primary:
             # No write is refused: what shows that it is stale is that the name leads elsewhere now.
-            return is_writers_name and self._is_where_name_leads(connection)
+            shows = database.shows_replicas and is_writers_name
+            return shows and self._is_where_name_leads(connection)
         if self.world.lists_members and (is_writers_name or host.endswith(".pods")):
             return True
         return database.shows_replicas and self._leads_to_writer(database, host)

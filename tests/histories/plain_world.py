@@ -235,6 +235,9 @@ class PlainWorld(servers.Servers):
         if member not in self.writers(member.database) or member.promoted >= began:
             return False
         answered = member.claimed is not None and member.claimed < began
+        if self.system == "mysql" and self.lists_members:
+            # One that is silent where all members are known is out of the question.
+            answered = False
         could_answer = member.answers and member.there_since < began
         return answered or (could_answer and self.can_be_found(member))
 
