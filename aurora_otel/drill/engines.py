@@ -74,29 +74,33 @@ def _mysql(target: Target, database: str) -> str:
     return f"mysql://{quote(user, safe='')}@{host}:{target.port}/{database}?{urlencode(query)}"
 
 
+_POSTGRESQL = Engine(
+    "postgresql",
+    "psycopg",
+    "schema",
+    "CREATE SCHEMA {}",
+    "DROP SCHEMA IF EXISTS {} CASCADE",
+    "GRANT CREATE ON DATABASE … TO …",
+    "PGPASSWORD",
+    _postgresql,
+)
+_MYSQL = Engine(
+    "mysql",
+    "pymysql",
+    "database",
+    "CREATE DATABASE {}",
+    "DROP DATABASE IF EXISTS {}",
+    "GRANT ALL ON `aurora\\_otel\\_drill\\_%`.* TO …",
+    "MYSQL_PWD",
+    _mysql,
+)
 ENGINES = {
-    "aurora-postgresql": Engine(
-        "postgresql",
-        "psycopg",
-        "schema",
-        "CREATE SCHEMA {}",
-        "DROP SCHEMA IF EXISTS {} CASCADE",
-        "GRANT CREATE ON DATABASE … TO …",
-        "PGPASSWORD",
-        _postgresql,
-    ),
-    "aurora-mysql": Engine(
-        "mysql",
-        "pymysql",
-        "database",
-        "CREATE DATABASE {}",
-        "DROP DATABASE IF EXISTS {}",
-        "GRANT ALL ON `aurora\\_otel\\_drill\\_%`.* TO …",
-        "MYSQL_PWD",
-        _mysql,
-    ),
+    "aurora-postgresql": _POSTGRESQL,
+    "aurora-mysql": _MYSQL,
+    "postgres": _POSTGRESQL,
+    "mysql": _MYSQL,
 }
-"""By what the RDS API calls it."""
+"""By what the RDS API calls it; the last two are those of Multi-AZ DB clusters."""
 
 
 def default_dsn(engine: Engine, host: str, port: int) -> str:

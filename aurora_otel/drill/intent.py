@@ -69,7 +69,7 @@ def intend(identifier: str, target: str | None, region: str | None) -> Intent:
     if cluster.engine not in ENGINES:
         raise RefusedError(
             f"Cluster {identifier} runs {cluster.engine}; the drill's workload speaks to"
-            f" {' and '.join(ENGINES)} alone."
+            f" {', '.join(ENGINES)} alone."
         )
     if cluster.writer is None:
         raise RefusedError(f"The RDS API names no writer of cluster {identifier}.")

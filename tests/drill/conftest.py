@@ -14,7 +14,9 @@ import pytest
 from moto.backends import get_backend
 
 from aurora_otel.lab import Cluster, Failover
+from tests.kinds.conftest import multi_az  # noqa: F401 - a fixture
 from tests.rds_api.conftest import aws, plane, servers  # noqa: F401 - fixtures
+from tests.support.labs import as_new
 from tests.support.rds_api import ACCOUNT, REGION
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "aurora-otel"))
@@ -90,6 +92,18 @@ def modest(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture
 def drill(cluster: Cluster, plane) -> Drill:  # noqa: F811 - the fixture
     return Drill(cluster, plane)
+
+
+@pytest.fixture
+def multi_az_drill(multi_az: Cluster, servers, aws, monkeypatch) -> Iterator[Drill]:  # noqa: F811
+    """The same on an RDS Multi-AZ DB cluster."""
+    servers.reset()
+    servers.show(as_new(multi_az))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", servers.url)
+    shown = get_backend("rds")[ACCOUNT][REGION].clusters[multi_az.name]
+    monkeypatch.setattr(shown, "engine", "postgres")
+    yield Drill(multi_az, servers)
+    servers.reset()
 
 
 @pytest.fixture

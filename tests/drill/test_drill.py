@@ -72,6 +72,19 @@ def test_a_drill_on_mysql_reports_what_the_lab_did(mysql_drill):
     assert figures["invalidated"] - (WRITERS + IDLE) in (0, 1)
 
 
+def test_a_drill_says_what_kind_of_cluster_it_sees_and_fails_over_that(multi_az_drill):
+    asked = multi_az_drill.run("--target", multi_az_drill.target)
+    assert asked.returncode == 2
+    assert "kind of cluster: multi-az" in " ".join(asked.stdout.split())
+    writers = {"AURORA_OTEL_WRITER_ENDPOINTS": multi_az_drill.cluster.address("writer")[0]}
+    done = multi_az_drill.run(*SHORT, "--target", multi_az_drill.target, "--json", **writers)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    (switch,) = multi_az_drill.switches
+    assert (figures["old_writer"], figures["new_writer"]) == (switch.old_writer, switch.new_writer)
+    assert (figures["failovers"], figures["sessions_on_old_writer"]) == (1, 0)
+
+
 def test_a_failover_that_does_not_take_place_is_a_failure(drill):
     drill.plane.hooks.clear()
     done = drill.run(*SHORT, "--timeout", "2", "--json")
