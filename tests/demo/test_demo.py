@@ -22,7 +22,6 @@ RUNS = (
     ("aurora", "asyncpg", "switchover", "sqlalchemy", 0),
     *(("plain", "psycopg", how, "none", 0) for how in FAILOVERS),
     ("plain", "psycopg", "switchover", "sqlalchemy", 0),
-    ("plain", "asyncpg", "switchover", "none", 0),
     ("plain", "pymysql", "switchover", "none", 0),
 )
 

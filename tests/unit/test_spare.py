@@ -22,10 +22,10 @@ def reserve():
 
 @contextlib.contextmanager
 def no_descriptor_left():
-    """Take every number that the process may still use."""
+    """Take every number that the process may still use: few more than it has used so far."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, descriptors())) + 64, hard))
     try:
         with contextlib.suppress(OSError):
             while True:

@@ -48,7 +48,7 @@ def _believe_names() -> None:
 
 def _close_readers() -> None:
     """Forget what the connection was opened through."""
-    FormerWriters._is_stale = lambda *_: True
+    FormerWriters._is_stale = lambda *_, **__: True
 
 
 def _lose_a_close() -> None:

@@ -116,7 +116,8 @@ ASYNC_DRIVERS = (
         code=lambda error: error.sqlstate,
         copies=COPIES["psycopg"],
         wrapped=awaited.PsycopgConnection,
-        raised=(psycopg.Error,),
+        # The latter of a COPY, where the server's last word comes with the end of its connection.
+        raised=(psycopg.Error, ValueError),
         # Looked up late: other instrumentations wrap it.
         connect_by=lambda **login: psycopg.AsyncConnection.connect(**login),  # noqa: PLW0108
     ),
