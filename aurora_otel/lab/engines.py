@@ -89,21 +89,8 @@ _WITH_REPLICAS = {
 KINDS = {
     "aurora": ENGINES,
     "multi-az": {
-        "postgresql": Engine(
-            "PostgreSQL",
-            postgres_installation.find,
-            MultiAZServer,
-            SilenceAfterLogin,
-            demotes_in_place=False,
-            demotes_first=True,
-        ),
-        "mysql": Engine(
-            "MariaDB",
-            mariadb_installation.find,
-            MultiAZMariaDBServer,
-            SilenceAfterMySQLLogin,
-            demotes_first=True,
-        ),
+        "postgresql": replace(_WITH_REPLICAS["postgresql"], server=MultiAZServer),
+        "mysql": replace(_WITH_REPLICAS["mysql"], server=MultiAZMariaDBServer),
     },
     "plain": {
         name: replace(

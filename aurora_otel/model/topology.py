@@ -138,6 +138,18 @@ class Verdict(NamedTuple):
     epoch: int = 0
 
 
+class Claim(NamedTuple):
+    """An instance's claim to be the writer.
+
+    Attributes:
+        epoch: at which.
+        at: when it was asked, in seconds of the monotonic clock.
+    """
+
+    epoch: int
+    at: float
+
+
 class Reading(NamedTuple):
     """What one refresh of a cluster's topology brought.
 

@@ -104,7 +104,7 @@ class Outlook:
     @property
     def _claims(self) -> tuple[dict[str, int], frozenset[str]]:
         """Who claimed to be the writer; see `Beforehand.claims` and `Beforehand.held`."""
-        claims = self._cluster.claims.copy()
+        claims = {name: claim.epoch for name, claim in self._cluster.claims.copy().items()}
         # To look at every connection takes time: only where the rule asks for it.
         if not (claims and hears_all(self._cluster.source)):
             return claims, frozenset()

@@ -15,7 +15,7 @@ from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import Answer, EventKind, Role, View
+from aurora_otel.model.topology import Answer, Claim, EventKind, Role, View
 
 if TYPE_CHECKING:
     from aurora_otel.discovery.source import TopologySource
@@ -46,8 +46,7 @@ class Cluster:
         members: the instances that its writer listed last, and those that were met since.
         named: the writer that a view named last: what there is to go by until one is known.
         source: the kind of cluster that it is, once one of its instances has identified itself.
-        claims: by instance, the epoch at which it claimed to be the writer when it last answered.
-        claimed_at: when each of them was asked, in monotonic seconds.
+        claims: by instance, what it said when it last answered, if it claimed to be the writer.
         lineage: what all its instances answer alike, if that is known; see `Answer.lineage`.
         addresses: by instance, its own address, where it was reached there; see
             `model.peers.own_address`.
@@ -96,8 +95,7 @@ class Cluster:
         self.named: str | None = None
         self.source: TopologySource | None = None
         self.view = False
-        self.claims: dict[str, int] = {}
-        self.claimed_at: dict[str, float] = {}
+        self.claims: dict[str, Claim] = {}
         self.lineage: str | None = None
         self.addresses: dict[str, Address] = {}
         self.places: dict[Address, None] = {}
@@ -148,15 +146,14 @@ class Cluster:
             at: when they were asked: what one said later stays.
         """
         for instance, epoch in claims.items():
-            if instance in self.claims and at < self.claimed_at.get(instance, at):
+            known = self.claims.get(instance)
+            if known is not None and at < known.at:
                 continue
             self.claims.pop(instance, None)
-            self.claimed_at.pop(instance, None)
             if epoch is not None:
-                self.claims[instance], self.claimed_at[instance] = epoch, at
+                self.claims[instance] = Claim(epoch, at)
         for instance in list(self.claims)[:-MOST_INSTANCES]:
             self.claims.pop(instance, None)
-            self.claimed_at.pop(instance, None)
 
     def note_rivals(self, instances: Iterable[str], until: float) -> None:
         """Leave instances alone until then: each accepts writes, as the known writer does."""
@@ -206,8 +203,8 @@ class Cluster:
         self.view = self.view or other.view
         self.lineage = self.lineage or other.lineage
         self.detector.spares_doubtful |= other.detector.spares_doubtful
-        for instance, epoch in other.claims.copy().items():
-            self.note_claims({instance: epoch}, other.claimed_at.get(instance, other.known_at))
+        for instance, claim in other.claims.copy().items():
+            self.note_claims({instance: claim.epoch}, claim.at)
         self.note_places(other.places, other.addresses)
         self.named = self.named or other.named
         self.domain = self.domain or other.domain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
@@ -9,11 +10,12 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.backends import get_backend
 
-from aurora_otel.lab import Cluster, Failover
+from aurora_otel.lab import Cluster, Failover, Switch
 from tests.kinds.conftest import multi_az  # noqa: F401 - a fixture
 from tests.rds_api.conftest import aws, plane, servers  # noqa: F401 - fixtures
 from tests.support.labs import as_new
@@ -67,6 +69,18 @@ class Drill:
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return self.end(self.start(*arguments, **more))
+
+    def rehearse(self, *arguments: str, **more: str) -> tuple[dict[str, Any], Switch]:
+        """Run one that goes well; return what it reports, and what the lab did."""
+        done = self.run("--target", self.target, "--json", *arguments, **more)
+        assert done.returncode == 0, done.stderr
+        (switch,) = self.switches
+        return json.loads(done.stdout), switch
+
+    @property
+    def writers(self) -> dict[str, str]:
+        """The setting that explains names of RDS's, which lead nowhere here."""
+        return {"AURORA_OTEL_WRITER_ENDPOINTS": self.cluster.address("writer")[0]}
 
     def end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
         """Wait for its end; what it must never do is checked here."""

@@ -30,10 +30,7 @@ def test_a_drill_fails_the_cluster_over_and_reports_what_the_lab_did(drill, mode
     old = drill.cluster.writer
     drill.plane.does.allowed = documented_actions()
     drill.plane.hooks["FailoverDBCluster"] = drill.fail_over_and_notify
-    done = drill.run(*SHORT, "--target", drill.target, "--report", str(page), "--json", dsn=modest)
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
-    (switch,) = drill.switches
+    figures, switch = drill.rehearse(*SHORT, "--report", str(page), dsn=modest)
     assert drill.plane.calls["FailoverDBCluster"] == 1
     assert (figures["old_writer"], figures["new_writer"]) == (old, drill.target)
     assert (switch.old_writer, switch.new_writer) == (old, drill.target)
@@ -61,12 +58,7 @@ def test_a_drill_fails_the_cluster_over_and_reports_what_the_lab_did(drill, mode
 
 
 def test_a_drill_on_mysql_reports_what_the_lab_did(mysql_drill):
-    # Names of RDS's, which lead nowhere here, are explained by a setting.
-    writers = {"AURORA_OTEL_WRITER_ENDPOINTS": mysql_drill.cluster.address("writer")[0]}
-    done = mysql_drill.run(*SHORT, "--target", mysql_drill.target, "--json", **writers)
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
-    (switch,) = mysql_drill.switches
+    figures, switch = mysql_drill.rehearse(*SHORT, **mysql_drill.writers)
     assert (figures["old_writer"], figures["new_writer"]) == (switch.old_writer, switch.new_writer)
     assert figures["seconds_to_published"] >= switch.published - switch.began
     assert figures["invalidated"] - (WRITERS + IDLE) in (0, 1)
@@ -76,11 +68,7 @@ def test_a_drill_says_what_kind_of_cluster_it_sees_and_fails_over_that(multi_az_
     asked = multi_az_drill.run("--target", multi_az_drill.target)
     assert asked.returncode == 2
     assert "kind of cluster: multi-az" in " ".join(asked.stdout.split())
-    writers = {"AURORA_OTEL_WRITER_ENDPOINTS": multi_az_drill.cluster.address("writer")[0]}
-    done = multi_az_drill.run(*SHORT, "--target", multi_az_drill.target, "--json", **writers)
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
-    (switch,) = multi_az_drill.switches
+    figures, switch = multi_az_drill.rehearse(*SHORT, **multi_az_drill.writers)
     assert (figures["old_writer"], figures["new_writer"]) == (switch.old_writer, switch.new_writer)
     assert (figures["failovers"], figures["sessions_on_old_writer"]) == (1, 0)
 

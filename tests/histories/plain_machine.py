@@ -35,7 +35,7 @@ class PlainHistories(Play):
             primary, *standbys = [
                 Member(f"{database.name}-{each}", database) for each in range(size)
             ]
-            primary.is_primary = True
+            primary.accepts_writes = True
             for each in standbys:
                 each.follows = primary
             database.members, database.dns = [primary, *standbys], primary
@@ -81,7 +81,7 @@ class PlainHistories(Play):
         """Promote a replica, once the primaries that answer are replicas."""
         with self.world.lock:
             chosen, promoted = self.database(database), self.member(database, which)
-            if promoted.is_primary or promoted.is_frozen or promoted.is_gone:
+            if promoted.accepts_writes or promoted.is_frozen or promoted.is_gone:
                 return
             for each in chosen.primaries:
                 if not (each.is_frozen or each.is_gone):
@@ -103,7 +103,7 @@ class PlainHistories(Play):
         if follows:
             database.dns = promoted
         for each in database.members:
-            if others_follow and not each.is_primary and each.answers:
+            if others_follow and not each.accepts_writes and each.answers:
                 self.world.demote(each, promoted)
 
     @rule(database=numbers, which=numbers)
@@ -156,7 +156,7 @@ class PlainHistories(Play):
                 if each is not database.dns and not self._is_left(each):
                     self.become_replica(each, database.dns)
             for each in database.members:
-                each.follows = None if each.is_primary else database.dns
+                each.follows = None if each.accepts_writes else database.dns
 
     def rightful(self, database: Database) -> Member:
         """Return the writer from now on."""
@@ -182,7 +182,7 @@ class PlainHistories(Play):
         if member is database.dns or host == f"{database.name}-ro":
             return False
         is_writers_name = host == f"{database.name}-rw"
-        if member.is_primary:
+        if member.accepts_writes:
             # No write is refused: what shows that it is stale is that the name leads elsewhere now.
             shows = database.shows_replicas and is_writers_name
             return shows and self._is_where_name_leads(connection)

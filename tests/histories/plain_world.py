@@ -31,7 +31,7 @@ class Member(servers.Server):
 
     Attributes:
         database: the cluster that it belongs to.
-        is_primary: whether it accepts writes.
+        accepts_writes: whether it accepts writes.
         timeline: of the WAL that it writes, or received last.
         follows: what it replicates from.
         promoted: when it began to accept writes.
@@ -40,17 +40,12 @@ class Member(servers.Server):
     """
 
     database: Database
-    is_primary: bool = False
+    accepts_writes: bool = False
     timeline: int = 1
     follows: Member | None = None
     promoted: float = NEVER
     claimed: float | None = None
     there_since: float = NEVER
-
-    @property
-    def accepts_writes(self) -> bool:
-        """Return whether it accepts writes."""
-        return self.is_primary
 
     @property
     def answers(self) -> bool:
@@ -85,7 +80,7 @@ class Database:
     @property
     def primaries(self) -> list[Member]:
         """Return the servers that accept writes, or will when they are back."""
-        return [each for each in self.members if each.is_primary]
+        return [each for each in self.members if each.accepts_writes]
 
     @property
     def rightful(self) -> list[Member]:
@@ -135,7 +130,9 @@ class PlainWorld(servers.Servers):
             if host in (f"{name}-rw", name, at) or (host, port) == (TUNNEL, database.tunnel):
                 return database.dns
             if host == f"{name}-ro":
-                there = [each for each in database.members if each.answers and not each.is_primary]
+                there = [
+                    each for each in database.members if each.answers and not each.accepts_writes
+                ]
                 return there[0] if there else database.dns
             if host == f"{name}-all":
                 return database.members[next(self._turn) % len(database.members)]
@@ -158,14 +155,14 @@ class PlainWorld(servers.Servers):
 
     def promote(self, member: Member) -> None:
         """Have a server accept writes; PostgreSQL's begins a new timeline."""
-        if not member.is_primary:
+        if not member.accepts_writes:
             member.timeline += 1
             member.follows = None
-            member.is_primary, member.promoted, member.claimed = True, self.now(), None
+            member.accepts_writes, member.promoted, member.claimed = True, self.now(), None
 
     def demote(self, member: Member, follows: Member | None) -> None:
         """Have a server replicate from another one, whose timeline it receives."""
-        member.is_primary, member.follows = False, follows
+        member.accepts_writes, member.follows = False, follows
         if follows is not None:
             member.timeline = max(member.timeline, follows.timeline)
 
@@ -181,7 +178,7 @@ class PlainWorld(servers.Servers):
         """Return what a session's server answers."""
         member = session.server
         assert isinstance(member, Member)
-        if member.is_primary and member.claimed is None:
+        if member.accepts_writes and member.claimed is None:
             member.claimed = self.now()
         if statement == SYSTEMS[self.system].probe:
             return self._probe(member, session)
@@ -195,8 +192,8 @@ class PlainWorld(servers.Servers):
             variables |= {"slave_net_timeout": "60"} if has_replicas else {}
             return list(variables.items())
         kind = "primary" if has_replicas else "single"
-        writable = "false" if member.is_primary else "true"
-        evidence = (kind if member.is_primary else "standby",)
+        writable = "false" if member.accepts_writes else "true"
+        evidence = (kind if member.accepts_writes else "standby",)
         found = {PlainPostgreSQL: evidence, SinglePostgreSQL: (writable,)}
         return [probes.of_postgresql(session.number, found)]
 
@@ -204,9 +201,9 @@ class PlainWorld(servers.Servers):
         host, port = member.address
         if self.system == "mysql":
             called = host if member.database.is_called_by_address else member.name
-            return [(called, str(port), "0" if member.is_primary else "1", session.number)]
-        reader = "false" if member.is_primary else "true"
-        timeline = f"{member.timeline:08X}" if member.is_primary else None
+            return [(called, str(port), "0" if member.accepts_writes else "1", session.number)]
+        reader = "false" if member.accepts_writes else "true"
+        timeline = f"{member.timeline:08X}" if member.accepts_writes else None
         me = (host, str(port), reader, session.number, timeline, member.database.name)
         others = self._others(member) if member.database.shows_places else []
         return [(*me, *each) for each in others] or [(*me, None, None)]
@@ -252,4 +249,4 @@ class PlainWorld(servers.Servers):
 
 
 def _on(member: Member) -> str:
-    return "OFF" if member.is_primary else "ON"
+    return "OFF" if member.accepts_writes else "ON"

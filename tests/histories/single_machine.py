@@ -36,7 +36,7 @@ class SingleHistories(Play):
         for endpoint in endpoints:
             endpoint.places = [Place(f"{endpoint.name}/{number}") for number in range(2)]
             endpoint.serving = endpoint.dns = endpoint.places[0]
-            endpoint.serving.is_writable, endpoint.serving.there_since = True, self.clock.now()
+            endpoint.serving.accepts_writes, endpoint.serving.there_since = True, self.clock.now()
         self.world = SingleWorld(self.system, endpoints, self.clock.now)
         self.set_up({"single_endpoints": NAMES[1]})
         self.leaves_dead = leaves_dead
@@ -58,13 +58,13 @@ class SingleHistories(Play):
             chosen.serving = others[which % len(others)]
             self._meet_fate(former, fate)
             self.cut_unless_there(chosen.serving)
-            self.world.become(chosen.serving, is_writable=True, is_frozen=False, is_gone=False)
+            self.world.become(chosen.serving, accepts_writes=True, is_frozen=False, is_gone=False)
             if follows:
                 chosen.dns = chosen.serving
 
     def cut_unless_there(self, place: Place) -> None:
         """End the sessions of a server that was gone, or was no writer: it has been restarted."""
-        if not place.is_writable:
+        if not place.accepts_writes:
             self.cut(place)
 
     def _meet_fate(self, place: Place, fate: str) -> None:
@@ -76,7 +76,7 @@ class SingleHistories(Play):
         elif fate == "reader":
             # None of the services of this kind has a server be a reader without a restart.
             self.cut(place)
-            self.world.become(place, is_writable=False)
+            self.world.become(place, accepts_writes=False)
 
     @rule(endpoint=numbers)
     def add_a_server(self, endpoint):
@@ -132,7 +132,7 @@ class SingleHistories(Play):
             for each in endpoint.places:
                 each.delay, each.is_full = 0.0, False
                 if each is endpoint.serving:
-                    self.world.become(each, is_frozen=False, is_gone=False, is_writable=True)
+                    self.world.become(each, is_frozen=False, is_gone=False, accepts_writes=True)
                 elif not (each.is_frozen and self.leaves_dead):
                     self.world.become(each, is_frozen=False)
                     self._meet_fate(each, "reader")

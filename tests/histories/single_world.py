@@ -25,19 +25,14 @@ class Place(servers.Server):
     """One server at one address.
 
     Attributes:
-        is_writable: whether it accepts writes.
+        accepts_writes: whether it accepts writes.
         is_full: whether it has no connection left, and serves those that it has.
         there_since: since when it has accepted writes, and answered.
     """
 
-    is_writable: bool = False
+    accepts_writes: bool = False
     is_full: bool = False
     there_since: float = NEVER
-
-    @property
-    def accepts_writes(self) -> bool:
-        """Return whether it accepts writes."""
-        return self.is_writable
 
     @property
     def was_writer(self) -> bool:
@@ -100,10 +95,10 @@ class SingleWorld(servers.Servers):
 
     def become(self, place: Place, **state: bool) -> None:
         """Have a server be in another state."""
-        before = place.answers and place.is_writable
+        before = place.answers and place.accepts_writes
         for name, value in state.items():
             setattr(place, name, value)
-        if place.answers and place.is_writable and not before:
+        if place.answers and place.accepts_writes and not before:
             place.there_since = self.now()
 
     def answer(self, session: Session, statement: str) -> Rows:
@@ -112,10 +107,10 @@ class SingleWorld(servers.Servers):
         assert isinstance(place, Place)
         is_probe = statement == SYSTEMS[self.system].probe
         if self.system == "mysql":
-            read_only = "OFF" if place.is_writable else "ON"
+            read_only = "OFF" if place.accepts_writes else "ON"
             variables = [("pseudo_thread_id", session.number), ("read_only", read_only)]
-            return variables if is_probe else [("01"[not place.is_writable], session.number)]
-        reader = "false" if place.is_writable else "true"
+            return variables if is_probe else [("01"[not place.accepts_writes], session.number)]
+        reader = "false" if place.accepts_writes else "true"
         if is_probe:
             return [probes.of_postgresql(session.number, {SinglePostgreSQL: (reader,)})]
         return [(reader, session.number)]
@@ -125,4 +120,4 @@ class SingleWorld(servers.Servers):
         place = session.server
         assert isinstance(place, Place)
         began = cluster.detector.confirmed_at if cluster else float("inf")
-        return place.is_writable and place.answers and place.there_since < began
+        return place.accepts_writes and place.answers and place.there_since < began

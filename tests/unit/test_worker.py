@@ -34,12 +34,18 @@ def test_calls_that_ask_together_share_one_refresh(cluster):
     assert len(cluster.triggers) == 1
 
 
-def test_a_call_whose_question_came_after_the_reading_began_waits_for_the_next(cluster):
+def one_while_a_reading_goes_on(cluster):
+    """Return a call that began a reading, and one that was made meanwhile."""
     first = cluster.call()
     cluster.wait_for(1)
     cluster.clock.now += 1
     late = cluster.call()
     cluster.wait_for_calls(2)
+    return first, late
+
+
+def test_a_call_whose_question_came_after_the_reading_began_waits_for_the_next(cluster):
+    first, late = one_while_a_reading_goes_on(cluster)
     cluster.end_refresh()
     assert returned(first)
     cluster.wait_for(2)
@@ -49,11 +55,7 @@ def test_a_call_whose_question_came_after_the_reading_began_waits_for_the_next(c
 
 
 def test_another_writer_answers_every_call(cluster):
-    first = cluster.call()
-    cluster.wait_for(1)
-    cluster.clock.now += 1
-    late = cluster.call()
-    cluster.wait_for_calls(2)
+    first, late = one_while_a_reading_goes_on(cluster)
     cluster.end_refresh(changed=True)
     assert returned(first)
     assert returned(late)
@@ -61,11 +63,7 @@ def test_another_writer_answers_every_call(cluster):
 
 
 def test_another_writer_answers_no_later_call_where_all_were_heard_before_it_was_believed(cluster):
-    first = cluster.call()
-    cluster.wait_for(1)
-    cluster.clock.now += 1
-    late = cluster.call()
-    cluster.wait_for_calls(2)
+    first, late = one_while_a_reading_goes_on(cluster)
     cluster.end_refresh(changed=True, heard_all=True)
     assert returned(first)
     cluster.wait_for(2)
