@@ -45,7 +45,7 @@ def _install(session: nox.Session, *arguments: str) -> None:
 
 
 def _run(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
-    side_by_side = ("--numprocesses=4", "--dist=loadscope")
+    side_by_side = ("--numprocesses=6", "--dist=loadscope")
     session.run("python", "-m", "pytest", *side_by_side, *arguments, env=env)
 
 
