@@ -19,6 +19,7 @@ from aurora_otel.discovery.abandoned import LATE, MOST_LATE
 from aurora_otel.model.detector import Detector, Pace
 from aurora_otel.model.pace import SILENT_FIRST, LoginPace
 from aurora_otel.model.symptoms import Symptom
+from aurora_otel.monitoring.paces import MASS
 
 OLD, NEW = "old writer", "new writer"
 READERS = (NEW, "reader")
@@ -47,6 +48,8 @@ class Scenario:
         back_after: a misrouted one: seconds after which the old writer, which has ended all its
             connections, is back; 0: it is demoted in place.
         dns_lag: seconds after the promotion for which the writer endpoint leads to the old writer.
+        allowed: connections that the writer allows the whole fleet, which fewer processes may stand
+            for, at servers that carry out as many fewer logins; infinity: it does not say.
         hasty: the share of the application's failed connects that have the agent log in at once,
             as it does not: what that would do.
     """
@@ -58,6 +61,7 @@ class Scenario:
     is_misrouted: bool = False
     back_after: float = 0.0
     dns_lag: float = 0.0
+    allowed: float = float("inf")
     hasty: float = 0.0
 
     @property
@@ -166,7 +170,8 @@ class _Process:
 
     def _lose(self, now: float) -> None:
         self._detector.symptom(Symptom.CONNECTION_LOST, now)
-        self._pace.doubt(now, is_mass=True)
+        allowed = self._fleet.scenario.allowed
+        self._pace.doubt(now, is_mass=True, processes=allowed / MASS)
         self._refresh(now)
 
     def _write_in_vain(self, now: float) -> None:

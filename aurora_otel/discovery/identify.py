@@ -40,12 +40,14 @@ class Server(NamedTuple):
         source: the kind of cluster that it is an instance of.
         view: whether its topology can be read.
         until: when this is forgotten again, in seconds of the monotonic clock.
+        max_connections: how many connections it allowed when it was recognised, if it said so.
     """
 
     kind: Kind
     source: TopologySource | None = None
     view: bool = False
     until: float = float("inf")
+    max_connections: int | None = None
 
     @property
     def can_answer(self) -> bool:
@@ -91,7 +93,7 @@ def dialogue(  # noqa: PLR0913 - all that is known of a server
         if not server.view:
             return Server(Kind.REFUSING, until=now + REFUSAL), None
         # Not every server says beforehand that its view may not be read.
-        viewless = Server(Kind.INSTANCE, server.source, until=now + REFUSAL)
+        viewless = server._replace(view=False, until=now + REFUSAL)
         return (yield from dialogue(system, viewless, backend_id, now))
     try:
         answer = server.source.parse_answer(rows)
@@ -117,4 +119,5 @@ def _probe(
         return Server(Kind.POOLER)
     if match is None or not (match.is_certain or is_member):
         return Server(Kind.PLAIN)
-    return Server(Kind.INSTANCE, match.source, match.view)
+    limit = probe.max_connections
+    return Server(Kind.INSTANCE, match.source, match.view, max_connections=limit)

@@ -11,6 +11,7 @@ from aurora_otel.discovery.source import (
     Rows,
     TopologySource,
     is_port,
+    limit_of,
     recognise,
 )
 
@@ -71,11 +72,11 @@ class MySQL:
     def __init__(self, sources: Sequence[TopologySource]) -> None:
         self._sources = tuple(sources)
         evidence = (sql for source in self._sources for sql in source.evidence.values())
-        names = ", ".join((*evidence, "'pseudo_thread_id'"))
+        names = ", ".join((*evidence, "'max_connections'", "'pseudo_thread_id'"))
         self.probe = f"SHOW VARIABLES WHERE Variable_name IN ({names})"
 
     def parse_probe(self, rows: Rows, *, is_single: bool = False) -> Probe:
-        """Return the session's number, and what the first source makes of its variables.
+        """Return the server's own answers, and what the first source makes of its variables.
 
         Args:
             rows: name and value of each variable, as `SHOW VARIABLES` answers.
@@ -91,4 +92,5 @@ class MySQL:
         if not isinstance(backend_id, str) or not backend_id:
             raise NoAnswerError("no backend id")
         found = [{name: values.get(name) for name in source.evidence} for source in self._sources]
-        return Probe(backend_id, recognise(self._sources, found, is_single=is_single))
+        match = recognise(self._sources, found, is_single=is_single)
+        return Probe(backend_id, match, limit_of(values.get("max_connections")))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aurora_otel.discovery.source import NoAnswerError, Probe, Rows, TopologySource, recognise
+from aurora_otel.discovery.source import (
+    NoAnswerError,
+    Probe,
+    Rows,
+    TopologySource,
+    limit_of,
+    recognise,
+)
 from aurora_otel.model.topology import Role
 
 # An SQL expression for whether the session's server is a reader: what `ROLES` reads. A writer
@@ -18,6 +25,11 @@ READER = """CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'true'
         ('client', 'database', 'database user', 'session', 'user')) THEN 'false'
     ELSE 'read-only' END"""
 ROLES = {"true": Role.READER, "false": Role.WRITER, "read-only": Role.UNKNOWN}
+# What the probe asks any server for: the session's number, and how many connections it allows.
+_OWN = (
+    "pg_catalog.pg_backend_pid()::pg_catalog.text",
+    "pg_catalog.current_setting('max_connections', true)",
+)
 
 
 class PostgreSQL:
@@ -30,25 +42,23 @@ class PostgreSQL:
     def __init__(self, sources: Sequence[TopologySource]) -> None:
         self._sources = tuple(sources)
         evidence = (sql for source in self._sources for sql in source.evidence.values())
-        self.probe = "SELECT " + ",\n  ".join(
-            ("pg_catalog.pg_backend_pid()::pg_catalog.text", *evidence)
-        )
+        self.probe = "SELECT " + ",\n  ".join((*_OWN, *evidence))
 
     def parse_probe(self, rows: Rows, *, is_single: bool = False) -> Probe:
-        """Return the backend id, and what the first source makes of its columns.
+        """Return the server's own answers, and what the first source makes of its columns.
 
         Args:
-            rows: one row: the backend id, and a column for each evidence of each source.
+            rows: one row: `_OWN`, and a column for each evidence of each source.
             is_single: see `source.recognise`.
 
         Raises:
             NoAnswerError: other columns than were asked for.
         """
-        columns = 1 + sum(len(source.evidence) for source in self._sources)
+        columns = len(_OWN) + sum(len(source.evidence) for source in self._sources)
         if len(rows) != 1 or len(rows[0]) != columns:
             raise NoAnswerError("not the columns that were asked for")
-        backend_id, *values = rows[0]
+        backend_id, max_connections, *values = rows[0]
         left = iter(values)
         found = [{name: next(left) for name in source.evidence} for source in self._sources]
         match = recognise(self._sources, found, is_single=is_single)
-        return Probe(backend_id or "", match)
+        return Probe(backend_id or "", match, limit_of(max_connections))

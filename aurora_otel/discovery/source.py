@@ -23,6 +23,8 @@ from aurora_otel.model.topology import Answer
 
 # What RDS allows as an identifier; anything else in an answer is no instance's name.
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,62}")
+# How many connections a server allows: no system has room for more digits.
+_LIMIT = re.compile(r"[1-9][0-9]{0,6}")
 # Aurora has 16 instances at most: rows beyond this are no cluster's.
 MOST_ROWS = 128
 _MAX_PORT = 65535
@@ -159,10 +161,12 @@ class Probe(NamedTuple):
     Attributes:
         backend_id: the server's own number for the session that was asked.
         match: what it was recognised as; `None`: a plain server.
+        max_connections: how many connections the server allows, if it says so.
     """
 
     backend_id: str
     match: Match | None = None
+    max_connections: int | None = None
 
 
 class System(Protocol):
@@ -202,6 +206,12 @@ def recognise(
         if is_meant and (match := source.recognise(each)) is not None:
             return match
     return None
+
+
+def limit_of(value: str | None) -> int | None:
+    """Return how many connections a server allows, if `value` is such a number."""
+    is_number = isinstance(value, str) and _LIMIT.fullmatch(value)
+    return int(value) if value and is_number else None
 
 
 def is_port(text: str) -> bool:

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 # A writer that ends all its connections at once is replaced after many seconds. First logins are
-# spread over so many: ten thousand processes then cost each server a few hundred a second.
+# spread over so many at most: ten thousand processes then cost each server a few hundred a second.
 SPREAD = 15.0
+# Logins of the agents that servers carry out in a second, beside those of the applications: where
+# there cannot be as many processes, logins are spread over no longer than theirs take.
+LOGINS_PER_SECOND = 500.0
 # In one doubt so many logins are free; a later one waits until the doubt has lasted longer by this
 # share, for so many seconds at least and so many at most.
 FREE = 4
@@ -44,6 +47,8 @@ class LoginPace:
         self._since: float | None = None
         self._latest = float("-inf")
         self._is_spread = False
+        # Seconds that one login of each process takes a server, at most.
+        self._all_take = float("inf")
         # Whether logins are spread, and no server is known to be back.
         self._may_hasten = False
         self._not_before = float("-inf")
@@ -71,20 +76,23 @@ class LoginPace:
         """Return whether a symptom of before still waits for its verdict, and is refreshed for."""
         return self._since is not None and now - self._latest < DOUBT_ENDS_AFTER
 
-    def doubt(self, now: float, *, is_mass: bool) -> None:
+    def doubt(self, now: float, *, is_mass: bool, processes: float = float("inf")) -> None:
         """Take note of a refresh for a symptom.
 
         Args:
             now: when.
             is_mass: whether an instance ended all its connections at once: the other processes
                 have lost theirs, too.
+            processes: how many these are at most.
         """
         goes_on, self._latest = self.goes_on(now), now
         if goes_on:
             return
         self._since = now
         self._is_spread = self._may_hasten = is_mass
-        self._not_before = now + SPREAD * self._random() if is_mass else now
+        self._all_take = processes / LOGINS_PER_SECOND
+        spread = min(SPREAD, self._all_take) if is_mass else 0.0
+        self._not_before = now + spread * self._random()
         self._tried.clear()
         self._names.clear()
         self._rounds = 0
@@ -142,8 +150,9 @@ class LoginPace:
     def named(self, instance: str | None, now: float) -> None:
         """Take note of the writer that instances name: a new name is worth a login of its own.
 
-        After a mass loss that login is spread as well, over as long as the outage lasted: the
-        application connects there at this very moment, and hears for nothing what is there.
+        After a mass loss that login is spread as well, over as long as the outage lasted, if there
+        may be as many processes: the application connects there at this very moment, and hears for
+        nothing what is there.
         """
         if instance is None or instance == self._named:
             return
@@ -154,7 +163,7 @@ class LoginPace:
             return
         self._tried.discard(instance)
         if self._is_spread and self._since is not None:
-            self._named_at += (now - self._since) * self._random()
+            self._named_at += min(now - self._since, self._all_take) * self._random()
 
     def named_meanwhile(self, instance: str, now: float) -> None:
         """As `named`, while a refresh goes on: it may log in there itself.

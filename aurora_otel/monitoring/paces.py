@@ -6,6 +6,7 @@ Times are seconds of the monotonic clock.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from aurora_otel.discovery.source import hears_all
 from aurora_otel.model.pace import LoginPace, SteadyPace
@@ -14,10 +15,11 @@ from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.cluster import Cluster
+from aurora_otel.tracking.track import Track
 
 _LOSSES = (Symptom.CONNECTION_LOST, Symptom.HUNG_UP)
 # So many connections that a server has ended at once are no accident of one of them.
-_MASS = 3
+MASS = 3
 # While the writer confirms itself, so many errors are answered at once; then the pauses grow, from
 # the first to the longest, in seconds. Calls that do not return are long statements then.
 _ERRORS_FREE = 4
@@ -59,9 +61,9 @@ class Paces:
         """Have logins keep to the pace of a doubt, if a refresh begins because of one."""
         first = self._cluster.detector.first_symptom
         if first is not None:
-            is_new = not self.logins.goes_on(now)
-            is_mass = is_new and first.kind in _LOSSES and self._is_mass_loss(trigger.suspect)
-            self.logins.doubt(now, is_mass=is_mass)
+            is_loss = first.kind in _LOSSES and not self.logins.goes_on(now)
+            lost = self._mass_loss(trigger.suspect) if is_loss else ()
+            self.logins.doubt(now, is_mass=bool(lost), processes=self._most_processes(lost))
             self.logins.back_as_reader(self._back_as_reader_at)
         are_all_heard = hears_all(self._cluster.source)
         self.logins.refreshing(now, hears_all=are_all_heard, claimant=trigger.hint)
@@ -91,8 +93,23 @@ class Paces:
             self._way_lost_at = now
             self.errors.reset()
 
-    def _is_mass_loss(self, instance: str | None) -> bool:
-        """Return whether a server has ended several connections at once: those of every process."""
+    def _mass_loss(self, instance: str | None) -> Sequence[Track]:
+        """Return the connections that a server has ended at once: so those of every process.
+
+        None where they are too few for that.
+        """
         tracks = self._context.tracker.tracks(self._cluster)
         there = ((t, t.socket) for t in tracks if t.socket and t.instance == instance)
-        return len(sockets.hung_up(there)) >= _MASS
+        lost = sockets.hung_up(there)
+        return lost if len(lost) >= MASS else ()
+
+    def _most_processes(self, lost: Sequence[Track]) -> float:
+        """Return how many processes may have lost as many connections to the same server at once.
+
+        No more than it had room for; without end, where it did not say how many connections it
+        allows.
+        """
+        servers, now = self._context.servers, self._context.clock()
+        found = (servers.get(each.endpoint.address, now) for each in lost if each.endpoint)
+        allowed = (server.max_connections for server in found if server)
+        return max((each for each in allowed if each), default=float("inf")) / MASS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aurora_otel.monitoring.paces import MASS
 from benchmarks.bench import Bench
 from benchmarks.figures import Answer, Bars, Figure, Spread
 from benchmarks.fleet import NEW, Fleet, Outcome, Scenario
@@ -15,21 +16,33 @@ OUTAGE = 30.0
 # Connections of the application in each process.
 POOL = 20
 SMALL_POOL = 2
+# As many connections as Aurora allows by default at most, and as many processes as these are a mass
+# loss to.
+ALLOWED = 5_000
+ORDINARY = (ALLOWED // MASS, ALLOWED // MASS // 10)
 
 
 def measure(bench: Bench) -> Answer:
     """Simulate a crash under a fleet, on servers with and without a limit, and late names."""
     processes, capacity = (bench.pick(*each) for each in (PROCESSES, CAPACITY))
-    quick = Fleet(Scenario(processes, POOL, OUTAGE, None)).run()
-    slow = Fleet(Scenario(processes, SMALL_POOL, OUTAGE, capacity)).run()
+    # Each process has lost as many as make a mass loss, or its whole pool.
+    many, few = PROCESSES[0] * POOL, PROCESSES[0] * MASS
+    quick = Fleet(Scenario(processes, POOL, OUTAGE, None, allowed=many)).run()
+    slow = Fleet(Scenario(processes, SMALL_POOL, OUTAGE, capacity, allowed=few)).run()
+    ordinary = bench.pick(*ORDINARY)
+    usual = Fleet(Scenario(ordinary, MASS, OUTAGE, capacity, allowed=ALLOWED)).run()
     misrouted = Fleet(Scenario(processes, POOL, OUTAGE, None, is_misrouted=True)).run()
     both = Fleet(Scenario(processes, SMALL_POOL, OUTAGE, capacity, is_misrouted=True)).run()
+    of_ordinary = f"{ALLOWED:,} connections allowed, {capacity:g} logins/s"
     per_process = sum(sum(each.values()) for each in slow.logins.values()) / processes
     figures = (
         _worst("servers without a limit", quick, processes * POOL),
         _worst(f"{capacity:g} logins/s", slow, processes * SMALL_POOL),
         _detected(slow, 0.5, 5.0, f"{capacity:g} logins/s"),
         _detected(slow, 1.0, 45.0, f"{capacity:g} logins/s"),
+        _worst(of_ordinary, usual, ordinary * MASS),
+        _detected(usual, 0.5, 5.0, of_ordinary),
+        _detected(usual, 1.0, 45.0, of_ordinary),
         _worst("misrouted", misrouted, processes * POOL),
         _detected(misrouted, 0.5, 5.0, "misrouted"),
         _detected(misrouted, 1.0, 45.0, "misrouted"),
@@ -44,7 +57,10 @@ def measure(bench: Bench) -> Answer:
         f" {POOL} connections there within a second, or {SMALL_POOL} where a server carries out"
         f" {capacity:g} logins a second. A login that is given up costs the server all the same."
         " A process detects when the new writer answers on the connection that it has kept, or on"
-        " the first one that the application opens there itself. Misrouted: the old writer stays up"
+        " the first one that the application opens there itself."
+        f" {ALLOWED:,} connections allowed: {ordinary:,} processes lose {MASS} each, and open as"
+        " many again; as there cannot be more of them, their first logins are spread over 3.3 s"
+        " instead of 15 s. Misrouted: the old writer stays up"
         " as a reader, and the application's connects lead to it until there is a verdict, or the"
         " agent puts its own login at the writer that is named off."
     )

@@ -21,7 +21,7 @@ TITLE = "A name that follows late"
 
 THREADS = 4
 EVERY = 0.05
-# Of each kind of failover: the median is to be that of those in which no logins are spread.
+# Of each kind of failover.
 ROUNDS = 7
 BOTH = (OURS, AWS_LATE_DNS)
 # Ours may take so many times as long until a write is accepted.
@@ -89,10 +89,10 @@ def measure(bench: Bench) -> Answer:
         " accepted, by its own word. AWS's plugins are here `initial_connection`,"
         " `aurora_connection_tracker` and `failover_v2`.\n\n"
         "Where a process sees at its first symptom that a server has ended three connections, every"
-        " process has lost its own, and ours spread their first logins over 15 seconds, so that"
-        " thousands of them do not storm the instances. After a crash, some of the rounds come to"
-        " that: then the application's own connects find the writer, once the old one is back as a"
-        " reader that names it. The upper quartile shows them."
+        " process has lost its own, and ours spread their first logins over as long as those of as"
+        " many as the server has room for take: 0.2 s here, where it allows 300 connections, 3.3 s"
+        " where it allows 5,000. Meanwhile, the application's own connects find the writer, once"
+        " the old one is back as a reader that names it."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
 

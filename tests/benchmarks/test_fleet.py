@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from aurora_otel.monitoring.paces import MASS
 from benchmarks.fleet import NEW, OLD, READERS, Fleet, Scenario
 
 FEW = Scenario(processes=400, connections=2, outage=20.0, capacity=20.0)
@@ -26,6 +27,19 @@ def test_while_a_name_leads_to_the_old_writer_half_of_the_processes_detect_as_so
     # Why failed connects bring no login forward.
     assert outcome.most(NEW) <= 400 * 2 / 10
     assert Fleet(replace(lagging, hasty=0.3)).run().most(NEW) > 400 * 2 / 10
+
+
+def test_a_fleet_that_is_as_small_as_the_server_allows_spreads_its_logins_for_a_shorter_time():
+    # A tenth of those that 5,000 connections are enough for, at servers with a tenth of the speed.
+    ordinary = Scenario(167, MASS, 30.0, 50.0, allowed=5_000)
+    outcome = Fleet(ordinary).run()
+    assert outcome.within(0.5) <= 5.0
+    assert outcome.within(1.0) <= 45.0
+    assert outcome.most(NEW) <= 167 * MASS / 10
+    counts = [outcome.logins[server] for server in READERS]
+    assert sum(each[second] for each in counts for second in range(5)) >= 167
+    # Why they are spread at all.
+    assert Fleet(replace(ordinary, allowed=1)).run().most(NEW) > 167 * MASS / 10
 
 
 @pytest.mark.parametrize("capacity", [None, 20.0])

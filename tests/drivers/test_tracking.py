@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 
+from aurora_otel.discovery.servers import Servers
 from tests.support.drivers.long_calls import LongCall
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
 
+LIMIT = {"postgresql": "SHOW max_connections", "mysql": "SELECT @@global.max_connections"}
 OPENS = "aurora.connection.opens"
 PRUNES = "aurora.connection.prunes"
 
@@ -28,6 +30,23 @@ def test_a_connection_is_tracked_under_the_instance_that_it_landed_on(
     attributes = {"instance_id": instance, "endpoint_type": way.type, "driver": driver.name}
     role = "writer" if instance == cluster.writer else "reader"
     assert agent.exported.metric(OPENS, **attributes, instance_role=role) == 1
+    connection.close()
+
+
+def test_how_many_connections_a_server_allows_is_known_without_a_further_question(
+    start, cluster, link, monkeypatch
+):
+    learnt, learn = [], Servers.learn
+
+    def note(servers, address, server, now):
+        learnt.append(server.max_connections)
+        learn(servers, address, server, now)
+
+    monkeypatch.setattr(Servers, "learn", note)
+    start(**link.settings)
+    connection = link.connect()
+    ((limit,),) = cluster.execute(cluster.writer, LIMIT[cluster.engine])
+    assert learnt == [int(limit)]
     connection.close()
 
 

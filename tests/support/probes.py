@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from aurora_otel.discovery import REGISTRY
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
 
+MAX_CONNECTIONS = "5000"
 _SOURCES = [pkgutil.resolve_name(each.path) for each in REGISTRY if each.system == "postgresql"]
 
 
@@ -21,7 +22,7 @@ def of_postgresql(
         found: by the class of a source, the columns of its evidence; of any other, nothing.
     """
     columns = [found.get(source, (None,) * len(source.evidence)) for source in _SOURCES]
-    return (backend_id, *(each for evidence in columns for each in evidence))
+    return (backend_id, MAX_CONNECTIONS, *(each for evidence in columns for each in evidence))
 
 
 def of_aurora(backend_id: str) -> tuple[str | None, ...]:

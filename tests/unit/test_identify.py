@@ -16,7 +16,8 @@ NOW = 100.0
 REFUSED = object()
 source = AuroraPostgreSQL()
 system = PostgreSQL([source])
-AURORA = Server(Kind.INSTANCE, source, view=True)
+LIMIT = 5000
+AURORA = Server(Kind.INSTANCE, source, view=True, max_connections=LIMIT)
 PLAIN = Server(Kind.PLAIN)
 POOLER = Server(Kind.POOLER)
 PROBE, IDENTITY, VIEW = system.probe, source.question(view=False), source.question(view=True)
@@ -46,7 +47,7 @@ class Fake:
 def aurora(backend="12", view="true"):
     return Fake(
         {
-            PROBE: [(backend, "true", view)],
+            PROBE: [(backend, str(LIMIT), "true", view)],
             IDENTITY: [("lab-1", "false", backend)],
             VIEW: [("lab-1", "false", backend, "lab-1", "MASTER_SESSION_ID", None)],
         }
@@ -72,13 +73,13 @@ def test_a_known_aurora_is_asked_once():
 def test_an_aurora_whose_view_may_not_be_read_says_who_it_is():
     server = aurora(view="false")
     known, answer = server.talk()
-    assert known == Server(Kind.INSTANCE, source, view=False)
+    assert known == AURORA._replace(view=False)
     assert (answer.instance, answer.view) == ("lab-1", None)
     assert server.asked == [PROBE, IDENTITY]
 
 
 def test_a_plain_server_is_probed_and_asked_nothing_more():
-    server = Fake({PROBE: [("12", None, None)]})
+    server = Fake({PROBE: [("12", None, None, None)]})
     assert server.talk() == (PLAIN, None)
     assert server.asked == [PROBE]
 
@@ -109,7 +110,7 @@ def test_where_the_login_handed_out_no_session_the_answer_is_believed():
     assert answer.instance == "lab-1"
 
 
-@pytest.mark.parametrize("rows", [[], [()], [("x",)], [("a", "b", "c", "d")]])
+@pytest.mark.parametrize("rows", [[], [()], [("x",)], [("a", "b", "c", "d", "e")]])
 def test_a_server_that_makes_no_sense_of_the_probe_is_plain(rows):
     assert Fake({PROBE: rows}).talk() == (PLAIN, None)
 
@@ -130,7 +131,7 @@ def test_an_instance_that_refuses_its_view_is_asked_without_it_for_a_while():
     server = aurora()
     server.answers[VIEW] = REFUSED
     known, answer = server.talk()
-    assert known == Server(Kind.INSTANCE, source, view=False, until=NOW + REFUSAL)
+    assert known == AURORA._replace(view=False, until=NOW + REFUSAL)
     assert (answer.instance, answer.view) == ("lab-1", None)
     assert server.asked == [PROBE, VIEW, IDENTITY]
 
@@ -143,6 +144,6 @@ def test_an_instance_that_refuses_every_question_is_left_alone_for_a_while():
 
 
 def test_a_router_is_tracked_and_never_asked():
-    server = Fake({PROBE: [("12", "router", "true")]})
+    server = Fake({PROBE: [("12", None, "router", "true")]})
     assert server.talk() == (POOLER, None)
     assert server.asked == [PROBE]

@@ -25,7 +25,7 @@ SYSTEM = MySQL([FIRST, SECOND])
 
 
 def test_the_probe_has_the_parts_of_all_sources_in_one_statement():
-    names = f"'aurora_server_id', {GUARDED}, 'pseudo_thread_id'"
+    names = f"'aurora_server_id', {GUARDED}, 'max_connections', 'pseudo_thread_id'"
     assert SYSTEM.probe == f"SHOW VARIABLES WHERE Variable_name IN ({names})"
 
 
@@ -41,3 +41,11 @@ def test_the_probe_has_the_parts_of_all_sources_in_one_statement():
 def test_the_first_source_that_recognises_a_server_counts(variables, match):
     rows = [*variables.items(), ("pseudo_thread_id", "7")]
     assert SYSTEM.parse_probe(rows) == Probe("7", match)
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"), [("151", 151), ("0", None), ("none", None), (151, None)]
+)
+def test_a_server_says_how_many_connections_it_allows(said, limit):
+    rows = [("max_connections", said), ("pseudo_thread_id", "7")]
+    assert SYSTEM.parse_probe(rows) == Probe("7", None, limit)

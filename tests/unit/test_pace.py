@@ -5,6 +5,7 @@ import pytest
 from aurora_otel.model.pace import (
     DOUBT_ENDS_AFTER,
     FREE,
+    LOGINS_PER_SECOND,
     LONGEST,
     SILENT_FIRST,
     SPREAD,
@@ -166,6 +167,17 @@ def test_after_a_mass_loss_the_first_login_is_at_a_random_moment_in_the_spread(r
     assert first == pytest.approx(100.0 + random * SPREAD, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("processes", "seconds"),
+    [(1, 1 / LOGINS_PER_SECOND), (LOGINS_PER_SECOND, 1.0), (1e9, SPREAD)],
+)
+def test_logins_are_spread_over_no_longer_than_those_of_all_processes_take(processes, seconds):
+    known = pace(0.5)
+    known.doubt(100.0, is_mass=True, processes=processes)
+    assert not known.may_log_in("b", 100.0 + 0.49 * seconds)
+    assert known.may_log_in("b", 100.0 + 0.51 * seconds)
+
+
 def test_once_the_lost_server_is_back_as_a_reader_logins_are_spread_no_longer():
     known = pace(0.999)
     known.doubt(100.0, is_mass=True)
@@ -215,6 +227,16 @@ def test_after_a_mass_loss_the_new_writer_is_logged_in_at_within_as_long_as_the_
     known.named("c", 10.0)
     assert not known.may_log_in("c", 14.9)
     assert known.may_log_in("c", 15.0)
+
+
+def test_few_processes_log_in_at_the_new_writer_sooner_than_the_outage_lasted():
+    known = pace(0.5)
+    known.doubt(0.0, is_mass=True, processes=2 * LOGINS_PER_SECOND)
+    known.named("a", 8.0)
+    known.logged_in("b", 8.0)
+    known.named("c", 10.0)
+    assert known.put_off(10.9) == "c"
+    assert known.may_log_in("c", 11.0)
 
 
 def test_a_refresh_in_which_no_server_answered_has_the_doubt_taken_for_a_mass_loss():

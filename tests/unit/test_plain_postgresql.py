@@ -74,7 +74,7 @@ def kind(standbys, *, is_member=False):
     talk = dialogue(PostgreSQL([SOURCE]), None, "42", 0.0, is_member=is_member)
     next(talk)
     try:
-        talk.send([("42", standbys)])
+        talk.send([("42", "300", standbys)])
     except StopIteration as end:
         return end.value[0].kind
     return Kind.INSTANCE

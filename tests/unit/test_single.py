@@ -99,7 +99,7 @@ def probed(system, **found):
     if system == "postgresql":
         probe = SYSTEMS[system]
         names = [name for source in probe._sources for name in source.evidence]
-        rows = [("7", *(found.get(name) for name in names))]
+        rows = [("7", "5000", *(found.get(name) for name in names))]
     return [
         match and match.source.kind
         for match in (

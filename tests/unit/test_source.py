@@ -118,18 +118,18 @@ def test_thousands_of_rows_are_read_as_far_as_an_aurora_could_go():
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([("12", "true", "true")], Probe("12", Match(source, view=True))),
-        ([("12", "true", "false")], Probe("12", Match(source, view=False))),
-        ([("12", None, None)], Probe("12")),
-        ([("12", "router", "true")], Probe("12", Match(source, is_router=True))),
-        ([(None, "t", "TRUE")], Probe("")),
+        ([("12", "5000", "true", "true")], Probe("12", Match(source, view=True), 5000)),
+        ([("12", None, "true", "false")], Probe("12", Match(source, view=False))),
+        ([("12", "5000", None, None)], Probe("12", None, 5000)),
+        ([("12", None, "router", "true")], Probe("12", Match(source, is_router=True))),
+        ([(None, None, "t", "TRUE")], Probe("")),
     ],
 )
 def test_a_probe_shows_what_may_be_asked(rows, expected):
     assert system.parse_probe(rows) == expected
 
 
-@pytest.mark.parametrize("rows", [[], [()], [("1",)], [("1",) * 4], [("1",) * 3] * 2])
+@pytest.mark.parametrize("rows", [[], [()], [("1",)], [("1",) * 5], [("1",) * 4] * 2])
 def test_a_probe_with_other_columns_is_no_answer(rows):
     with pytest.raises(NoAnswerError):
         system.parse_probe(rows)
