@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aurora_otel.discovery.asking import Asking
 from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.source import TopologySource
+from aurora_otel.discovery.targets import Beforehand
 
 if TYPE_CHECKING:
     from aurora_otel.runtime.mailbox import Mailbox
@@ -19,6 +20,7 @@ class Course:
 
     Attributes:
         plan: whom it asks.
+        beforehand: what is known before it.
         source: how they are asked.
         statement: the question.
         budget: seconds for the whole of it.
@@ -32,6 +34,7 @@ class Course:
     """
 
     plan: Plan
+    beforehand: Beforehand
     source: TopologySource
     statement: str
     budget: float

@@ -130,10 +130,6 @@ class Plan:
         """Ask no other target but, if a claim stands against it, the known writer."""
         self._is_closing = True
 
-    def name_of(self, target: Target) -> str:
-        """Return what is remembered of a target by; see `Beforehand.name_of`."""
-        return self._before.name_of(target)
-
     # What came of it.
 
     def answered(

@@ -116,10 +116,10 @@ class Walk:
         question = source.question(view=view)
         # Made for each refresh: gevent may replace locks until then.
         ended: Mailbox[Asking | None] = Mailbox()
-        course = Course(plan, source, question, budget, began + budget, silence, ended)
+        course = Course(plan, beforehand, source, question, budget, began + budget, silence, ended)
         self._course = course
         try:
-            self._go(course, beforehand)
+            self._go(course)
         finally:
             self._course = None
             verdict = plan.reading.verdict
@@ -158,10 +158,10 @@ class Walk:
 
     # One refresh.
 
-    def _go(self, course: Course, beforehand: Beforehand) -> None:
+    def _go(self, course: Course) -> None:
         while not course.plan.is_settled:
             while not self._stopped and self._may_start(course):
-                if not self._start_next(course, beforehand):
+                if not self._start_next(course):
                     break
             if not course.asking:
                 return
@@ -178,7 +178,7 @@ class Walk:
             return False
         return course.plan.awaits_known_writer or self._clock() >= course.next_start
 
-    def _start_next(self, course: Course, beforehand: Beforehand) -> bool:
+    def _start_next(self, course: Course) -> bool:
         """Ask the next target; return whether there was one."""
         if self._abandoned.are_too_many:
             return False
@@ -187,7 +187,7 @@ class Walk:
         target = beside or course.plan.next()
         if target is None:
             return False
-        now = self._clock()
+        now, beforehand = self._clock(), course.beforehand
         share = course.budget * SHARE
         if target.name in beforehand.silent:
             share /= 2
@@ -199,7 +199,7 @@ class Walk:
             connect=partial(self._connect, is_urgent=True) if is_urgent else self._connect,
             statement=course.statement,
             times=(now, now + share),
-            longest=self._longest(target, course, beforehand),
+            longest=self._longest(target, course),
             clock=self._clock,
             ended=course.ended.put,
         )
@@ -215,12 +215,13 @@ class Walk:
             course.ended.put(asking)
         return True
 
-    def _longest(self, target: Target, course: Course, beforehand: Beforehand) -> float:
+    def _longest(self, target: Target, course: Course) -> float:
         """Return the seconds that a login at `target` may take, though it is not waited for.
 
         Only at an instance that may be the next writer: the known one and the suspect may hang.
         Where each one's own word is wanted, at any. A host may lead elsewhere by then.
         """
+        beforehand = course.beforehand
         may_hang = target.instance in (None, beforehand.writer, beforehand.suspect)
         is_wanted = beforehand.goes_by_word and (target.is_own or target.is_place)
         if may_hang and not is_wanted:
@@ -274,7 +275,7 @@ class Walk:
             ended.close()
             self._note_failure(course, ended, error)
             return
-        self._patience.answered(answer.instance, course.plan.name_of(ended.target))
+        self._patience.answered(answer.instance, course.beforehand.name_of(ended.target))
         course.took = max(course.took, self._clock() - ended.began)
         if not course.plan.answered(ended.target, answer, peer, is_own=ended.is_own):
             ended.close()
@@ -303,7 +304,7 @@ class Walk:
                 why = Failed.SILENT
                 self._patience.was_silent(ended.target.name, now + course.silence)
         if why is Failed.BROKEN or (why is Failed.SILENT and isinstance(error, TimeoutError)):
-            self._patience.gave_none(course.plan.name_of(ended.target), ended.began, now)
+            self._patience.gave_none(course.beforehand.name_of(ended.target), ended.began, now)
         course.plan.failed(ended.target, why, type(error).__qualname__)
 
     def _is_there(self, target: Target) -> bool:

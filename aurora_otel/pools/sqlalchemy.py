@@ -88,17 +88,15 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         # A record may have none yet, or none any more.
         connection = self.dbapi_connection
         if connection is not None and not (
-            _is_usable_on_loop(hooks, self) if _is_async(self) else hooks.is_usable(connection)
+            _is_usable_on_loop(hooks, self)
+            if _pool_of(self)._dialect.is_async  # noqa: SLF001 - shown nowhere else
+            else hooks.is_usable(connection)
         ):
             # What asks the original to replace it, at this very checkout.
             self.invalidate(soft=True)
         return original(self)
 
     return get_connection
-
-
-def _is_async(record: Any) -> bool:
-    return bool(record._ConnectionRecord__pool._dialect.is_async)  # noqa: SLF001 - shown nowhere else
 
 
 def _is_usable_on_loop(hooks: Hooks, record: Any) -> bool:

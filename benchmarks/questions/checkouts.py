@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from time import perf_counter
+from collections.abc import Callable, Iterable
+from time import perf_counter, process_time
 from typing import Any
 
 import psycopg_pool
@@ -52,16 +53,21 @@ POOLS = {
 }
 # Several times as many checkouts as are recorded at once: each block has its part of that.
 _BLOCK = 0.03
+_ONE: dict[str, Any] = {"min_size": 1, "max_size": 1}
+
+Clock = Callable[[], float]
 
 
 def measure(bench: Bench) -> Answer:
     """Measure each pool plain, with ours, and plain with its own check, beside the floor."""
     figures: list[Figure] = []
     bars: dict[str, Spread] = {}
+    beside = {FLOOR, FLOOR_ON_LOOP, RECORDS, *(option for option, _ in POOLS.values())}
+    measured = {PLAIN: {*POOLS, *beside}, OURS: {*POOLS}, OURS_METRICS: {*POOLS}}
     with contextlib.ExitStack() as stack:
         running = {
-            name: stack.enter_context(Subject(functools.partial(Pools, name, bench.place)))
-            for name in (PLAIN, OURS, OURS_METRICS)
+            name: stack.enter_context(Subject(functools.partial(Pools, name, bench.place, opened)))
+            for name, opened in measured.items()
         }
         for pool, (option, bare) in POOLS.items():
             blocks = {name: subject.block("use", pool) for name, subject in running.items()}
@@ -87,53 +93,57 @@ def measure(bench: Bench) -> Answer:
 
 
 class Pools:
-    """An application's pools, of one connection each."""
+    """An application's pools, of one connection each, and what they are compared with.
 
-    def __init__(self, contender: str, place: Place) -> None:
-        connect, dsn = CONTENDERS[contender](place), place.dsn("lab-1")
+    Args:
+        contender: how connections are watched.
+        place: where the cluster is.
+        names: what is measured: nothing else is opened.
+    """
+
+    def __init__(self, contender: str, place: Place, names: Iterable[str]) -> None:
+        self._connect = functools.partial(CONTENDERS[contender](place), "lab-1")
+        self._dsn = place.dsn("lab-1")
+        self._loop = asyncio.new_event_loop()
         pin()
-
-        def engine(**options: Any) -> sqlalchemy.Engine:
-            creator = functools.partial(connect, "lab-1")
-            return sqlalchemy.create_engine("postgresql+psycopg://", creator=creator, **options)
-
-        def pool(**options: Any) -> psycopg_pool.ConnectionPool[Any]:
-            made = psycopg_pool.ConnectionPool(dsn, min_size=1, max_size=1, open=True, **options)
-            made.wait()
-            return made
-
-        async def pool_on_loop(**options: Any) -> psycopg_pool.AsyncConnectionPool[Any]:
-            made = psycopg_pool.AsyncConnectionPool(
-                dsn, min_size=1, max_size=1, open=False, **options
-            )
-            await made.open(wait=True)
-            return made
-
-        loop = asyncio.new_event_loop()
         check = psycopg_pool.ConnectionPool.check_connection
         check_on_loop = psycopg_pool.AsyncConnectionPool.check_connection
-        plain = loop.run_until_complete(pool_on_loop())
-        checked = loop.run_until_complete(pool_on_loop(check=check_on_loop))
         # What waits for the server goes by the clock.
-        self._blocks: dict[str, Block] = {
-            "QueuePool": repeat(functools.partial(_use_engine, engine())),
-            "pool_pre_ping": repeat(
-                functools.partial(_use_engine, engine(pool_pre_ping=True)), perf_counter
-            ),
-            "ConnectionPool": repeat(functools.partial(_use_pool, pool())),
-            "check": repeat(functools.partial(_use_pool, pool(check=check)), perf_counter),
-            "AsyncConnectionPool": awaiting(loop, functools.partial(_use_pool_on_loop, plain)),
-            "check, on a loop": awaiting(
-                loop, functools.partial(_use_pool_on_loop, checked), perf_counter
-            ),
-            FLOOR: repeat(poll_and_wrappers()),
-            FLOOR_ON_LOOP: awaiting(loop, poll_and_coroutines()),
-            RECORDS: repeat(two_records()),
+        blocks: dict[str, Callable[[], Block]] = {
+            "QueuePool": self._engine,
+            "pool_pre_ping": lambda: self._engine(perf_counter, pool_pre_ping=True),
+            "ConnectionPool": self._pool,
+            "check": lambda: self._pool(perf_counter, check=check),
+            "AsyncConnectionPool": self._pool_on_loop,
+            "check, on a loop": lambda: self._pool_on_loop(perf_counter, check=check_on_loop),
+            FLOOR: lambda: repeat(poll_and_wrappers()),
+            FLOOR_ON_LOOP: lambda: awaiting(self._loop, poll_and_coroutines()),
+            RECORDS: lambda: repeat(two_records()),
         }
+        self._blocks = {name: blocks[name]() for name in names}
 
     def use(self, name: str, loops: int) -> float:
         """Take a connection out of a pool, and put it back."""
         return self._blocks[name](loops)
+
+    def _engine(self, clock: Clock = process_time, **options: Any) -> Block:
+        url = "postgresql+psycopg://"
+        engine = sqlalchemy.create_engine(url, creator=self._connect, **options)
+        return repeat(functools.partial(_use_engine, engine), clock)
+
+    def _pool(self, clock: Clock = process_time, **options: Any) -> Block:
+        pool = psycopg_pool.ConnectionPool(self._dsn, **_ONE, open=True, **options)
+        pool.wait()
+        return repeat(functools.partial(_use_pool, pool), clock)
+
+    def _pool_on_loop(self, clock: Clock = process_time, **options: Any) -> Block:
+        async def opened() -> psycopg_pool.AsyncConnectionPool[Any]:
+            pool = psycopg_pool.AsyncConnectionPool(self._dsn, **_ONE, open=False, **options)
+            await pool.open(wait=True)
+            return pool
+
+        pool = self._loop.run_until_complete(opened())
+        return awaiting(self._loop, functools.partial(_use_pool_on_loop, pool), clock)
 
 
 def _use_engine(engine: sqlalchemy.Engine) -> None:

@@ -132,7 +132,7 @@ def _shares(rounds: Rounds) -> Counter[str]:
 
 
 def _checkout(place: Place) -> Callable[[], object]:
-    pools = Pools(OURS, place)
+    pools = Pools(OURS, place, ["QueuePool"])
     return lambda: pools.use("QueuePool", 1)
 
 
