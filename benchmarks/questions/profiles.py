@@ -26,7 +26,7 @@ from benchmarks.questions.connects import null_connect
 
 TITLE = "Where the time goes"
 
-# So many functions of each path are shown; the others are summed up.
+# So many functions of each path are shown; the others are summed up by package.
 _MOST = 8
 _PACKAGE = Path(aurora_otel.__file__).parent
 
@@ -49,14 +49,22 @@ def measure(bench: Bench) -> Answer:
     for path, work in (("checkout", _checkout), ("connect", _connect)):
         shares_of[path] = apart(_profile, work, bench.place, times)
     for path, shares in shares_of.items():
-        shown = dict(shares.most_common(_MOST))
-        if rest := sum(shares.values()) - sum(shown.values()):
-            shown[f"{len(shares) - len(shown)} others"] = rest
-        for name, share in shown.items():
+        for name, share in _shown(shares).items():
             title = f"{path}: {name}"
             figures.append(Figure(title, Spread.of([share]), "%"))
             bars[title] = Spread.of([share])
     return Answer(tuple(figures), Bars("% of the agent's own time", bars), NOTES)
+
+
+def _shown(shares: Counter[str]) -> dict[str, float]:
+    """Return the largest shares, and what the others of each package come to."""
+    shown = dict(shares.most_common(_MOST))
+    others: Counter[str] = Counter()
+    for name, share in shares.items():
+        if name not in shown:
+            package = name.partition(":")[0].partition("/")[0]
+            others[f"others in {package}"] += share
+    return {**shown, **dict(others.most_common())}
 
 
 def _profile(
