@@ -57,7 +57,7 @@ class Plan:
         self._login_refused = False
         self.reached = False
         self._peers = Peers()
-        self._hosts: set[Address | None] = set()
+        self._hosts: dict[Address | None, str] = {}
         self._places: dict[Address, None] = {}
         self._direct: dict[str, Address] = {}
         if beforehand.heard is not None:
@@ -146,7 +146,7 @@ class Plan:
         """
         self._under_way -= 1
         if target.address or not target.instance:
-            self._hosts.add(target.address)
+            self._hosts[target.address] = answer.instance
         if target.address is None and not is_own:
             self._claims.note_by_name(answer.instance)
         # Where its address is its name, whatever led there led to itself.
@@ -268,6 +268,6 @@ class Plan:
             places=tuple(self._places),
             direct=self._direct,
             peers=self._peers.found,
-            hosts=frozenset(self._hosts),
+            hosts=self._hosts,
             readers=claims.readers,
         )

@@ -103,7 +103,11 @@ class Servers:
 
     def is_member(self, address: Address) -> bool:
         """Return whether a member of a cluster is known to be at `address`."""
-        return address in self._expected or _lists(self.members, address)
+        return self.is_expected(address) or _lists(self.members, address)
+
+    def is_expected(self, address: Address) -> bool:
+        """Return whether a member was met at `address`, or a login names it beside others."""
+        return address in self._expected
 
     def is_single(self, address: Address) -> bool:
         """Return whether one server at a time is behind a name: by the settings, or by itself.

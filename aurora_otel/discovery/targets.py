@@ -41,10 +41,11 @@ class Target(NamedTuple):
         return self.instance or (str(self.address) if self.address else "")
 
 
-def targets(
+def targets(  # noqa: PLR0913 - what there is to list
     names: Iterable[str],
     locate: Callable[[str], Address | None],
     *,
+    own_host: Address | None = None,
     own_host_at: int = 1,
     other_hosts: Iterable[Address] = (),
     places: Iterable[Address] = (),
@@ -54,6 +55,8 @@ def targets(
     Args:
         names: of instances, the most promising first.
         locate: returns where an instance is reached, if that is known.
+        own_host: where the application connected last, if it matters that it is this very host;
+            else any login that works is tried at its own.
         own_host_at: how many instances come before the application's own host: instances may not
             be reachable by name at all.
         other_hosts: others that the application connected to. The last one may be a reader's.
@@ -62,7 +65,7 @@ def targets(
     located = [(name, locate(name)) for name in names]
     found = [Target(name, where) for name, where in located if where]
     asked = {target.address for target in found}
-    found.insert(own_host_at, Target(None, None))
+    found.insert(own_host_at, Target(None, own_host))
     found += [Target(None, host) for host in other_hosts]
     asked.update(target.address for target in found)
     return found + [Target(None, each, is_place=True) for each in places if each not in asked]

@@ -25,11 +25,13 @@ from aurora_otel.hooks.placement import Placement
 from aurora_otel.model import single_names
 from aurora_otel.model.endpoints import Endpoint, EndpointType
 from aurora_otel.model.groups import Group
+from aurora_otel.model.topology import Role
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.telemetry import log, names
+from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.routes import Route
 from aurora_otel.tracking.track import Track
 
@@ -123,8 +125,9 @@ class Openings:
             # Its name is that of no instance.
             identity = identity._replace(endpoint=single_names.explained(identity.endpoint))
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
-        if opening.hosts and hears_all(identity.source):
+        if hears_all(identity.source):
             cluster.note_places(opening.hosts)
+            _note_lead(cluster, identity, context.clock())
         group = self._placement.group_of(driver.name, cluster, identity)
         if new.attempt is not None and new.attempt.straight and _is_writer(identity):
             context.routes.note_name(cluster, identity.endpoint.address)
@@ -191,6 +194,12 @@ class Openings:
         if new.route is not None:
             shown[names.STRAIGHT_REASON] = new.route.reason.value
         return self._context.config.spans.track_connection(new.opening.began, shown)
+
+
+def _note_lead(cluster: Cluster, identity: Identity, at: float) -> None:
+    if (answer := identity.answer) is not None:
+        host, is_reader = str(identity.endpoint.address), answer.role is Role.READER
+        cluster.detector.note_lead(host, answer.instance, at, is_reader=is_reader)
 
 
 def _is_writer(identity: Identity) -> bool:

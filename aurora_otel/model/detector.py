@@ -227,14 +227,29 @@ class Detector:
         """Take note of a refused write, where instances restart when they become readers.
 
         The application writes through this host: when a former writer is back as a reader before
-        the host leads elsewhere, a whole pool reconnects to it. Through hosts that lead to readers
-        on purpose, nothing is written.
+        the host leads elsewhere, a whole pool reconnects to it.
 
         Args:
             connection: the connection.
             now: seconds of the monotonic clock.
         """
         self._former.note_refusal(connection, self.writer, now)
+
+    def note_lead(self, host: str, instance: str, at: float, *, is_reader: bool) -> None:
+        """Take note of where a host leads, where instances restart when they become readers.
+
+        What an application calls a service moves with the writer, late perhaps. An instance's own
+        name never leads to another one: who connects by it to read has what is wanted, whatever
+        somebody else tried to write through it. And a name that leads to readers beside the writer
+        is one to read by.
+
+        Args:
+            host: the host and the port.
+            instance: the instance that answered there.
+            at: when, in seconds of the monotonic clock.
+            is_reader: whether that said that it is a reader.
+        """
+        self._former.note_lead(host, instance, self.writer, at, is_reader=is_reader)
 
     def staleness(
         self, connection: ConnectionFacts, *, as_of: float = float("inf")
@@ -248,7 +263,8 @@ class Detector:
           open, or a write on it was refused and the writer has changed since it was opened;
         - any other host: if its instance was known as the writer while it was open, or a write
           on it was refused; where instances restart when they become readers, also if a write was
-          refused later on another connection through this host to this former writer;
+          refused later on another connection through this host to this former writer, and the host
+          leads to the writer by now, and never led to readers beside it;
         - the reader endpoint: never.
 
         With `spares_doubtful`, whatever it was opened through: if a verdict found, while it

@@ -14,6 +14,9 @@ from aurora_otel.model.topology import Role
 # So many are remembered, the latest: more than a cluster has instances.
 MOST_FORMER = 64
 
+# For so many seconds after a change, a writer's name may lead to the former one by turns.
+LONGEST_LAG = 60.0
+
 
 class Cause(str, Enum):
     """Why a connection is stale."""
@@ -65,6 +68,10 @@ class FormerWriters:
         self._former_names: dict[str, float] = {}
         # Hosts that led to a former writer on which a write was refused, that instance, and when.
         self._refusing: dict[tuple[str | None, str], float] = {}
+        # By host: the instance that it led to when it was last seen to lead anywhere.
+        self._leads_to: dict[str, str] = {}
+        # Hosts that were seen to lead to readers, too, while there was a writer to lead to.
+        self._shared: dict[str, None] = {}
 
     def __len__(self) -> int:
         """Return how many are remembered."""
@@ -89,7 +96,21 @@ class FormerWriters:
         if instance is not None and (instance == writer or instance in self._known_until):
             self._refusing[connection.host, instance] = now
             for each in list(self._refusing)[:-MOST_FORMER]:
-                del self._refusing[each]
+                self._refusing.pop(each, None)
+
+    def note_lead(
+        self, host: str, instance: str, writer: str | None, at: float, *, is_reader: bool
+    ) -> None:
+        """Take note of where a host led; see `Detector.note_lead`."""
+        if is_reader and writer is not None and instance != writer:
+            # A name that lags leads to a former writer, and not back to it later.
+            is_back = self._leads_to.get(host) == writer and at > self.changed_at + LONGEST_LAG
+            if is_back or instance not in self._known_until:
+                self._shared[host] = None
+        self._leads_to[host] = instance
+        for hosts in (self._leads_to, self._shared):
+            for each in list(hosts)[:-MOST_FORMER]:
+                hosts.pop(each, None)
 
     def staleness(
         self,
@@ -110,7 +131,9 @@ class FormerWriters:
         if spares_doubtful:
             is_stale = self._was_left(connection, instance, is_refused=is_refused)
         else:
-            is_stale = self._is_stale(connection, instance, as_of, is_refused=is_refused)
+            is_stale = self._is_stale(
+                connection, instance, is_refused=is_refused
+            ) or self._is_like_refused(connection, instance, writer, as_of)
         if not is_stale:
             return None
         if connection.role is Role.WRITER:
@@ -126,9 +149,7 @@ class FormerWriters:
             return True
         return is_refused and connection.role is Role.READER
 
-    def _is_stale(
-        self, connection: ConnectionFacts, instance: str, as_of: float, *, is_refused: bool
-    ) -> bool:
+    def _is_stale(self, connection: ConnectionFacts, instance: str, *, is_refused: bool) -> bool:
         kind = connection.endpoint_type
         if kind is EndpointType.WRITER:
             return True
@@ -138,6 +159,16 @@ class FormerWriters:
         if connection.role is Role.WRITER or known_until > connection.opened_at:
             return True
         if kind is EndpointType.OTHER:
-            since = self._refusing.get((connection.host, instance), float("-inf"))
-            return is_refused or connection.opened_at < since < as_of
+            return is_refused
         return is_refused and self.changed_at > connection.opened_at
+
+    def _is_like_refused(
+        self, connection: ConnectionFacts, instance: str, writer: str, as_of: float
+    ) -> bool:
+        """Return whether a write was refused beside it, through a host that has moved since."""
+        host = connection.host
+        if connection.endpoint_type is not EndpointType.OTHER or host is None:
+            return False
+        since = self._refusing.get((host, instance), float("-inf"))
+        has_moved = host not in self._shared and self._leads_to.get(host) == writer
+        return has_moved and connection.opened_at < since < as_of

@@ -167,7 +167,8 @@ class Reading(NamedTuple):
         places: where else members may be reached.
         direct: by instance, its own address, where it was reached there.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
-        hosts: where answers came from; `None`: where the application itself connected last.
+        hosts: by where answers came from, the instance; `None`: where the application itself
+            connected last.
         readers: the instances that answered that they are readers.
     """
 
@@ -183,7 +184,7 @@ class Reading(NamedTuple):
     places: tuple[Address, ...] = ()
     direct: Mapping[str, Address] = MappingProxyType({})
     peers: Mapping[Address, str | None] = MappingProxyType({})
-    hosts: frozenset[Address | None] = frozenset()
+    hosts: Mapping[Address | None, str] = MappingProxyType({})
     readers: frozenset[str] = frozenset()
 
     @property

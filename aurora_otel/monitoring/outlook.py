@@ -63,6 +63,7 @@ class Outlook:
         return targets(
             in_turn,
             self.locate,
+            own_host=self._newest_host if hears_all(self._cluster.source) else None,
             own_host_at=2 if trigger.hint else 1,
             other_hosts=self._other_hosts,
             places=self._places.of(self._hosts, self._members),
@@ -87,7 +88,7 @@ class Outlook:
             is_complete=self._places.are_complete(self._hosts, self._members),
             lineage=self._cluster.lineage,
             leads_to=self._places.host_leads_to,
-            host=self._access.newest.endpoint.address if self._access.newest else None,
+            host=self._newest_host,
         )
 
     def locate(self, instance: str) -> Address | None:
@@ -100,6 +101,11 @@ class Outlook:
         if (address := clusters.locate(cluster, instance, domain, endpoint.port)) is None:
             self._lookup.begin(endpoint)
         return address
+
+    @property
+    def _newest_host(self) -> Address | None:
+        """Where the application connected last."""
+        return self._access.newest.endpoint.address if self._access.newest else None
 
     @property
     def _claims(self) -> tuple[dict[str, int], frozenset[str]]:

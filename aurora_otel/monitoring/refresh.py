@@ -162,6 +162,7 @@ class TopologyRefresh:
         self._cluster.note_places(reading.places, reading.direct)
         if hears_all(self._cluster.source):
             self._context.servers.expect(reading.direct.values())
+            self._note_leads(reading)
         if reading.instances and self.access.newest:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
@@ -193,6 +194,17 @@ class TopologyRefresh:
             changed=changed,
             heard_all=hears_all(self._cluster.source),
         )
+
+    def _note_leads(self, reading: Reading) -> None:
+        """Take note of where the application's hosts lead.
+
+        A login by several hosts leads to any of them, whichever of them was to be asked.
+        """
+        for host, instance in reading.hosts.items():
+            if host is not None and not self._context.servers.is_expected(host):
+                self._cluster.detector.note_lead(
+                    str(host), instance, reading.began, is_reader=instance in reading.readers
+                )
 
     def _is_of_others(self, reading: Reading) -> bool:
         """Return whether other instances answered, or those of another cluster."""

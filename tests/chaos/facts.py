@@ -69,6 +69,21 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A write was refused first on a connection, where instances restart to become readers.
+
+    Attributes:
+        at: when.
+        instance: where the connection leads.
+        host: the host and port that the application connected to.
+    """
+
+    at: float
+    instance: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shut:
     """The agent shut a connection down.
 
@@ -81,6 +96,7 @@ class Shut:
         role: what its instance said of itself when it was opened.
         opened_at: when that was.
         refused: whether a write on it was refused.
+        host: the host and port that the application connected to.
     """
 
     at: float
@@ -91,6 +107,7 @@ class Shut:
     role: str
     opened_at: float
     refused: bool
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +181,7 @@ class Tally:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-Fact = Wrote | Known | Handed | Shut | Balance | Raised | Left | Tally
+Fact = Wrote | Known | Handed | Refused | Shut | Balance | Raised | Left | Tally
 _KINDS = {kind.__name__: kind for kind in get_args(Fact)}
 
 

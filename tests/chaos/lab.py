@@ -9,6 +9,8 @@ from aurora_otel.lab import Cluster
 from tests.support.labs import TABLE, create_table
 
 ENGINES = tuple(TABLE)
+# A name of the application's own for where the writer is: it says nothing of itself.
+PRIVATE = "db.example.com"
 KINDS = ("aurora", "multi-az", "plain", "single")
 
 

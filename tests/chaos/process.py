@@ -17,10 +17,10 @@ from pathlib import Path
 from aurora_otel.lab import Cluster
 from aurora_otel.settings import PREFIX
 from tests.chaos.facts import Fact, Raised, decode, renamed
+from tests.chaos.lab import PRIVATE
 from tests.support.moving_names import hosts_file
 
 _ROOT = Path(__file__).parents[2]
-_PRIVATE = "db.example.com"
 # Seconds that the application has for leaving.
 _PATIENCE = 90.0
 
@@ -117,13 +117,13 @@ def _hosts(cluster: Cluster) -> Mapping[str, str]:
     """Return the names that the application knows, and where they lead."""
     if cluster.kind == "single":
         # Past the gateway: a server is known by the address at which it is reached.
-        return cluster.records({_PRIVATE: "writer"})
-    return {**cluster.hosts, _PRIVATE: cluster.address("writer")[0]}
+        return cluster.records({PRIVATE: "writer"})
+    return {**cluster.hosts, PRIVATE: cluster.address("writer")[0]}
 
 
 def _settings(cluster: Cluster) -> dict[str, str]:
     given = cluster.environment().items()
-    single = {"single_endpoints": _PRIVATE} if cluster.kind == "single" else {}
+    single = {"single_endpoints": PRIVATE} if cluster.kind == "single" else {}
     return single | {name.removeprefix(PREFIX).lower(): value for name, value in given}
 
 
@@ -144,7 +144,7 @@ def _instances(cluster: Cluster) -> dict[str, str]:
 def _logins(cluster: Cluster) -> dict[str, object]:
     """Return how each target is reached; a host that hangs costs a connect three seconds."""
     targets = ("writer", "reader", "custom", *cluster.instances)
-    hosts = {"private": ("writer", _PRIVATE), **{each: (each, None) for each in targets}}
+    hosts = {"private": ("writer", PRIVATE), **{each: (each, None) for each in targets}}
     if cluster.engine == "mysql":
         logins = {
             name: cluster.parameters(target, host=host) for name, (target, host) in hosts.items()

@@ -10,6 +10,7 @@ from tests.chaos.facts import (
     Known,
     Left,
     Raised,
+    Refused,
     Shut,
     Tally,
     Wrote,
@@ -107,6 +108,28 @@ def test_a_refused_write_counts_once_the_known_writer_has_changed(truth):
     assert complaints(truth, *known, shut) == []
 
 
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        ({}, []),
+        ({"host": "lab-1.lab.internal:5432"}, ["Shutdowns"]),  # through another host
+        ({"instance": "lab-3"}, ["Shutdowns"]),
+        ({"at": 15.0}, ["Shutdowns"]),  # no later than it was opened
+        ({"at": 30.5}, ["Shutdowns"]),  # no earlier than the reading began
+    ],
+)
+def test_a_write_that_was_refused_beside_it_counts_by_a_name_that_moves(refused, expected, truth):
+    shut = {**SHUT, "endpoint": "other", "host": "db.example.com:5432"}
+    beside = {"at": 20.0, "instance": "lab-1", "host": shut["host"], **refused}
+    assert complaints(truth, Refused(**beside), Shut(**shut)) == expected
+
+
+def test_a_write_that_was_refused_beside_it_counts_by_no_instances_own_name(truth):
+    shut = Shut(**{**SHUT, "endpoint": "other", "host": "lab-1.lab.internal:5432"})
+    beside = Refused(20.0, "lab-1", shut.host)
+    assert complaints(truth, beside, shut) == ["Shutdowns"]
+
+
 HANDED = {
     "at": 30.2,
     "began": 30.0,
@@ -187,6 +210,7 @@ def test_what_is_left(what, before, after, expected, truth):
         Wrote(2.0, 1.0, "lab-1"),
         Known(1.0, 1.0, 1, "lab-1"),
         Handed(**HANDED),
+        Refused(1.0, "lab-1", "db.example.com:5432"),
         Shut(**SHUT),
         Balance(**BOOKS, received=10),
         Raised(1.0, "a call", "RuntimeError", "a trace\nof two lines"),

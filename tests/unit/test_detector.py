@@ -8,6 +8,7 @@ from aurora_otel.model.detector import (
     Ruling,
 )
 from aurora_otel.model.endpoints import EndpointType
+from aurora_otel.model.former_writers import LONGEST_LAG
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role, Verdict
 from aurora_otel.model.window import FirstSymptom
@@ -254,18 +255,28 @@ def test_a_former_writer_that_answered_that_it_is_none_is_not_deposed():
 
 # Where instances restart when they become readers.
 
-PINNED = Connection(EndpointType.OTHER, "a", READER, 22.0, host="service:5432")
+SERVICE = "service:5432"
+PINNED = Connection(EndpointType.OTHER, "a", READER, 22.0, host=SERVICE)
+
+
+def moved(*verdicts):
+    """Return as `changed`, where the service leads to the last of these writers by now."""
+    made = changed(*verdicts)
+    made.note_lead(SERVICE, verdicts[-1], 21.0, is_reader=False)
+    return made
 
 
 def test_a_refused_write_shows_what_else_came_through_that_host_to_the_former_writer():
-    made = changed("b")
+    made = moved("b")
     assert made.staleness(PINNED) is None
     made.note_refusal(PINNED, 25.0)
     assert made.staleness(PINNED) is Cause.WRITER_CHANGED
     # Opened later, through another host, to another instance, or by a name that means readers.
+    made.note_lead("replicas:5432", "b", 21.0, is_reader=False)
     for other in (
         replace(PINNED, opened_at=26.0),
         replace(PINNED, host="replicas:5432"),
+        replace(PINNED, host=None),
         replace(PINNED, instance="c"),
         replace(PINNED, endpoint_type=EndpointType.READER),
     ):
@@ -273,13 +284,70 @@ def test_a_refused_write_shows_what_else_came_through_that_host_to_the_former_wr
 
 
 def test_a_refused_write_on_one_that_was_never_the_writer_shows_nothing_else():
-    made = changed("b")
+    made = moved("b")
     made.note_refusal(replace(PINNED, instance="c"), 25.0)
     assert made.staleness(replace(PINNED, instance="c")) is None
 
 
-def test_a_former_writer_that_was_the_writer_again_meanwhile_starts_afresh():
+def test_a_refused_write_shows_nothing_else_by_a_name_that_leads_where_it_did():
+    # An instance's own name: somebody reads there. Or a service that has not moved yet.
     made = changed("b")
+    made.note_lead(SERVICE, "a", 21.0, is_reader=True)
+    made.note_refusal(PINNED, 25.0)
+    assert made.staleness(PINNED) is None
+    assert made.staleness(replace(PINNED, refused=True)) is Cause.WRITE_REFUSED
+    made.note_lead(SERVICE, "b", 26.0, is_reader=False)
+    assert made.staleness(PINNED) is Cause.WRITER_CHANGED
+    made.note_lead(SERVICE, "a", 27.0, is_reader=True)
+    assert made.staleness(PINNED) is None
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "at", "is_stale"),
+    [("cb", 21.0, False), ("bab", 20.0 + LONGEST_LAG, True), ("bab", 20.1 + LONGEST_LAG, False)],
+    ids=["reader", "lag", "by-turns"],
+)
+def test_a_refused_write_shows_nothing_else_by_a_name_that_leads_to_readers_as_well(
+    leads_to, at, is_stale
+):
+    made = changed("b")
+    for instance in leads_to:
+        made.note_lead(SERVICE, instance, at, is_reader=instance != "b")
+    made.note_refusal(PINNED, 25.0)
+    assert (made.staleness(PINNED) is not None) is is_stale
+    # As well after later changes of the writer.
+    made.judge(verdict("a", 130.0))
+    made.judge(verdict("b", 140.0))
+    made.note_refusal(PINNED, 150.0)
+    made.note_lead(SERVICE, "b", 151.0, is_reader=False)
+    assert (made.staleness(replace(PINNED, opened_at=145.0)) is not None) is is_stale
+
+
+def test_a_name_that_leads_to_a_writer_that_is_not_known_yet_or_lags_is_none_of_readers():
+    made = detector(None)
+    made.note_lead(SERVICE, "c", 1.0, is_reader=True)
+    made.introduce("a")
+    for instance in ("a", "b", "a"):
+        # The new writer claims to be one; the old one has just become a reader.
+        made.note_lead(SERVICE, instance, 19.0, is_reader=instance == "a")
+    made.judge(verdict("b", 20.0))
+    for instance in ("a", "b"):
+        made.note_lead(SERVICE, instance, 21.0, is_reader=instance == "a")
+    made.note_refusal(PINNED, 25.0)
+    assert made.staleness(PINNED) is Cause.WRITER_CHANGED
+
+
+def test_no_more_hosts_are_remembered_than_a_cluster_has_instances():
+    made = moved("b")
+    for number in range(200):
+        made.note_lead(f"host{number}", "c", 21.0, is_reader=True)
+        made.note_refusal(replace(PINNED, host=f"host{number}"), 25.0)
+    former = made._former
+    assert {len(each) for each in (former._leads_to, former._shared, former._refusing)} == {64}
+
+
+def test_a_former_writer_that_was_the_writer_again_meanwhile_starts_afresh():
+    made = moved("b")
     made.note_refusal(PINNED, 50.0)
     made.judge(verdict("a", 30.0))
     made.judge(verdict("b", 40.0))
@@ -289,12 +357,13 @@ def test_a_former_writer_that_was_the_writer_again_meanwhile_starts_afresh():
 def test_a_refusal_that_came_after_the_reading_but_before_the_verdict_counts():
     made = detector()
     made.note_refusal(PINNED, 25.0)
+    made.note_lead(SERVICE, "b", 21.0, is_reader=False)
     made.judge(verdict("b", 21.0))
     assert made.staleness(PINNED) is Cause.WRITER_CHANGED
 
 
 def test_a_connection_that_was_opened_at_the_very_moment_is_in_doubt_and_stays():
-    made = changed("b")
+    made = moved("b")
     made.note_refusal(PINNED, 25.0)
     for opened_at, kind, instance in (
         (20.0, EndpointType.INSTANCE, "a"),

@@ -283,7 +283,7 @@ def test_other_hosts_of_the_application_come_last_and_confirm_like_any_other():
     assert made.next() == other
     made.answered(other, writer("c"))
     assert verdict(made) == "c"
-    assert made.reading.hosts == {at("b"), None, other.address}
+    assert made.reading.hosts == {at("b"): "b", None: "a", other.address: "c"}
 
 
 # The names `b` and `c` have moved to another cluster, where `b` became the writer.

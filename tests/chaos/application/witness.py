@@ -21,7 +21,7 @@ from aurora_otel.tracking import invalidation
 from aurora_otel.tracking.track import Track
 from tests.chaos.application.database import Database
 from tests.chaos.application.reporting import Reporter
-from tests.chaos.facts import Balance, Handed, Known, Shut
+from tests.chaos.facts import Balance, Handed, Known, Refused, Shut
 
 _clock = time.monotonic
 
@@ -51,6 +51,7 @@ def watch(reporter: Reporter, database: Database) -> None:
                     track.role.value,
                     track.opened_at,
                     track.refused,
+                    str(track.host),
                 )
             )
         return outcome
@@ -70,6 +71,7 @@ def watch(reporter: Reporter, database: Database) -> None:
 
     _watch_connects(reporter)
     _watch_discards(database)
+    _watch_refusals(reporter)
     failover.FailoverHandler._invalidate = watched_invalidate
     invalidation._shut_down = watched_shut_down
     Detector.judge = watched_judge
@@ -90,6 +92,16 @@ def _watch_connects(reporter: Reporter) -> None:
         return connection
 
     AgentHooks.connect_steps = watched_connect
+
+
+def _watch_refusals(reporter: Reporter) -> None:
+    note = Detector.note_refusal
+
+    def watched_note(self: Detector, connection: Any, now: float) -> None:
+        reporter.report(Refused(now, str(connection.instance), str(connection.host)))
+        note(self, connection, now)
+
+    Detector.note_refusal = watched_note
 
 
 def _watch_discards(database: Database) -> None:

@@ -6,7 +6,8 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.chaos.facts import Fact, Known, Shut
+from tests.chaos.facts import Fact, Known, Refused, Shut
+from tests.chaos.lab import PRIVATE
 from tests.chaos.truth import Truth
 
 
@@ -20,11 +21,14 @@ class Shutdowns:
 
     def __init__(self) -> None:
         self._known: defaultdict[int, list[Known]] = defaultdict(list)
+        self._refused: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
 
     def judge(self, fact: Fact, truth: Truth) -> Iterator[str]:
         """Judge every shutdown."""
         if isinstance(fact, Known):
             self._known[fact.cluster].append(fact)
+        elif isinstance(fact, Refused):
+            self._refused[fact.host, fact.instance].append(fact.at)
         elif isinstance(fact, Shut):
             connection = (
                 f"a connection to {fact.instance} by its {fact.endpoint} endpoint was closed"
@@ -42,7 +46,7 @@ class Shutdowns:
         if shut.role == "writer" or self._was_known(shut):
             return True
         if shut.endpoint == "other":
-            return shut.refused
+            return shut.refused or self._is_like_refused(shut)
         return shut.refused and self._changed_since(shut)
 
     def _was_known(self, shut: Shut) -> bool:
@@ -54,6 +58,12 @@ class Shutdowns:
             and then.began > shut.opened_at
             for one, then in itertools.pairwise(known)
         )
+
+    def _is_like_refused(self, shut: Shut) -> bool:
+        """Whether a write was refused beside it, by a name that moves with the writer."""
+        moves = shut.host.partition(":")[0] == PRIVATE
+        refused = self._refused[shut.host, shut.instance]
+        return moves and any(shut.opened_at < at < shut.began for at in refused)
 
     def _changed_since(self, shut: Shut) -> bool:
         """Whether the known writer has changed since it was opened."""
