@@ -128,6 +128,24 @@ def test_a_pool_that_reconnected_before_the_service_moved_costs_one_refused_writ
     close([*before, *pinned, reader, by_address, fresh])
 
 
+def test_who_reads_by_the_old_primarys_own_name_keeps_the_connection(agent, cluster, connect):
+    held = by_service(cluster, connect)
+    switch = cluster.failover(Failover.SWITCHOVER)
+    by_own_name = [connect(cluster.dsn(switch.old_writer)) for _ in range(3)]
+    # The service leads to the new writer, so there is a verdict; those by the name stay behind.
+    fresh = by_service(cluster, connect)
+    eventually(lambda: known_writer(fresh) == at(cluster, switch.new_writer))
+    before = readings(agent)
+    for connection in by_own_name[:2]:
+        assert sqlstate(refused_write(connection)) == READ_ONLY
+    eventually(lambda: readings(agent) > before)
+    eventually(lambda: agent.tracked(at(cluster, switch.old_writer)) == 1)
+    run(by_own_name[2], "SELECT 1")
+    assert serving(by_own_name[2]) == switch.old_writer
+    write(fresh)
+    close([held, *by_own_name, fresh])
+
+
 def test_split_brain_the_one_that_was_promoted_last_is_the_writer(agent, cluster, connect):
     old, new = cluster.writer, cluster.readers[0]
     to_old = [straight(cluster, connect, old) for _ in range(3)]
