@@ -240,7 +240,7 @@ class Detector:
 
         What an application calls a service moves with the writer, late perhaps. An instance's own
         name never leads to another one: who connects by it to read has what is wanted, whatever
-        somebody else tried to write through it. And a name that leads to readers beside the writer
+        was refused to others there. And a name that leads to readers beside the writer
         is one to read by.
 
         Args:

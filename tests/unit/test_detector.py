@@ -290,7 +290,7 @@ def test_a_refused_write_on_one_that_was_never_the_writer_shows_nothing_else():
 
 
 def test_a_refused_write_shows_nothing_else_by_a_name_that_leads_where_it_did():
-    # An instance's own name: somebody reads there. Or a service that has not moved yet.
+    # An instance's own name, by which others read. Or a service that has not moved yet.
     made = changed("b")
     made.note_lead(SERVICE, "a", 21.0, is_reader=True)
     made.note_refusal(PINNED, 25.0)
