@@ -14,6 +14,8 @@ from xdist.workermanage import WorkerController
 
 # Folders whose tests share a long story. They come first, so that none is left alone in the end.
 STORIES = ("telemetry", "dashboards")
+# Files that take minutes: begun with the others, each of them would be left alone in the end.
+LONG = ("pools/test_failovers.py", "demo/test_demo.py", "histories/test_drawn_histories.py")
 
 
 class Scheduling(LoadScopeScheduling):
@@ -58,5 +60,10 @@ def pytest_xdist_make_scheduler(config, log) -> Scheduling:
 
 
 def order(items: list[pytest.Item]) -> None:
-    """Put the stories first."""
-    items.sort(key=lambda item: item.path.parent.name not in STORIES)
+    """Put the stories first, and then what is long."""
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        is_long = item.path.as_posix().endswith(LONG)
+        return item.path.parent.name not in STORIES, not is_long
+
+    items.sort(key=place)
