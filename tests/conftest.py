@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -34,6 +35,9 @@ from tests.support.upstream import UPSTREAM
 
 # No credentials of a developer are found by accident, and no test asks the network for any.
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+# No test trusts what the machine trusts: some drivers would read all of it for each connection, for
+# 20 ms. The key of this one was thrown away.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "authority.pem")
 
 
 @pytest.fixture(scope="session")
