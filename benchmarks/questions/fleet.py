@@ -59,8 +59,8 @@ def measure(bench: Bench) -> Answer:
         " A process detects when the new writer answers on the connection that it has kept, or on"
         " the first one that the application opens there itself."
         f" {ALLOWED:,} connections allowed: {ordinary:,} processes lose {MASS} each, and open as"
-        " many again; as there cannot be more of them, their first logins are spread over 3.3 s"
-        " instead of 15 s. Misrouted: the old writer stays up"
+        " many again. There cannot be more of them, so that their first logins are spread over"
+        " 3.3 s instead of 15 s. Misrouted: the old writer stays up"
         " as a reader, and the application's connects lead to it until there is a verdict, or the"
         " agent puts its own login at the writer that is named off."
     )

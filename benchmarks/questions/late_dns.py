@@ -89,10 +89,10 @@ def measure(bench: Bench) -> Answer:
         " accepted, by its own word. AWS's plugins are here `initial_connection`,"
         " `aurora_connection_tracker` and `failover_v2`.\n\n"
         "Where a process sees at its first symptom that a server has ended three connections, every"
-        " process has lost its own, and ours spread their first logins over as long as those of as"
-        " many as the server has room for take: 0.2 s here, where it allows 300 connections, 3.3 s"
-        " where it allows 5,000. Meanwhile, the application's own connects find the writer, once"
-        " the old one is back as a reader that names it."
+        " process has lost its own. Ours spread their first logins then, over as long as those of"
+        " all take for whom the server has room. That is 0.2 s here, where it allows 300"
+        " connections, and 3.3 s where it allows 5,000. Meanwhile, the application's own connects"
+        " find the writer, once the old one is back as a reader that names it."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
 
