@@ -15,7 +15,7 @@ HISTORIES ?= 10000
 TESTS ?= tests
 N ?= 20
 ROWS ?= 40
-# Three for each of two processors: three quarters of a test's time are waiting for a server.
+# Three for each of two processors: most of a test's time is waiting for a server.
 SIDE_BY_SIDE := --numprocesses 6 --dist loadscope
 # Real servers on a busy machine: what fails gets a second try, and is listed if it needed one.
 AGAIN := --reruns 1 -r aR
