@@ -13,6 +13,7 @@ from aurora_otel.hooks.identification import Identification, Identity
 from aurora_otel.hooks.placement import Placement
 from aurora_otel.model.endpoints import Endpoint
 from aurora_otel.monitoring.context import AgentContext
+from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.runtime import sockets
 from aurora_otel.runtime.effects import Steps
 from aurora_otel.tracking.cluster import Cluster
@@ -100,16 +101,25 @@ class Reidentification:
     def _move(self, track: Track, driver: Driver, identity: Identity, instance: str) -> Cluster:
         former = track.cluster.monitor
         cluster = self._placement.cluster_of(driver, identity, is_fresh=False)
-        if cluster.monitor.access is None and not former.login_rejected:
-            # It is not known by a connection of its own yet.
-            same = (each for each in former.logins if each.endpoint == track.endpoint)
-            if access := next(same, former.access):
-                cluster.monitor.connected(access)
+        _hand_over_login(former, cluster.monitor, identity.endpoint)
         group = track.group
         if cluster is track.cluster:
             group = self._placement.group_of(driver.name, cluster, identity)
         self._context.tracker.note_identity(track, instance, cluster, group)
         return cluster
+
+
+def _hand_over_login(former: ClusterMonitor, monitor: ClusterMonitor, endpoint: Endpoint) -> None:
+    """Have a cluster asked where a connection leads that was moved to it: the writer may be there.
+
+    It may be known by connections through other hosts alone, or by none of its own.
+    """
+    host, known = endpoint.address, monitor.logins
+    if former.login_rejected or any(each.endpoint.address == host for each in known):
+        return
+    same = (each for each in former.logins if each.endpoint.address == host)
+    if access := next(same, None if known else former.access):
+        monitor.connected(access)
 
 
 def _is_in_doubt(track: Track) -> bool:

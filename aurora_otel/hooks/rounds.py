@@ -62,6 +62,7 @@ class Rounds:
         spare.hold()
         context.tracker.drain()
         self._merge_duplicates()
+        self._introduce_clusters()
         self._upkeep.tidy(context.clock())
         self._name_checks.begin_due()
         self._respond_to_deferred()
@@ -94,6 +95,18 @@ class Rounds:
         for winner, loser in self._context.clusters.merge_duplicates():
             self._context.tracker.absorb(winner, loser)
             loser.monitor.hand_over(winner.monitor)
+
+    def _introduce_clusters(self) -> None:
+        """Have a cluster ask a writer that was promoted beside its own, and was met elsewhere."""
+        unheard = self._context.clusters.unheard
+        while unheard:
+            cluster, other = (each.current for each in unheard.popleft())
+            writer = other.detector.writer
+            if cluster is other or writer is None:
+                continue
+            at = other.addresses.get(writer)
+            cluster.note_places((), {writer: at} if at else None)
+            cluster.monitor.symptom(Symptom.TOPOLOGY, suspect=None, hint=writer, wait=False)
 
     def _respond_to_deferred(self) -> None:
         while self._deferred:

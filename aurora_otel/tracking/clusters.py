@@ -21,7 +21,7 @@ from aurora_otel.model.topology import Answer
 from aurora_otel.tracking.bindings import Bindings, Name, host_of
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.direct_hosts import DIRECT, DirectHosts
-from aurora_otel.tracking.evidence import Claim, Relation, may_be_one, relation
+from aurora_otel.tracking.evidence import Claim, Relation, has_to_hear_of, may_be_one, relation
 from aurora_otel.tracking.registry import Registry
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Clusters:
         self.duplicates: deque[tuple[Cluster, Cluster]] = deque()
         # A cluster, and the one that was found to have been taken for it.
         self.parted: deque[tuple[Cluster, Cluster]] = deque()
+        # A cluster, and another one whose writer was promoted beside its own.
+        self.unheard: deque[tuple[Cluster, Cluster]] = deque()
         self.registry = Registry(create)
         self.bindings = Bindings()
         self.direct = DirectHosts()
@@ -167,17 +169,22 @@ class Clusters:
     def merge_duplicates(self) -> list[tuple[Cluster, Cluster]]:
         """Make one of each pair found to be one cluster; return them as (winner, loser).
 
-        A pair whose writers are known, and do not know each other, stays two.
+        A pair whose writers are known, and do not know each other, stays two. If one side has to
+        hear of the other, that is queued in `unheard`.
         """
         settled = []
         while self.duplicates:
             pair = (cluster.current for cluster in self.duplicates.popleft())
             winner, loser = sorted(pair, key=lambda c: c.number)
-            if winner is loser or not may_be_one(winner, loser):
+            if winner is loser:
                 continue
-            winner.take_over(loser)
-            self.registry.remove(loser)
-            settled.append((winner, loser))
+            if may_be_one(winner, loser):
+                winner.take_over(loser)
+                self.registry.remove(loser)
+                settled.append((winner, loser))
+                continue
+            sides = ((winner, loser), (loser, winner))
+            self.unheard.extend(each for each in sides if has_to_hear_of(*each))
         return settled
 
     # To which cluster does a connection belong?

@@ -170,5 +170,16 @@ def may_be_one(first: Cluster, second: Cluster) -> bool:
     return one in second.members and other in first.members
 
 
+def has_to_hear_of(cluster: Cluster, other: Cluster) -> bool:
+    """Return whether `other` lists the writer of `cluster`, where its own is not known yet.
+
+    They have copies of the same data: one of the two was promoted beside the other.
+    """
+    is_same_data = cluster.lineage is not None and cluster.lineage == other.lineage
+    is_listed = cluster.detector.writer in other.members
+    found = other.detector.writer
+    return is_same_data and is_listed and found is not None and found not in cluster.members
+
+
 def _without_overlap(cluster: Cluster) -> Relation:
     return Relation.OTHER if cluster.view else Relation.UNDECIDED

@@ -32,7 +32,7 @@ def play(request):
 def plain(play, machine, first, **how):
     """Play one cluster of three, in which nothing but the application's hosts shows the members."""
     defaults = {"sizes": [3], "shows": (True, False, False), "lists_members": False}
-    return play(machine, **defaults, leaves_primaries=False, first=first, **how)
+    return play(machine, **{**defaults, **how}, leaves_primaries=False, first=first)
 
 
 def writes_on_all(history, rounds=60):
@@ -96,6 +96,21 @@ def test_while_a_primary_is_frozen_another_of_its_timeline_closes_nothing_at_it(
         history.settle()
     assert history.application.shut == 0
     history.make_it_a_replica(database=0, which=1)
+
+
+def test_in_a_split_brain_a_doubt_at_the_one_is_a_doubt_at_the_other(play):
+    # By their own addresses they are two clusters, until both know of each other.
+    old, new = (0, "member", 0), (0, "member", 1)
+    history = plain(play, PostgreSQLHistories, [old, old], lists_members=True)
+    history.promote_beside(database=0, which=1, follows=True, others_follow=False)
+    history.connect(*new)
+    for _ in range(3):
+        history.refuse_a_write_in_a_read_only_transaction(which=2)
+        history.let_time_pass(seconds=10.0)
+        history.settle()
+    assert history.application.shut == 2
+    (writer,) = [each for each in history.application.held if not each.session.is_cut]
+    assert writer.session.server.name == "db0-1"
 
 
 @SINGLE
