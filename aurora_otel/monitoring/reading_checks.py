@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aurora_otel.model.membership import goes_with
 from aurora_otel.model.topology import Reading
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.tracking.cluster import Cluster
@@ -53,6 +54,8 @@ def is_of_another_cluster(
     if not reading.instances:
         # Nothing was answered that could be true of another cluster.
         return False
+    if verdict is None and _is_of_a_moved_name(reading, cluster):
+        return True
     claim = Claim.of_reading(reading, has_view=cluster.view)
     how = relation(cluster, claim)
     if how is not Relation.SAME and leads_to_writer(reading, context.tracker.tracks(cluster)):
@@ -61,3 +64,18 @@ def is_of_another_cluster(
         # What a reader lists that has moved to another cluster is not to be learnt.
         return cluster.detector.writer is not None
     return how is Relation.OTHER
+
+
+def _is_of_a_moved_name(reading: Reading, cluster: Cluster) -> bool:
+    """Return whether a member's name has moved, so that its new cluster's list was answered.
+
+    That lists the name and a writer that was no member. Learnt, it would make a member of that
+    writer, whose claim would be believed the next time.
+    """
+    members, named = cluster.members.keys(), reading.named
+    if not cluster.view or named is None or named in members:
+        return False
+    writer = cluster.detector.writer
+    return writer is not None and not goes_with(
+        frozenset(reading.instances), named, writer, members
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -157,3 +159,39 @@ def test_a_role_with_as_many_connections_as_its_pool_has_is_refused_none(
     finally:
         cluster.execute(cluster.writer, f"ALTER ROLE {cluster.user} CONNECTION LIMIT -1")
     close(held)
+
+
+@pytest.mark.parametrize("kind", [Failover.SWITCHOVER, Failover.CRASH])
+def test_nor_is_it_where_all_connect_again_at_once_while_the_writer_is_sought(
+    start, cluster, connect, kind
+):
+    cluster.execute(cluster.writer, f"ALTER ROLE {cluster.user} CONNECTION LIMIT {POOL}")
+    let_readers_follow(cluster)
+    started, errors = threading.Barrier(POOL + 1), []
+
+    def work():
+        connection, until = connect(cluster.dsn("writer"), autocommit=True), None
+        started.wait(30)
+        while until is None or time.monotonic() < until:
+            try:
+                if connection.closed:
+                    connection = connect(cluster.dsn("writer"), autocommit=True)
+                run(connection, "INSERT INTO writes (x) VALUES ('again')")
+            except psycopg.Error as error:
+                # It goes on for as long as the agent keeps connections of its own.
+                until = time.monotonic() + 3
+                errors.append(str(error))
+            time.sleep(0.01)
+        connection.close()
+
+    try:
+        start()
+        with ThreadPoolExecutor(POOL) as threads:
+            for _ in range(POOL):
+                threads.submit(work)
+            started.wait(30)
+            cluster.failover(kind)
+        assert len(errors) >= POOL
+        assert [error for error in errors if "too many connections" in error] == []
+    finally:
+        cluster.execute(cluster.writer, f"ALTER ROLE {cluster.user} CONNECTION LIMIT -1")

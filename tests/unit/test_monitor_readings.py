@@ -93,3 +93,18 @@ def test_a_refresh_that_brought_nothing_is_reported_all_the_same(agent, monkeypa
     reading = Reading(Source.SQL, began, error="ConnectionError")
     cluster.monitor.refresh.act(Trigger(Context()), reading, began)
     assert [report.reading for report in reports] == [reading]
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_learnt"),
+    [(("new-1", "blue-1"), False), (("new-1", "blue-1", "blue-2"), True)],
+    ids=["in another cluster now", "a new member"],
+)
+def test_what_answers_by_the_writers_name_makes_no_member_of_another_clusters_writer(
+    agent, listed, is_learnt
+):
+    cluster, began = blue(agent, RDS), time.monotonic()
+    reading = Reading(Source.SQL, began, "new-1", listed, readers=frozenset({"blue-1"}))
+    cluster.monitor.refresh.act(Trigger(Context()), reading, began)
+    assert ("new-1" in cluster.members) == is_learnt
+    assert cluster.detector.writer == "blue-1"
