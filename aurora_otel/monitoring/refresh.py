@@ -25,6 +25,7 @@ from aurora_otel.monitoring.failover import FailoverHandler
 from aurora_otel.monitoring.outlook import Outlook
 from aurora_otel.monitoring.paces import Paces
 from aurora_otel.monitoring.places import Places
+from aurora_otel.monitoring.rds_names import RdsNames
 from aurora_otel.monitoring.reading_checks import is_misled, is_of_another_cluster
 from aurora_otel.monitoring.requests import RefreshOutcome, Trigger
 from aurora_otel.monitoring.slow_servers import ask_slow_server
@@ -78,6 +79,7 @@ class TopologyRefresh:
         self._failover = FailoverHandler(cluster, context)
         self._lookup = DomainLookup()
         self._places = Places(cluster)
+        self._rds_names = RdsNames(cluster, context)
         self._outlook = Outlook(cluster, context, self.access, self._places, self._lookup)
         self._walk = Walk(
             lambda: cluster.source,
@@ -222,7 +224,11 @@ class TopologyRefresh:
                 return RefreshOutcome(began, confirmed=False, changed=False)
         self._lookup.wait(budget * _LOOKUP_SHARE)
         if self.access.newest is not None:
-            self._places.look_up(self.access.newest.endpoint.address, budget * _LOOKUP_SHARE)
+            host = self.access.newest.endpoint.address
+            self._places.look_up(host, budget * _LOOKUP_SHARE)
+            if self._rds_names.look_up(host.port, budget * _LOOKUP_SHARE):
+                # The open connection leads to where a name meant another instance.
+                self._walk.close()
         with suppress_instrumentation():
             reading = self._walk.read(
                 self._outlook.targets(trigger),

@@ -173,6 +173,25 @@ def test_a_template_that_leads_to_a_region_that_was_never_met_closes_nothing(pla
     assert history.application.shut == 0
 
 
+def test_a_template_leads_no_connect_to_a_region_that_was_never_met(play):
+    history = play(first=[(1, "writer", 0)], sizes=[2, 2], explains="template")
+    elsewhere, here = history.world.databases
+    history.fail_over(database=0, which=0, follows=True, cuts=True)
+    for server in elsewhere.servers:
+        server.is_frozen = True
+    history.refuse_a_write_in_a_read_only_transaction(which=0)
+    history.settle()
+    for server in (*elsewhere.servers, *here.servers):
+        server.is_frozen = server.database is here
+    history.let_time_pass(seconds=200.0)
+    history.refuse_a_write_in_a_read_only_transaction(which=0)
+    history.settle()
+    for server in here.servers:
+        server.is_frozen = False
+    history.connect(database=1, way="writer", which=0)
+    assert {each.session.server.database for each in history.application.held} == {here}
+
+
 # What the histories are judged by.
 
 
