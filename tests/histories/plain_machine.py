@@ -188,21 +188,27 @@ class PlainHistories(Play):
             return shows and self._is_where_name_leads(connection)
         if self.world.lists_members and (is_writers_name or host.endswith(".pods")):
             return True
-        return database.shows_replicas and self._leads_to_writer(database, host)
+        return database.shows_replicas and self._leads_to_writer(database, connection)
 
     def _is_where_name_leads(self, connection) -> bool:
-        """Return whether the agent has it in the cluster that its name leads to by now."""
-        alike = (each for each in self.application.held if each.through == connection.through)
-        *_, latest = map(track_of, alike)
-        track = track_of(connection)
-        return bool(track and latest) and track.cluster.current is latest.cluster.current
+        """Return whether the agent has it in the cluster that its name is known to lead to."""
+        track, session = track_of(connection), connection.session
+        bindings = self.application.agent.clusters.bindings
+        leads_to = bindings.of_host(Address(session.host, session.port))
+        return track is not None and leads_to in (track.cluster.current, None)
 
-    def _leads_to_writer(self, database: Database, host: str) -> bool:
+    def _leads_to_writer(self, database: Database, connection) -> bool:
         """Return whether the agent finds the writer where the application itself connects."""
-        name, (balancer, _) = database.name, database.balancer
-        names = (name, f"{name}-rw", f"{name}-all", balancer, TUNNEL)
-        shows_places = database.shows_places and self.system == "postgresql"
-        return host in names or shows_places
+        name, through = database.name, connection.through
+        if database.shows_places and self.system == "postgresql":
+            return True
+        if through == f"{name}-all:{PORT}":
+            # The readers and the writer may be two clusters: only the one is asked there.
+            return self._is_where_name_leads(connection)
+        # Another cluster's tunnel leads to this one for a time at most.
+        tunnel = Address(TUNNEL, database.tunnel)
+        names = (Address(name, PORT), Address(f"{name}-rw", PORT), database.balancer, tunnel)
+        return through in map(str, names)
 
     # Who is meant.
 

@@ -7,9 +7,15 @@ import pytest
 
 from aurora_otel.drivers.marks import track_of
 from tests.histories.plain_machine import MySQLHistories, PostgreSQLHistories
+from tests.histories.servers import PORT
 from tests.histories.single_machine import SingleMySQLHistories, SinglePostgreSQLHistories
 
-SERVICE, BALANCER, READER = (0, "service", 0), (0, "balancer", 0), (0, "address", 1)
+SERVICE, BALANCER = (0, "service", 0), (0, "balancer", 0)
+WRITERS, READERS, ALL = (0, "writer", 0), (0, "reader", 0), (0, "all", 0)
+# Readers are met by their own name, and the writer by the one that leads to all: two clusters,
+# where servers are called by their addresses.
+BY_ADDRESS = (True, False, True)
+APART = [ALL, READERS, READERS, ALL, ALL, ALL, READERS]
 PLAIN = pytest.mark.parametrize("machine", [PostgreSQLHistories, MySQLHistories])
 SINGLE = pytest.mark.parametrize("machine", [SinglePostgreSQLHistories, SingleMySQLHistories])
 
@@ -38,10 +44,7 @@ def plain(play, machine, first, **how):
 def writes_on_all(history, rounds=60):
     """Write on every connection until those are shut down that lead to no writer."""
     for _ in range(rounds):
-        for connection in list(history.application.held):
-            history.application.write(connection)
-        history.let_time_pass(seconds=10.0)
-        history.settle()
+        _writes_once(history)
         stale = (each for each in history.application.held if not each.session.is_cut)
         if all(each.session.server.accepts_writes for each in stale):
             return
@@ -104,13 +107,75 @@ def test_in_a_split_brain_a_doubt_at_the_one_is_a_doubt_at_the_other(play):
     history = plain(play, PostgreSQLHistories, [old, old], lists_members=True)
     history.promote_beside(database=0, which=1, follows=True, others_follow=False)
     history.connect(*new)
-    for _ in range(3):
+    for _ in range(60):
         history.refuse_a_write_in_a_read_only_transaction(which=2)
         history.let_time_pass(seconds=10.0)
         history.settle()
+        if history.application.shut:
+            break
     assert history.application.shut == 2
     (writer,) = [each for each in history.application.held if not each.session.is_cut]
     assert writer.session.server.name == "db0-1"
+
+
+@PLAIN
+def test_readers_behind_a_name_that_leads_to_all_are_shut_down_once_it_was_reached_at_one_again(
+    play, machine
+):
+    history = plain(play, machine, APART, shows=BY_ADDRESS)
+    refused = _readers_through(history, "db0-all")
+    for _ in range(60):
+        history.connect(*ALL)
+        history.connect(*READERS)
+        _writes_once(history)
+        if all(each.session.is_cut for each in refused):
+            break
+    assert refused
+    assert all(each.session.is_cut for each in refused)
+
+
+def test_readers_behind_a_name_that_leads_to_all_are_shut_down_where_it_is_listed(play):
+    class Listed(MySQLHistories):
+        def _all_members(self):
+            return ",".join(f"{each}:{PORT}" for each in ("db0-all", "db0-0.pods", "db0-1.pods"))
+
+    history = plain(play, Listed, APART, shows=BY_ADDRESS, lists_members=True)
+    refused = _readers_through(history, "db0-all")
+    for _ in range(60):
+        _writes_once(history)
+    assert refused
+    assert all(each.session.is_cut for each in refused)
+
+
+def test_what_a_tunnel_led_to_in_another_cluster_is_left_alone_once_it_leads_away(play):
+    how = {"sizes": [1, 2], "shows": (True, False, False), "lists_members": False}
+    history = play(PostgreSQLHistories, **how, leaves_primaries=False, first=[WRITERS])
+    history.have_names_lead_to_another_cluster(database=0)
+    history.switch_over(database=1, which=1, follows=False, others_follow=False)
+    history.connect(database=0, way="tunnel", which=0)
+    reader = history.application.held[-1]
+    history.have_names_lead_to(database=0, which=0)
+    history.have_names_lead_to(database=1, which=1)
+    for _ in range(10):
+        history.connect_to_writers()
+        _writes_once(history)
+    assert reader.session.server.name == "db1-0"
+    assert history.application.shut == 0
+
+
+def _readers_through(history, host):
+    """Return the open connections through a host that lead to no writer."""
+    held = history.application.held
+    through = [each for each in held if each.through == f"{host}:{PORT}"]
+    return [each for each in through if not each.session.server.accepts_writes]
+
+
+def _writes_once(history):
+    """Write on every connection, and let time pass."""
+    for connection in list(history.application.held):
+        history.application.write(connection)
+    history.let_time_pass(seconds=10.0)
+    history.settle()
 
 
 @SINGLE
