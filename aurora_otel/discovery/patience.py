@@ -11,7 +11,7 @@ from aurora_otel.discovery.course import Course
 
 # Each target has this share of the budget, to connect and to answer. The known writer has it in
 # full where a claim stands against it, also if the budget ends meanwhile: a refresh takes one
-# budget and a half at most.
+# budget and a half at most. Where an instance is called by its address, that one has `LASTING`.
 SHARE = 0.5
 # While nothing answers, each refresh has twice the time of the one before, up to this multiple: a
 # server on which every process logs in at the same moment answers late.

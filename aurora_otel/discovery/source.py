@@ -47,8 +47,8 @@ class Confirmation(Enum):
             Without epochs, it is the only one that claims.
         NAME_MOVED: one server at a time is behind a name, and is called by its address. The one
             that claims where the name leads is the writer, once the known one, asked at its own
-            address, says that it is a reader, does not answer or is not there, and the name leads
-            there no more. Only servers that such a name leads to are recognised at all.
+            address, says that it is a reader, does not answer for long or is not there, and the
+            name leads there no more. Only servers that such a name leads to are recognised at all.
     """
 
     FIRST_CLAIM = "first_claim"

@@ -14,7 +14,7 @@ from aurora_otel.discovery.abandoned import Abandoned
 from aurora_otel.discovery.asking import Asking, Connect
 from aurora_otel.discovery.course import Course
 from aurora_otel.discovery.kept import Kept, KeptConnections
-from aurora_otel.discovery.patience import SHARE, SILENCE, Patience
+from aurora_otel.discovery.patience import LASTING, SHARE, SILENCE, Patience
 from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.source import (
     LoginPostponedError,
@@ -188,9 +188,6 @@ class Walk:
         if target is None:
             return False
         now, beforehand = self._clock(), course.beforehand
-        share = course.budget * SHARE
-        if target.name in beforehand.silent:
-            share /= 2
         # A claim is believed only if the known writer was asked, or does not respond.
         is_urgent = course.plan.awaits_known_writer and target.instance == beforehand.writer
         asking = Asking(
@@ -198,7 +195,7 @@ class Walk:
             self._kept_for(target, course),
             connect=partial(self._connect, is_urgent=True) if is_urgent else self._connect,
             statement=course.statement,
-            times=(now, now + share),
+            times=(now, now + self._time_of(target, course)),
             longest=self._longest(target, course),
             clock=self._clock,
             ended=course.ended.put,
@@ -214,6 +211,15 @@ class Walk:
             asking.error = error
             course.ended.put(asking)
         return True
+
+    def _time_of(self, target: Target, course: Course) -> float:
+        """Return the seconds that `target` has, to connect and to answer."""
+        beforehand, share = course.beforehand, course.budget * SHARE
+        is_known_writer = target.instance is not None and target.instance == beforehand.writer
+        if beforehand.goes_by_address and is_known_writer:
+            # Its silence closes its sessions, and a server that is slow serves them.
+            return max(share, LASTING)
+        return share / 2 if target.name in beforehand.silent else share
 
     def _longest(self, target: Target, course: Course) -> float:
         """Return the seconds that a login at `target` may take, though it is not waited for.
@@ -291,6 +297,9 @@ class Walk:
 
     def _note_failure(self, course: Course, ended: Asking, error: Exception) -> None:
         why = self._why(error)
+        if isinstance(error, SilentLatelyError) and goes_by_address(course.source):
+            # It was not asked: what it did before does not show that it is silent for long.
+            why = Failed.POSTPONED
         is_judged_by_it = goes_by_address(course.source) or hears_all(course.source)
         if why is Failed.BROKEN and is_judged_by_it and self._is_there(ended.target):
             why = Failed.REFUSED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from aurora_otel.discovery.patience import LASTING
 from tests.histories.application import Time
 from tests.histories.play import Play, numbers
 from tests.histories.servers import PORT
@@ -116,9 +117,10 @@ class SingleHistories(Play):
             place = self.place(endpoint, which)
             place.is_full = not place.is_full
 
-    @rule(endpoint=numbers, which=numbers, delay=st.sampled_from([0.0, 0.3, 3.0]))
+    @rule(endpoint=numbers, which=numbers, delay=st.sampled_from([0.0, 0.3, LASTING]))
     def become_slow(self, endpoint, which, delay):
-        self.place(endpoint, which).delay = delay
+        with self.world.lock:
+            self.world.become(self.place(endpoint, which), delay=delay)
 
     @rule(endpoint=numbers, which=numbers)
     def have_the_name_lead_to(self, endpoint, which):
@@ -130,7 +132,8 @@ class SingleHistories(Play):
     def heal(self):
         for endpoint in self.world.endpoints:
             for each in endpoint.places:
-                each.delay, each.is_full = 0.0, False
+                each.is_full = False
+                self.world.become(each, delay=0.0)
                 if each is endpoint.serving:
                     self.world.become(each, is_frozen=False, is_gone=False, accepts_writes=True)
                 elif not (each.is_frozen and self.leaves_dead):

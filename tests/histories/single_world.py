@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aurora_otel.discovery import SYSTEMS
+from aurora_otel.discovery.patience import LASTING
 from aurora_otel.discovery.single import SinglePostgreSQL
 from aurora_otel.model.endpoints import Address
 from tests.histories import servers
@@ -41,8 +42,8 @@ class Place(servers.Server):
 
     @property
     def answers(self) -> bool:
-        """Return whether it answers."""
-        return not (self.is_frozen or self.is_gone)
+        """Return whether it answers before it counts as silent."""
+        return not (self.is_frozen or self.is_gone or self.delay >= LASTING)
 
 
 @dataclass(eq=False)
@@ -93,7 +94,7 @@ class SingleWorld(servers.Servers):
         """Return whether a server takes another connection."""
         return not (isinstance(server, Place) and server.is_full)
 
-    def become(self, place: Place, **state: bool) -> None:
+    def become(self, place: Place, **state: float) -> None:
         """Have a server be in another state."""
         before = place.answers and place.accepts_writes
         for name, value in state.items():

@@ -198,3 +198,16 @@ def test_what_was_opened_while_the_server_was_too_slow_to_be_asked_is_known_by_i
     assert known == {str(place.address)}
     # It is dead by the end, and sessions to it hang.
     history.fail_over(endpoint=0, which=0, fate="frozen", follows=True)
+
+
+@SINGLE
+@pytest.mark.parametrize("delay", [0.0, 0.3, 0.9])
+def test_an_old_server_that_is_slow_and_accepts_writes_keeps_its_sessions(play, machine, delay):
+    history = play(machine, count=1, leaves_dead=False, first=[0, 0])
+    history.fail_over(endpoint=0, which=0, fate="stays", follows=True)
+    history.become_slow(endpoint=0, which=0, delay=delay)
+    for _ in range(4):
+        history.connect(endpoint=0)
+        history.settle()
+        history.let_time_pass(seconds=1.0)
+    assert history.application.shut == 0

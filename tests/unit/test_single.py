@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_otel.discovery import SYSTEMS
+from aurora_otel.discovery.patience import LASTING
 from aurora_otel.discovery.plan import Plan
 from aurora_otel.discovery.servers import Servers
 from aurora_otel.discovery.single import SingleMySQL, SinglePostgreSQL
-from aurora_otel.discovery.source import NoAnswerError, located
+from aurora_otel.discovery.source import NoAnswerError, SilentLatelyError, located
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.model.detector import Cause
@@ -285,26 +286,50 @@ def test_a_port_accepts_connections_or_does_not():
     assert not sockets.accepts(address, 5.0)
 
 
-@pytest.mark.parametrize(("listens", "expected"), [(True, None), (False, "b:5432")])
-def test_a_login_that_failed_where_something_listens_does_not_show_that_it_is_gone(
-    listens, expected
-):
-    fake = FakeCluster()
+def heard_at_b(fake, is_there=lambda _: True):
+    """Return the verdict where `b`, to which the name leads, claims against `a`."""
     fake.source = SinglePostgreSQL()
-    fake["a"].down = OSError("whatever")
-    fake["b"].rows = [("false", "12")]
-    asked = []
+    fake["a"].rows, fake["b"].rows = [("false", "11")], [("false", "12")]
     fake.walk = Walk(
         lambda: fake.source,
         fake.connect,
         lambda name: Address(name.partition(":")[0], 5432),
         lambda _: False,
         lambda: fake.now,
-        is_there=lambda address: asked.append(address) or listens,
+        is_there=is_there,
     )
     at = {"writer": "a:5432", "members": frozenset(["a:5432"]), "leads_to": frozenset("b")}
     heard = Answer("b:5432", Role.WRITER, "12")
     found = fake.read(default=False, heard=heard, heard_at=Address("b", 5432), **at).verdict
-    assert (found and found.writer) == expected
-    assert asked == [Address("a", 5432)]
     fake.walk.close()
+    return found and found.writer
+
+
+@pytest.mark.parametrize(("listens", "expected"), [(True, None), (False, "b:5432")])
+def test_a_login_that_failed_where_something_listens_does_not_show_that_it_is_gone(
+    listens, expected
+):
+    fake, asked = FakeCluster(), []
+    fake["a"].down = OSError("whatever")
+    assert heard_at_b(fake, lambda address: asked.append(address) or listens) == expected
+    assert asked == [Address("a", 5432)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0.6, "a:5432"), (LASTING - 0.1, "a:5432"), (LASTING, "b:5432")]
+)
+def test_an_old_server_that_is_slow_is_silent_only_after_long(seconds, expected):
+    class Slow(FakeCluster):
+        def connect(self, target, timeout, longest=0.0, *, is_urgent=False):
+            self.now += min(seconds, timeout)
+            if seconds >= timeout:
+                raise TimeoutError
+            return super().connect(target, timeout, longest, is_urgent=is_urgent)
+
+    assert heard_at_b(Slow()) == expected
+
+
+def test_an_old_server_that_was_not_asked_is_not_silent():
+    fake = FakeCluster()
+    fake["a"].down = SilentLatelyError("the last login was not answered in time")
+    assert heard_at_b(fake) is None
