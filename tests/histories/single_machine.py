@@ -57,6 +57,7 @@ class SingleHistories(Play):
             chosen, former = self.endpoint(endpoint), self.endpoint(endpoint).serving
             others = [each for each in chosen.places if each is not former]
             chosen.serving = others[which % len(others)]
+            chosen.former.add(former)
             self._meet_fate(former, fate)
             self.cut_unless_there(chosen.serving)
             self.world.become(chosen.serving, accepts_writes=True, is_frozen=False, is_gone=False)
@@ -146,9 +147,13 @@ class SingleHistories(Play):
             self.connect(number)
 
     def is_stale(self, connection):
-        serving, place = {each.serving for each in self.world.endpoints}, connection.session.server
+        place = connection.session.server
+        (endpoint,) = (each for each in self.world.endpoints if place in each.places)
+        # While one is silent, another that served before it may be an old one that has resumed.
+        is_in_doubt = place.is_frozen and endpoint.serving in endpoint.former
         # A reader on which no write was refused is left alone, and one that is dead refuses none.
-        return place not in serving and (place.was_writer or place.answers)
+        may_be_known = (place.was_writer or place.answers) and not is_in_doubt
+        return place is not endpoint.serving and may_be_known
 
     # Who is meant.
 

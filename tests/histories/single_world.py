@@ -54,12 +54,14 @@ class Endpoint:
         name: the name.
         places: all servers that were ever behind it.
         serving: the one that took over last.
+        former: those that another one took over from.
         dns: the one to which the name leads; it may lag.
     """
 
     name: str
     places: list[Place] = field(default_factory=list)
     serving: Place = field(init=False)
+    former: set[Place] = field(default_factory=set, init=False)
     dns: Place = field(init=False)
 
 

@@ -211,3 +211,19 @@ def test_an_old_server_that_is_slow_and_accepts_writes_keeps_its_sessions(play, 
         history.settle()
         history.let_time_pass(seconds=1.0)
     assert history.application.shut == 0
+
+
+@SINGLE
+def test_while_the_one_before_it_is_silent_a_failover_back_stays_in_doubt(play, machine):
+    history = play(machine, count=1, leaves_dead=True, first=[0, 0])
+    history.fail_over(endpoint=0, which=0, fate="gone", follows=True)
+    history.connect(endpoint=0)
+    history.settle()
+    between = history.application.held[-1]
+    history.fail_over(endpoint=0, which=0, fate="frozen", follows=True)
+    for _ in range(3):
+        history.connect(endpoint=0)
+        history.settle()
+        history.let_time_pass(seconds=10.0)
+    assert between.session.server is history.world.endpoints[0].places[1]
+    assert not between.session.is_cut
