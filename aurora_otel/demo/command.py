@@ -22,7 +22,6 @@ from aurora_otel.demo.run import Plan, record
 from aurora_otel.demo.stories import TITLES, restarts_as_reader
 from aurora_otel.demo.view import show
 from aurora_otel.lab import Failover, LabError
-from aurora_otel.model.pace import SPREAD
 
 if TYPE_CHECKING:
     import argparse
@@ -34,8 +33,6 @@ AFTER_DNS = 3.0
 """Seconds that a run goes on after DNS has followed."""
 SERVICE_LAG = 2.0
 """Seconds for which a service leads to the old writer, which has restarted as a reader."""
-AFTER_SERVICE = SPREAD + 4.0
-"""Seconds that a run goes on after the service has moved: an agent's login may be the last one."""
 LINE_WIDTH = 140
 """Characters a line where no terminal says how many there are."""
 
@@ -137,7 +134,7 @@ def plans(
         driver=driver,
         instrumented=False,
         pool=pool,
-        after=max(Plan.after, dns_lag + AFTER_DNS, AFTER_SERVICE if restarts else 0.0),
+        after=max(Plan.after, dns_lag + AFTER_DNS),
         dns_lag=dns_lag,
         kind=kind,
         service_lag=SERVICE_LAG if restarts else 0.0,

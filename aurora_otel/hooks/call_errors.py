@@ -71,6 +71,7 @@ class CallErrors:
         Nothing else, because a loop hears of all connections to a server in one turn.
         """
         track.hung_up = True
+        track.cluster.monitor.lost([track])
         self._context.tracker.note(track)
         self._defer(track, Symptom.HUNG_UP)
 
@@ -96,6 +97,8 @@ class CallErrors:
             self._wake()
 
     def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
+        if symptom is Symptom.CONNECTION_LOST:
+            track.cluster.monitor.lost([track])
         is_first_refusal = symptom is Symptom.READ_ONLY and not track.refused
         if is_first_refusal:
             track.refused_at = self._context.clock()

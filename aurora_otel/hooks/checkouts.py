@@ -60,8 +60,7 @@ class Checkouts:
         track = track_of(connection)
         return (
             track is not None
-            and track.socket is not None
-            and sockets.identify(track.socket.fd) != track.socket
+            and sockets.is_gone(track.socket)
             and self._context.config.settings.mode is not Mode.OBSERVE
         )
 
@@ -98,6 +97,7 @@ class Checkouts:
 
     def _note_hang_up(self, track: Track) -> None:
         track.hung_up = True
+        track.cluster.monitor.lost([track])
         self._context.tracker.note(track)
         if track.cluster.has_topology:
             # The answer is not needed now: this connection is replaced, whatever it says.

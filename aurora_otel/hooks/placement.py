@@ -29,10 +29,10 @@ class Placement:
             identity: where it landed.
             is_fresh: whether it was just opened: else it says nothing of its host.
         """
-        clusters = self._context.clusters
+        clusters, host = self._context.clusters, identity.endpoint.address
         direct = own_address(identity.answer.instance, identity.peer) if identity.answer else None
         if is_fresh and identity.answer and hears_all(identity.source):
-            clusters.direct.note(identity.endpoint.address, is_direct=direct is not None)
+            clusters.direct.note(host, is_direct=direct is not None)
         cluster = clusters.place(
             identity.endpoint,
             driver.system,
@@ -45,7 +45,10 @@ class Placement:
         if goes_by_address(identity.source) and not cluster.detector.spares_doubtful:
             cluster.detector.spares_doubtful = True
             # Those that were not asked have the name of the endpoint for an instance's.
-            self._context.tracker.disown(identity.endpoint.address)
+            self._context.tracker.disown(host)
+        server = self._context.servers.get(host, self._context.clock()) if identity.answer else None
+        if server:
+            cluster.note_limit(server.max_connections)
         if identity.answer and direct:
             cluster.note_places((), {identity.answer.instance: direct})
         return cluster

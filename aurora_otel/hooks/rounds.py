@@ -172,7 +172,9 @@ class Rounds:
         tracker.prune(closed, PruneReason.CLOSED)
         gone = _hung_up(gone)
         if tracker.prune(gone, PruneReason.HUNG_UP) and cluster.has_topology:
-            suspect = gone[0].instance
+            cluster.monitor.lost(gone)
+            # Of several that ended some, the one that may have ended all.
+            ((suspect, _),) = Counter(each.instance for each in gone).most_common(1)
             cluster.monitor.symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
 
     def _is_closed(self, track: Track) -> bool:
@@ -182,12 +184,7 @@ class Rounds:
         ask = self._drivers[track.group.driver].is_closed
         is_closed = self._context.config.shield.run("ask a driver's file", ask, connection)
         # Some drivers drop a lost connection's socket, and take it for open all the same.
-        return bool(is_closed) or _has_no_socket(track)
-
-
-def _has_no_socket(track: Track) -> bool:
-    sock = track.socket
-    return sock is not None and sockets.identify(sock.fd) != sock
+        return bool(is_closed) or sockets.is_gone(track.socket)
 
 
 def _hung_up(tracks: Iterable[Track]) -> list[Track]:

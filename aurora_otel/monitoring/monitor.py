@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -19,6 +20,7 @@ from aurora_otel.runtime.effects import Wait
 from aurora_otel.runtime.gate import Gate
 from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.routes import Route
+from aurora_otel.tracking.track import Track
 
 
 class ClusterMonitor:
@@ -96,6 +98,10 @@ class ClusterMonitor:
         wait = wait and now >= self._paces.errors.next
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
         return self._worker.ask(Trigger(context, suspect, hint, heard=heard), budget)
+
+    def lost(self, tracks: Iterable[Track]) -> None:
+        """Take note of connections that were seen to be lost, before that symptom. Only appends."""
+        self._paces.lost(tracks)
 
     def back_as_reader(self) -> None:
         """Take note that a former writer is back as a reader, where applications write."""

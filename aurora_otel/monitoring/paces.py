@@ -6,7 +6,8 @@ Times are seconds of the monotonic clock.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Iterable
 
 from aurora_otel.discovery.source import hears_all
 from aurora_otel.model.pace import LoginPace, SteadyPace
@@ -26,6 +27,10 @@ _ERRORS_FREE = 4
 _ERRORS_FIRST = 0.5
 _ERRORS_LONGEST = 2.0
 _STUCK_LONGEST = 60.0
+# What was lost within so many seconds was lost at once: a refresh is put off for as long at most.
+_AT_ONCE = _ERRORS_LONGEST + 1.0
+# So many of the connections that were lost last are remembered.
+_MOST_LOST = 64
 # A way to the writer that fails has the next refresh come at once, this often: seconds.
 _WAYS_APART = 0.5
 
@@ -49,6 +54,8 @@ class Paces:
         self.errors = SteadyPace(_ERRORS_FREE, _ERRORS_LONGEST)
         self._cluster = cluster
         self._context = context
+        # With the time when that was seen.
+        self._lost: deque[tuple[float, Track]] = deque(maxlen=_MOST_LOST)
         self._way_lost_at = float("-inf")
         self._back_as_reader_at = float("-inf")
 
@@ -62,7 +69,7 @@ class Paces:
         first = self._cluster.detector.first_symptom
         if first is not None:
             is_loss = first.kind in _LOSSES and not self.logins.goes_on(now)
-            lost = self._mass_loss(trigger.suspect) if is_loss else ()
+            lost = self._mass_loss(trigger.suspect, now) if is_loss else ()
             self.logins.doubt(now, is_mass=bool(lost), processes=self._most_processes(lost))
             self.logins.back_as_reader(self._back_as_reader_at)
         are_all_heard = hears_all(self._cluster.source)
@@ -73,12 +80,22 @@ class Paces:
         self._cluster.detector.refreshed(now, confirmed=outcome.confirmed)
         if outcome.confirmed:
             self.logins.settled()
+            # Explained: it is of no other event.
+            self._lost.clear()
         is_same = outcome.confirmed and not outcome.changed
         if trigger.stuck:
             stuck_after = self._context.config.settings.stuck_after
             self.stuck.refreshed(now, stuck_after, is_same=is_same)
         elif trigger.suspect is not None:
             self.errors.refreshed(now, _ERRORS_FIRST, is_same=is_same)
+
+    def lost(self, tracks: Iterable[Track]) -> None:
+        """Take note of connections that were seen to be lost. Only appends.
+
+        What sees it first takes them out, or their driver closes them: nothing shows it later.
+        """
+        now = self._context.clock()
+        self._lost.extend((now, each) for each in tracks)
 
     def back_as_reader(self, now: float) -> None:
         """Take note that a write was refused on a connection to a former writer, now a reader."""
@@ -93,23 +110,27 @@ class Paces:
             self._way_lost_at = now
             self.errors.reset()
 
-    def _mass_loss(self, instance: str | None) -> Sequence[Track]:
+    def _mass_loss(self, instance: str | None, now: float) -> Collection[Track]:
         """Return the connections that a server has ended at once: so those of every process.
 
         None where they are too few for that.
         """
         tracks = self._context.tracker.tracks(self._cluster)
-        there = ((t, t.socket) for t in tracks if t.socket and t.instance == instance)
-        lost = sockets.hung_up(there)
+        unsaid = [t for t in tracks if t.socket and t.instance == instance and not t.lost]
+        # Nothing has seen it yet, or a driver has, which closed the socket; the rest was said.
+        lost = set(sockets.hung_up((t, t.socket) for t in unsaid if t.socket))
+        lost |= {t for t in unsaid if sockets.is_gone(t.socket)}
+        lost |= {t for at, t in list(self._lost) if now - at < _AT_ONCE and t.instance == instance}
         return lost if len(lost) >= MASS else ()
 
-    def _most_processes(self, lost: Sequence[Track]) -> float:
+    def _most_processes(self, lost: Collection[Track]) -> float:
         """Return how many processes may have lost as many connections to the same server at once.
 
-        No more than it had room for; without end, where it did not say how many connections it
-        allows.
+        No more than it had room for or, where it was never asked, than the largest of the cluster
+        has; without end, where none said how many connections it allows.
         """
         servers, now = self._context.servers, self._context.clock()
         found = (servers.get(each.endpoint.address, now) for each in lost if each.endpoint)
         allowed = (server.max_connections for server in found if server)
-        return max((each for each in allowed if each), default=float("inf")) / MASS
+        known = max((each for each in allowed if each), default=self._cluster.max_connections)
+        return (known or float("inf")) / MASS

@@ -207,6 +207,14 @@ def _is_sigpipe_ignored() -> bool:
     return _SIGPIPE is None or _signal.getsignal(_SIGPIPE) in (signal.SIG_IGN, None)
 
 
+def is_gone(sock: SocketId | None) -> bool:
+    """Return whether a socket was closed, as far as that is known.
+
+    Its number stands for none then, or for another one.
+    """
+    return sock is not None and identify(sock.fd) != sock
+
+
 def has_hung_up(sock: SocketId) -> bool:
     """Return whether the server of one connection has hung up: as `hung_up`, for a checkout."""
     if not _CAN_POLL:

@@ -46,6 +46,7 @@ class Cluster:
         members: the instances that its writer listed last, and those that were met since.
         named: the writer that a view named last: what there is to go by until one is known.
         source: the kind of cluster that it is, once one of its instances has identified itself.
+        max_connections: how many connections its largest server allows, of those that said so.
         claims: by instance, what it said when it last answered, if it claimed to be the writer.
         lineage: what all its instances answer alike, if that is known; see `Answer.lineage`.
         addresses: by instance, its own address, where it was reached there; see
@@ -95,6 +96,7 @@ class Cluster:
         self.named: str | None = None
         self.source: TopologySource | None = None
         self.view = False
+        self.max_connections: int | None = None
         self.claims: dict[str, Claim] = {}
         self.lineage: str | None = None
         self.addresses: dict[str, Address] = {}
@@ -133,6 +135,10 @@ class Cluster:
         self.named = view.writer or self.named
         self.domain = self.domain or view.domain
         self.note_places((), view.addresses)
+
+    def note_limit(self, limit: int | None) -> None:
+        """Take note of how many connections one of its servers allows, if it says so."""
+        self.max_connections = max(self.max_connections or 0, limit or 0) or None
 
     def note_answer(self, answer: Answer, at: float) -> None:
         """Take note of whether an instance claims to be the writer."""
@@ -202,6 +208,7 @@ class Cluster:
         self.source = self.source or other.source
         self.view = self.view or other.view
         self.lineage = self.lineage or other.lineage
+        self.note_limit(other.max_connections)
         self.detector.spares_doubtful |= other.detector.spares_doubtful
         for instance, claim in other.claims.copy().items():
             self.note_claims({instance: claim.epoch}, claim.at)

@@ -14,6 +14,9 @@ import pytest
 
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.drivers.marks import track_of
+from aurora_otel.lab import Failover
+from aurora_otel.monitoring.paces import MASS
+from tests.support.doubts import doubts_of
 from tests.support.mysql import arguments, end
 from tests.support.sql import pid
 from tests.support.threads import BACKGROUND, threads
@@ -72,6 +75,21 @@ def test_a_connection_that_the_server_hung_up_while_idle_is_pruned(agent, cluste
     assert agent.tracked() == 1
     # The driver has not noticed, and was not disturbed: its own next use will.
     assert [bool(connection.closed) for connection in held] == [False, False, False]
+    for connection in held:
+        connection.close()
+
+
+def test_connections_that_a_server_ends_at_once_are_a_mass_loss(
+    start, cluster, connect, monkeypatch
+):
+    doubts = doubts_of(monkeypatch)
+    start(prune_interval=600)
+    held = [connect(cluster.dsn("writer")) for _ in range(MASS)]
+    ((limit,),) = cluster.execute(cluster.writer, "SHOW max_connections")
+    cluster.failover(Failover.CRASH)
+    AuroraInstrumentor().instrument(prune_interval=0.01)
+    eventually(lambda: doubts)
+    assert doubts[0] == (True, int(limit) / MASS)
     for connection in held:
         connection.close()
 

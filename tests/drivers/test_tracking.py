@@ -43,10 +43,12 @@ def test_how_many_connections_a_server_allows_is_known_without_a_further_questio
         learn(servers, address, server, now)
 
     monkeypatch.setattr(Servers, "learn", note)
-    start(**link.settings)
+    agent = start(**link.settings)
     connection = link.connect()
     ((limit,),) = cluster.execute(cluster.writer, LIMIT[cluster.engine])
     assert learnt == [int(limit)]
+    # Of the cluster too, some of whose servers are never asked.
+    assert [each.max_connections for each in agent.internals.clusters] == learnt
     connection.close()
 
 

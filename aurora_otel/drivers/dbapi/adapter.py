@@ -22,7 +22,7 @@ from aurora_otel.drivers.common import libpq, mysql_family
 from aurora_otel.drivers.common.patching import wrap_innermost
 from aurora_otel.drivers.connects import Login, LoginFailure, Opening
 from aurora_otel.drivers.dbapi import monitor, session
-from aurora_otel.drivers.dbapi.calls import Proxies, Shown, has_left, is_gone
+from aurora_otel.drivers.dbapi.calls import Proxies, Shown, has_left
 from aurora_otel.drivers.dbapi.traits import PORTS, Traits
 from aurora_otel.drivers.marks import ATTRIBUTE
 from aurora_otel.drivers.protocol import Failure, Hooks, Monitor, Rows, Traced
@@ -213,7 +213,7 @@ class Adapter(DriverBase):
 
     def _failure(self, connection: Any, error: Any, _: tuple[Any, ...]) -> Failure:
         sock = connection._self_track.socket  # noqa: SLF001 - our own proxy
-        lost = is_gone(sock) or (sock is not None and bool(sockets.hung_up([(sock, sock)])))
+        lost = sockets.is_gone(sock) or (sock is not None and bool(sockets.hung_up([(sock, sock)])))
         code = self._code(error)
         if self.system == "postgresql":
             return libpq.failure(code, lost=lost)

@@ -228,9 +228,4 @@ def _forwarding(original: type, name: str) -> Callable[..., Any]:
 
 def has_left(connection: ConnectionProxy) -> bool:
     """Return whether a connection has closed the socket under which it is tracked."""
-    return is_gone(connection._self_track.socket)  # noqa: SLF001 - our own
-
-
-def is_gone(sock: sockets.SocketId | None) -> bool:
-    """Return whether a socket was closed, as far as that is known."""
-    return sock is not None and sockets.identify(sock.fd) != sock
+    return sockets.is_gone(connection._self_track.socket)  # noqa: SLF001 - our own
