@@ -16,7 +16,7 @@ from aurora_otel import AuroraInstrumentor
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Failover
 from aurora_otel.monitoring.paces import MASS
-from tests.support.doubts import doubts_of
+from tests.support.mass_losses import doubts_of
 from tests.support.mysql import arguments, end
 from tests.support.sql import pid
 from tests.support.threads import BACKGROUND, threads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aurora_otel.lab import Failover
 from aurora_otel.monitoring.paces import MASS
 from tests.drivers.test_tracking import LIMIT
-from tests.support.doubts import doubts_of
+from tests.support.mass_losses import doubts_of
 from tests.support.sql import attempt, write
 from tests.support.waiting import eventually
 
