@@ -112,12 +112,13 @@ class CallErrors:
             self._context.servers.doubt(track.endpoint.address, began)
         yield from self._reidentification.identify(track, may_wait=symptom is Symptom.READ_ONLY)
         if track.cluster.has_topology:
-            monitor = track.cluster.monitor
+            monitor, is_stale = track.cluster.monitor, False
             if is_first_refusal and hears_all(track.cluster.source):
                 track.cluster.detector.note_refusal(track, began)
+                is_stale = track.cluster.detector.staleness(track) is not None
                 if track.role is Role.READER:
                     monitor.back_as_reader()
-            yield monitor.symptom(symptom, suspect=track.instance)
+            yield monitor.symptom(symptom, suspect=track.instance, is_stale=is_stale)
             is_confirmed = monitor.answered_since(began)
             is_explained = is_confirmed and not (is_first_refusal and track.is_on_writer)
             if symptom is Symptom.READ_ONLY and not is_explained:

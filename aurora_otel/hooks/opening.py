@@ -127,7 +127,8 @@ class Openings:
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
         if hears_all(identity.source):
             cluster.note_places(opening.hosts)
-            _note_lead(cluster, identity, context.clock())
+            if _has_moved(cluster, identity, context.clock()):
+                cluster.monitor.host_moved()
         group = self._placement.group_of(driver.name, cluster, identity)
         if new.attempt is not None and new.attempt.straight and _is_writer(identity):
             context.routes.note_name(cluster, identity.endpoint.address)
@@ -196,10 +197,12 @@ class Openings:
         return self._context.config.spans.track_connection(new.opening.began, shown)
 
 
-def _note_lead(cluster: Cluster, identity: Identity, at: float) -> None:
-    if (answer := identity.answer) is not None:
-        host, is_reader = str(identity.endpoint.address), answer.role is Role.READER
-        cluster.detector.note_lead(host, answer.instance, at, is_reader=is_reader)
+def _has_moved(cluster: Cluster, identity: Identity, at: float) -> bool:
+    """Take note of where a host leads; return whether that is the writer from now on."""
+    if (answer := identity.answer) is None:
+        return False
+    host, is_reader = str(identity.endpoint.address), answer.role is Role.READER
+    return cluster.detector.note_lead(host, answer.instance, at, is_reader=is_reader)
 
 
 def _is_writer(identity: Identity) -> bool:

@@ -235,8 +235,11 @@ class Detector:
         """
         self._former.note_refusal(connection, self.writer, now)
 
-    def note_lead(self, host: str, instance: str, at: float, *, is_reader: bool) -> None:
+    def note_lead(self, host: str, instance: str, at: float, *, is_reader: bool) -> bool:
         """Take note of where a host leads, where instances restart when they become readers.
+
+        Returns whether it has moved to the writer, and writes were refused through it before: what
+        was opened there meanwhile is stale.
 
         What an application calls a service moves with the writer, late perhaps. An instance's own
         name never leads to another one: who connects by it to read has what is wanted, whatever
@@ -249,7 +252,7 @@ class Detector:
             at: when, in seconds of the monotonic clock.
             is_reader: whether that said that it is a reader.
         """
-        self._former.note_lead(host, instance, self.writer, at, is_reader=is_reader)
+        return self._former.note_lead(host, instance, self.writer, at, is_reader=is_reader)
 
     def staleness(
         self, connection: ConnectionFacts, *, as_of: float = float("inf")

@@ -100,8 +100,11 @@ class FormerWriters:
 
     def note_lead(
         self, host: str, instance: str, writer: str | None, at: float, *, is_reader: bool
-    ) -> None:
+    ) -> bool:
         """Take note of where a host led; see `Detector.note_lead`."""
+        has_moved = instance == writer != self._leads_to.get(host) and any(
+            refusing == host for refusing, _ in self._refusing
+        )
         if is_reader and writer is not None and instance != writer:
             # A name that lags leads to a former writer, and not back to it later.
             is_back = self._leads_to.get(host) == writer and at > self.changed_at + LONGEST_LAG
@@ -111,6 +114,7 @@ class FormerWriters:
         for hosts in (self._leads_to, self._shared):
             for each in list(hosts)[:-MOST_FORMER]:
                 hosts.pop(each, None)
+        return has_moved
 
     def staleness(
         self,

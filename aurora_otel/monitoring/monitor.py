@@ -65,7 +65,7 @@ class ClusterMonitor:
         """Take note of how the application last connected."""
         self.refresh.connected(access)
 
-    def symptom(
+    def symptom(  # noqa: PLR0913 - all that a symptom comes with
         self,
         kind: Symptom,
         *,
@@ -73,6 +73,7 @@ class ClusterMonitor:
         hint: str | None = None,
         heard: Heard | None = None,
         wait: bool = True,
+        is_stale: bool = False,
     ) -> Wait:
         """Take note of a symptom, and refresh; return the wait for an answer.
 
@@ -82,6 +83,7 @@ class ClusterMonitor:
             hint: the instance that something names as the writer.
             heard: the claim to be the writer that is the symptom.
             wait: whether a call waits for an answer, within `REFRESH_TIMEOUT`.
+            is_stale: whether the connection will be shut down if the writer confirms itself.
         """
         now = self._context.clock()
         if self._cluster.is_overflow:
@@ -95,13 +97,18 @@ class ClusterMonitor:
         if heard is not None:
             self._paces.errors.reset()
         # Where errors are no failover again and again, no call waits for that once more.
-        wait = wait and now >= self._paces.errors.next
+        wait = wait and (is_stale or now >= self._paces.errors.next)
         budget = self._context.config.settings.refresh_timeout if wait else 0.0
         return self._worker.ask(Trigger(context, suspect, hint, heard=heard), budget)
 
     def lost(self, tracks: Iterable[Track]) -> None:
         """Take note of connections that were seen to be lost, before that symptom. Only appends."""
         self._paces.lost(tracks)
+
+    def host_moved(self) -> None:
+        """Refresh at once: a host leads to the writer by now; what it led to before is stale."""
+        self._paces.way_changed(self._context.clock())
+        self.symptom(Symptom.TOPOLOGY, suspect=None, wait=False)
 
     def back_as_reader(self) -> None:
         """Take note that a former writer is back as a reader, where applications write."""
@@ -167,7 +174,7 @@ class ClusterMonitor:
         put the refresh off no longer.
         """
         self._context.routes.failed(route)
-        self._paces.way_lost(self._context.clock())
+        self._paces.way_changed(self._context.clock())
         self._worker.reconsider()
 
     def ask_for_events(self) -> None:

@@ -31,7 +31,7 @@ _STUCK_LONGEST = 60.0
 _AT_ONCE = _ERRORS_LONGEST + 1.0
 # So many of the connections that were lost last are remembered.
 _MOST_LOST = 64
-# A way to the writer that fails has the next refresh come at once, this often: seconds.
+# A way to the writer that fails, or moves, has the next refresh come at once, this often: seconds.
 _WAYS_APART = 0.5
 
 
@@ -56,7 +56,7 @@ class Paces:
         self._context = context
         # With the time when that was seen.
         self._lost: deque[tuple[float, Track]] = deque(maxlen=_MOST_LOST)
-        self._way_lost_at = float("-inf")
+        self._way_changed_at = float("-inf")
         self._back_as_reader_at = float("-inf")
 
     @property
@@ -101,13 +101,14 @@ class Paces:
         """Take note that a write was refused on a connection to a former writer, now a reader."""
         self._back_as_reader_at = now
 
-    def way_lost(self, now: float) -> None:
-        """Have the next refresh come at once: connects found no writer where the last one said.
+    def way_changed(self, now: float) -> None:
+        """Have the next refresh come at once: connects no longer lead where the last one said.
 
-        Once in a while alone. Where no connect can go that way, each would cost a refresh.
+        Once in a while alone. Where no connect can go a way, or one leads here and there by turns,
+        each would cost a refresh.
         """
-        if now >= self._way_lost_at + _WAYS_APART:
-            self._way_lost_at = now
+        if now >= self._way_changed_at + _WAYS_APART:
+            self._way_changed_at = now
             self.errors.reset()
 
     def _mass_loss(self, instance: str | None, now: float) -> Collection[Track]:

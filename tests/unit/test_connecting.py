@@ -8,6 +8,7 @@ from aurora_otel import agent
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.groups import UNKNOWN
 from aurora_otel.model.pace import LoginPace
+from aurora_otel.model.symptoms import Symptom
 from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.telemetry import names
 from tests.histories.application import Application, Time
@@ -161,6 +162,18 @@ def test_after_a_straight_connect_that_failed_the_next_one_waits_for_a_verdict(
     assert scene.connect() is scene.database.writer
     assert failures == []
     assert scene.connect() is scene.database.writer
+
+
+def test_while_errors_are_no_failover_only_a_call_on_a_stale_connection_waits(failed_over):
+    (cluster,) = {each.current for each in failed_over.application.agent.clusters}
+    monitor = cluster.monitor
+    monitor._paces.errors._pause = 1e6
+    assert monitor.symptom(Symptom.READ_ONLY, suspect=None).seconds == 0.0
+    assert monitor.symptom(Symptom.READ_ONLY, suspect=None, is_stale=True).seconds > 0.0
+    assert monitor.symptom(Symptom.READ_ONLY, suspect=None, wait=False, is_stale=True).seconds == 0
+    # A host that leads to the writer by now has the next refresh come at once.
+    monitor.host_moved()
+    assert monitor._paces.errors.next < failed_over.clock.now() + 1e5
 
 
 def test_a_writer_that_is_gone_by_now_costs_one_connect(failed_over):

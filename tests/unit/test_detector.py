@@ -283,6 +283,20 @@ def test_a_refused_write_shows_what_else_came_through_that_host_to_the_former_wr
         assert made.staleness(other) is None
 
 
+def test_a_host_through_which_writes_were_refused_has_moved_once_it_leads_to_the_writer():
+    made = changed("b")
+    made.note_lead(SERVICE, "a", 21.0, is_reader=True)
+    # Nothing was refused through it.
+    assert not made.note_lead(SERVICE, "b", 22.0, is_reader=False)
+    assert not made.note_lead(SERVICE, "a", 23.0, is_reader=True)
+    made.note_refusal(PINNED, 25.0)
+    assert not made.note_lead(SERVICE, "a", 26.0, is_reader=True)
+    assert not made.note_lead("replicas:5432", "b", 27.0, is_reader=False)
+    assert made.note_lead(SERVICE, "b", 28.0, is_reader=False)
+    # It did already.
+    assert not made.note_lead(SERVICE, "b", 29.0, is_reader=False)
+
+
 def test_a_refused_write_on_one_that_was_never_the_writer_shows_nothing_else():
     made = moved("b")
     made.note_refusal(replace(PINNED, instance="c"), 25.0)

@@ -75,7 +75,7 @@ class Process:
         server = Server(Kind.INSTANCE, max_connections=connections)
         self.context.servers.learn(host, server, NOW)
 
-    def symptom(self, kind, *, suspect, wait=True):
+    def symptom(self, kind, *, suspect, wait=True, is_stale=False):
         self.cluster.detector.symptom(kind, self.now)
         self.suspects.append(suspect)
 
