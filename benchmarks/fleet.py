@@ -48,8 +48,9 @@ class Scenario:
         back_after: a misrouted one: seconds after which the old writer, which has ended all its
             connections, is back; 0: it is demoted in place.
         dns_lag: seconds after the promotion for which the writer endpoint leads to the old writer.
-        allowed: connections that the writer allows the whole fleet, which fewer processes may stand
-            for, at servers that carry out as many fewer logins; infinity: it does not say.
+        allowed: connections that the old writer allows, in a real fleet: a simulation of a part of
+            it has fewer processes, and servers that carry out as many fewer logins; infinity: it
+            does not say.
         hasty: the share of the application's failed connects that have the agent log in at once,
             as it does not: what that would do.
     """

@@ -210,8 +210,7 @@ def recognise(
 
 def limit_of(value: str | None) -> int | None:
     """Return how many connections a server allows, if `value` is such a number."""
-    is_number = isinstance(value, str) and _LIMIT.fullmatch(value)
-    return int(value) if value and is_number else None
+    return int(value) if isinstance(value, str) and _LIMIT.fullmatch(value) else None
 
 
 def is_port(text: str) -> bool:

@@ -12,6 +12,7 @@ from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role
 from aurora_otel.monitoring.context import AgentContext
 from aurora_otel.runtime.effects import Pause, Steps
+from aurora_otel.settings import Mode
 from aurora_otel.tracking.track import Track
 
 # How often what another thread is about to do is checked: seconds.
@@ -115,7 +116,7 @@ class CallErrors:
             monitor, is_stale = track.cluster.monitor, False
             if is_first_refusal and hears_all(track.cluster.source):
                 track.cluster.detector.note_refusal(track, began)
-                is_stale = track.cluster.detector.staleness(track) is not None
+                is_stale = self._is_to_be_shut_down(track)
                 if track.role is Role.READER:
                     monitor.back_as_reader()
             yield monitor.symptom(symptom, suspect=track.instance, is_stale=is_stale)
@@ -125,6 +126,11 @@ class CallErrors:
                 # The transaction is read-only, or the server is another one than it was.
                 track.doubted = True
                 yield from self._reidentification.identify(track)
+
+    def _is_to_be_shut_down(self, track: Track) -> bool:
+        """Return whether a connection is shut down if the writer confirms itself."""
+        is_kept = self._context.config.settings.mode is Mode.OBSERVE
+        return not is_kept and track.cluster.detector.staleness(track) is not None
 
     def _wait_until_invalidated(self, track: Track, deadline: float) -> Steps[None]:
         """Wait, if a connection is being invalidated, until that is done, or until `deadline`.

@@ -127,7 +127,7 @@ class Openings:
         cluster.monitor.connected(Access(driver, opening.login, identity.endpoint))
         if hears_all(identity.source):
             cluster.note_places(opening.hosts)
-            if _has_moved(cluster, identity, context.clock()):
+            if _note_lead(cluster, identity, context.clock()):
                 cluster.monitor.host_moved()
         group = self._placement.group_of(driver.name, cluster, identity)
         if new.attempt is not None and new.attempt.straight and _is_writer(identity):
@@ -197,7 +197,7 @@ class Openings:
         return self._context.config.spans.track_connection(new.opening.began, shown)
 
 
-def _has_moved(cluster: Cluster, identity: Identity, at: float) -> bool:
+def _note_lead(cluster: Cluster, identity: Identity, at: float) -> bool:
     """Take note of where a host leads; return whether that is the writer from now on."""
     if (answer := identity.answer) is None:
         return False

@@ -238,9 +238,6 @@ class Detector:
     def note_lead(self, host: str, instance: str, at: float, *, is_reader: bool) -> bool:
         """Take note of where a host leads, where instances restart when they become readers.
 
-        Returns whether it has moved to the writer, and writes were refused through it before: what
-        was opened there meanwhile is stale.
-
         What an application calls a service moves with the writer, late perhaps. An instance's own
         name never leads to another one: who connects by it to read has what is wanted, whatever
         was refused to others there. And a name that leads to readers beside the writer
@@ -251,6 +248,10 @@ class Detector:
             instance: the instance that answered there.
             at: when, in seconds of the monotonic clock.
             is_reader: whether that said that it is a reader.
+
+        Returns:
+            whether it has moved to the writer, and writes were refused through it before: what was
+            opened there meanwhile is stale.
         """
         return self._former.note_lead(host, instance, self.writer, at, is_reader=is_reader)
 

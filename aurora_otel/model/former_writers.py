@@ -88,7 +88,8 @@ class FormerWriters:
         while len(self._known_until) > MOST_FORMER:
             del self._known_until[min(self._known_until, key=self._known_until.__getitem__)]
         self.changed_at = at
-        self._refusing = {each: at for each, at in self._refusing.items() if each[1] != writer}
+        refusing = self._refusing.copy().items()
+        self._refusing = {each: at for each, at in refusing if each[1] != writer}
 
     def note_refusal(self, connection: ConnectionFacts, writer: str | None, now: float) -> None:
         """Take note of a refused write; see `Detector.note_refusal`."""
@@ -103,7 +104,7 @@ class FormerWriters:
     ) -> bool:
         """Take note of where a host led; see `Detector.note_lead`."""
         has_moved = instance == writer != self._leads_to.get(host) and any(
-            refusing == host for refusing, _ in self._refusing
+            refusing == host for refusing, _ in list(self._refusing)
         )
         if is_reader and writer is not None and instance != writer:
             # A name that lags leads to a former writer, and not back to it later.

@@ -138,7 +138,7 @@ class Verdict(NamedTuple):
     epoch: int = 0
 
 
-class Claim(NamedTuple):
+class WriterClaim(NamedTuple):
     """An instance's claim to be the writer.
 
     Attributes:

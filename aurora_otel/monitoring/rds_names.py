@@ -53,8 +53,10 @@ class RdsNames:
         """Return whether a name leads to where the application is connected, or may."""
         tracks = self._tracks()
         peers = frozenset(unmapped(track.peer.host) for track in tracks if track.peer)
+        if not peers:
+            return False
         names = self._names(tracks, port)
-        if not peers or (peers, names) == self._compared:
+        if (peers, names) == self._compared:
             return False
         until = self._context.clock() + seconds
         for name in names:

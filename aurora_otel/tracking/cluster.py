@@ -15,7 +15,7 @@ from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.groups import OTHER, UNKNOWN, Group
 from aurora_otel.model.straight import Whereabouts
 from aurora_otel.model.symptoms import Symptom
-from aurora_otel.model.topology import Answer, Claim, EventKind, Role, View
+from aurora_otel.model.topology import Answer, EventKind, Role, View, WriterClaim
 
 if TYPE_CHECKING:
     from aurora_otel.discovery.source import TopologySource
@@ -97,7 +97,7 @@ class Cluster:
         self.source: TopologySource | None = None
         self.view = False
         self.max_connections: int | None = None
-        self.claims: dict[str, Claim] = {}
+        self.claims: dict[str, WriterClaim] = {}
         self.lineage: str | None = None
         self.addresses: dict[str, Address] = {}
         self.places: dict[Address, None] = {}
@@ -157,7 +157,7 @@ class Cluster:
                 continue
             self.claims.pop(instance, None)
             if epoch is not None:
-                self.claims[instance] = Claim(epoch, at)
+                self.claims[instance] = WriterClaim(epoch, at)
         for instance in list(self.claims)[:-MOST_INSTANCES]:
             self.claims.pop(instance, None)
 
