@@ -15,8 +15,8 @@ import pytest
 from aurora_otel import AuroraInstrumentor
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Failover
+from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.paces import MASS
-from tests.support.mass_losses import doubts_of
 from tests.support.mysql import arguments, end
 from tests.support.sql import pid
 from tests.support.threads import BACKGROUND, threads
@@ -82,7 +82,14 @@ def test_a_connection_that_the_server_hung_up_while_idle_is_pruned(agent, cluste
 def test_connections_that_a_server_ends_at_once_are_a_mass_loss(
     start, cluster, connect, monkeypatch
 ):
-    doubts = doubts_of(monkeypatch)
+    doubts, doubt = [], LoginPace.doubt
+
+    def note(pace, now, *, is_mass, processes):
+        if not pace.goes_on(now):
+            doubts.append((is_mass, processes))
+        doubt(pace, now, is_mass=is_mass, processes=processes)
+
+    monkeypatch.setattr(LoginPace, "doubt", note)
     start(prune_interval=600)
     held = [connect(cluster.dsn("writer")) for _ in range(MASS)]
     ((limit,),) = cluster.execute(cluster.writer, "SHOW max_connections")
