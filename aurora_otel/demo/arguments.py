@@ -9,7 +9,9 @@ from typing import NamedTuple
 from aurora_otel.lab.arguments import seconds
 from aurora_otel.lab.failover import Failover
 
-KINDS = ("aurora", "plain")
+KINDS = ("aurora", "plain", "single")
+FAILOVERS = {kind: tuple(Failover) for kind in KINDS} | {"single": (Failover.HANG, Failover.CRASH)}
+"""By the kind of cluster: where nothing leads to the standby, no session is left on a reader."""
 POOLS = ("sqlalchemy", "psycopg_pool", "none")
 
 
@@ -49,8 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kind",
         choices=KINDS,
         default="aurora",
-        help="the kind of cluster: Aurora (the default), or plain servers with replicas behind a "
-        "service that moves, as in Kubernetes",
+        help="the kind of cluster: Aurora (the default), plain servers with replicas behind a "
+        "service that moves, as in Kubernetes, or a single one at a time behind a name, as an RDS "
+        "Multi-AZ DB instance",
     )
     parser.add_argument(
         "--driver",
@@ -68,9 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--failover",
         choices=[kind.value for kind in Failover],
-        default=Failover.SWITCHOVER.value,
         help="what happens to the writer: it dies, it becomes a reader but keeps its sessions "
-        "(the default), or it stops answering",
+        "(the default), or it stops answering (the default with --kind single)",
     )
     parser.add_argument(
         "--dns-lag",
@@ -110,6 +112,21 @@ def chosen_driver(engine: str | None, driver: str | None, pool: str) -> str:
         takers = " or ".join(each for each, other in DRIVERS.items() if pool in other.pools)
         raise ValueError(f"--pool {pool} needs --driver {takers}")
     return name
+
+
+def chosen_failover(kind: str, failover: str | None) -> Failover:
+    """Return the failover that was asked for, or the default one of a kind of cluster.
+
+    Raises:
+        ValueError: this kind does not have it.
+    """
+    possible = FAILOVERS[kind]
+    if failover is None:
+        return Failover.SWITCHOVER if Failover.SWITCHOVER in possible else possible[0]
+    if Failover(failover) not in possible:
+        names = " or ".join(each.value for each in possible)
+        raise ValueError(f"--kind {kind} needs --failover {names}")
+    return Failover(failover)
 
 
 def default_driver(engine: str) -> str:

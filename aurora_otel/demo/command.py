@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from aurora_otel.demo.application import ApplicationError
-from aurora_otel.demo.arguments import DRIVERS, chosen_driver
+from aurora_otel.demo.arguments import DRIVERS, chosen_driver, chosen_failover
 from aurora_otel.demo.files import check_writable
 from aurora_otel.demo.live import watching
 from aurora_otel.demo.picture import picture
@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     try:
         driver = chosen_driver(args.engine, args.driver, args.pool)
+        failover = chosen_failover(args.kind, args.failover)
     except ValueError as error:
         print(f"aurora-otel demo: {error}", file=sys.stderr)  # noqa: T201 - for a person
         return COULD_NOT_RUN
@@ -60,9 +61,7 @@ def run(args: argparse.Namespace) -> int:
         for file, _ in wanted:
             if file != STANDARD_OUTPUT:
                 check_writable(Path(file))
-        result = carry_out(
-            driver, Failover(args.failover), console, args.pool, args.dns_lag, kind=args.kind
-        )
+        result = carry_out(driver, failover, console, args.pool, args.dns_lag, kind=args.kind)
     except (ApplicationError, LabError, OSError) as error:
         console.print(f"aurora-otel demo: {error}", style="red", markup=False, highlight=False)
         return COULD_NOT_RUN

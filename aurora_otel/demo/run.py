@@ -59,7 +59,7 @@ class Plan:
             0: the endpoint is a gateway, which follows at once.
         idle_after: From that moment to the use of the idle connections; `None`: they are used
             `EARLY` seconds into the failover, so that they hang like all others.
-        kind: Of cluster: `aurora` or `plain`.
+        kind: Of cluster: `aurora`, `plain` or `single`.
         service_lag: For how long after the failover the service leads to the old writer, which has
             restarted as a reader; the idle connections are used at its beginning. 0: the service
             moves at once.
@@ -81,6 +81,11 @@ class Plan:
     dns_lag: float = 0
     kind: str = "aurora"
     service_lag: float = 0
+
+    @property
+    def moves_name(self) -> bool:
+        """Whether the name that the application connects by leads to another address afterwards."""
+        return self.dns_lag > 0 or self.kind == "single"
 
 
 class _Done(NamedTuple):
@@ -152,14 +157,14 @@ def _dsn(plan: Plan, cluster: Cluster) -> str:
         session = {"application_name": APPLICATION_NAME, "connect_timeout": CONNECT_TIMEOUT}
         return url("postgresql", cluster.parameters(), {**session, "sslmode": "disable"})
     named: dict[str, Any] = {NAMED_BY[cluster.engine]: APPLICATION_NAME}
-    if plan.dns_lag and cluster.engine == "postgresql":
+    if plan.moves_name and cluster.engine == "postgresql":
         # Beside an address, a name would not be resolved.
         named["hostaddr"] = None
     return cluster.dsn(**named, connect_timeout=CONNECT_TIMEOUT)
 
 
 def _hosts(plan: Plan, cluster: Cluster) -> Mapping[str, str]:
-    return cluster.records() if plan.dns_lag else cluster.hosts
+    return cluster.records() if plan.moves_name else cluster.hosts
 
 
 def _environment(plan: Plan, cluster: Cluster, collector: Collector) -> dict[str, str]:
@@ -188,7 +193,7 @@ def _fail_over(
         timeline.switch = switch = cluster.failover(plan.failover)
         done = _Done(switch, _published(switch))
     timeline.phase = Phase.AFTER
-    if plan.dns_lag:
+    if plan.moves_name:
         name, address = cluster.host("writer"), cluster.address(done.switch.new_writer)[0]
         left = done.published + plan.dns_lag - time.monotonic()
         threading.Timer(max(0, left), application.resolve, (name, address)).start()

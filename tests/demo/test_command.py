@@ -8,13 +8,13 @@ from aurora_otel.demo.application import ApplicationError
 from aurora_otel.demo.arguments import DRIVERS
 from aurora_otel.demo.run import Plan
 from aurora_otel.lab import Failover, LabError, mariadb_installation
-from tests.demo.runs import recording, with_agent, without
+from tests.demo.runs import hung, recording, with_agent, without
 
 
 @pytest.fixture
 def recorded(monkeypatch):
     """Replaces the runs, which take their time, by recordings of good ones."""
-    runs = {"without": without(), "with": with_agent()}
+    runs = {"without": without(), "with": with_agent(), "with_every_thread_hung": hung()}
     monkeypatch.setattr(command, "record", lambda plan, _timeline: runs[plan.name])
     return runs
 
@@ -132,11 +132,23 @@ def test_what_was_asked_of_dns_is_in_the_json(recorded, capsys):
         ("--engine mysql --driver asyncpg", "--driver asyncpg needs --engine postgresql"),
         ("--driver asyncpg --pool psycopg_pool", "--pool psycopg_pool needs --driver psycopg"),
         ("--engine mysql --pool sqlalchemy", "needs --driver psycopg or asyncpg"),
+        ("--kind single --failover switchover", "--kind single needs --failover hang or crash"),
     ],
 )
 def test_what_does_not_go_together_is_one_line_that_says_why(asked, said, capsys):
     assert main(["demo", *asked.split()]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "failover"),
+    [("", "switchover"), ("--kind single", "hang"), ("--kind single --failover crash", "crash")],
+)
+def test_the_failover_is_the_one_that_was_asked_for_or_that_of_the_kind(
+    recorded, capsys, asked, failover
+):
+    main(["demo", *asked.split(), "--json", "-"])
+    assert json.loads(capsys.readouterr().out)["failover"] == failover
 
 
 @pytest.mark.parametrize(

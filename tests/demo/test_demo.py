@@ -23,6 +23,8 @@ RUNS = (
     *(("plain", "psycopg", how, "none", 0) for how in FAILOVERS),
     ("plain", "psycopg", "switchover", "sqlalchemy", 0),
     ("plain", "pymysql", "switchover", "none", 0),
+    *(("single", driver, "hang", "none", 0) for driver in ("psycopg", "pymysql")),
+    ("single", "psycopg", "crash", "none", 0),
 )
 
 
