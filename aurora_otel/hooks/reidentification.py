@@ -64,7 +64,7 @@ class Reidentification:
         )
         if identity.answer is None:
             return
-        track.doubted = False
+        track.doubted, track.process = False, identity.answer.process
         if identity.answer.instance == track.instance:
             return
         if track.instance is not None:

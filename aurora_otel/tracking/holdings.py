@@ -75,7 +75,9 @@ class Holdings:
         self.move(track, cluster, cluster.group(instance, track.role, driver, track.endpoint_type))
 
     def note_peers(self, cluster: Cluster, reading: Reading) -> bool:
-        """Correct the instances of connections by the network addresses that answered.
+        """Correct the instances of connections by the servers that answered.
+
+        Where a connection has said which process serves it, by the process alone.
 
         Returns:
             whether the instance of any is unknown now.
@@ -89,11 +91,11 @@ class Holdings:
         moved = {
             instance
             for track, instance in recorded
-            if track.peer and reading.peers.get(track.peer, instance) != instance
+            if _answered(track, reading, instance) != instance
         }
         unknown = False
         for track, instance in recorded:
-            answered = reading.peers.get(track.peer) if track.peer else None
+            answered = _answered(track, reading, instance if track.process else None)
             if instance in moved and answered != instance:
                 self.correct(track, answered)
                 unknown = unknown or answered is None
@@ -182,3 +184,10 @@ class Holdings:
         """Forget `cluster`."""
         self._open.pop(cluster, None)
         self._stale.pop(cluster, None)
+
+
+def _answered(track: Track, reading: Reading, otherwise: str | None) -> str | None:
+    """Return what the server of `track` is called; `otherwise`: where it did not answer."""
+    if track.process:
+        return reading.processes.get(track.process, otherwise)
+    return reading.peers.get(track.peer, otherwise) if track.peer else otherwise
