@@ -225,4 +225,5 @@ def _may_wait(args: tuple[Any, ...]) -> bool:
 
 def _failure(connection: Any, error: Any, args: tuple[Any, ...]) -> Failure:
     lost = connection.pgconn.status == pq.ConnStatus.BAD
-    return libpq.failure(error.sqlstate, lost=lost, may_wait=_may_wait(args))
+    reported = connection.info.parameter_status
+    return libpq.failure(error.sqlstate, lost=lost, may_wait=_may_wait(args), reported=reported)

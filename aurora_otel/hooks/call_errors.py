@@ -62,7 +62,7 @@ class CallErrors:
             # Its own word, where no other connection may lead to it any more.
             track.cluster.note_claims({track.instance: None}, self._context.clock())
         if not gone:
-            yield from self._note(track, symptom, may_wait=may_wait)
+            yield from self._note(track, symptom, failure, may_wait=may_wait)
         if symptom is Symptom.READ_ONLY and may_wait:
             yield from self._wait_until_invalidated(track, deadline)
 
@@ -97,11 +97,14 @@ class CallErrors:
         if was_empty or len(self.deferred) == 1:
             self._wake()
 
-    def _note(self, track: Track, symptom: Symptom, *, may_wait: bool) -> Steps[None]:
+    def _note(
+        self, track: Track, symptom: Symptom, failure: Failure, *, may_wait: bool
+    ) -> Steps[None]:
         if symptom is Symptom.CONNECTION_LOST:
             track.cluster.monitor.lost([track])
         is_first_refusal = symptom is Symptom.READ_ONLY and not track.refused
         if is_first_refusal:
+            track.refused_by_reader = failure.is_of_reader
             track.refused_at = self._context.clock()
             self._context.tracker.note(track)
         if not may_wait:

@@ -162,20 +162,23 @@ class Rounds:
     def _prune_cluster(self, cluster: Cluster) -> None:
         tracker = self._context.tracker
         tracks = tracker.tracks(cluster)
-        closed = [track for track in tracks if self._is_closed(track)]
-        gone = _hung_up(tracks)
-        if not closed and not gone:
+        closed, lost = self._closed(tracks), _lost(tracks)
+        if not closed and not lost:
             return
         # One that is just now closed by its own finaliser is in the same state for a moment. By the
         # end of it, that is noted, and the socket is gone. A call of `close` is a call in flight.
         time.sleep(_CLOSING)
-        tracker.prune(closed, PruneReason.CLOSED)
-        gone = _hung_up(gone)
-        if tracker.prune(gone, PruneReason.HUNG_UP) and cluster.has_topology:
-            cluster.monitor.lost(gone)
+        tracker.prune({*closed, *self._closed(lost)}, PruneReason.CLOSED)
+        lost = _lost(lost)
+        if tracker.prune(lost, PruneReason.HUNG_UP) and cluster.has_topology:
+            cluster.monitor.lost(lost)
             # Of several that ended some, the one that may have ended all.
-            ((suspect, _),) = Counter(each.instance for each in gone).most_common(1)
+            ((suspect, _),) = Counter(each.instance for each in lost).most_common(1)
             cluster.monitor.symptom(Symptom.HUNG_UP, suspect=suspect, wait=False)
+
+    def _closed(self, tracks: Iterable[Track]) -> list[Track]:
+        """Return those that their driver takes for closed, or reported as lost."""
+        return [track for track in tracks if self._is_closed(track)]
 
     def _is_closed(self, track: Track) -> bool:
         connection = track()
@@ -183,10 +186,14 @@ class Rounds:
             return False
         ask = self._drivers[track.group.driver].is_closed
         is_closed = self._context.config.shield.run("ask a driver's file", ask, connection)
-        # Some drivers drop a lost connection's socket, and take it for open all the same.
-        return bool(is_closed) or sockets.is_gone(track.socket)
+        return bool(is_closed) or (track.lost and sockets.is_gone(track.socket))
 
 
-def _hung_up(tracks: Iterable[Track]) -> list[Track]:
-    """Return those of the idle ones whose server has hung up; the others find out themselves."""
-    return sockets.hung_up((t, t.socket) for t in tracks if t.socket and not t.in_flight_since)
+def _lost(tracks: Iterable[Track]) -> list[Track]:
+    """Return the idle ones that have ended, as far as shows; the others find out themselves.
+
+    Their server has hung up; or something below their driver has closed the socket on hearing of
+    that, such as an event loop, and the driver takes the connection for open all the same.
+    """
+    idle = [(track, track.socket) for track in tracks if track.socket and not track.in_flight_since]
+    return [*sockets.hung_up(idle), *(track for track, sock in idle if sockets.is_gone(sock))]

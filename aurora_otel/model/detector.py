@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from aurora_otel.model.endpoints import EndpointType
 from aurora_otel.model.former_writers import MOST_FORMER, Cause, ConnectionFacts, FormerWriters
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role, Verdict
@@ -74,6 +75,9 @@ class Detector:
         self._deposed: frozenset[str] = frozenset()
         self._former = FormerWriters()
         self._judged = float("-inf")
+        # Who is the writer, at which epoch, and since when that is known.
+        self._reign: tuple[str, int] | None = None
+        self._reigns_since = float("inf")
         self._window = Window()
         self._next_refresh = float("-inf")
         self._interval = pace.interval
@@ -198,8 +202,12 @@ class Detector:
             return False
         return (instance == self.writer) is not (role is Role.WRITER)
 
-    def judge(self, verdict: Verdict) -> Ruling | None:
+    def judge(self, verdict: Verdict, heard_at: float = float("inf")) -> Ruling | None:
         """Apply a verdict.
+
+        Args:
+            verdict: the verdict.
+            heard_at: when the writer had said that it is; infinity: that is not known.
 
         Returns:
             what it means, or `None` if it counts for nothing: one whose reading began later was
@@ -221,6 +229,9 @@ class Detector:
         self._deposed -= {verdict.writer}
         self._confirmed = verdict.writer
         self.epoch = max(self.epoch, verdict.epoch)
+        if self._reign != (verdict.writer, verdict.epoch):
+            self._reign = verdict.writer, verdict.epoch
+            self._reigns_since = heard_at if verdict.epoch else float("inf")
         return Ruling(old if changed else None, first)
 
     def note_refusal(self, connection: ConnectionFacts, now: float) -> None:
@@ -275,6 +286,10 @@ class Detector:
         was open, that its instance is the writer no more; or if it was opened to a reader, and a
         write on it was refused.
 
+        Where its instance is unknown, it is stale if a reader refused a write on it, by its own
+        word, and the writer is what it was when the connection was opened, at the same epoch: so it
+        was no reader meanwhile. Not if it was opened through the reader endpoint.
+
         Args:
             connection: the connection.
             as_of: what was refused at this time or later does not count.
@@ -282,4 +297,12 @@ class Detector:
         writer, spares = self.writer, self.spares_doubtful
         if writer is None:
             return None
+        if connection.instance is None:
+            return self._staleness_of_unknown(connection, as_of)
         return self._former.staleness(connection, writer, spares_doubtful=spares, as_of=as_of)
+
+    def _staleness_of_unknown(self, connection: ConnectionFacts, as_of: float) -> Cause | None:
+        is_on_reader = connection.refused_by_reader and connection.opened_at > self._reigns_since
+        is_to_read = connection.endpoint_type in (EndpointType.READER, EndpointType.PROXY)
+        counts = is_on_reader and not is_to_read and connection.refused_at < as_of
+        return Cause.WRITE_REFUSED if counts else None

@@ -50,6 +50,10 @@ class ConnectionFacts(Protocol):
         """When a write on it was refused first; infinity: never."""
 
     @property
+    def refused_by_reader(self) -> bool:
+        """Whether the server that refused it was a reader, by its own word."""
+
+    @property
     def host(self) -> str | None:
         """What the application connected to, if that is known."""
 

@@ -62,7 +62,8 @@ class FailoverHandler:
         """
         read = self._context.clock()
         with self._judging:
-            ruling = self._cluster.detector.judge(reading.verdict) if reading.verdict else None
+            detector = self._cluster.detector
+            ruling = detector.judge(reading.verdict, read) if reading.verdict else None
         if reading.verdict is None or ruling is None:
             return self._refresh_report(reading, refresh, read)
         origin = ruling.first_symptom or refresh

@@ -49,6 +49,7 @@ class Track(weakref.ref[Any]):
         opened_in: the span context in which it was opened, if that was sampled.
         in_flight_since: when the call in flight began; 0.0 without one.
         refused_at: when a write on it was refused first; infinity: never.
+        refused_by_reader: whether the server said of itself that it is a reader when it did so.
         doubted: whether that is not explained yet: its server is to be asked which one it is.
         closed: whether the application closed it.
         lost: whether the driver takes it for gone.
@@ -76,6 +77,7 @@ class Track(weakref.ref[Any]):
         "peer",
         "process",
         "refused_at",
+        "refused_by_reader",
         "role",
         "shutdown_failed",
         "socket",
@@ -121,6 +123,7 @@ class Track(weakref.ref[Any]):
         self.opened_in = opened_in
         self.in_flight_since = 0.0
         self.refused_at = float("inf")
+        self.refused_by_reader = False
         self.doubted = False
         self.closed = False
         self.lost = False

@@ -6,6 +6,8 @@ import contextlib
 import ssl
 
 from aurora_otel.lab import Failover
+from aurora_otel.model.detector import Detector
+from aurora_otel.model.symptoms import Symptom
 from tests.support.drivers.engines import WRITE
 from tests.support.sql import attempt, run, write
 from tests.support.waiting import eventually
@@ -98,3 +100,23 @@ def test_an_invalidated_connection_behaves_as_any_lost_one(start, cluster, link,
             for as_ours, step in zip(ours_played, played, strict=True)
         ]
         assert ours_played == expected, kind
+
+
+def test_an_idle_connection_that_its_server_ends_is_a_symptom(
+    start, cluster, link, driver, monkeypatch
+):
+    symptoms, symptom = set(), Detector.symptom
+
+    def note(detector, kind, *args):
+        symptoms.add(kind)
+        symptom(detector, kind, *args)
+
+    monkeypatch.setattr(Detector, "symptom", note)
+    agent = start(**link.settings, prune_interval=0.05)
+    # An event loop hears of the end, and may close the socket; the driver is in no call.
+    ended = link.connect()
+    cluster.execute(cluster.writer, driver.engine.kill, driver.session(ended))
+    eventually(lambda: agent.tracked() == 0)
+    eventually(lambda: symptoms)
+    assert symptoms == {Symptom.HUNG_UP}
+    attempt(ended.close)

@@ -151,9 +151,8 @@ class Application:
         if session.is_cut or session.server.is_gone:
             return Failure(Symptom.CONNECTION_LOST, lost=True)
         if not session.server.accepts_writes:
-            # By its error, MySQL distinguishes such a server from a read-only transaction.
-            is_of_reader = self.world.system == "mysql"
-            return Failure(Symptom.READ_ONLY, lost=False, is_of_reader=is_of_reader)
+            # MySQL says so by its error, PostgreSQL by a parameter that it reports.
+            return Failure(Symptom.READ_ONLY, lost=False, is_of_reader=True)
         return None
 
     def read_only_transaction(self, connection: Connection) -> None:

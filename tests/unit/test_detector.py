@@ -27,6 +27,7 @@ class Connection:
     opened_at: float = 10.0
     refused: bool = False
     host: str | None = None
+    refused_by_reader: bool = False
 
     @property
     def refused_at(self) -> float:
@@ -440,3 +441,46 @@ def test_the_first_symptom_keeps_the_context_in_which_it_was_seen():
     made, context = detector(), Context({"seen": "there"})
     made.symptom(Symptom.STUCK, 1.0, context)
     assert made.first_symptom == FirstSymptom(Symptom.STUCK, 1.0, context)
+
+
+# Opened at 22 by a reader that is unknown, through a service's name.
+UNNAMED = Connection(EndpointType.OTHER, None, UNKNOWN, 22.0, refused=True, refused_by_reader=True)
+
+
+def reigning(*epochs):
+    """Return a detector whose writer `b` was heard at 20, 30, … at these epochs."""
+    made = detector()
+    for number, epoch in enumerate(epochs, 2):
+        made.judge(verdict("b", number * 10.0 - 1)._replace(epoch=epoch), number * 10.0)
+    return made
+
+
+def test_what_a_reader_refused_is_not_on_the_writer_whose_reign_it_was_opened_in():
+    for made in (reigning(2), reigning(2, 2)):
+        assert made.staleness(UNNAMED) is Cause.WRITE_REFUSED
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"refused_by_reader": False},
+        {"opened_at": 20.0},
+        {"endpoint_type": EndpointType.READER},
+        {"endpoint_type": EndpointType.PROXY},
+    ],
+    ids=lambda differs: next(iter(differs)),
+)
+def test_what_is_unknown_is_not_stale_in_doubt(differs):
+    assert reigning(2).staleness(replace(UNNAMED, **differs)) is None
+
+
+def test_who_was_promoted_again_may_have_been_a_reader_meanwhile():
+    assert reigning(2, 3).staleness(UNNAMED) is None
+    assert reigning(0).staleness(UNNAMED) is None
+    made = reigning(2)
+    made.judge(verdict("c", 30.0)._replace(epoch=3), 31.0)
+    assert made.staleness(UNNAMED) is None
+
+
+def test_what_a_reader_refused_later_does_not_count_yet():
+    assert reigning(2).staleness(UNNAMED, as_of=22.0) is None

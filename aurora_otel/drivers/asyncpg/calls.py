@@ -91,7 +91,12 @@ def _is_ending(protocol: Any) -> bool:
 
 def _failure(protocol: Any, error: Exception, _: tuple[Any, ...]) -> Failure:
     lost = not protocol.is_connected()
-    return libpq.failure(getattr(error, "sqlstate", None), lost=lost)
+    settings = protocol.get_settings()
+    return libpq.failure(
+        getattr(error, "sqlstate", None),
+        lost=lost,
+        reported=lambda name: getattr(settings, name, None),
+    )
 
 
 def _reporting(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:

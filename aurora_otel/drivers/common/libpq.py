@@ -12,6 +12,7 @@ from aurora_otel.drivers.connects import Login, LoginFailure
 from aurora_otel.drivers.protocol import Failure
 from aurora_otel.model import symptoms
 from aurora_otel.model.endpoints import Address
+from aurora_otel.model.symptoms import Symptom
 
 DEFAULT_PORT = 5432
 APPLICATION_NAME = "aurora-otel"
@@ -196,9 +197,28 @@ def is_replication(parameters: Mapping[str, Any]) -> bool:
     return str(parameters.get("replication") or "false").lower() not in ("false", "off", "no", "0")
 
 
-def failure(sqlstate: str | None, *, lost: bool, may_wait: bool = True) -> Failure:
-    """Return what an error with this SQLSTATE means."""
-    return Failure(symptoms.of_postgresql(sqlstate, lost=lost), lost, may_wait)
+def failure(
+    sqlstate: str | None,
+    *,
+    lost: bool,
+    may_wait: bool = True,
+    reported: Callable[[str], str | None] | None = None,
+) -> Failure:
+    """Return what an error with this SQLSTATE means.
+
+    Args:
+        sqlstate: of the error, if the server sent one.
+        lost: whether the driver takes the connection for gone.
+        may_wait: see `Failure`.
+        reported: returns the last value that the server sent of a parameter that it reports
+            unasked, if it did ("Asynchronous Operations" in PostgreSQL's description of the
+            protocol): the answer to each statement brings what has changed. `in_hot_standby` is
+            among them from version 14 on.
+    """
+    symptom = symptoms.of_postgresql(sqlstate, lost=lost)
+    is_refused = symptom is Symptom.READ_ONLY and not lost
+    is_of_reader = is_refused and reported is not None and reported("in_hot_standby") == "on"
+    return Failure(symptom, lost, may_wait, is_of_reader)
 
 
 def login_failure(sqlstate: str | None, message: str) -> LoginFailure | None:

@@ -144,4 +144,4 @@ def _carrying_out(
 
 def _failure(connection: Any, error: Any, _: tuple[Any, ...]) -> Failure:
     lost = connection.pgconn.status == pq.ConnStatus.BAD
-    return libpq.failure(error.sqlstate, lost=lost)
+    return libpq.failure(error.sqlstate, lost=lost, reported=connection.info.parameter_status)

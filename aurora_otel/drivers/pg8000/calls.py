@@ -72,7 +72,8 @@ def sqlstate_of(error: Exception) -> str | None:
 def _failure(connection: Any, error: Exception, args: tuple[Any, ...]) -> Failure:
     lost = isinstance(error, OSError) or error.args == _NETWORK_ERROR
     sqlstate = getattr(connection, _ENDED_WITH, None) if lost else sqlstate_of(error)
-    return libpq.failure(sqlstate, lost=lost, may_wait=_may_wait(args))
+    reported = connection.parameter_statuses.get
+    return libpq.failure(sqlstate, lost=lost, may_wait=_may_wait(args), reported=reported)
 
 
 def _may_wait(args: tuple[Any, ...]) -> bool:

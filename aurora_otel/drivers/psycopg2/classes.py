@@ -273,7 +273,8 @@ def _is_c(factory: Any, base: type) -> bool:
 
 
 def _failure(connection: Any, error: Any, _: tuple[Any, ...]) -> Failure:
-    return libpq.failure(error.pgcode, lost=bool(connection.closed))
+    reported = connection.info.parameter_status
+    return libpq.failure(error.pgcode, lost=bool(connection.closed), reported=reported)
 
 
 def _rollback_failure(connection: Any, error: Any, _: tuple[Any, ...]) -> Failure:
