@@ -33,7 +33,7 @@ demo: $(VENV)/.demo ## fail over a local cluster under an application, without t
 lab: $(VENV)/.demo ## start a local cluster to connect to and to fail over
 	$(BIN)/aurora-otel lab $(ARGS)
 
-bench: $(VENV)/.bench ## measure what it costs, beside others; QUICK=1: in short, SLOWER=1: on slower machines, too
+bench: $(VENV)/.bench $(VENV)/.dev ## measure what it costs, beside others; QUICK=1: in short, SLOWER=1: on slower machines, too
 	$(BIN)/python -m $(if $(SLOWER),benchmarks.slower,benchmarks $(if $(QUICK),--quick)) $(ARGS)
 
 service: $(VENV)/.bench $(VENV)/.dev ## measure what a failover costs a service: docs/service.md

@@ -18,7 +18,9 @@ OPEN, CLOSE, SCRAPE = "opening", "closing", "a scrape"
 VERDICT, ROUND, CHECKOUT = "a verdict", "a background round", "a checkout"
 # So many are opened and closed to see what one takes.
 _BATCH = 200
-_REPEATS = 7
+REPEATS = 7
+# Connections of a cluster, where there are more and more clusters.
+HELD = 30
 # So many are checked out to see what one takes.
 _CHECKOUTS = 2048
 
@@ -63,7 +65,7 @@ class Grown:
 
     def measure(self) -> Iterator[tuple[str, float]]:
         """Yield what each piece of work takes now, at its best: the processor's seconds."""
-        opened, closed = zip(*(self._open_and_close() for _ in range(_REPEATS)), strict=True)
+        opened, closed = zip(*(self._open_and_close() for _ in range(REPEATS)), strict=True)
         yield OPEN, min(opened)
         yield CLOSE, min(closed)
         yield SCRAPE, best(self._callbacks.scrape)
@@ -98,7 +100,7 @@ class Grown:
 def best(work: Callable[[], object]) -> float:
     """Return the processor's seconds that `work` takes on this thread, the best of some times."""
     taken = []
-    for _ in range(_REPEATS):
+    for _ in range(REPEATS):
         began = thread_time()
         work()
         taken.append(thread_time() - began)
@@ -117,14 +119,14 @@ def over_connections(counts: tuple[int, ...]) -> Taken:
 
 
 def over_clusters(counts: tuple[int, ...]) -> Taken:
-    """Measure with ever more clusters of three, and ten connections to each instance."""
+    """Measure with ever more clusters of three, and as many connections to each."""
     grown, clusters = Grown(), 0
     taken: Taken = {}
     for count in counts:
         while clusters < count:
             grown.add_cluster(3)
             clusters += 1
-        grown.hold(30 * count)
+        grown.hold(HELD * count)
         taken |= {(name, count): seconds for name, seconds in grown.measure()}
     return taken
 

@@ -17,10 +17,10 @@ from aurora_otel.telemetry.names import Metric
 from aurora_otel.telemetry.observations import Observations
 
 # A shorter wait is recorded later: no exemplar of it leads to a trace worth reading: seconds.
-_SHORT = 0.001
+SHORT = 0.001
 # So many short waits are handed to another thread at once: the SDK takes some 3 µs for each, and to
 # wake that thread takes as long as ten checkouts.
-_BATCH = 256
+BATCH = 256
 # So many are kept before a caller records them itself: a thread that gets no turn cannot keep up.
 _MOST = 4096
 
@@ -75,14 +75,14 @@ class Meter:
         self._callers.pop()
         self._lent[id(connection)] = now
         waited = now - began
-        if waited >= _SHORT:
+        if waited >= SHORT:
             # At once, in the span that had to wait.
             self._record(pool_metrics.WAIT_TIME, waited)
             self.record()
             return
         waits = self._waits
         waits.append(waited)
-        if not len(waits) % _BATCH:
+        if not len(waits) % BATCH:
             self._hand_over()
 
     def gave_up(self, *, is_timeout: bool) -> None:

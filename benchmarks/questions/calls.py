@@ -41,8 +41,7 @@ behind: what a null call shows takes several times as long there, for any wrappe
 Python: the last row for each driver has what an empty one takes (`def call(self, *args,
 **kwargs): return original(self, *args, **kwargs)`). Ours takes less than that one: it is written
 with the wrapped method's own parameters, because most of a wrapper's cost is packing and
-unpacking them. Of what is left on a null call the clock takes about a third, the Python frame
-another, and finding the track, checking its cluster and setting the two marks the rest.
+unpacking them. What is left on a null call is taken apart under "Where the time goes".
 
 The plot shows all contenders with client and server on one processor, each in its own process."""
 

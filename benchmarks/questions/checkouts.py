@@ -12,6 +12,7 @@ from typing import Any
 import psycopg_pool
 import sqlalchemy
 
+from aurora_otel.hooks.pool_meters import BATCH, SHORT
 from benchmarks.bench import Bench
 from benchmarks.contenders import CONTENDERS, OURS, OURS_METRICS, PLAIN
 from benchmarks.figures import Answer, Bars, Figure, Spread
@@ -28,7 +29,7 @@ FLOOR = "the floor"
 FLOOR_ON_LOOP = "the floor, on a loop"
 RECORDS = "two records"
 
-NOTES = """\
+NOTES = f"""\
 A connection is taken out of the pool and put back; nothing is done with it, and the server is asked
 nothing. The target is a multiple of what no library can go below that checks a connection's socket
 where it is handed out: one `poll`, and an empty Python wrapper around each of the two methods,
@@ -37,11 +38,11 @@ histograms besides, the time to wait and the time in use. All of it is measured 
 the same run. What the pools themselves offer against lost connections is a round trip over loopback
 at each checkout, which a stale connection passes; it is shown for comparison.
 
-A checkout with metrics only keeps its figures: the SDK is called on another thread for 256
+A checkout with metrics only keeps its figures: the SDK is called on another thread for {BATCH}
 checkouts at once, or when metrics are collected. Here, where nothing else is done, that thread's
 time counts as the checkout's; in an application it falls into the waits for the database. A wait
-of more than a millisecond is recorded at once, so that its exemplar leads to the trace that had
-to wait."""
+of more than {SHORT * 1e3:g} ms is recorded at once, so that its exemplar leads to the trace that
+had to wait."""
 
 # Times the floor: 3 µs and 12 µs where a `SELECT 1` takes 23 µs.
 LIMITS = {OURS: 4.5, OURS_METRICS: 1.7}
@@ -92,8 +93,10 @@ def measure(bench: Bench) -> Answer:
     return Answer(tuple(figures), Bars("µs per checkout and return", bars), NOTES)
 
 
-class Pools:
+class Pools(contextlib.AbstractContextManager["Pools"]):
     """An application's pools, of one connection each, and what they are compared with.
+
+    A context manager that closes them.
 
     Args:
         contender: how connections are watched.
@@ -105,6 +108,7 @@ class Pools:
         self._connect = functools.partial(CONTENDERS[contender](place), "lab-1")
         self._dsn = place.dsn("lab-1")
         self._loop = asyncio.new_event_loop()
+        self._exit = contextlib.ExitStack()
         pin()
         check = psycopg_pool.ConnectionPool.check_connection
         check_on_loop = psycopg_pool.AsyncConnectionPool.check_connection
@@ -122,6 +126,9 @@ class Pools:
         }
         self._blocks = {name: blocks[name]() for name in names}
 
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
     def use(self, name: str, loops: int) -> float:
         """Take a connection out of a pool, and put it back."""
         return self._blocks[name](loops)
@@ -129,10 +136,12 @@ class Pools:
     def _engine(self, clock: Clock = process_time, **options: Any) -> Block:
         url = "postgresql+psycopg://"
         engine = sqlalchemy.create_engine(url, creator=self._connect, **options)
+        self._exit.callback(engine.dispose)
         return repeat(functools.partial(_use_engine, engine), clock)
 
     def _pool(self, clock: Clock = process_time, **options: Any) -> Block:
         pool = psycopg_pool.ConnectionPool(self._dsn, **_ONE, open=True, **options)
+        self._exit.callback(pool.close)
         pool.wait()
         return repeat(functools.partial(_use_pool, pool), clock)
 
@@ -143,6 +152,7 @@ class Pools:
             return pool
 
         pool = self._loop.run_until_complete(opened())
+        self._exit.callback(lambda: self._loop.run_until_complete(pool.close()))
         return awaiting(self._loop, functools.partial(_use_pool_on_loop, pool), clock)
 
 

@@ -107,9 +107,9 @@ def _called(place: Place) -> Iterator[Figure]:
             yield Figure(f"calls of functions, psycopg: {shown}", found, "", most)
 
 
-def null_connect(place: Place, contender: str) -> Callable[[], object]:
+def null_connect(place: Place, contender: str, target: str = "lab-1") -> Callable[[], object]:
     """Return a connect of psycopg, with a contender, the network's part of which is null."""
-    dsn = place.dsn("lab-1")
+    dsn = place.dsn(target)
     stock = psycopg.connect(dsn)
 
     def connect_gen(*_: Any, **__: Any) -> Generator[Any, Any, Any]:

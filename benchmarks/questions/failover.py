@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from aurora_otel.lab import Failover
+from aurora_otel.model import detector
 from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_USUAL, CONTENDERS, OURS
 from benchmarks.figures import Answer, Bars, Figure, Spread
@@ -55,10 +56,11 @@ def measure(bench: Bench) -> Answer:
         " seen a symptom (the begin of the first write that fails), until the last of the"
         " connections to the old writer is shut down or closed. Both processes meet the same"
         " failovers at the same time, and compete for the machine then.\n\n"
-        "Where the topology is late, ours refreshes again after a tenth of the time since the"
-        " symptom, at least after 50 ms, so that thousands of processes that lost the same writer"
-        " do not storm the instances that they ask while an outage lasts. The last of these"
-        " pauses goes into the figure; AWS's wrapper asks every 100 ms, each process for itself."
+        f"Where the topology is late, ours refreshes again after {detector.PATIENCE:.0%} of the"
+        f" time since the symptom, at least after {detector.FIRST_STEP * 1e3:.0f} ms, so that"
+        " thousands of processes that lost the same writer do not storm the instances that they ask"
+        " while an outage lasts. The last of these pauses goes into the figure; AWS's wrapper asks"
+        " at a steady pace, each process for itself."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
 

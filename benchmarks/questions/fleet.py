@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aurora_otel.model.pace import LOGINS_PER_SECOND, SPREAD
 from aurora_otel.monitoring.paces import MASS
 from benchmarks.bench import Bench
 from benchmarks.figures import Answer, Bars, Figure, Spread
@@ -60,7 +61,8 @@ def measure(bench: Bench) -> Answer:
         " the first one that the application opens there itself."
         f" {ALLOWED:,} connections allowed: {ordinary:,} processes lose {MASS} each, and open as"
         " many again. There cannot be more of them, so that their first logins are spread over"
-        " 3.3 s instead of 15 s. Misrouted: the old writer stays up"
+        f" {ORDINARY[0] / LOGINS_PER_SECOND:.1f} s instead of {SPREAD:g} s. Misrouted: the old"
+        " writer stays up"
         " as a reader, and the application's connects lead to it until there is a verdict, or the"
         " agent puts its own login at the writer that is named off."
     )

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+from aurora_otel.lab import Cluster
 from benchmarks import fresh
 from benchmarks.bench import Bench
 from benchmarks.figures import Answer, Bars, Figure, Spread
+from benchmarks.holding import DRIVERS, MYSQL, POSTGRESQL, hold
 
 TITLE = "Memory of a process"
 
 TRACKED = 1_000
 # Times what OpenTelemetry's own modules take.
 LIMIT = 1.5
+# Connections of each driver.
+HELD = 20
+
+_NOTES = f"""\
+What each step adds to a process: its share of resident memory (PSS), from an empty interpreter on.
+A package that another one has loaded already adds little of its own. `boto3` is loaded only where
+the RDS API is asked.
+
+Beside each driver: how much more a process takes with the agent than without it, once it is
+instrumented, and once it holds {HELD} connections to a writer. Both have loaded OpenTelemetry's
+modules and the driver before."""
 
 # What each step adds, in the order in which a process comes to it.
 _SCRIPT = """
-import gc, json, sys
-
-def resident():
-    gc.collect()
-    with open("/proc/self/smaps_rollup") as file:
-        return int(next(line for line in file if line.startswith("Pss:")).split()[1])
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from benchmarks.resident import resident
 
 def step(name):
     global before
@@ -46,7 +59,6 @@ step("wrapt")
 from aurora_otel import AuroraInstrumentor
 AuroraInstrumentor().instrument()
 step("aurora-otel, instrumented")
-sys.path.insert(0, sys.argv[1])
 from benchmarks import null
 from aurora_otel.instrumentor import running_agent
 connections = [null.Connection("lab-1") for _ in range(int(sys.argv[2]))]
@@ -74,12 +86,27 @@ def measure(bench: Bench) -> Answer:
         *(Figure(name, each, "MiB") for name, each in taken.items()),
     )
     bars = {name: each for name, each in taken.items() if name != "CPython"}
-    notes = (
-        "What each step adds to a process: its share of resident memory (PSS), from an empty"
-        " interpreter on. A package that another one has loaded already adds little of its own."
-        " `boto3` is loaded only where the RDS API is asked."
-    )
-    return Answer(figures, Bars("MiB", bars), notes)
+    return Answer((*figures, *_by_driver(bench)), Bars("MiB", bars), _NOTES)
+
+
+def _by_driver(bench: Bench) -> Iterator[Figure]:
+    """Compare processes that hold connections, with the agent and without it, in turn."""
+    names = ("psycopg2",) if bench.quick else tuple(DRIVERS)
+    with contextlib.ExitStack() as stack:
+        clusters = {POSTGRESQL: bench.cluster}
+        if any(DRIVERS[name].engine == MYSQL for name in names):
+            clusters[MYSQL] = stack.enter_context(Cluster("mysql", engine=MYSQL))
+        for name in names:
+            cluster = clusters[DRIVERS[name].engine]
+            turns = [
+                [hold(name, cluster, HELD, is_ours=is_ours) for is_ours in (True, False)]
+                for _ in range(bench.pick(2, 1))
+            ]
+            started = [ours.started - plain.started for ours, plain in turns]
+            connected = [ours.connected - plain.connected for ours, plain in turns]
+            yield Figure(f"the agent beside {name}, started", Spread.of(started), "MiB")
+            title = f"the agent beside {name}, {HELD} connections"
+            yield Figure(title, Spread.of(connected), "MiB")
 
 
 def _steps() -> dict[str, float]:

@@ -33,14 +33,14 @@ FLAT = 2.5
 # processor's caches more often, and take up to twice as long each; what is quadratic, ten times.
 LINEAR = 3.0
 
-NOTES = """\
-Each is the processor's time, the best of seven; opening, closing and a
+NOTES = f"""\
+Each is the processor's time, the best of {growing.REPEATS}; opening, closing and a
 checkout are for one connection, and have to stay flat; a scrape, a verdict and a background round
 (with pruning) deal with all that there is, and may grow as it does. Both axes are logarithmic: what
 is linear rises by as much as it goes to the right. A verdict is on one cluster, of which there are
-30 connections however many clusters there are. The connections have no sockets; what those cost is
-under "Invalidating idle connections" and "Idle". Threads and tasks are under "Threads and tasks on
-the hot path"."""
+{growing.HELD} connections however many clusters there are. The connections have no sockets; what
+those cost is under "Invalidating idle connections" and "Idle". Threads and tasks are under "Threads
+and tasks on the hot path"."""
 
 
 def measure(bench: Bench) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
 import select
@@ -10,7 +11,7 @@ import threading
 import time
 
 from benchmarks import null
-from benchmarks.apart import apart
+from benchmarks.apart import at_once
 from benchmarks.bench import Bench
 from benchmarks.figures import Answer, Figure, Lines, Spread
 
@@ -25,16 +26,18 @@ def measure(bench: Bench) -> Answer:
     """Measure the processor time of a process that does nothing with so many connections."""
     seconds, interval = bench.pick(61, 12), bench.pick(30, 10)
     counts = COUNTS[-1:] if bench.quick else COUNTS
-    shares = {count: apart(_share, count, seconds, interval) * 100 for count in counts}
-    floor = apart(_bare_share, COUNTS[-1], seconds, interval) * 100
-    name = f"1,000 idle connections for {seconds} s, pruned every {interval} s"
-    share = shares[COUNTS[-1]]
-    figures = (
-        Figure(f"{name}: of the floor", Spread.of([share / floor]), "times", LIMIT),
-        Figure(name, Spread.of([share]), "% of a core"),
-        Figure("the floor", Spread.of([floor]), "% of a core"),
+    floor, *ours = at_once(
+        functools.partial(_bare_share, COUNTS[-1], seconds, interval),
+        *(functools.partial(_share, count, seconds, interval) for count in counts),
     )
-    plot = Lines("% of a core", "idle connections", counts, {"ours": tuple(shares.values())})
+    name = f"1,000 idle connections for {seconds} s, pruned every {interval} s"
+    shares = tuple(100 * each for each in ours)
+    figures = (
+        Figure(f"{name}: of the floor", Spread.of([ours[-1] / floor]), "times", LIMIT),
+        Figure(name, Spread.of([shares[-1]]), "% of a core"),
+        Figure("the floor", Spread.of([100 * floor]), "% of a core"),
+    )
+    plot = Lines("% of a core", "idle connections", counts, {"ours": shares})
     notes = (
         "The floor is a thread that wakes once a second, and at each pruning asks the kernel of"
         " each socket which one it is, and polls all of them."

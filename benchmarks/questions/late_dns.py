@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from aurora_otel.lab import Failover, Switch, resolving
+from aurora_otel.model.pace import LOGINS_PER_SECOND
+from aurora_otel.monitoring.paces import MASS
 from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_LATE_DNS, OURS, by_name
 from benchmarks.figures import Answer, Bars, Figure, Spread
 from benchmarks.place import Place
+from benchmarks.questions.fleet import ALLOWED
 from benchmarks.subjects import Subject
 
 TITLE = "A name that follows late"
@@ -78,6 +81,7 @@ def measure(bench: Bench) -> Answer:
             Figure(f"{title}, first write: AWS", aws_time, "ms"),
         ]
         bars |= {f"{name}, {kind.value}": times[name] for name in BOTH}
+    ((allowed,),) = bench.cluster.execute(bench.cluster.writer, "SHOW max_connections")
     notes = (
         f"{THREADS} threads write every {EVERY * 1e3:.0f} ms, each on a connection through the"
         " cluster endpoint, which it opens again after an error, but for AWS's"
@@ -90,11 +94,17 @@ def measure(bench: Bench) -> Answer:
         " `aurora_connection_tracker` and `failover_v2`.\n\n"
         "Where a process sees at its first symptom that a server has ended three connections, every"
         " process has lost its own. Ours spread their first logins then, over as long as those of"
-        " all take for whom the server has room. That is 0.2 s here, where it allows 300"
-        " connections, and 3.3 s where it allows 5,000. Meanwhile, the application's own connects"
-        " find the writer, once the old one is back as a reader that names it."
+        " all take for whom the server has room. That is"
+        f" {_spread(int(allowed)):.1f} s here, where it allows {allowed} connections, and"
+        f" {_spread(ALLOWED):.1f} s where it allows {ALLOWED:,}. Meanwhile, the application's own"
+        " connects find the writer, once the old one is back as a reader that names it."
     )
     return Answer(tuple(figures), Bars("ms", bars), notes)
+
+
+def _spread(allowed: int) -> float:
+    """Return over how many seconds logins are spread that so many connections leave room for."""
+    return allowed // MASS / LOGINS_PER_SECOND
 
 
 def fail_over(

@@ -42,8 +42,8 @@ asyncpg's `fetchval`, with the loop and its server on one processor for what is 
 on one of its own for what it is a share of. Idle connections are TCP connections over loopback with
 asyncio's own transports and the smallest protocol that there is. Their loop runs on a thread of its
 own, and hears of each end from the kernel, after the agent's shutdowns as after bare ones. For each
-connection the agent makes five system calls, and other threads may run during each: so the loop has
-heard of nearly all ends by then, and what it does for them is in the agent's seconds.
+connection the agent makes several system calls, and other threads may run during each: so the loop
+has heard of nearly all ends by then, and what it does for them is in the agent's seconds.
 
 AWS's wrapper for event loops knows psycopg and aiomysql, not asyncpg. On another port than 5432 it
 needs `cluster_instance_host_pattern` with that port. Without it, its tracker takes the writer that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import tracemalloc
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from opentelemetry.sdk.trace import TracerProvider
 
 from benchmarks import null
-from benchmarks.apart import apart
+from benchmarks.apart import at_once
 from benchmarks.bench import Bench
 from benchmarks.figures import Answer, Figure, Lines, Spread
 from benchmarks.floor import Held
@@ -23,23 +24,23 @@ LIMIT = 6.0
 def measure(bench: Bench) -> Answer:
     """Measure what is allocated for each, with and without the context of a sampled span."""
     counts = (1_000, 10_000) if bench.quick else (1_000, 10_000, 100_000)
-    without = {count: apart(_kib, count, False) for count in counts}  # noqa: FBT003 - a worker's
-    sampled = {count: apart(_kib, count, True) for count in counts}  # noqa: FBT003 - a worker's
-    floor = {count: apart(_bare_kib, count) for count in counts}
+    # Side by side: memory is counted, not timed.
+    kinds = (_kib, functools.partial(_kib, is_sampled=True), _bare_kib)
+    found = [at_once(*(functools.partial(each, count) for each in kinds)) for count in counts]
+    without, sampled, floor = zip(*found, strict=True)
     figures = []
     for name, measured in (("no spans", without), ("opened in a sampled span", sampled)):
-        times = Spread.of([measured[count] / floor[count] for count in counts])
+        times = Spread.of([kib / bare for kib, bare in zip(measured, floor, strict=True)])
         figures.append(Figure(f"{name}: of the floor", times, "times", LIMIT))
-        figures.append(Figure(name, Spread.of(list(measured.values())), "KiB"))
-    series = {"no spans": tuple(without.values()), "sampled": tuple(sampled.values())}
-    series["a weak reference in a set"] = tuple(floor.values())
+        figures.append(Figure(name, Spread.of(measured), "KiB"))
+    series = {"no spans": without, "sampled": sampled, "a weak reference in a set": floor}
     notes = "The floor is a weak reference in a set, with a callback that takes it out."
     plot = Lines("KiB per connection", "connections", counts, series)
     return Answer(tuple(figures), plot, notes)
 
 
-def _kib(count: int, sampled: bool) -> float:  # noqa: FBT001 - called in another process
-    agent = null.start(tracer_provider=TracerProvider()) if sampled else null.start()
+def _kib(count: int, *, is_sampled: bool = False) -> float:
+    agent = null.start(tracer_provider=TracerProvider()) if is_sampled else null.start()
     null.track(agent, first := null.Connection("lab-1"))
     kib = _allocated(count, lambda connection: null.track(agent, connection))
     del first

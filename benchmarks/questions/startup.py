@@ -41,8 +41,8 @@ json.dump(
 
 _NOTES = """\
 The time is the processor's. Everything is imported from bytecode, as where `pip` has installed it.
-Out of a checkout whose bytecode cannot be written (`PYTHONDONTWRITEBYTECODE`), the agent takes more
-than twice as long, because each module is compiled at each start. A module of the agent takes about
+Out of a checkout whose bytecode cannot be written (`PYTHONDONTWRITEBYTECODE`), the agent takes
+longer, because each module is compiled at each start. A module of the agent takes about
 as long as one of OpenTelemetry's: what is added goes by how many there are. Drivers' files are
 imported with their driver, `boto3` where the RDS API is asked, and what is for people (`aurora-otel
 doctor` and the like) not at all."""

@@ -21,7 +21,7 @@ from benchmarks.measure import Block, Effort, Rounds, in_turn
 
 TITLE = "Threads and tasks on the hot path"
 
-COUNTS = (1, 2, 8, 32, 128, 512)
+COUNTS = (1, 8, 64, 512)
 YARDSTICK = "empty wrapper"
 # Calls of each thread, at least: its first one takes longer.
 _LEAST = 500
@@ -30,7 +30,7 @@ _LEAST = 500
 def measure(bench: Bench) -> Answer:
     """Measure what is added to a null call while so many threads call."""
     effort = bench.effort(60, 0.05)
-    counts = (1, 8, 64) if bench.quick else COUNTS
+    counts = COUNTS[:-1] if bench.quick else COUNTS
     measured = {count: apart(_measure, count, effort) for count in counts}
     for count, rounds in measured.items():
         bench.keep(f"null method in {count} threads", rounds)
