@@ -48,7 +48,7 @@ def measure(loop: asyncio.AbstractEventLoop) -> list[Turn]:
         ours = [each for each in profile.getstats() if _is_ours(each.code)]
         seconds = sum(each.inlinetime - cost * each.callcount for each in ours)
         ours.sort(key=lambda each: -each.inlinetime)
-        most = tuple((each.code.co_qualname, each.callcount) for each in ours[:5])
+        most = tuple((_name(each.code), each.callcount) for each in ours[:5])
         turns.append(Turn(max(0.0, seconds), most))
 
     loop._run_once = run_once  # type: ignore[attr-defined]
@@ -62,6 +62,11 @@ def _profile() -> cProfile.Profile:
 
 def _is_ours(code: CodeType | str) -> bool:
     return not isinstance(code, str) and code.co_filename.startswith((_PACKAGE, _WRITTEN))
+
+
+def _name(code: CodeType) -> str:
+    """Return where a function is, as CPython 3.10 can say it, too."""
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno} {code.co_name}"
 
 
 def _cost_of_a_call() -> float:

@@ -84,7 +84,9 @@ def login_is_rejected_until_the_next_connection(agent, cluster, gateways, connec
 def test_where_no_token_may_be_signed_the_next_connection_of_the_application_shows_the_writer(
     start, cluster, gateways, connect, token
 ):
-    agent = start(instance_endpoints=gateways.instance_endpoints(), rds_api="off")
+    agent = start(
+        instance_endpoints=gateways.instance_endpoints(), refresh_timeout=5, rds_api="off"
+    )
     login_is_rejected_until_the_next_connection(agent, cluster, gateways, connect, token)
 
 
@@ -98,7 +100,7 @@ def no_credentials(token, monkeypatch):
 def test_where_no_token_can_be_signed_the_next_connection_of_the_application_shows_the_writer(
     start, cluster, gateways, connect, token
 ):
-    agent = start(instance_endpoints=gateways.instance_endpoints())
+    agent = start(instance_endpoints=gateways.instance_endpoints(), refresh_timeout=5)
     login_is_rejected_until_the_next_connection(agent, cluster, gateways, connect, token)
 
 
