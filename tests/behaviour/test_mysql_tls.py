@@ -7,6 +7,7 @@ import importlib
 import re
 import shutil
 import ssl
+import sys
 import tempfile
 import threading
 import time
@@ -54,6 +55,9 @@ ERRORS = (
     asyncmy.errors.Error,
 )
 ON_LOOPS = {each.id: each for each in ASYNC_DRIVERS if each.engine is MYSQL}
+# CPython 3.10's asyncio does not report that a handshake failed which began on an open connection:
+# mysql.connector.aio's connect then waits for ever, also without us.
+IS_REPORTED = sys.version_info >= (3, 11)
 # How an application asks for TLS, and for the server's certificate to be checked.
 WAYS = {
     "pymysql": {"ssl_verify_cert": True, "ssl_verify_identity": True},
@@ -190,7 +194,9 @@ def test_a_login_that_is_not_valid_is_distinguished_from_other_errors(opened):
 
 def test_a_server_with_another_certificate_is_refused_by_the_agent(opened, another_server):
     connection, access = opened
-    with pytest.raises(ERRORS, check=is_of_tls) as refused:
+    is_reported = IS_REPORTED or access.driver.name != "mysql-connector-aio"
+    errors, check = (ERRORS, is_of_tls) if is_reported else (TimeoutError, None)
+    with pytest.raises(errors, check=check) as refused:
         access.driver.monitor(access.login, another_server, 5.0)
     assert access.driver.login_failure(refused.value) is not LoginFailure.REFUSED
     assert run(connection, "SELECT 1")[0][0] == 1
@@ -246,8 +252,13 @@ def test_a_straight_connect_is_encrypted_and_keeps_the_host_that_was_given(strai
 
 
 def test_a_straight_connect_to_a_server_with_another_certificate_is_refused(
-    straight, another_server
+    straight, another_server, request
 ):
+    if (
+        not IS_REPORTED
+        and request.node.callspec.params["straight"] == "mysql-connector-aio-asyncio"
+    ):
+        pytest.skip("the driver waits for ever, also without us")
     with (
         pytest.raises(ERRORS, check=is_of_tls),
         straight(NAMED, another_server),
