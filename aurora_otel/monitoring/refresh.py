@@ -182,8 +182,8 @@ class TopologyRefresh:
             self._cluster.identify_until(self._context.clock() + settings.refresh_window)
         if reading.verdict is not None:
             self.api.judged(reading.verdict)
-        looked_for = Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY
-        report = self._failover.apply(reading, FirstSymptom(looked_for, began, trigger.context))
+        looked_for = FirstSymptom(_looked_for(trigger), began, trigger.context)
+        report = self._failover.apply(reading, looked_for)
         self._context.config.report(report)
         changed = isinstance(report, FailoverReport)
         if isinstance(report, FailoverReport) and self.access.newest:
@@ -247,12 +247,12 @@ class TopologyRefresh:
                 reading = reading._replace(source=Source.RDS_API)
             outcome = self.act(trigger, reading, began)
             if reading.contested:
-                self._respond_to_rivals(reading)
+                self._respond_to_rivals(reading, trigger)
             if reading.verdict is None and self.access.newest is not None:
                 self.api.consult(trigger, self.access.newest.endpoint)
             return outcome
 
-    def _respond_to_rivals(self, reading: Reading) -> None:
+    def _respond_to_rivals(self, reading: Reading, trigger: Trigger) -> None:
         """Have the topology refreshed again, less and less often: two instances claim the writer.
 
         One that has just thawed notices soon that it is no longer the writer. Where one that is
@@ -268,7 +268,7 @@ class TopologyRefresh:
             detector.close_window()
             self._cluster.calm(now)
         elif not detector.window_open(now):
-            detector.symptom(Symptom.TOPOLOGY, now)
+            detector.symptom(_looked_for(trigger), now, trigger.context)
             self._cluster.alert = True
 
     def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:
@@ -283,6 +283,11 @@ class TopologyRefresh:
 
     def _sign(self, token: Token, signing_target: Address) -> str | None:
         return self.api.sign(token, signing_target) if self.api.is_allowed else None
+
+
+def _looked_for(trigger: Trigger) -> Symptom:
+    """Return what a refresh is for where there was no symptom before it."""
+    return Symptom.STUCK if trigger.stuck else Symptom.TOPOLOGY
 
 
 def _confirms(reading: Reading, hint: str | None) -> bool:

@@ -10,7 +10,9 @@ from opentelemetry.context import Context
 
 from aurora_otel.agent import Agent
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
+from aurora_otel.discovery.walk import Walk
 from aurora_otel.drivers.connects import Login
+from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Answer, Reading, Role, Source, Verdict, View
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.requests import Trigger
@@ -108,3 +110,19 @@ def test_what_answers_by_the_writers_name_makes_no_member_of_another_clusters_wr
     cluster.monitor.refresh.act(Trigger(Context()), reading, began)
     assert ("new-1" in cluster.members) == is_learnt
     assert cluster.detector.writer == "blue-1"
+
+
+@pytest.mark.parametrize(
+    ("is_stuck", "expected"), [(True, Symptom.STUCK), (False, Symptom.TOPOLOGY)]
+)
+def test_what_a_refresh_was_for_is_the_symptom_where_the_known_writer_was_not_heard_in_time(
+    agent, monkeypatch, is_stuck, expected
+):
+    cluster, began = blue(agent, TUNNEL), time.monotonic()
+    claims = {"blue-2": 0}
+    reading = Reading(Source.SQL, began, "blue-2", contested=tuple(claims), claims=claims)
+    monkeypatch.setattr(Walk, "read", lambda *_, **__: reading)
+    cluster.monitor.refresh.run(Trigger(Context(), stuck=is_stuck))
+    assert cluster.detector.first_symptom.kind is expected
+    assert act(cluster, "blue-2", ("blue-1", "blue-2")).changed
+    assert cluster.failovers == {expected: 1}
