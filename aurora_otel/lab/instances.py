@@ -117,19 +117,18 @@ class Instances:
         """
         old, new = self.writer, self._next_writer(target)
         others = [item for item in self.readers if item != new and item not in self._demoted]
-        began, refused = time.monotonic(), None
+        # Those that follow the new writer before it is one cannot be ahead of it.
+        self._attach(others, new)
         self._catch_up(new)
+        began, refused = time.monotonic(), None
         if kind is Failover.CRASH:
             self._servers[old].kill()
         elif kind is Failover.HANG:
             self._hung.add(old)
             self._servers[old].freeze()
-        else:
-            # Those that follow the new writer before it is one cannot be ahead of it.
-            self._attach(others, new)
-            if self._demotes_first:
-                self._servers[old].demote()
-                refused = time.monotonic() if self._demotes_in_place else None
+        elif self._demotes_first:
+            self._servers[old].demote()
+            refused = time.monotonic() if self._demotes_in_place else None
         self._servers[new].promote()
         self.writer = new
         published = announce()

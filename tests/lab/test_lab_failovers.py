@@ -1,5 +1,7 @@
+import functools
 import re
 import socket
+import time
 
 import pytest
 
@@ -289,3 +291,36 @@ def test_an_old_writer_can_be_read_only_by_its_own_setting_alone(cluster, connec
     cluster.heal()
     with pytest.raises(LabError, match="is a reader"):
         cluster.set_read_only(old, on=True)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+@pytest.mark.parametrize("kind", [Failover.CRASH, Failover.HANG])
+def test_a_reader_keeps_its_sessions_where_the_next_writer_received_less_in_the_end(
+    cluster, connect, kind, monkeypatch
+):
+    connect("writer").run("CREATE TABLE IF NOT EXISTS last_writes (n int)")
+    new, other = cluster.readers
+    held = connect(other)
+    before = held.run("SELECT pg_backend_pid()")
+    old = cluster._running.servers.server(cluster.writer)
+    (receiver,) = (
+        process
+        for process in main_process(cluster, new).children()
+        if "walreceiver" in " ".join(process.cmdline())
+    )
+
+    def after_the_last_writes(end):
+        receiver.suspend()
+        old.execute("SELECT pg_switch_wal()")
+        old.execute("INSERT INTO last_writes VALUES (1)")
+        time.sleep(0.3)  # for those that do receive them
+        end()
+        # It must not find them in its socket when it goes on.
+        receiver.terminate()
+        receiver.resume()
+
+    for name in ("kill", "freeze"):
+        end = functools.partial(after_the_last_writes, getattr(old, name))
+        monkeypatch.setattr(old, name, end)
+    cluster.failover(kind)
+    assert held.run("SELECT pg_backend_pid()") == before
