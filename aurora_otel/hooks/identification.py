@@ -40,7 +40,7 @@ class Identity(NamedTuple):
         postponed: whether the connection is to be asked later: the server is slow now.
         dropped: whether the connection is no longer usable.
         peer: the network address at its other end, if that is known.
-        at: the instance, where that address is its name, and it was not asked.
+        at: the instance, where that address is its name, and it was not asked, or did not answer.
     """
 
     endpoint: Endpoint
@@ -114,15 +114,17 @@ class Identification:
         endpoint = endpoints.classify(*driver.address(connection))
         if endpoint.type is EndpointType.PROXY or (endpoint.instance and is_known(endpoint)):
             return Identity(endpoint)
-        server = self._servers.get(endpoint.address, self._clock())
+        server, at = self._servers.get(endpoint.address, self._clock()), None
         if server is not None and goes_by_address(server.source):
             endpoint = single_names.explained(endpoint)
             here = sockets.peer(driver.fileno(connection))
-            if here is not None and self._is_writer(endpoint, called_by(here)):
-                return Identity(endpoint, at=called_by(here))
+            at = called_by(here) if here is not None else None
+            if at is not None and self._is_writer(endpoint, at):
+                return Identity(endpoint, at=at)
         if not driver.accepts_questions(connection, opening.login):
             return Identity(endpoint)
-        return (yield from self.ask(driver, connection, endpoint, timeout))
+        identity = yield from self.ask(driver, connection, endpoint, timeout)
+        return identity._replace(at=at) if identity.postponed else identity
 
     def ask(
         self, driver: Driver, connection: Any, endpoint: Endpoint, timeout: float

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import aurora_otel
+from aurora_otel.discovery.servers import Servers
 from aurora_otel.lab import Cluster
 from tests.support.labs import create_table
 from tests.support.sql import run
@@ -78,3 +80,12 @@ def serving(cluster: Cluster, connection: Any) -> str:
     ((instance,),) = run(connection, _SERVING[cluster.engine])
     connection.rollback()
     return instance
+
+
+@contextlib.contextmanager
+def too_slow() -> Iterator[None]:
+    """Have no server asked who it is, as where each has been slow."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Servers, "admits", lambda *_: False)
+        patched.setattr(Servers, "may_ask", lambda *_, **__: False)
+        yield

@@ -16,7 +16,7 @@ import aurora_otel
 from aurora_otel.lab import Cluster, Failover
 from aurora_otel.lab.resolving import resolving
 from tests.kinds.cases import _case, _cluster, _driver  # noqa: F401 - fixtures
-from tests.kinds.conftest import kinds, logged, serving
+from tests.kinds.conftest import kinds, logged, serving, too_slow
 from tests.support.logins import logged as logged_logins
 from tests.support.sql import Call, attempt, run, write
 from tests.support.waiting import eventually
@@ -116,6 +116,21 @@ def test_it_is_recognised_by_the_probe_and_its_connections_are_asked_nothing_mor
     assert logged(cluster, "ERROR") == errors
     assert readings(agent) == 0
     close(first, *held)
+
+
+@each_engine
+def test_one_that_is_too_slow_to_answer_is_called_by_its_address_all_the_same(
+    begin, cluster, connect
+):
+    agent = begin()
+    connect().close()
+    switch = cluster.failover(Failover.SWITCHOVER)
+    with too_slow():
+        unasked = connect()
+    clusters, tracker = agent.internals.clusters, agent.internals.tracker
+    (track,) = (each for cluster in clusters for each in tracker.tracks(cluster))
+    assert track.instance == at(cluster, switch.new_writer)
+    close(unasked)
 
 
 @each_driver

@@ -5,15 +5,13 @@ They cannot be asked in the transaction that has failed, and who is idle makes n
 
 from __future__ import annotations
 
-import contextlib
 import functools
 
 import pytest
 
-from aurora_otel.discovery.servers import Servers
 from aurora_otel.lab import Failover
 from tests.kinds.cases import _case, _cluster, _connect, _driver  # noqa: F401 - fixtures
-from tests.kinds.conftest import serving
+from tests.kinds.conftest import serving, too_slow
 from tests.support.names import _resolved  # noqa: F401 - a fixture
 from tests.support.sql import attempt, write
 from tests.support.waiting import eventually
@@ -24,15 +22,6 @@ CASES = [
 ]
 pytestmark = pytest.mark.parametrize("case", CASES, ids="-".join, indirect=True)
 INVALIDATIONS = "aurora.connection.invalidations"
-
-
-@contextlib.contextmanager
-def too_slow():
-    """Have no server asked who it is, as where each has been slow."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Servers, "admits", lambda *_: False)
-        patched.setattr(Servers, "may_ask", lambda *_, **__: False)
-        yield
 
 
 def changes(agent):
