@@ -56,8 +56,8 @@ def watch(reporter: Reporter, database: Database) -> None:
             )
         return outcome
 
-    def watched_judge(self: Detector, verdict: Verdict) -> Any:
-        ruling = judge(self, verdict)
+    def watched_judge(self: Detector, verdict: Verdict, *heard_at: float) -> Any:
+        ruling = judge(self, verdict, *heard_at)
         if ruling is not None:
             if ruling.old_writer is not None:
                 reporter.count("failovers")
