@@ -20,6 +20,7 @@ class PlainHistories(Play):
     """One or two clusters of servers with replicas, and everything that may happen to them."""
 
     system: str
+    new_world = PlainWorld
 
     @initialize(
         sizes=st.lists(st.integers(1, 3), min_size=1, max_size=2),
@@ -40,7 +41,8 @@ class PlainHistories(Play):
                 each.follows = primary
             database.members, database.dns = [primary, *standbys], primary
         self.leaves_primaries = leaves_primaries
-        self.world = PlainWorld(self.system, databases, self.clock.now, lists_members=lists_members)
+        clock = self.clock.now
+        self.world = self.new_world(self.system, databases, clock, lists_members=lists_members)
         self.set_up({"members": self._all_members()} if lists_members else {})
         for database, way, which in first:
             self.connect(database, way, which)

@@ -6,6 +6,7 @@ Each ends with the check that no stale connection is left: see `Play.teardown`.
 import pytest
 
 from aurora_otel.drivers.marks import track_of
+from tests.histories.group_world import GroupHistories
 from tests.histories.plain_machine import MySQLHistories, PostgreSQLHistories
 from tests.histories.servers import PORT
 from tests.histories.single_machine import SingleMySQLHistories, SinglePostgreSQLHistories
@@ -41,12 +42,12 @@ def plain(play, machine, first, **how):
     return play(machine, **{**defaults, **how}, leaves_primaries=False, first=first)
 
 
-def writes_on_all(history, rounds=60):
-    """Write on every connection until those are shut down that lead to no writer."""
+def writes_on_all(history, rounds=60, but=None):
+    """Write on every connection until those are shut down that lead to no writer, but one."""
     for _ in range(rounds):
         _writes_once(history)
-        stale = (each for each in history.application.held if not each.session.is_cut)
-        if all(each.session.server.accepts_writes for each in stale):
+        there = (each for each in history.application.held if not each.session.is_cut)
+        if all(each is but or each.session.server.accepts_writes for each in there):
             return
     pytest.fail("a connection to what accepts no writes is left")
 
@@ -161,6 +162,69 @@ def test_what_a_tunnel_led_to_in_another_cluster_is_left_alone_once_it_leads_awa
         _writes_once(history)
     assert reader.session.server.name == "db1-0"
     assert history.application.shut == 0
+
+
+def kinds_of(history):
+    return {track_of(each).cluster.current.kind for each in history.application.held}
+
+
+def test_what_stays_on_the_former_primary_of_a_group_is_shut_down(play):
+    history = plain(play, GroupHistories, [WRITERS, WRITERS, READERS])
+    assert kinds_of(history) == {"group-replication"}
+    history.switch_over(database=0, which=1, follows=True, others_follow=True)
+    reader = history.application.held[2]
+    writes_on_all(history, but=reader)
+    assert history.application.shut == 2
+    assert not reader.session.is_cut
+
+
+def test_a_primary_without_most_of_its_group_loses_no_connection(play):
+    history = plain(play, GroupHistories, [WRITERS, WRITERS])
+    primary = history.world.members[0]
+    history.world.alone.add(primary)
+    for _ in range(5):
+        history.refuse_a_write_in_a_read_only_transaction(which=0)
+        history.settle()
+        history.let_time_pass(seconds=10.0)
+    assert history.application.shut == 0
+    history.world.alone.clear()
+
+
+def test_what_stays_on_a_primary_that_its_group_has_expelled_is_shut_down(play):
+    history = plain(play, GroupHistories, [WRITERS, WRITERS])
+    history.world.alone.add(history.world.members[0])
+    history.promote_beside(database=0, which=1, follows=True, others_follow=True)
+    history.connect(*WRITERS)
+    for _ in range(60):
+        history.refuse_a_write_in_a_read_only_transaction(which=0)
+        history.settle()
+        history.let_time_pass(seconds=10.0)
+        if history.application.shut:
+            break
+    assert [each.session.is_cut for each in history.application.held] == [True, True, False]
+    history.make_it_a_replica(database=0, which=0)
+
+
+def test_a_primary_that_was_expelled_and_thaws_costs_the_new_one_no_connection(play):
+    history = plain(play, GroupHistories, [WRITERS, WRITERS])
+    history.freeze(database=0, which=0)
+    history.world.alone.add(history.world.members[0])
+    history.promote_beside(database=0, which=1, follows=True, others_follow=True)
+    history.connect(*WRITERS)
+    newest = history.application.held[-1]
+    for _ in range(10):
+        history.refuse_a_write_in_a_read_only_transaction(which=2)
+        history.settle()
+        history.let_time_pass(seconds=10.0)
+    history.come_back(database=0, which=0)
+    history.connect(0, "member", 0)
+    for _ in range(5):
+        history.refuse_a_write_in_a_read_only_transaction(which=2)
+        history.settle()
+        history.let_time_pass(seconds=10.0)
+    assert not newest.session.is_cut
+    assert track_of(newest).cluster.current.detector.writer == f"db0-1.pods:{PORT}"
+    history.make_it_a_replica(database=0, which=0)
 
 
 def _readers_through(history, host):
