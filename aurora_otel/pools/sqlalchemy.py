@@ -73,12 +73,13 @@ class Adapter:
 _await = getattr(concurrency, "await_", concurrency.await_only)
 # A private name, the same since 1.0.
 _CONNECT = "_ConnectionRecord__connect"
-# Of a record, which shows them nowhere else; private, and the same since 1.0.
-_POOL = "_ConnectionRecord__pool"
-_pool_of = attrgetter(_POOL)
-_is_on_loop = attrgetter(f"{_POOL}._dialect.is_async")
 # What comes back, of what `connect` returns.
 _LENT = attrgetter("_connection_record")
+
+
+def _pool_of(record: Any) -> Any:
+    # Private, and the same since 1.0.
+    return record._ConnectionRecord__pool  # noqa: SLF001 - shown nowhere else
 
 
 def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,7 +88,10 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         # A record may have none yet, or none any more.
         connection = self.dbapi_connection
         if connection is not None and not (
-            _is_usable_on_loop(hooks, self) if _is_on_loop(self) else hooks.is_usable(connection)
+            _is_usable_on_loop(hooks, self)
+            # As `_pool_of`, without its call: at every checkout.
+            if self._ConnectionRecord__pool._dialect.is_async  # noqa: SLF001 - shown nowhere else
+            else hooks.is_usable(connection)
         ):
             # What asks the original to replace it, at this very checkout.
             self.invalidate(soft=True)
