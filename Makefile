@@ -48,8 +48,10 @@ test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each eng
 
 coverage: $(VENV)/.dev ## run the tests, and say what of the agent they do not reach
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report= $(ARGS)
-	$(BIN)/coverage report --fail-under 95
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.branches
 
 profile: $(VENV)/.dev ## run tests, and say which files and fixtures take how long: TESTS=tests ROWS=40
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -p tests.support.profile --rows $(ROWS) $(TESTS) $(ARGS)
