@@ -194,10 +194,6 @@ class Reading(NamedTuple):
     hosts: Mapping[Address | None, str] = MappingProxyType({})
     readers: frozenset[str] = frozenset()
 
-    @property
-    def writer_at(self) -> Address | None:
-        """The network address at which the confirmed writer was asked by its own name, if known."""
-        if self.verdict is None:
-            return None
-        found = (at for at, instance in self.peers.items() if instance == self.verdict.writer)
-        return next(found, None)
+    def address_of(self, instance: str) -> Address | None:
+        """Return the network address at which it was asked by its own name, if known."""
+        return next((at for at, found in self.peers.items() if found == instance), None)

@@ -85,7 +85,7 @@ class FailoverHandler:
 
     def _open_routes(self, reading: Reading, writer: str, *, changed: bool) -> None:
         """Lead connects to the writer; before anything is closed, and connects again."""
-        cluster, routes, at = self._cluster, self._context.routes, reading.writer_at
+        cluster, routes, at = self._cluster, self._context.routes, reading.address_of(writer)
         to = None
         if at is not None:
             own_name = self._context.clusters.locate(cluster, writer, cluster.domain, at.port)

@@ -17,9 +17,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from aurora_otel.model.endpoints import Address, EndpointType
 from aurora_otel.model.former_writers import Cause
@@ -32,6 +32,8 @@ from aurora_otel.tracking.cluster import Cluster
 from aurora_otel.tracking.ends import Ends
 from aurora_otel.tracking.holdings import Holdings
 from aurora_otel.tracking.track import Ended, Invalidation, State, Track
+
+_T = TypeVar("_T")
 
 
 class Tracker:
@@ -118,20 +120,13 @@ class Tracker:
     def drain(self) -> None:
         """Work off the inbox."""
         with self._lock:
-            while self._connects:
-                self.books.count(*self._connects.popleft())
-            while self.inbox:
-                # Taken out only afterwards: an interrupt in between loses nothing.
-                track = self.inbox[0]
+            with contextlib.suppress(IndexError):
+                while True:
+                    self.books.count(*self._connects.popleft())
+            for track in _worked_off(self.inbox):
                 self._reconcile(track)
-                # A signal handler may have worked off everything meanwhile.
-                if self.inbox and self.inbox[0] is track:
-                    self.inbox.popleft()
-            while self._disowned:
-                address = self._disowned[0]
+            for address in _worked_off(self._disowned):
                 self._holdings.disown(address)
-                if self._disowned and self._disowned[0] is address:
-                    self._disowned.popleft()
 
     def settled(self) -> AbstractContextManager[Any]:
         """Work off the inbox; return the lock, under which nothing changes.
@@ -321,3 +316,16 @@ class Tracker:
 def _other(group: Group) -> Group:
     """Return what the connections of `group` are counted by once their cluster is forgotten."""
     return Group(OTHER, group.system, OTHER, Role.UNKNOWN, group.driver, EndpointType.OTHER)
+
+
+def _worked_off(queue: deque[_T]) -> Iterator[_T]:
+    """Yield what is in `queue`, and take each out afterwards: an interrupt between loses nothing.
+
+    A signal handler may have worked off everything, at any time.
+    """
+    with contextlib.suppress(IndexError):
+        while True:
+            first = queue[0]
+            yield first
+            if queue[0] is first:
+                queue.popleft()
