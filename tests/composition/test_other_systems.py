@@ -1,5 +1,6 @@
 """Where a system lacks what Linux has: taken away before the agent is imported."""
 
+import os
 import subprocess
 import sys
 
@@ -81,7 +82,7 @@ def test_a_system_without_linuxs_own_functions_is_cleaned_up(cluster, ignored):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=cluster.environment(),
+        env={**os.environ, **cluster.environment()},
     )
     assert application.stdout.readline() == "connected\n"
     cluster.failover(Failover.SWITCHOVER)
