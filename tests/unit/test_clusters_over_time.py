@@ -5,7 +5,7 @@ import pytest
 from aurora_otel.model.endpoints import Address, EndpointMap, HostTemplate
 from aurora_otel.model.groups import OTHER, UNKNOWN
 from aurora_otel.model.topology import Answer, Role, View
-from aurora_otel.tracking.bindings import CONFIRMED_FOR
+from aurora_otel.tracking.bindings import CONFIRMED_FOR, MOST_NAMES, host_of
 from aurora_otel.tracking.cluster import MOST_INSTANCES
 from aurora_otel.tracking.registry import MOST_CLUSTERS
 from tests.unit.met import DOMAIN, OTHER_REGION, SYSTEM, Met
@@ -87,6 +87,25 @@ def test_names_that_no_answer_confirms_fade_but_never_the_writers(met):
     assert met.find(met.endpoint(f"p-2.{DOMAIN}"), 0.0) is None
     assert met.find(met.endpoint(f"p-1.{DOMAIN}"), HOUR) is cluster
     assert met.find(met.endpoint(f"p.cluster-{DOMAIN}"), HOUR) is cluster
+
+
+def test_a_host_that_is_idle_for_long_fades_where_another_leads_to_its_cluster(met):
+    cluster = met.connect(TUNNEL, "p-1", "p-2", now=0.0)
+    met.bind(cluster, met.endpoint("p.db.example.com"), [], 0.0)
+    hosts = [host_of(met.endpoint(each)) for each in (TUNNEL, "p.db.example.com")]
+    met.bindings.fade(HOUR - 1, HOUR)
+    assert [met.bindings.of_host(each) for each in hosts] == [cluster, cluster]
+    met.bindings.fade(HOUR, HOUR)
+    assert [met.bindings.of_host(each) for each in hosts] == [None, cluster]
+
+
+def test_so_many_names_are_remembered_and_no_more(met):
+    cluster = met.connect(f"p.cluster-{DOMAIN}", "p-1")
+    names = [("elsewhere", f"p-{number}") for number in range(MOST_NAMES)]
+    for each in names:
+        met.bindings.bind_name(each, cluster, 0.0)
+    assert met.bindings.of_name(names[0], 0.0) is cluster
+    assert met.bindings.of_name(names[-1], 0.0) is None
 
 
 def test_settings_mean_the_instances_of_equal_names_of_one_region_only():

@@ -98,6 +98,15 @@ def test_clusters_whose_writers_do_not_know_each_other_are_never_one(first, seco
     assert may_be_one(first, second) is may_be_one(second, first) is expected
 
 
+@pytest.mark.parametrize(("lineage", "is_other"), [("1", False), (None, False), ("2", True)])
+def test_what_has_other_data_is_another_cluster_whatever_it_lists(lineage, is_other):
+    cluster, other = known("a", "a", "b"), known("b", "a", "b")
+    cluster.lineage, other.lineage = "1", lineage
+    expected = Relation.OTHER if is_other else Relation.SAME
+    assert relation(cluster, said("b", "a", writer="b")._replace(lineage=lineage)) is expected
+    assert may_be_one(cluster, other) is may_be_one(other, cluster) is not is_other
+
+
 def test_an_instance_whose_own_name_may_have_moved_has_to_list_the_others():
     cluster = known("a", "a", "b", "c")
     for claim, expected in (

@@ -100,6 +100,14 @@ def test_a_secondary_names_the_primary_and_one_that_is_read_only_claims_nothing(
     assert (two.view.writer, two.is_writer) == (None, False)
 
 
+def test_a_member_without_an_address_is_none_and_a_list_without_the_one_that_answers_no_answer():
+    joining = ("a", "0", "42", "d", "", None, "OFFLINE", "")
+    answer = GROUP.parse_answer([("a", "0", "42", "a", "db-a", "3306", *MEMBERS["a"]), joining])
+    assert (answer.view.instances, answer.is_writer) == (("db-a:3306",), True)
+    with pytest.raises(NoAnswerError, match="the member that answers"):
+        group(own="d")
+
+
 def rds(own="1", read_only="0"):
     domain = "c0ffee123456.eu-west-1.rds.amazonaws.com"
     return [(own, read_only, "42", each, f"lab-{each}.{domain}") for each in "123"]

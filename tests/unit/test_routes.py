@@ -119,6 +119,14 @@ def test_a_route_that_leads_elsewhere_is_closed_until_the_next_verdict(routes, c
     assert routes.open(cluster, NAME, StraightReason.MISROUTED, 103.0, WINDOW) is not None
 
 
+def test_a_way_that_was_found_wrong_late_closes_none_to_a_later_writer(routes, cluster):
+    late = routes.to(NAME, 101.0)
+    failover(routes, cluster, "c", OLD, 200.0)
+    routes.failed(late)
+    for name in (NAME, PRIVATE):
+        assert routes.to(name, 200.0).to == Whereabouts("c", OLD)
+
+
 def test_another_writer_closes_the_ways_to_the_one_before(routes, cluster):
     failover(routes, cluster, "c", None, 200.0)
     assert not routes

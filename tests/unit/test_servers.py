@@ -151,6 +151,20 @@ def test_a_server_that_was_slow_is_asked_by_one_connection_at_a_time(servers):
     assert asks(servers, NOW + FIRST_REST)
 
 
+def test_a_plain_server_is_asked_again_once_a_member_is_said_to_be_there(servers):
+    servers.learn(HERE, PLAIN, NOW)
+    servers.learn(THERE, INSTANCE, NOW)
+    servers.expect([HERE, THERE])
+    assert servers.get(HERE, NOW) is None
+    assert servers.may_ask(HERE, NOW)
+    assert servers.get(THERE, NOW) is INSTANCE
+    assert servers.is_member(HERE)
+    # Once: if it is a plain one all the same, it stays that.
+    servers.learn(HERE, PLAIN, NOW)
+    servers.expect([HERE])
+    assert servers.get(HERE, NOW).kind is Kind.PLAIN
+
+
 def test_so_many_servers_are_remembered_and_no_more(servers):
     addresses = [Address(f"db-{number}.example.com", 5432) for number in range(2 * MOST_SERVERS)]
     for address in addresses:

@@ -32,6 +32,15 @@ def in_a_thread(*actions):
     thread.join()
 
 
+def test_what_the_application_blocks_and_awaits_itself_is_left_for_it():
+    def program():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+        without_sigpipe(send_to_a_closed_socket)
+        os._exit(int(signal.SIGPIPE in signal.sigpending()))
+
+    assert ended(program) == 1
+
+
 def test_a_send_of_a_thread_that_blocks_sigpipe_ends_no_process():
     assert ended(lambda: in_a_thread(send_to_a_closed_socket)) == -signal.SIGPIPE
     assert ended(lambda: in_a_thread(block_sigpipe, send_to_a_closed_socket)) == 0

@@ -210,6 +210,22 @@ def test_a_connection_opened_while_its_cluster_is_absorbed_goes_where_the_others
     assert is_balanced(tracker, winner, loser)
 
 
+def test_connections_to_what_another_cluster_lists_are_its_own_from_then_on(tracker, cluster):
+    other = new_cluster("reports", writer=None)
+    other.learn(("c", "d"), 1.0, by_writer=True)
+    held = {instance: Connection() for instance in "acd"}
+    tracks = {
+        instance: opened(tracker, cluster, connection, instance=instance)
+        for instance, connection in held.items()
+    }
+    tracker.part(cluster, other)
+    assert set(tracker.tracks(cluster)) == {tracks["a"], tracks["c"]}
+    assert tracker.tracks(other) == [tracks["d"]]
+    # Both list it: until it answers again, it is judged by neither.
+    assert [tracks[instance].instance for instance in "acd"] == ["a", None, "d"]
+    assert is_balanced(tracker, cluster, other)
+
+
 def test_misroutes_are_counted_by_group(tracker, cluster):
     group = cluster.group("b", cluster.role("b"), "psycopg", EndpointType.WRITER)
     tracker.note_misroute(group)
