@@ -41,10 +41,12 @@ def _chosen(given: Mapping[str, Any]) -> dict[str, Any]:
 def _of_dsn(dsn: str) -> dict[str, Any]:
     url = urlsplit(dsn)
     _, _, place = url.netloc.rpartition("@")
-    if "," in place or place.startswith("["):
-        # Several hosts, or an address.
+    if "," in place:
+        # Several hosts.
         return {"host": place}
-    host, _, port = place.partition(":")
+    is_ipv6 = place.startswith("[")
+    host, _, port = place[1:].partition("]") if is_ipv6 else place.partition(":")
+    port = port.removeprefix(":")
     return _chosen({"host": unquote(host), "port": port}) | _chosen(dict(parse_qsl(url.query)))
 
 
