@@ -31,11 +31,7 @@ def named_host(parameters: Mapping[str, Any]) -> Address | None:
 
 
 def _chosen(given: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: given[name] for name in _OF_A_HOST if given.get(name)}
-    if (wanted := found.get("target_session_attrs")) is not None:
-        # asyncpg takes a member of its enumeration, too.
-        found["target_session_attrs"] = getattr(wanted, "value", wanted)
-    return found
+    return {name: given[name] for name in _OF_A_HOST if given.get(name)}
 
 
 def _of_dsn(dsn: str) -> dict[str, Any]:
