@@ -223,6 +223,31 @@ def test_a_name_that_never_follows_is_trusted_at_the_end_of_the_window_and_found
     assert failed_over.total(names.STRAIGHT, "misrouted") == 1
 
 
+def test_a_name_that_never_follows_and_leads_nowhere_any_more_is_found_out_by_a_failed_connect(
+    failed_over,
+):
+    failed_over.clock.passes(200.0)
+    with failed_over.world.lock:
+        failed_over.database.servers[0].is_gone = True
+    # The writer is the known one: no verdict opens a way.
+    assert failed_over.connect() is failed_over.database.writer
+    assert failed_over.total(names.STRAIGHT, "connect_failed") == 1
+    assert failed_over.goes_straight()
+
+
+def test_a_connect_that_fails_by_an_instances_own_name_is_not_repeated_elsewhere(scene):
+    scene.connect()
+    scene.application.settle()
+    with scene.world.lock:
+        scene.database.servers[0].is_gone = True
+        scene.fail_over()
+    assert scene.connect(f"db0-0.{REGIONS[0]}") is None
+    # Nor is the cluster asked where its writer is.
+    assert not scene.goes_straight()
+    assert scene.total(names.STRAIGHT) == 0
+    assert scene.total(names.FAILURES, "LostError") == 1
+
+
 @pytest.mark.parametrize("settings", [{"mode": "observe"}, {"straight_connects": "off"}])
 def test_nothing_goes_straight_where_a_setting_forbids_it(scene_of, settings):
     scene = scene_of(**settings)
