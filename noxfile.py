@@ -25,7 +25,8 @@ def tests(session: nox.Session) -> None:
     # uWSGI embeds an interpreter, and cannot link one that has another C library than this system.
     is_foreign = interpreters.HERE in Path(str(session.python)).parents
     left_out.write_text("uWSGI\n" if is_foreign else "", encoding="utf-8")
-    _install(session, "--excludes", str(left_out.resolve()))
+    # Tests of the benchmarks import what these do.
+    _install(session, "--group", "bench", "--excludes", str(left_out.resolve()))
     _run(session, *session.posargs)
 
 

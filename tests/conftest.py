@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import psycopg2
 import pytest
+from hypothesis import HealthCheck, settings
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -37,6 +38,10 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 # No test trusts what the machine trusts: some drivers would read all of it for each connection, for
 # 20 ms. The key of this one was thrown away.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "authority.pem")
+
+# The machine decides how long an example takes, and what it takes to draw one.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

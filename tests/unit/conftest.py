@@ -3,11 +3,6 @@
 import socket
 
 import pytest
-from hypothesis import settings
-
-# The machine decides how long an example takes; the core's promises are not about that.
-settings.register_profile("core", deadline=None)
-settings.load_profile("core")
 
 
 @pytest.fixture
