@@ -2,6 +2,7 @@ import pytest
 
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.peers import Peers
+from aurora_otel.model.topology import Answer, Role
 
 HERE = Address("10.0.0.1", 5432)
 TUNNEL = Address("127.0.0.1", 6001)
@@ -10,7 +11,7 @@ TUNNEL = Address("127.0.0.1", 6001)
 def found(*answers):
     peers = Peers()
     for instance, peer, is_own in answers:
-        peers.note(instance, peer, is_own=is_own)
+        peers.note(Answer(instance, Role.UNKNOWN, "1"), peer, is_own=is_own)
     return peers.found
 
 
