@@ -17,7 +17,7 @@ from mysql.connector.aio.connection import MySQLConnection
 from aurora_otel.drivers.common import async_mysql, connector_connections, mysql_family
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.drivers.connects import Login, LoginFailure
-from aurora_otel.drivers.mysql_connector_aio import calls, monitor, session
+from aurora_otel.drivers.mysql_connector_aio import calls, character_sets, monitor, session
 from aurora_otel.drivers.protocol import Hooks, Monitor, Traced
 from aurora_otel.model.endpoints import Address
 
@@ -39,6 +39,7 @@ class Adapter(async_mysql.AsyncMySQLBase):
         how = async_mysql.Connects(_host, session.is_lost)
         self.watch_connect(patches, hooks, (MySQLConnection, "connect"), how)
         calls.watch_all(patches, hooks)
+        character_sets.fill_aside(patches)
         if traced is not None:
             connector_connections.trace(patches, cursors, traced, attrgetter("_connection"))
         return patches.undo
