@@ -25,6 +25,7 @@ from aurora_otel.hooks.placement import Placement
 from aurora_otel.model import single_names
 from aurora_otel.model.endpoints import Endpoint, EndpointType
 from aurora_otel.model.groups import Group
+from aurora_otel.model.symptoms import Symptom
 from aurora_otel.model.topology import Role
 from aurora_otel.monitoring.access import Access
 from aurora_otel.monitoring.context import AgentContext
@@ -165,6 +166,9 @@ class Openings:
         if identity.postponed:
             # Its first call asks, if the server is quick again by then.
             cluster.identify_until(context.clock() + context.config.settings.refresh_window)
+        if identity.postponed and identity.at is not None:
+            # Another address than the known writer's, and no call asks there: its name is known.
+            cluster.monitor.symptom(Symptom.TOPOLOGY, suspect=None, wait=False)
         yield from check_answer(cluster, identity, new.began, is_reported=identity.is_misrouted)
 
     def _note_discarded(self, new: NewConnection) -> None:

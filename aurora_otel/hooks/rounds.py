@@ -169,7 +169,8 @@ class Rounds:
         # end of it, that is noted, and the socket is gone. A call of `close` is a call in flight.
         time.sleep(_CLOSING)
         tracker.prune({*closed, *self._closed(lost)}, PruneReason.CLOSED)
-        lost = _lost(lost)
+        # What was closed meanwhile has no socket either.
+        lost = [track for track in _lost(lost) if track.is_tracked]
         if tracker.prune(lost, PruneReason.HUNG_UP) and cluster.has_topology:
             cluster.monitor.lost(lost)
             # Of several that ended some, the one that may have ended all.

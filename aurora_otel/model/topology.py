@@ -94,9 +94,9 @@ class Answer(NamedTuple):
         instance: its identifier.
         role: its role by its own word.
         backend_id: the server's own number for the session that was asked.
-        process: what no other server of the cluster answers, and its own goes on answering while
-            its sessions last, whatever it is called by then and whatever leads to it; `None`: that
-            is not known.
+        process: what no other server of the cluster answers, and its own goes on answering,
+            whatever it is called by then and whatever leads to it; another one once it was
+            restarted, which most often ends its sessions. `None`: that is not known.
         view: how it sees the cluster, where that could be read.
         epoch: a number that rises with each promotion, such as PostgreSQL's timeline; 0 where the
             kind of cluster has none.

@@ -71,6 +71,9 @@ class Holdings:
     def correct(self, track: Track, instance: str | None) -> None:
         """Have `track` be one to `instance` of its cluster; `None`: that is unknown now."""
         track.instance = instance
+        if instance is None:
+            # In doubt it stays open: what was refused may have been so by another server.
+            track.refused_by_reader = False
         cluster, driver = track.cluster, track.group.driver
         self.move(track, cluster, cluster.group(instance, track.role, driver, track.endpoint_type))
 
@@ -164,7 +167,7 @@ class Holdings:
             if track.instance not in other.members:
                 continue
             if track.instance in cluster.members:
-                track.instance = None
+                track.instance, track.refused_by_reader = None, False
             else:
                 self.move(track, other, track.group)
         for each in (cluster, other):

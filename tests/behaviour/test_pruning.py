@@ -16,7 +16,9 @@ from aurora_otel import AuroraInstrumentor
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Failover
 from aurora_otel.model.pace import LoginPace
+from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.monitoring.paces import MASS
+from aurora_otel.runtime.sockets import has_hung_up
 from tests.support.mysql import arguments, end
 from tests.support.sql import pid
 from tests.support.threads import BACKGROUND, threads
@@ -77,6 +79,22 @@ def test_a_connection_that_the_server_hung_up_while_idle_is_pruned(agent, cluste
     assert [bool(connection.closed) for connection in held] == [False, False, False]
     for connection in held:
         connection.close()
+
+
+def test_what_was_closed_behind_our_back_is_none_that_the_server_ended(
+    start, cluster, connect, driver, monkeypatch
+):
+    start(prune_interval=600)
+    ended, other = (connect(cluster.dsn("writer")) for _ in range(2))
+    track, lost = track_of(ended), []
+    monkeypatch.setattr(ClusterMonitor, "lost", lambda _, tracks: lost.extend(tracks))
+    cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int)", pid(ended))
+    eventually(lambda: has_hung_up(track.socket))
+    close_behind_our_back(driver, other)
+    AuroraInstrumentor().instrument(prune_interval=0.01)
+    eventually(lambda: lost)
+    assert lost == [track]
+    ended.close()
 
 
 def test_connections_that_a_server_ends_at_once_are_a_mass_loss(

@@ -109,7 +109,7 @@ def test_an_idle_connection_that_its_server_ends_is_a_symptom(
 
     def note(detector, kind, *args):
         symptoms.add(kind)
-        symptom(detector, kind, *args)
+        return symptom(detector, kind, *args)
 
     monkeypatch.setattr(Detector, "symptom", note)
     agent = start(**link.settings, prune_interval=0.05)

@@ -130,6 +130,8 @@ def test_one_that_is_too_slow_to_answer_is_called_by_its_address_all_the_same(
     clusters, tracker = agent.internals.clusters, agent.internals.tracker
     (track,) = (each for cluster in clusters for each in tracker.tracks(cluster))
     assert track.instance == at(cluster, switch.new_writer)
+    # It is asked nothing later: where it landed is reason enough to look who is the writer.
+    eventually(lambda: known_writers() == {at(cluster, switch.new_writer)})
     close(unasked)
 
 

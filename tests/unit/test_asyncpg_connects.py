@@ -54,6 +54,8 @@ def attempts(*, address=None, **parameters):
         ({"dsn": "postgresql://app@[::1]:6000/orders"}, Address("::1", 6000)),
         ({"dsn": "postgresql://app@[::1]/orders"}, Address("::1", 5432)),
         ({"dsn": THERE, "host": OTHER.host, "port": OTHER.port}, OTHER),
+        ({"dsn": THERE, "host": OTHER.host}, OTHER),
+        ({"dsn": THERE + "?host=other.example.com"}, ONE),
     ],
 )
 def test_one_host_is_named_as_asyncpg_reads_it(parameters, expected):

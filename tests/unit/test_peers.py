@@ -15,6 +15,18 @@ def found(*answers):
     return peers.found
 
 
+def processes(*answers):
+    peers = Peers()
+    for instance, process in answers:
+        peers.note(Answer(instance, Role.UNKNOWN, "1", process=process), HERE, is_own=True)
+    return peers.processes
+
+
+def test_a_process_is_that_of_the_instance_that_answered_unless_two_answer_alike():
+    assert processes(("a", "1"), ("b", "2"), ("a", "1"), ("c", None)) == {"1": "a", "2": "b"}
+    assert processes(("a", "1"), ("b", "1"), ("a", "1")) == {"1": None}
+
+
 def test_an_address_is_that_of_the_instance_that_answers_there_by_its_own_name():
     assert found(("a", HERE, True)) == {HERE: "a"}
     assert found(("a", HERE, False), ("a", HERE, True)) == {HERE: "a"}

@@ -218,11 +218,13 @@ def test_connections_to_what_another_cluster_lists_are_its_own_from_then_on(trac
         instance: opened(tracker, cluster, connection, instance=instance)
         for instance, connection in held.items()
     }
+    tracks["c"].refused_by_reader = True
     tracker.part(cluster, other)
     assert set(tracker.tracks(cluster)) == {tracks["a"], tracks["c"]}
     assert tracker.tracks(other) == [tracks["d"]]
     # Both list it: until it answers again, it is judged by neither.
     assert [tracks[instance].instance for instance in "acd"] == ["a", None, "d"]
+    assert not tracks["c"].refused_by_reader
     assert is_balanced(tracker, cluster, other)
 
 

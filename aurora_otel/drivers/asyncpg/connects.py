@@ -24,7 +24,7 @@ def named_host(parameters: Mapping[str, Any]) -> Address | None:
     """
     given = _chosen(parameters)
     if (dsn := parameters.get("dsn")) is not None:
-        given = _of_dsn(dsn) | given
+        given = _of_dsn(dsn, names_host="host" not in given) | given
     if not isinstance(given.get("host", ""), str) or libpq.is_led_elsewhere():
         return None
     return libpq.named_host(given)
@@ -34,8 +34,17 @@ def _chosen(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in _OF_A_HOST if given.get(name)}
 
 
-def _of_dsn(dsn: str) -> dict[str, Any]:
+def _of_dsn(dsn: str, *, names_host: bool) -> dict[str, Any]:
+    """Return what a connection string says of the host, as asyncpg reads it.
+
+    Args:
+        dsn: the connection string.
+        names_host: whether it decides on the host: else its own port is that of another one.
+    """
     url = urlsplit(dsn)
+    query = _chosen(dict(parse_qsl(url.query)))
+    if not names_host:
+        return query
     _, _, place = url.netloc.rpartition("@")
     if "," in place:
         # Several hosts.
@@ -43,7 +52,7 @@ def _of_dsn(dsn: str) -> dict[str, Any]:
     is_ipv6 = place.startswith("[")
     host, _, port = place[1:].partition("]") if is_ipv6 else place.partition(":")
     port = port.removeprefix(":")
-    return _chosen({"host": unquote(host), "port": port}) | _chosen(dict(parse_qsl(url.query)))
+    return query | _chosen({"host": unquote(host), "port": port})
 
 
 class StraightLoop:
