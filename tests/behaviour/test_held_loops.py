@@ -145,6 +145,8 @@ def test_a_failover_leaves_nothing_on_a_loop_that_is_debugged(
     start()
     loop = LOOPS[kind]()
     loop.set_debug(enabled=True)
+    # Time on the wall, which a busy machine takes: for how long it is held, see above.
+    loop.slow_callback_duration = 10.0
 
     async def whole():
         await application(lambda: cluster.failover(Failover.SWITCHOVER), 20)
