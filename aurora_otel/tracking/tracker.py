@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -120,13 +120,18 @@ class Tracker:
     def drain(self) -> None:
         """Work off the inbox."""
         with self._lock:
-            with contextlib.suppress(IndexError):
-                while True:
+            # A signal handler may have worked off everything, at any time.
+            while self._connects:
+                with contextlib.suppress(IndexError):
                     self.books.count(*self._connects.popleft())
-            for track in _worked_off(self.inbox):
-                self._reconcile(track)
-            for address in _worked_off(self._disowned):
-                self._holdings.disown(address)
+            while self.inbox:
+                if (track := _first(self.inbox)) is not None:
+                    self._reconcile(track)
+                    _take_out(self.inbox, track)
+            while self._disowned:
+                if (address := _first(self._disowned)) is not None:
+                    self._holdings.disown(address)
+                    _take_out(self._disowned, address)
 
     def settled(self) -> AbstractContextManager[Any]:
         """Work off the inbox; return the lock, under which nothing changes.
@@ -318,14 +323,18 @@ def _other(group: Group) -> Group:
     return Group(OTHER, group.system, OTHER, Role.UNKNOWN, group.driver, EndpointType.OTHER)
 
 
-def _worked_off(queue: deque[_T]) -> Iterator[_T]:
-    """Yield what is in `queue`, and take each out afterwards: an interrupt between loses nothing.
+def _first(queue: deque[_T]) -> _T | None:
+    """Return what is to be worked off next, and stays until it was: an interrupt loses nothing."""
+    try:
+        return queue[0]
+    except IndexError:
+        return None
 
-    A signal handler may have worked off everything, at any time.
-    """
-    with contextlib.suppress(IndexError):
-        while True:
-            first = queue[0]
-            yield first
-            if queue[0] is first:
-                queue.popleft()
+
+def _take_out(queue: deque[_T], first: _T) -> None:
+    """Take out what was worked off, unless a signal handler has."""
+    try:
+        if queue[0] is first:
+            queue.popleft()
+    except IndexError:
+        pass
