@@ -16,24 +16,22 @@ def answer(rows: Rows, roles: Mapping[str, Role]) -> Answer:
     """Read the rows of a `question`.
 
     Args:
-        rows: instance, role, backend id and process, the same in each; where the view was asked
-            for, then a member's identifier, its session, and the age of its row in seconds.
+        rows: instance, role and backend id, the same in each; where the view was asked for, then a
+            member's identifier, its session, and the age of its row in seconds.
         roles: what the values of the role mean.
 
     Raises:
         NoAnswerError: they make no sense.
     """
-    if not rows or len(rows[0]) not in (4, 7):
+    if not rows or len(rows[0]) not in (3, 6):
         raise NoAnswerError("not the columns that were asked for")
-    instance, role, backend_id, process = rows[0][:4]
+    instance, role, backend_id = rows[0][:3]
     if not isinstance(backend_id, str) or not backend_id:
         raise NoAnswerError("no backend id")
     if not isinstance(role, str) or role not in roles:
         raise NoAnswerError("no role")
-    if process is not None and not isinstance(process, str):
-        raise NoAnswerError("no process")
-    view = View.of(_members(rows)) if len(rows[0]) == 7 else None  # noqa: PLR2004 - as above
-    return Answer(identifier(instance), roles[role], backend_id, view, process=process)
+    view = View.of(_members(rows)) if len(rows[0]) == 6 else None  # noqa: PLR2004 - as above
+    return Answer(identifier(instance), roles[role], backend_id, view)
 
 
 def _members(rows: Rows) -> list[Member]:
@@ -41,9 +39,9 @@ def _members(rows: Rows) -> list[Member]:
     for row in rows[:MOST_ROWS]:
         try:
             # The writer's own row may have no timestamp.
-            name, age = identifier(row[4]), float(row[6] or 0.0)
+            name, age = identifier(row[3]), float(row[5] or 0.0)
         except (ValueError, TypeError, IndexError):
             continue
         if math.isfinite(age):
-            members.append(Member(name, row[5] == _MASTER, age))
+            members.append(Member(name, row[4] == _MASTER, age))
     return members

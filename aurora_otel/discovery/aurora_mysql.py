@@ -16,10 +16,9 @@ _ROLES = {"1": Role.READER, "0": Role.WRITER, "read-only": Role.UNKNOWN}
 
 # A writer accepts writes: after a blue/green switchover the old primary is up, no reader, and
 # read-only by its parameter. That is a variable of the server alone: no session or login has one.
-# No variable shows when a process started: so it is known by where it runs.
 _IDENTITY_COLUMNS = """@@aurora_server_id,
   CASE WHEN @@innodb_read_only THEN '1' WHEN @@read_only THEN 'read-only' ELSE '0' END,
-  CONNECTION_ID(), CONCAT_WS(':', @@hostname, @@port, @@server_id)"""
+  CONNECTION_ID()"""
 _IDENTITY = f"SELECT {_IDENTITY_COLUMNS}"
 # Ages are reckoned from the newest row, not from NOW(): the session's time zone may be any. The
 # limit overrides a `sql_select_limit` of the application's.

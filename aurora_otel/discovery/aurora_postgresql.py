@@ -27,16 +27,13 @@ _IDENTITY_OR_ROUTER = f"""CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class AS r
     JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
     WHERE namespace.nspname = 'rds_aurora' AND relation.relname = 'limitless_subclusters')
   THEN 'router' ELSE {_MAY_CALL.format(name="aurora_db_instance_identifier")} END"""
-# The process by the moment at which it started: the same text whatever the session has set.
 _IDENTITY = f"""
 SELECT pg_catalog.aurora_db_instance_identifier()::pg_catalog.text AS instance,
   {READER} AS reader,
-  pg_catalog.pg_backend_pid()::pg_catalog.text AS backend,
-  pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.pg_postmaster_start_time()),
-    'YYYYMMDDHH24MISSUS') AS process
+  pg_catalog.pg_backend_pid()::pg_catalog.text AS backend
 """
 _WITH_VIEW = f"""
-SELECT me.instance, me.reader, me.backend, me.process,
+SELECT me.instance, me.reader, me.backend,
   status.server_id::pg_catalog.text, status.session_id::pg_catalog.text,
   EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - status.last_update_timestamp)::pg_catalog.text
 FROM ({_IDENTITY}) AS me LEFT JOIN pg_catalog.aurora_replica_status() AS status ON true

@@ -79,7 +79,7 @@ class GroupReplication:
             writer,
             addresses={name: address for name, address, *_ in members.values()},
         )
-        return Answer(own, _role(own, writer, read_only), backend_id, view, process=own_id)
+        return Answer(own, _role(own, writer, read_only), backend_id, view)
 
 
 def _role(own: str, writer: str | None, read_only: str) -> Role:

@@ -63,5 +63,4 @@ def answer(
     elif named == instance:
         named = None
     names = tuple(dict.fromkeys(name for name, _ in listed.values()))
-    # The id stays where an instance is renamed.
-    return Answer(instance, role, backend_id, View(names, named, domain), process=own_id)
+    return Answer(instance, role, backend_id, View(names, named, domain))

@@ -151,7 +151,7 @@ class Plan:
             self._claims.note_by_name(answer.instance)
         # Where its address is its name, whatever led there led to itself.
         is_own = is_own or target.is_own or self._before.goes_by_address
-        self._peers.note(answer, peer, is_own=is_own)
+        self._peers.note(answer.instance, peer, is_own=is_own)
         is_another = target.is_own and target.instance != answer.instance
         if is_another and not self._claims.is_renamed_writer(target, answer):
             self._failed(target, Failed.BROKEN, "NoAnswerError")
@@ -268,7 +268,6 @@ class Plan:
             places=tuple(self._places),
             direct=self._direct,
             peers=self._peers.found,
-            processes=self._peers.processes,
             hosts=self._hosts,
             readers=claims.readers,
         )

@@ -152,7 +152,6 @@ class Openings:
             opened_in=self._report_opening(identity, new, attributes),
             endpoint=identity.endpoint if is_asked_later else None,
             peer=identity.peer,
-            process=identity.answer.process if identity.answer else None,
         )
         driver.mark(opening.connection, track)
         new.track = track

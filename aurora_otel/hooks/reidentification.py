@@ -64,7 +64,7 @@ class Reidentification:
         )
         if identity.answer is None:
             return
-        track.doubted, track.process = False, identity.answer.process
+        track.doubted = False
         if identity.answer.instance == track.instance:
             return
         if track.instance is not None:

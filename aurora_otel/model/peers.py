@@ -1,11 +1,7 @@
-"""Which servers answered, by what no rename changes: their processes, and network addresses.
+"""Which servers answered, by network address: a property of a connection that no rename changes.
 
-A session ends with its server's process. So a connection that has answered which process serves it
-is one to the instance that this process says it is.
-
-Of one that was not asked, the address at its other end is known. An instance's own name leads to
-that instance's server. Any other host may lead to a gateway (a load balancer, a tunnel), whose
-address stands for one server now and for another one later.
+An instance's own name leads to that instance's server. Any other host may lead to a gateway (a
+load balancer, a tunnel), whose address stands for one server now and for another one later.
 """
 
 from __future__ import annotations
@@ -14,36 +10,29 @@ import ipaddress
 from collections.abc import Set
 
 from aurora_otel.model.endpoints import Address
-from aurora_otel.model.topology import Answer
 
 
 class Peers:
-    """Where the answers of one refresh came from.
+    """The network addresses of one refresh's answers.
 
     Attributes:
-        processes: by server process, what its instance is called; `None`: several that gave
-            different names answered alike, so that it shows nothing.
         found: by address, the instance whose server has it; `None`: an instance that answered
             there may have come by a gateway, so that earlier connections to that address have to
             be asked themselves.
     """
 
     def __init__(self) -> None:
-        self.processes: dict[str, str | None] = {}
         self.found: dict[Address, str | None] = {}
         self._said: dict[Address, str] = {}
 
-    def note(self, answer: Answer, peer: Address | None, *, is_own: bool) -> None:
+    def note(self, instance: str, peer: Address | None, *, is_own: bool) -> None:
         """Take note of an answer.
 
         Args:
-            answer: the answer.
-            peer: the network address that it came from.
+            instance: the instance that answered.
+            peer: the network address that the answer came from.
             is_own: whether the instance was asked where it is reached by its own name.
         """
-        instance = answer.instance
-        if answer.process and self.processes.setdefault(answer.process, instance) != instance:
-            self.processes[answer.process] = None
         if peer is None or (not is_own and is_of_this_host(peer)):
             # What a tunnel on this host leads to says nothing of where it led before.
             return

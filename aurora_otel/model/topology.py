@@ -94,9 +94,6 @@ class Answer(NamedTuple):
         instance: its identifier.
         role: its role by its own word.
         backend_id: the server's own number for the session that was asked.
-        process: what no other server of the cluster answers, and its own goes on answering,
-            whatever it is called by then and whatever leads to it; another one once it was
-            restarted, which most often ends its sessions. `None`: that is not known.
         view: how it sees the cluster, where that could be read.
         epoch: a number that rises with each promotion, such as PostgreSQL's timeline; 0 where the
             kind of cluster has none.
@@ -112,7 +109,6 @@ class Answer(NamedTuple):
     epoch: int = 0
     lineage: str | None = None
     places: tuple[Address, ...] = ()
-    process: str | None = None
 
     @property
     def is_writer(self) -> bool:
@@ -171,8 +167,6 @@ class Reading(NamedTuple):
         places: where else members may be reached.
         direct: by instance, its own address, where it was reached there.
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
-        processes: by the servers' processes, the instances that answered; see
-            `model.peers.Peers.processes`.
         hosts: by where answers came from, the instance; `None`: where the application itself
             connected last.
         readers: the instances that answered that they are readers.
@@ -190,7 +184,6 @@ class Reading(NamedTuple):
     places: tuple[Address, ...] = ()
     direct: Mapping[str, Address] = MappingProxyType({})
     peers: Mapping[Address, str | None] = MappingProxyType({})
-    processes: Mapping[str, str | None] = MappingProxyType({})
     hosts: Mapping[Address | None, str] = MappingProxyType({})
     readers: frozenset[str] = frozenset()
 

@@ -78,9 +78,7 @@ class Holdings:
         self.move(track, cluster, cluster.group(instance, track.role, driver, track.endpoint_type))
 
     def note_peers(self, cluster: Cluster, reading: Reading) -> bool:
-        """Correct the instances of connections by the servers that answered.
-
-        Where a connection has said which process serves it, by the process alone.
+        """Correct the instances of connections by the network addresses that answered.
 
         Returns:
             whether the instance of any is unknown now.
@@ -94,11 +92,11 @@ class Holdings:
         moved = {
             instance
             for track, instance in recorded
-            if _answered(track, reading, instance) != instance
+            if track.peer and reading.peers.get(track.peer, instance) != instance
         }
         unknown = False
         for track, instance in recorded:
-            answered = _answered(track, reading, instance if track.process else None)
+            answered = reading.peers.get(track.peer) if track.peer else None
             if instance in moved and answered != instance:
                 self.correct(track, answered)
                 unknown = unknown or answered is None
@@ -187,10 +185,3 @@ class Holdings:
         """Forget `cluster`."""
         self._open.pop(cluster, None)
         self._stale.pop(cluster, None)
-
-
-def _answered(track: Track, reading: Reading, otherwise: str | None) -> str | None:
-    """Return what the server of `track` is called; `otherwise`: where it did not answer."""
-    if track.process:
-        return reading.processes.get(track.process, otherwise)
-    return reading.peers.get(track.peer, otherwise) if track.peer else otherwise

@@ -45,7 +45,6 @@ class Track(weakref.ref[Any]):
         opened_at: when, in seconds of the monotonic clock.
         socket: its socket, where that is known.
         peer: the network address at its other end, where that is known.
-        process: the server's process, as it answered last; see `Answer.process`.
         opened_in: the span context in which it was opened, if that was sampled.
         in_flight_since: when the call in flight began; 0.0 without one.
         refused_at: when a write on it was refused first; infinity: never.
@@ -75,7 +74,6 @@ class Track(weakref.ref[Any]):
         "opened_at",
         "opened_in",
         "peer",
-        "process",
         "refused_at",
         "refused_by_reader",
         "role",
@@ -106,7 +104,6 @@ class Track(weakref.ref[Any]):
         opened_in: Any = None,
         endpoint: Endpoint | None = None,
         peer: Address | None = None,
-        process: str | None = None,
     ) -> None:
         super().__init__(connection, collected)  # type: ignore[call-arg]
         self.group = group
@@ -119,7 +116,6 @@ class Track(weakref.ref[Any]):
         self.opened_at = opened_at
         self.socket = socket
         self.peer = peer
-        self.process = process
         self.opened_in = opened_in
         self.in_flight_since = 0.0
         self.refused_at = float("inf")

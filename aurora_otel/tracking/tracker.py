@@ -183,10 +183,10 @@ class Tracker:
             return claimed
 
     def note_peers(self, cluster: Cluster, reading: Reading) -> bool:
-        """Correct the instances of connections by the servers that answered.
+        """Correct the instances of connections by the network addresses that answered.
 
-        A server that has another name now has its old process and address. Where a name turns out
-        to have moved from one server to another, its other connections are in doubt.
+        A server that has another name now has its old address. Where a name turns out to have
+        moved from one server to another, its other connections are in doubt.
 
         Returns:
             whether the instance of any is unknown now.

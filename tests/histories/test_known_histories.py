@@ -102,8 +102,6 @@ def test_a_failover_back_to_a_writer_that_was_frozen_is_believed_by_a_readers_wo
 
 def test_the_other_connections_to_a_renamed_server_are_asked_before_their_next_call(play):
     history = play(first=[(0, "tunnel", 0)] * 4, explains="template")
-    # Else a refresh would find out, for all of them at once.
-    history.world.shows_processes = False
     history.fail_over(database=0, which=0, follows=True, cuts=False)
     history.swap_names_under_sessions(database=0, which=0, other=1)
     first, *others = map(track_of, history.application.held)

@@ -106,14 +106,12 @@ class World(servers.Servers):
     Attributes:
         claimed: by cluster and name, the moment at which an instance last answered that it is the
             writer.
-        shows_processes: whether servers answer which process each is.
     """
 
     def __init__(self, sizes: list[int]) -> None:
         super().__init__()
         self.databases: list[Database] = []
         self.claimed: dict[tuple[Database, str], int] = {}
-        self.shows_processes = True
         self._moments = itertools.count(1)
         for number, size in enumerate(sizes):
             # Equal instance names in two regions; two clusters in one region have different ones.
@@ -142,8 +140,7 @@ class World(servers.Servers):
             return [probes.of_aurora(session.number)]
         reader = "false" if server.claims_writer else "true"
         self.answers_for(server)
-        process = str(server.address) if self.shows_processes else None
-        me = (server.name, reader, session.number, process)
+        me = (server.name, reader, session.number)
         if statement == SOURCE.question(view=False):
             return [me]
         return [

@@ -94,7 +94,7 @@ class Fleet:
             return [probes.of_aurora(session)]
         if statement == QUESTION:
             role = "false" if name == self.writer else "true"
-            me = [name, role, session, f"process of {name}"]
+            me = [name, role, session]
             return [
                 [*me, each, "MASTER_SESSION_ID" if each == self.writer else each, "0"]
                 for each in self._listeners

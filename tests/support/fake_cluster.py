@@ -29,7 +29,7 @@ class Instance:
 
     def answer(self, *, view):
         reader = "false" if self.name == self.cluster.writer else "true"
-        me = (self.name, reader, "12", f"process of {self.name}")
+        me = (self.name, reader, "12")
         if not view:
             return [me]
         named = self.names or self.cluster.writer

@@ -11,7 +11,7 @@ from aurora_otel.discovery.source import MOST_ROWS, Match, NoAnswerError, Probe
 from aurora_otel.model.topology import Answer, Role, View
 from tests.unit.test_source import MASTER, tables
 
-ME = ("lab-1", "0", "4711", "db:3306:1")
+ME = ("lab-1", "0", "4711")
 source = AuroraMySQL()
 system = MySQL([source])
 
@@ -49,12 +49,12 @@ def test_a_probe_without_the_sessions_number_is_no_answer(rows):
 
 
 def test_an_instance_shows_its_role_by_innodb_read_only():
-    assert source.parse_answer([ME]) == Answer("lab-1", Role.WRITER, "4711", process="db:3306:1")
-    assert source.parse_answer([("lab-2", "1", "1", None)]).role is Role.READER
+    assert source.parse_answer([ME]) == Answer("lab-1", Role.WRITER, "4711")
+    assert source.parse_answer([("lab-2", "1", "1")]).role is Role.READER
 
 
 def test_an_instance_that_is_read_only_by_its_own_setting_claims_nothing():
-    answer = source.parse_answer([("lab-1", "read-only", "1", None, "lab-1", MASTER, None)])
+    answer = source.parse_answer([("lab-1", "read-only", "1", "lab-1", MASTER, None)])
     assert answer.role is Role.UNKNOWN
     assert not answer.is_writer
 
@@ -62,7 +62,7 @@ def test_an_instance_that_is_read_only_by_its_own_setting_claims_nothing():
 @pytest.mark.parametrize("reader", ["ON", "true", "", None, 1])
 def test_a_role_that_makes_no_sense_is_no_answer(reader):
     with pytest.raises(NoAnswerError):
-        source.parse_answer([("lab-1", reader, "1", None)])
+        source.parse_answer([("lab-1", reader, "1")])
 
 
 def test_an_answer_with_a_view():
@@ -71,8 +71,7 @@ def test_an_answer_with_a_view():
         (*ME, "lab-2", "0a1b", "0.0000"),
         (*ME, "lab-3", "2c3d", "301.0000"),
     ]
-    view = View(("lab-1", "lab-2"), "lab-1")
-    expected = Answer("lab-1", Role.WRITER, "4711", view, process="db:3306:1")
+    expected = Answer("lab-1", Role.WRITER, "4711", View(("lab-1", "lab-2"), "lab-1"))
     assert source.parse_answer(rows) == expected
 
 

@@ -48,8 +48,8 @@ def aurora(backend="12", view="true"):
     return Fake(
         {
             PROBE: [(backend, str(LIMIT), "true", view)],
-            IDENTITY: [("lab-1", "false", backend, "started")],
-            VIEW: [("lab-1", "false", backend, "started", "lab-1", "MASTER_SESSION_ID", None)],
+            IDENTITY: [("lab-1", "false", backend)],
+            VIEW: [("lab-1", "false", backend, "lab-1", "MASTER_SESSION_ID", None)],
         }
     )
 
@@ -115,7 +115,7 @@ def test_a_server_that_makes_no_sense_of_the_probe_is_plain(rows):
     assert Fake({PROBE: rows}).talk() == (PLAIN, None)
 
 
-@pytest.mark.parametrize("rows", [[], [("lab 1", "false", "12", None, None, None, None)], [("x",)]])
+@pytest.mark.parametrize("rows", [[], [("lab 1", "false", "12", None, None, None)], [("x",)]])
 def test_an_aurora_that_talks_nonsense_is_asked_again_the_next_time(rows):
     server = aurora()
     server.answers[VIEW] = rows

@@ -23,9 +23,9 @@ def rows(own="db-A", source="db-A", reader="false", ids="ABC", host="{}." + DOMA
 
 def test_a_writer_is_one_by_its_own_word_whatever_the_list_names():
     view = View(("lab-a", "lab-b", "lab-c"), "lab-a", DOMAIN)
-    assert SOURCE.parse_answer(rows()) == Answer("lab-a", Role.WRITER, "42", view, process="db-A")
+    assert SOURCE.parse_answer(rows()) == Answer("lab-a", Role.WRITER, "42", view)
     late = SOURCE.parse_answer(rows(source="db-B"))
-    assert late == Answer("lab-a", Role.WRITER, "42", view, process="db-A")
+    assert late == Answer("lab-a", Role.WRITER, "42", view)
     assert late.is_writer
 
 

@@ -2,7 +2,6 @@ import pytest
 
 from aurora_otel.model.endpoints import Address
 from aurora_otel.model.peers import Peers
-from aurora_otel.model.topology import Answer, Role
 
 HERE = Address("10.0.0.1", 5432)
 TUNNEL = Address("127.0.0.1", 6001)
@@ -11,20 +10,8 @@ TUNNEL = Address("127.0.0.1", 6001)
 def found(*answers):
     peers = Peers()
     for instance, peer, is_own in answers:
-        peers.note(Answer(instance, Role.UNKNOWN, "1"), peer, is_own=is_own)
+        peers.note(instance, peer, is_own=is_own)
     return peers.found
-
-
-def processes(*answers):
-    peers = Peers()
-    for instance, process in answers:
-        peers.note(Answer(instance, Role.UNKNOWN, "1", process=process), HERE, is_own=True)
-    return peers.processes
-
-
-def test_a_process_is_that_of_the_instance_that_answered_unless_two_answer_alike():
-    assert processes(("a", "1"), ("b", "2"), ("a", "1"), ("c", None)) == {"1": "a", "2": "b"}
-    assert processes(("a", "1"), ("b", "1"), ("a", "1")) == {"1": None}
 
 
 def test_an_address_is_that_of_the_instance_that_answers_there_by_its_own_name():

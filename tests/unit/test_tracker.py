@@ -6,7 +6,6 @@ import pytest
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointType
 from aurora_otel.model.former_writers import Cause
 from aurora_otel.model.groups import Outcome, PruneReason
-from aurora_otel.model.topology import Reading, Source
 from aurora_otel.tracking.track import State
 from aurora_otel.tracking.tracker import Tracker
 from tests.support.tracks import Connection, is_balanced, judge, new_cluster, new_track, opened
@@ -370,59 +369,3 @@ def test_the_name_of_an_instance_is_none_where_instances_are_called_by_their_add
     tracker.disown(host)
     tracker.drain()
     assert (unasked.instance, asked.instance) == (None, "10.0.0.1:3306")
-
-
-BALANCER, OWN = Address("10.0.0.9", 5432), Address("10.0.0.2", 5432)
-
-
-def read(**found):
-    """Return a reading of which servers answered, in `peers` and `processes`."""
-    return Reading(Source.SQL, 5.0, **found)
-
-
-@pytest.mark.parametrize(
-    ("processes", "expected"),
-    [
-        ({"first": "b", "second": "a"}, "b"),  # it was renamed
-        ({"second": "b"}, "a"),  # another one is behind the balancer now
-        ({"first": "a", "second": "b"}, "a"),
-        ({}, "a"),
-        ({"first": None}, None),  # two that answer alike
-    ],
-)
-def test_a_connection_through_a_balancer_is_to_the_instance_that_its_server_is(
-    tracker, cluster, processes, expected
-):
-    connection = Connection()
-    track = opened(tracker, cluster, connection, peer=BALANCER, process="first")
-    reading = read(peers={BALANCER: None}, processes=processes)
-    assert tracker.note_peers(cluster, reading) is (expected is None)
-    assert track.instance == expected
-
-
-def test_of_a_connection_that_was_not_asked_the_address_shows_the_instance(tracker, cluster):
-    held = [Connection() for _ in range(3)]
-    there, through, asked = (
-        opened(tracker, cluster, connection, **how)
-        for connection, how in zip(
-            held, ({"peer": OWN}, {"peer": BALANCER}, {"process": "first"}), strict=True
-        )
-    )
-    reading = read(peers={OWN: "b", BALANCER: None}, processes={"first": "c"})
-    assert tracker.note_peers(cluster, reading)
-    assert [each.instance for each in (there, through, asked)] == ["b", None, "c"]
-
-
-def test_one_by_the_name_of_a_server_that_is_called_otherwise_by_now_is_in_doubt(tracker, cluster):
-    held = [Connection() for _ in range(2)]
-    asked = opened(tracker, cluster, held[0], peer=BALANCER, process="first")
-    by_name = opened(tracker, cluster, held[1], peer=OWN)
-    assert tracker.note_peers(cluster, read(processes={"first": "b"}))
-    assert (asked.instance, by_name.instance) == ("b", None)
-
-
-def test_what_was_opened_while_a_refresh_went_on_is_not_corrected_by_it(tracker, cluster):
-    connection = Connection()
-    track = opened(tracker, cluster, connection, at=6.0, process="first")
-    assert not tracker.note_peers(cluster, read(processes={"first": "b"}))
-    assert track.instance == "a"

@@ -157,8 +157,8 @@ def test_without_a_view_each_speaks_for_itself(cluster):
         [()],
         [(None, None, None)],
         [("b", "maybe", "1")],
-        [("b; DROP TABLE x", "false", "1", None, "b", MASTER, "1")],
-        [("b", "false", "1", None, "evil.com:1/", MASTER, "1")],
+        [("b; DROP TABLE x", "false", "1", "b", MASTER, "1")],
+        [("b", "false", "1", "evil.com:1/", MASTER, "1")],
     ],
 )
 def test_an_instance_that_talks_nonsense_confirms_nothing(cluster, rows):
@@ -178,9 +178,7 @@ def test_a_server_that_names_another_one_each_time_is_done_with(cluster, reachab
     class Endless(dict):
         def get(self, name, default=None):
             instance = Instance(name, cluster)
-            instance.rows = [
-                (name, "true", "1", None, f"{name[:1]}{len(cluster.path)}", MASTER, "1")
-            ]
+            instance.rows = [(name, "true", "1", f"{name[:1]}{len(cluster.path)}", MASTER, "1")]
             return instance
 
     cluster.instances = Endless()
@@ -239,8 +237,8 @@ def test_a_reading_that_is_stopped_ends_and_the_next_asks_no_instance(cluster):
 
 def test_an_old_writer_that_thaws_is_not_believed(cluster):
     cluster["c"].rows = [
-        ("c", "false", "1", None, "c", MASTER, "0.1"),
-        ("c", "false", "1", None, "a", "x", "1"),
+        ("c", "false", "1", "c", MASTER, "0.1"),
+        ("c", "false", "1", "a", "x", "1"),
     ]
     reading = cluster.read("c", "b", writer="a", members=frozenset(ALL))
     assert cluster.path == ["c", "a"]
@@ -251,7 +249,7 @@ def test_an_old_writer_that_thaws_is_not_believed(cluster):
 
 def test_the_open_connection_is_asked_whether_its_server_was_renamed(cluster):
     cluster.read("a")
-    cluster["a"].rows = [("x", "false", "1", None, "x", MASTER, "0.1")]
+    cluster["a"].rows = [("x", "false", "1", "x", MASTER, "0.1")]
     reading = cluster.read("b", writer="a", members=frozenset(ALL))
     assert cluster.path == []
     assert (reading.verdict.writer, reading.verdict.renamed) == ("x", "a")
