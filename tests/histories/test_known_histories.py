@@ -113,6 +113,25 @@ def test_the_other_connections_to_a_renamed_server_are_asked_before_their_next_c
     assert [(each.doubted, each.cluster.alert) for each in others] == [(True, True)] * 3
 
 
+@pytest.mark.parametrize("_again", range(20))
+def test_another_clusters_instance_of_the_writers_name_shuts_nothing_down(play, _again):
+    # A drawn history. Which answer comes first is chance: one in twenty showed the fault.
+    reading = [(1, "private reader", 1), (1, "reader", 2), (1, "reader", 2)]
+    history = play([3, 3], [*reading, (1, "tunnel", 0), (1, "instance", 1)], "some")
+    history.fail_over(database=0, which=1, follows=False, cuts=False)
+    history.learn_that_it_is_a_reader(database=0, which=0)
+    history.freeze(database=1, which=0)
+    history.let_time_pass(seconds=10.0)
+    history.thaw(database=0, which=1)
+    history.close(which=3)
+    history.swap_names(database=0, which=2, other=0)
+    history.refuse_a_write_in_a_read_only_transaction(which=6)
+    history.fail_over(database=1, which=0, follows=False, cuts=False)
+    history.settle()
+    history.write(which=5)
+    history.check_what_was_shut_down()
+
+
 # What follows ends with a stale connection that is found in the end: see `Histories.teardown`.
 
 
