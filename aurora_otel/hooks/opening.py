@@ -165,9 +165,9 @@ class Openings:
         if identity.postponed:
             # Its first call asks, if the server is quick again by then.
             cluster.identify_until(context.clock() + context.config.settings.refresh_window)
-        if identity.postponed and identity.at is not None:
-            # Another address than the known writer's, and no call asks there: its name is known.
-            cluster.monitor.symptom(Symptom.TOPOLOGY, suspect=None, wait=False)
+            if identity.at is not None:
+                # But none asks whose name is known; and it is at another address than the writer.
+                cluster.monitor.symptom(Symptom.TOPOLOGY, suspect=None, wait=False)
         yield from check_answer(cluster, identity, new.began, is_reported=identity.is_misrouted)
 
     def _note_discarded(self, new: NewConnection) -> None:

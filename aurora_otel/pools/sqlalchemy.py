@@ -89,8 +89,7 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
         connection = self.dbapi_connection
         if connection is not None and not (
             _is_usable_on_loop(hooks, self)
-            # As `_pool_of`, without its call: at every checkout.
-            if self._ConnectionRecord__pool._dialect.is_async  # noqa: SLF001 - shown nowhere else
+            if _pool_of(self)._dialect.is_async  # noqa: SLF001 - shown nowhere else
             else hooks.is_usable(connection)
         ):
             # What asks the original to replace it, at this very checkout.

@@ -1,4 +1,4 @@
-"""The driver's table of character sets: one of the process, which every connect fills anew.
+"""The driver's table of character sets: one of the process, which every connect fills again.
 
 It is emptied first. An application with one event loop never meets the table half full. But the
 agent connects on threads of its own, and may do so while the application looks something up.
