@@ -39,7 +39,7 @@ class Adapter:
             return of_queue(queue)
 
         patches.replace(holder, "acquire", _checking(hooks, holder.acquire))
-        patches.replace(holder, "release", _taking_back(holder.release))
+        patches.replace(holder, "release", _taking_back(module, hooks, holder.release))
         patches.replace(pool, "_acquire", _lending(meter, pool._acquire))  # noqa: SLF001 - as above
         patches.replace(pool, "release", _returning(meter, pool.release))
         connecting = _creating(meter, pool._get_new_connection)  # noqa: SLF001 - as above
@@ -63,17 +63,28 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
     return acquire
 
 
-def _taking_back(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a holder's `release` that does nothing about a connection which is no longer lent.
+def _taking_back(
+    module: ModuleType, hooks: Hooks, original: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a holder's `release` that raises nothing for a connection that the agent has ended.
 
-    That runs as a task of its own, and asyncpg itself frees the place of a connection that is lost.
-    Where that comes between, as after a refused write, the original raises `InternalClientError`,
-    and what stands above asyncpg may take the connection for its own for ever.
+    It runs as a task of its own, and resets the connection. Where the agent ends that before, as
+    after a refused write, asyncpg itself frees its place, and the original raises
+    `InternalClientError`; where it does meanwhile, the reset fails. What stands above asyncpg may
+    take either for a connection that it still has, for ever.
     """
+    errors = module.exceptions
+    lost = (OSError, errors.PostgresConnectionError, errors.InterfaceError)
 
     async def unless_free(holder: Any, lent: Any, timeout: Any) -> Any:
-        if holder._proxy is lent and holder._in_use is not None:  # noqa: SLF001 - shown nowhere else
+        if holder._proxy is not lent or holder._in_use is None:  # noqa: SLF001 - shown nowhere else
+            return
+        connection = holder._con  # noqa: SLF001 - as above
+        try:
             await original(holder, timeout)
+        except lost:
+            if not hooks.is_invalidated(connection):
+                raise
 
     @functools.wraps(original)
     def release(self: Any, timeout: Any) -> Any:

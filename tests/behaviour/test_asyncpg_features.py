@@ -348,6 +348,34 @@ def test_a_connection_that_is_lost_while_it_is_given_back_raises_nothing(agent, 
     play(application())
 
 
+def test_a_connection_that_is_invalidated_while_it_is_reset_raises_nothing(
+    agent, cluster, login, play
+):
+    async def application():
+        resetting, invalidated = asyncio.Event(), asyncio.Event()
+
+        class Connection(asyncpg.Connection):
+            async def reset(self, *, timeout=None):
+                resetting.set()
+                await invalidated.wait()
+                await super().reset(timeout=timeout)
+
+        one = {"min_size": 1, "max_size": 1, "connection_class": Connection}
+        async with asyncpg.create_pool(**login, **one) as pool:
+            another = await asyncpg.connect(**login)
+            giving_back = asyncio.ensure_future(pool.release(await pool.acquire()))
+            await resetting.wait()
+            await asyncio.to_thread(cluster.failover, Failover.SWITCHOVER)
+            with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+                await another.execute(WRITE)
+            invalidated.set()
+            await giving_back
+            async with pool.acquire() as renewed:
+                await renewed.execute(WRITE)
+
+    play(application())
+
+
 def test_many_connects_cost_a_login_each_and_none_is_closed_by_the_agent(start, login, play):
     agent = start()
 
