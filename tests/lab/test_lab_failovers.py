@@ -324,3 +324,22 @@ def test_a_reader_keeps_its_sessions_where_the_next_writer_received_less_in_the_
         monkeypatch.setattr(old, name, end)
     cluster.failover(kind)
     assert held.run("SELECT pg_backend_pid()") == before
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_a_reader_keeps_its_sessions_where_the_old_writer_had_flushed_half_a_record(
+    cluster, connect
+):
+    held = connect(cluster.readers[-1])
+    before = held.run("SELECT pg_backend_pid()")
+    writing = connect("writer")
+    segment = "SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size'"
+    ((size,),) = writing.run(segment)
+    written = "SELECT pg_current_wal_insert_lsn() - '0/0'"
+    # Into the next segment, whose first page is not full: what is flushed ends before it.
+    record = f"SELECT pg_logical_emit_message(false, '', repeat('x', ({size} - l % {size})::int))"
+    writing.run(f"{record} FROM ({written}) AS at (l)")
+    flushed = f"SELECT (pg_current_wal_flush_lsn() - '0/0') % {size}"
+    eventually(lambda: cluster.execute(cluster.writer, flushed) == [(0,)])
+    cluster.failover(Failover.HANG)
+    assert held.run("SELECT pg_backend_pid()") == before
