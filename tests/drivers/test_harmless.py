@@ -11,8 +11,9 @@ from tests.support.sql import notes_of
 
 @pytest.fixture
 def agent(driver, cluster, start):
-    # However busy the machine is, the writer has confirmed itself when the error comes.
-    return start(**driver.settings(cluster), refresh_timeout=20)
+    # However busy the machine is, the writer has confirmed itself when the error comes: the call
+    # that gets it is the first to notice, and waits.
+    return start(**driver.settings(cluster), refresh_timeout=20, prune_interval=600)
 
 
 @pytest.fixture
