@@ -74,10 +74,23 @@ def test_a_leaked_connection_is_pruned(start, link):
         gc.collect()
         return agent.exported.metric(PRUNES, prune_reason="garbage_collected") == 1
 
-    eventually(is_pruned)
+    try:
+        eventually(is_pruned)
+    except AssertionError as error:
+        raise AssertionError(f"held by {_holders(agent)}") from error
     assert agent.tracked() == 0
     (span,) = eventually(lambda: agent.exported.spans("prune connections"))
     assert span.attributes["aurora.prunes.garbage_collected"] == 1
+
+
+def _holders(agent):
+    """Return what holds the open connections."""
+    tracks = [
+        track
+        for cluster in agent.internals.clusters
+        for track in agent.internals.tracker.tracks(cluster)
+    ]
+    return [gc.get_referrers(track()) for track in tracks]
 
 
 def test_a_connection_in_a_long_call_stays_tracked(agent, cluster, connect, driver):
