@@ -33,6 +33,8 @@ class Adapter:
         lend = lending(meter, checking, attrgetter("_cnx"))
         patches.replace(pool, "get_connection", lend)
         patches.replace(pool, "add_connection", _returning(meter, pool.add_connection))
+        lent = module.PooledMySQLConnection
+        patches.replace(lent, "close", _giving_back(module, hooks, lent.close))
         return patches.undo
 
 
@@ -61,6 +63,26 @@ def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> C
         return original(self, cnx)
 
     return add_connection
+
+
+def _giving_back(
+    module: ModuleType, hooks: Hooks, original: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a `close` that raises nothing where the session of a stale connection is not reset.
+
+    The pool has it back nevertheless, and connects it again.
+    """
+
+    @functools.wraps(original)
+    def close(self: Any) -> None:
+        connection = self._cnx
+        try:
+            original(self)
+        except module.Error as error:
+            if isinstance(error, module.PoolError) or not hooks.is_invalidated(connection):
+                raise
+
+    return close
 
 
 def _describe(pool: Any) -> Description:

@@ -34,6 +34,8 @@ class Adapter:
         lend = lending_on_loop(meter, checking, attrgetter("_cnx"))
         patches.replace(pool, "get_connection", lend)
         patches.replace(pool, "add_connection", _returning(meter, pool.add_connection))
+        lent = module.PooledMySQLConnection
+        patches.replace(lent, "close", _giving_back(module, hooks, lent.close))
         return patches.undo
 
 
@@ -68,6 +70,23 @@ def _returning(meter: Callable[[Any], Meter], original: Callable[..., Any]) -> C
         return await original(self, cnx)
 
     return add_connection
+
+
+def _giving_back(
+    module: ModuleType, hooks: Hooks, original: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a `close` that raises nothing where a connection is invalidated while it is reset."""
+
+    @functools.wraps(original)
+    async def close(self: Any) -> None:
+        connection = self._cnx
+        try:
+            await original(self)
+        except (module.Error, OSError) as error:
+            if isinstance(error, module.PoolError) or not hooks.is_invalidated(connection):
+                raise
+
+    return close
 
 
 def _describe(pool: Any) -> Description:
