@@ -79,9 +79,9 @@ def test_what_is_over_runs_at_full_speed(busy):
     assert psutil.STATUS_STOPPED not in {leader.status(), below.status()}
 
 
-def figures(*values, limit=2.0, unit="times"):
+def figures(*values, limit=2.0, unit="times", name="it"):
     ways = zip(slower.WAYS, values, strict=True)
-    return {way: {"it": Figure("it", Spread(v, v, v), unit, limit)} for way, v in ways}
+    return {way: {name: Figure(name, Spread(v, v, v), unit, limit)} for way, v in ways}
 
 
 def test_a_ratio_is_shown_in_each_way_and_judged_by_the_target_itself():
@@ -91,6 +91,26 @@ def test_a_ratio_is_shown_in_each_way_and_judged_by_the_target_itself():
     )
     missed = slower.by_name(figures(1.0, 1.5, 2.1))
     assert slower.markdown(missed).splitlines()[-1].endswith("| MISSED |")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "verdict"),
+    [
+        ("connect: it", (1.0, 1.5, 2.5), "met"),
+        ("connect: it", (1.0, 1.5, 2.7), "MISSED"),
+        ("connect: it", (1.0, 2.1, 1.0), "MISSED"),
+        ("checkout: it", (1.0, 1.5, 2.5), "MISSED"),
+    ],
+)
+def test_a_connect_may_take_more_at_half_the_speed_by_what_colder_caches_cost(
+    name, values, verdict
+):
+    startup = "startup: import aurora_otel and instrument()"
+    measured = figures(*values, name=name)
+    for way, each in figures(40.0, 40.0, 52.0, limit=None, unit="ms", name=startup).items():
+        measured[way] |= each
+    row = slower.markdown(slower.by_name(measured)).splitlines()[2]
+    assert row.endswith(f"| {verdict} |")
 
 
 def test_what_no_ratio_bounds_is_left_out():
