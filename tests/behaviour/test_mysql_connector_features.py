@@ -136,7 +136,7 @@ def test_the_drivers_own_pool_goes_on_with_the_new_writer(start, cluster, use_pu
 
     cluster.failover("switchover")
     refused = attempt(lambda: write(pool))
-    # The pool resets what is returned to it, and finds it lost: that is no news to the application.
+    # The pool resets what is returned to it, and finds it lost: the application hears the refusal.
     assert refused.errno == 1290
     for _ in range(4):
         write(pool)

@@ -101,7 +101,7 @@ def test_the_application_in_the_picture_is_that_of_the_demo():
     ("row", "low", "high", "words"),
     [
         ("added to a null method", 0.05, 0.15, "About 0.1 µs for each call"),
-        ("no spans", 0.2, 0.33, "less than a third of a KiB for each open connection"),
+        ("no spans", 0.28, 0.38, "about a third of a KiB for each open connection"),
         ("round trips added, writer endpoint", 1, 1, "one statement for each new connection"),
     ],
 )
