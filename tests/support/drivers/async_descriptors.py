@@ -113,7 +113,7 @@ ASYNC_DRIVERS = (
         POSTGRESQL,
         "psycopg",
         _libpq,
-        code=lambda error: error.sqlstate,
+        code=lambda error: getattr(error, "sqlstate", None),
         copies=COPIES["psycopg"],
         wrapped=awaited.PsycopgConnection,
         # The latter of a COPY, where the server's last word comes with the end of its connection.
