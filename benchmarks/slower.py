@@ -60,7 +60,7 @@ def main() -> int:
     print(text)  # noqa: T201 - the command's output
     if names == _ASKED:
         report.write_slower(f"{_NOTES}\n{text}\n")
-    return 0 if _is_met(figures) else 1
+    return 1 if Verdict.MISSED in _verdicts(figures).values() else 0
 
 
 def by_name(measured: Mapping[str, Mapping[str, Figure]]) -> dict[str, dict[str, Figure]]:
@@ -72,13 +72,14 @@ def by_name(measured: Mapping[str, Mapping[str, Figure]]) -> dict[str, dict[str,
 
 def markdown(figures: Figures) -> str:
     """Return the table."""
+    verdicts = _verdicts(figures)
     head = ("what", "target", *WAYS, "verdict")
     rows = [
         (
             name,
             table.target(ways[AS_IT_IS]),
             *(table.measured(each) for each in ways.values()),
-            _verdict(name, ways, _coldness(figures)).value,
+            verdicts[name].value,
         )
         for name, ways in figures.items()
     ]
@@ -96,6 +97,11 @@ def _coldness(figures: Figures) -> float:
     return max(1.0, ways[HALF].spread.middle / ways[AS_IT_IS].spread.middle) if ways else 1.0
 
 
+def _verdicts(figures: Figures) -> dict[str, Verdict]:
+    coldness = _coldness(figures)
+    return {name: _verdict(name, ways, coldness) for name, ways in figures.items()}
+
+
 def _verdict(name: str, ways: Mapping[str, Figure], coldness: float) -> Verdict:
     judged = dict(ways)
     half = judged[HALF]
@@ -103,12 +109,6 @@ def _verdict(name: str, ways: Mapping[str, Figure], coldness: float) -> Verdict:
         judged[HALF] = replace(half, limit=half.limit * coldness)
     verdicts = [figure.verdict() for figure in judged.values()]
     return Verdict.MISSED if Verdict.MISSED in verdicts else verdicts[0]
-
-
-def _is_met(figures: Figures) -> bool:
-    coldness = _coldness(figures)
-    verdicts = (_verdict(name, ways, coldness) for name, ways in figures.items())
-    return Verdict.MISSED not in verdicts
 
 
 def _measured(way: str, names: Sequence[str]) -> dict[str, Figure]:

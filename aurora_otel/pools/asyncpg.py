@@ -66,12 +66,12 @@ def _checking(hooks: Hooks, original: Callable[..., Any]) -> Callable[..., Any]:
 def _taking_back(
     module: ModuleType, hooks: Hooks, original: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Return a holder's `release` that raises nothing for a connection that the agent has ended.
+    """Return a holder's `release` that raises nothing where its connection is gone by then.
 
-    It runs as a task of its own, and resets the connection. Where the agent ends that before, as
-    after a refused write, asyncpg itself frees its place, and the original raises
-    `InternalClientError`; where it does meanwhile, the reset fails. What stands above asyncpg may
-    take either for a connection that it still has, for ever.
+    It runs as a task of its own. Where the connection is lost before that has its turn, as after a
+    refused write, asyncpg itself has freed its place, and the original raises
+    `InternalClientError`. Where the agent invalidates it while it is reset, the reset fails. What
+    stands above asyncpg may take either for a connection that it still has, for ever.
     """
     errors = module.exceptions
     lost = (OSError, errors.PostgresConnectionError, errors.InterfaceError)
