@@ -43,7 +43,7 @@ class Meter:
 
     def __init__(self, name: str, target: Target, config: Config) -> None:
         self.key = (name, *target)
-        self._attributes = pool_metrics.attributes(pool_metrics.MAX, self.key)
+        self._attributes = pool_metrics.attributes(pool_metrics.MAX)(self.key)
         self._config = config
         self._owner: Callable[[], Any] = lambda: None
         self._read: Callable[[Any], Gauges] = lambda _: Gauges()

@@ -63,12 +63,12 @@ class Instruments:
             names.Kind.GAUGE: meter.create_observable_gauge,
         }[metric.kind]
         leads = metric is names.METRICS[0]
-        of_cluster = metric in names.METRICS
-        attributes = observations.attributes if of_cluster else pool_metrics.attributes
+        of = observations if metric in names.METRICS else pool_metrics
+        attributes = of.attributes(metric)
 
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             found = self._collect(leads=leads).get(metric.name, {})
-            return [Observation(value, attributes(metric, key)) for key, value in found.items()]
+            return [Observation(value, attributes(key)) for key, value in found.items()]
 
         create(metric.name, [callback], metric.unit, metric.description)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from opentelemetry.semconv.attributes.db_attributes import DB_SYSTEM_NAME
@@ -57,9 +57,10 @@ def observe(
     return found
 
 
-def attributes(metric: names.Metric, key: Key) -> dict[str, Any]:
-    """Return the attributes of one observation of `metric`."""
-    return dict(zip((names.CLUSTER_ID, DB_SYSTEM_NAME, *metric.attributes), key, strict=True))
+def attributes(metric: names.Metric) -> Callable[[Key], dict[str, Any]]:
+    """Return a function that turns the key of an observation of `metric` into its attributes."""
+    carried = (names.CLUSTER_ID, DB_SYSTEM_NAME, *metric.attributes)
+    return lambda key: dict(zip(carried, key, strict=True))
 
 
 def _add(found: Observations, metric: names.Metric, key: Key, count: int) -> None:
@@ -133,16 +134,16 @@ def _zeros(found: Observations, tracker: Tracker, cluster: Cluster, settings: Se
     for driver in kinds:
         if settings.may_go_straight and cluster.has_topology:
             for reason in StraightReason:
-                _add(found, names.STRAIGHT, (*base, driver, reason.value), 0)
+                found[names.STRAIGHT.name].setdefault((*base, driver, reason.value), 0)
         for instance, role in _instances(tracker, cluster):
             cluster.reported.setdefault((instance, role, driver))
             for metric, values in _occurring(settings.mode):
-                _add(found, metric, (*base, instance, driver, *values), 0)
+                found[metric.name].setdefault((*base, instance, driver, *values), 0)
     for instance, role, driver in cluster.reported:
         here = (*base, instance, role.value, driver)
-        _add(found, names.COUNT, here, 0)
+        found[names.COUNT.name].setdefault(here, 0)
         for kind in kinds[driver]:
-            _add(found, names.OPENS, (*here, kind), 0)
+            found[names.OPENS.name].setdefault((*here, kind), 0)
 
 
 @functools.cache

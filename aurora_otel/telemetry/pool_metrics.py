@@ -9,7 +9,7 @@ release yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from opentelemetry.semconv.attributes.db_attributes import DB_NAMESPACE, DB_SYSTEM_NAME
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
@@ -104,11 +104,14 @@ USE_TIME = Metric(
 METRICS = (COUNT, MAX, IDLE_MAX, IDLE_MIN, PENDING, TIMEOUTS, CREATE_TIME, WAIT_TIME, USE_TIME)
 
 
-def attributes(metric: Metric, key: Sequence[str | int]) -> dict[str, str | int]:
-    """Return the attributes of one observation that belongs to no cluster, as a pool's.
+def attributes(metric: Metric) -> Callable[[Sequence[str | int]], dict[str, str | int]]:
+    """Return a function that turns the key of an observation into its attributes.
 
     Args:
-        metric: the metric.
-        key: the values, in the order of its definition; 0 or empty is left out.
+        metric: one that belongs to no cluster, as a pool's.
+
+    Returns:
+        It takes the values, in the order of the definition; 0 or empty is left out.
     """
-    return {name: value for name, value in zip(metric.attributes, key, strict=True) if value}
+    carried = metric.attributes
+    return lambda key: {name: value for name, value in zip(carried, key, strict=True) if value}

@@ -30,7 +30,7 @@ def test_what_a_cluster_reported_goes_on_after_another_has_taken_it_over():
 
 def test_attributes_stand_in_the_order_of_the_definition():
     key = ("lab", "postgresql", "a", "psycopg", "hung_up")
-    assert attributes(names.PRUNES, key) == {
+    assert attributes(names.PRUNES)(key) == {
         "aurora.cluster.id": "lab",
         "db.system.name": "postgresql",
         "aurora.instance.id": "a",
