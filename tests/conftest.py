@@ -24,6 +24,7 @@ from aurora_otel.settings import PREFIX
 from tests.support import requirements, side_by_side, upstream
 from tests.support.agent import Agent, Exported
 from tests.support.failures import (
+    EXPORTED,
     pytest_runtest_makereport,  # noqa: F401 - a hook
     pytest_terminal_summary,  # noqa: F401 - a hook
     record_events,
@@ -67,7 +68,7 @@ def cluster(lab: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
+def start(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Callable[..., Agent]]:
     """Starts the agent with these span processors and settings.
 
     It is stopped, and must have had no failure inside.
@@ -75,7 +76,7 @@ def start(cluster: Cluster) -> Iterator[Callable[..., Agent]]:
     started = []
 
     def start(*processors: SpanProcessor, **settings: Any) -> Agent:
-        exported = Exported()
+        exported = request.node.stash[EXPORTED] = Exported()
         tracers = TracerProvider()
         for processor in (SimpleSpanProcessor(exported.exporter), *processors):
             tracers.add_span_processor(processor)

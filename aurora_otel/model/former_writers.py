@@ -126,8 +126,8 @@ class FormerWriters:
         connection: ConnectionFacts,
         writer: str,
         *,
-        spares_doubtful: bool = False,
-        as_of: float = float("inf"),
+        spares_doubtful: bool,
+        as_of: float,
     ) -> Cause | None:
         """Return why `connection` is stale, or `None` if it is not; see `Detector.staleness`."""
         instance = connection.instance

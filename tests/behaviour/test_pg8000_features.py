@@ -208,8 +208,9 @@ def test_query_spans_are_one_a_call(start, cluster, recwarn):
     spans = [span for span in agent.exported.spans() if span.name not in OURS]
     assert [span.name for span in spans] == ["INSERT", "SELECT"]
     assert {span.attributes["db.namespace"] for span in spans} == {"app"}
-    # Their `cursor.connection` would warn.
-    assert [str(warning.message) for warning in recwarn] == []
+    # Their `cursor.connection` would warn. What others left is collected at any time.
+    warned = [warning.message for warning in recwarn if warning.category is not ResourceWarning]
+    assert warned == []
     connection.close()
     native.close()
 

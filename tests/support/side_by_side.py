@@ -6,6 +6,7 @@ writes them into names that pytest 9.2 no longer reads.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import PurePosixPath
 
 import pytest
@@ -41,6 +42,12 @@ class Scheduling(LoadScopeScheduling):
         for other in self.nodes:
             self._reschedule(other)
         return left[0] if left else None
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        # One that has died, which is not known yet, reads no more; what it was given is dealt out
+        # again then.
+        with contextlib.suppress(OSError):
+            super()._assign_work_unit(node)
 
     def _reschedule(self, node: WorkerController) -> None:
         """Give a process enough to go on: it runs a test once it knows the next one."""

@@ -272,6 +272,7 @@ def test_a_refused_write_shows_what_else_came_through_that_host_to_the_former_wr
     assert made.staleness(PINNED) is None
     made.note_refusal(PINNED, 25.0)
     assert made.staleness(PINNED) is Cause.WRITER_CHANGED
+    assert made.staleness(PINNED, as_of=25.0) is None
     # Opened later, through another host, to another instance, or by a name that means readers.
     made.note_lead("replicas:5432", "b", 21.0, is_reader=False)
     for other in (

@@ -308,3 +308,9 @@ def test_what_a_template_or_a_global_name_explains_keeps_its_address():
     known = EndpointMap(template=HostTemplate("?.db.example.com"))
     for host in ("orders-1.db.example.com", "orders.global-abc.global.rds.amazonaws.com"):
         assert known.classify(host, 5432).address == Address(host, 5432)
+
+
+def test_an_instance_that_is_called_by_its_address_has_no_name_under_a_domain():
+    known = EndpointMap(template=HostTemplate("?.db.example.com"))
+    assert known.address("10.0.0.1:5432", EU, 5432) is None
+    assert known.address("orders-1", EU, 5432) == Address("orders-1.db.example.com", 5432)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import socket
 
 import pytest
@@ -19,14 +18,11 @@ from aurora_otel.discovery.single import SingleMySQL, SinglePostgreSQL
 from aurora_otel.discovery.source import NoAnswerError, SilentLatelyError, located
 from aurora_otel.discovery.targets import Beforehand, Failed, Target
 from aurora_otel.discovery.walk import Walk
-from aurora_otel.model.detector import Cause
 from aurora_otel.model.endpoints import Address, EndpointMap, EndpointType
-from aurora_otel.model.former_writers import FormerWriters
 from aurora_otel.model.single_names import explained, is_single
 from aurora_otel.model.topology import Answer, Role
 from aurora_otel.runtime import sockets
 from tests.support.fake_cluster import FakeCluster
-from tests.unit.test_detector import Connection
 
 RDS = "orders.c0ffee123456.eu-west-1.rds.amazonaws.com"
 OLD, NEW = Address("10.0.0.1", 5432), Address("10.0.0.2", 5432)
@@ -246,34 +242,6 @@ def test_a_former_one_that_was_silent_is_not_believed_while_the_known_one_is():
 
 def test_the_first_one_is_believed_where_none_is_known():
     assert verdict(Failed.SILENT, writer=None, members=frozenset()) == str(NEW)
-
-
-# What is closed.
-
-
-@pytest.mark.parametrize("kind", [EndpointType.OTHER, EndpointType.WRITER])
-def test_only_what_was_opened_before_its_server_was_found_gone_is_stale(kind):
-    former = FormerWriters()
-    former.note_change("old", "new", 20.0)
-    for opened_at, cause in ((10.0, Cause.WRITER_CHANGED), (30.0, None)):
-        there = Connection(kind, "old", opened_at=opened_at)
-        assert former.staleness(there, "new", spares_doubtful=True) is cause
-    beside = Connection(kind, "other", refused=True)
-    assert former.staleness(beside, "new", spares_doubtful=True) is None
-    reader = Connection(kind, "other", Role.READER, refused=True)
-    assert former.staleness(reader, "new", spares_doubtful=True) is not None
-
-
-@pytest.mark.parametrize(
-    ("facts", "change"), list(itertools.product(range(8), [("old", "new"), ("new", "old")]))
-)
-def test_no_connection_to_the_writer_is_ever_stale(facts, change):
-    former = FormerWriters()
-    former.note_change(*change, 20.0)
-    role = Role.WRITER if facts & 1 else Role.READER
-    opened_at = 10.0 if facts & 2 else 30.0
-    held = Connection(EndpointType.WRITER, change[1], role, opened_at, refused=bool(facts & 4))
-    assert former.staleness(held, change[1], spares_doubtful=True) is None
 
 
 # Is anything there?

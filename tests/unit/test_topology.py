@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora_otel.model.topology import GONE_AFTER, Answer, Member, Role, View
+from aurora_otel.model.endpoints import Address
+from aurora_otel.model.topology import (
+    GONE_AFTER,
+    Answer,
+    Member,
+    Reading,
+    Role,
+    Source,
+    View,
+)
 
 
 def reader(instance, age=0.0):
@@ -80,3 +89,10 @@ def test_a_view_names_the_newest_claim_and_lists_who_is_there_once(rows):
 )
 def test_the_writer_says_so_by_its_role_and_by_its_own_row(role, view, is_writer):
     assert Answer("a", role, "1", view).is_writer is is_writer
+
+
+def test_an_instance_was_asked_where_it_answered_by_its_own_name():
+    first, second = Address("10.0.0.1", 5432), Address("10.0.0.2", 5432)
+    reading = Reading(Source.SQL, 20.0, peers={first: None, second: "b"})
+    assert reading.address_of("b") == second
+    assert reading.address_of("a") is None
