@@ -44,6 +44,17 @@ class Abandoned:
         """Those of them that have had their time."""
         return frozenset(each.target.name for each in self._under_way if each.is_late)
 
+    def take_unheard(self, now: float) -> dict[str, float]:
+        """Return what had its time and gave no answer, and until when; see `Target.name`.
+
+        What is asked still has given none until now; what has been given up, until that: once.
+        """
+        ended = [each for each in self._those if not each.is_alive]
+        self._those = [each for each in self._those if each not in ended]
+        given_up = {each.target.name: each.in_vain_until for each in ended}
+        known = {name: until for name, until in given_up.items() if until is not None}
+        return known | dict.fromkeys(self.overdue, now)
+
     @property
     def logged_in(self) -> str | None:
         """The target whose login came late, and waits to be used; see `Target.name`."""
@@ -66,7 +77,6 @@ class Abandoned:
             those: which.
             may_go_on: whether a login that is under way may be used later.
         """
-        self._those = self._under_way
         for each in those:
             each.abandon(self._keep if may_go_on else None)
             self._those.append(each)

@@ -52,6 +52,7 @@ class Asking:
         is_own: whether that leads, or led, to an instance's own name.
         rows: the answer, once it is there.
         error: what went wrong.
+        in_vain_until: when it ended, if there was no answer in all that time.
 
     Args:
         target: the target.
@@ -83,6 +84,7 @@ class Asking:
         self.is_own = kept.is_own if kept else target.is_own
         self.rows: Rows | None = None
         self.error: Exception = ConnectionError("not asked")
+        self.in_vain_until: float | None = None
         self._connect = connect
         self._longest = longest
         self._statement = statement
@@ -172,6 +174,8 @@ class Asking:
         except Exception as error:  # noqa: BLE001 - drivers raise what they like
             _release_frames(error)
             self.error = error
+            if isinstance(error, TimeoutError):
+                self.in_vain_until = self._clock()
         finally:
             with self._lock:
                 self._has_ended = True

@@ -5,7 +5,7 @@ Times are seconds of the monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from aurora_otel.discovery.course import Course
 
@@ -49,15 +49,17 @@ class Patience:
         """Take note of a target that did not answer in time, and is left alone for a while."""
         self._silent[name] = until
 
-    def lasting(self, under_way: Iterable[str], now: float) -> frozenset[str]:
+    def lasting(self, unheard: Mapping[str, float], now: float) -> frozenset[str]:
         """Return what has given no answer for long enough to count as gone.
 
         Args:
-            under_way: what is asked still.
+            unheard: what was waited for no longer and was asked all the same, and until when it
+                gave no answer.
             now: seconds of the monotonic clock.
         """
-        known = self._unheard | {
-            name: (self._unheard[name][0], now) for name in under_way if name in self._unheard
+        known = {
+            name: (first, max(last, unheard.get(name, last)))
+            for name, (first, last) in self._unheard.items()
         }
         self._unheard = {name: each for name, each in known.items() if now - each[1] <= _GAP}
         return frozenset(

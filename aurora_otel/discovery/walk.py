@@ -104,7 +104,7 @@ class Walk:
             began=min(began, beforehand.began) if beforehand else began,
             kept=self._kept.latest,
             silent=self._patience.silent(began) | self._abandoned.overdue,
-            lasting=self._patience.lasting(self._abandoned.overdue, began),
+            lasting=self._patience.lasting(self._abandoned.take_unheard(began), began),
             awaited=self._abandoned.names,
             hear_all=hears_all(source),
             goes_by_address=goes_by_address(source),

@@ -220,16 +220,24 @@ def test_what_an_instance_said_later_than_a_reading_began_stays():
 def test_a_silence_lasts_while_nothing_answers_and_is_forgotten_when_nothing_is_asked():
     patience = Patience()
     patience.gave_none("a", 100.0, 100.5)
-    assert not patience.lasting((), 110.0)
+    assert not patience.lasting({}, 110.0)
     # Its login goes on: it is asked still.
-    assert patience.lasting(["a"], 110.0) == {"a"}
+    assert patience.lasting({"a": 110.0}, 110.0) == {"a"}
     patience.answered("lab-1", "a")
-    assert not patience.lasting(["a"], 111.0)
+    assert not patience.lasting({"a": 111.0}, 111.0)
     patience.gave_none("a", 200.0, 200.5)
     patience.gave_none("a", 202.5, 203.0)
-    assert patience.lasting((), 203.0) == {"a"}
+    assert patience.lasting({}, 203.0) == {"a"}
     patience.gave_none("a", 300.0, 300.5)
-    assert not patience.lasting((), 300.5)
+    assert not patience.lasting({}, 300.5)
+
+
+def test_a_login_that_was_given_up_late_shows_the_silence_until_then():
+    patience = Patience()
+    patience.gave_none("a", 100.0, 100.5)
+    # Refreshes are rare by now: nothing was asked of it since.
+    assert patience.lasting({"a": 110.0}, 115.0) == {"a"}
+    assert not patience.lasting({}, 120.5)
 
 
 heard = st.sampled_from([*Failed, True, False])

@@ -8,6 +8,7 @@ import weakref
 import pytest
 
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
+from aurora_otel.discovery.source import Confirmation
 from aurora_otel.discovery.walk import AT_A_TIME, Walk
 from tests.support.fake_cluster import ALL, FakeCluster, RefusedError
 from tests.support.threads import ASK, threads
@@ -176,3 +177,32 @@ def test_the_known_writers_login_is_given_up_when_it_is_no_longer_waited_for(slo
     slow.released.set()
     eventually(lambda: not slow.threads())
     assert not slow.open
+
+
+class HearsAll(AuroraPostgreSQL):
+    """Where each instance's own word is wanted."""
+
+    confirmation = Confirmation.ALL_REACHABLE
+
+
+def test_a_silence_lasts_where_refreshes_are_rare_by_what_a_late_login_shows(slow):
+    skipped = 0.0
+    slow.source = HearsAll()
+    slow.walk = Walk(
+        lambda: slow.source,
+        slow.connect,
+        slow.locate,
+        lambda _: False,
+        lambda: time.monotonic() + skipped,
+    )
+    slow.budget, slow.writer = 0.4, "b"
+    slow["a"].hangs, slow["a"].down = True, TimeoutError()
+    known = {"writer": "a", "members": frozenset(ALL), "is_complete": True, "default": False}
+    assert slow.read("b", "c", "a", **known).verdict is None
+    skipped += 9.0
+    slow.released.set()
+    eventually(lambda: not slow.threads())
+    slow.released.clear()
+    skipped += 3.0
+    assert slow.read("b", "c", "a", **known).verdict.writer == "b"
+    assert slow.waiting == ["a", "a"]
