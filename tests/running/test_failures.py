@@ -39,7 +39,7 @@ def test_a_failure_shows_what_was_done_to_the_lab_the_servers_logs_and_the_snaps
     assert "1 failed" in done.stdout
     assert "tracked" in shown["the agent's snapshot"]
     assert "track connection" in shown["the agent's last spans"]
-    assert "worker.py" in shown["where the agent's threads are"]
+    assert "aurora-otel-background:" in shown["where the agent's threads are"]
     (events,) = (text for title, text in shown.items() if "last events" in title)
     assert re.search(r"lab \(postgresql\): failover\(kind=.*crash", events, re.IGNORECASE), events
     assert re.search(r"gateway: hang\(", events), events
