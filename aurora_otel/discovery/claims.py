@@ -288,4 +288,11 @@ class Claims:
         renamed = self._before.writer if writer == self._renamed_to else None
         denied, began = self.known is Known.DENIED, self._before.began
         epoch = self.epochs.get(writer) or 0
-        return Verdict(writer, self.instances(writer), began, renamed, denied, epoch)
+        return Verdict(writer, self.instances(writer), began, renamed, denied, epoch, self._unheard)
+
+    @property
+    def _unheard(self) -> frozenset[str]:
+        """What may answer the next time, and did not now, where each one's own word is wanted."""
+        if not self._before.hear_all:
+            return frozenset()
+        return frozenset((self._silent | self._failed[Failed.REFUSED]) - self.epochs.keys())

@@ -227,6 +227,7 @@ class Detector:
             if not verdict.denied and len(self._deposed) < MOST_FORMER:
                 self._deposed |= {old}
         self._deposed -= {verdict.writer}
+        self._former.unheard = verdict.unheard
         self._confirmed = verdict.writer
         self.epoch = max(self.epoch, verdict.epoch)
         if self._reign != (verdict.writer, verdict.epoch):
@@ -277,7 +278,9 @@ class Detector:
         - an instance or custom endpoint: if its instance was known as the writer while it was
           open, or a write on it was refused and the writer has changed since it was opened;
         - any other host: if its instance was known as the writer while it was open, or a write
-          on it was refused; where instances restart when they become readers, also if a write was
+          on it was refused, unless it may have been so in a read-only transaction alone: the server
+          did not say that it is a reader, neither with the refusal nor when it was asked last;
+          where instances restart when they become readers, also if a write was
           refused later on another connection through this host to this former writer, and the host
           leads to the writer by now, and never led to readers beside it;
         - the reader endpoint: never.

@@ -63,10 +63,12 @@ class FormerWriters:
 
     Attributes:
         changed_at: when the writer was found to be another one, the last time.
+        unheard: the instances that did not say what they are when all were asked the last time.
     """
 
     def __init__(self) -> None:
         self.changed_at = float("-inf")
+        self.unheard: frozenset[str] = frozenset()
         self._known_until: dict[str, float] = {}
         # What the writer was called before, and when it was found renamed.
         self._former_names: dict[str, float] = {}
@@ -168,7 +170,9 @@ class FormerWriters:
         if connection.role is Role.WRITER or known_until > connection.opened_at:
             return True
         if kind is EndpointType.OTHER:
-            return is_refused
+            # A standby that was promoted may be one of those that did not answer.
+            is_reader = connection.refused_by_reader or instance not in self.unheard
+            return is_refused and is_reader
         return is_refused and self.changed_at > connection.opened_at
 
     def _is_like_refused(

@@ -128,6 +128,8 @@ class Verdict(NamedTuple):
         renamed: what the writer was called before: it is the same server by another name.
         denied: whether the writer that was known before answered that it is none any more.
         epoch: the epoch at which the writer claimed.
+        unheard: the instances that are there for all that is known, and did not answer, where each
+            one's own word is wanted.
     """
 
     writer: str
@@ -136,6 +138,7 @@ class Verdict(NamedTuple):
     renamed: str | None = None
     denied: bool = False
     epoch: int = 0
+    unheard: frozenset[str] = frozenset()
 
 
 class WriterClaim(NamedTuple):

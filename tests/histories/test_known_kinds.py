@@ -119,6 +119,20 @@ def test_in_a_split_brain_a_doubt_at_the_one_is_a_doubt_at_the_other(play):
     assert writer.session.server.name == "db0-1"
 
 
+@pytest.mark.parametrize("_again", range(10))
+def test_a_standby_that_was_promoted_and_is_too_slow_to_say_so_loses_no_connection(play, _again):
+    # A drawn history. Which of them is heard in time is chance.
+    several, readers = (0, "several", 1), (0, "reader", 0)
+    others = [(1, "member", 0), (1, "tunnel", 0), WRITERS, WRITERS, (1, "several", 0)]
+    first = [readers, several, *others]
+    history = plain(play, PostgreSQLHistories, first, sizes=[2, 1], shows=(False, True, False))
+    history.promote_beside(database=0, which=1, follows=False, others_follow=False)
+    history.become_slow(database=0, which=1, delay=10.0)
+    history.refuse_a_write_in_a_read_only_transaction(which=2)
+    history.become_slow(database=0, which=1, delay=0.3)
+    history.refuse_a_write_in_a_read_only_transaction(which=1)
+
+
 @PLAIN
 def test_readers_behind_a_name_that_leads_to_all_are_shut_down_once_it_was_reached_at_one_again(
     play, machine

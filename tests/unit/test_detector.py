@@ -285,6 +285,17 @@ def test_a_refused_write_shows_what_else_came_through_that_host_to_the_former_wr
         assert made.staleness(other) is None
 
 
+def test_a_refusal_of_who_did_not_say_that_it_is_a_reader_may_be_the_transactions():
+    made = detector()
+    made.judge(verdict("a", 20.0)._replace(unheard=frozenset("c")))
+    refused = Connection(EndpointType.OTHER, "c", READER, refused=True)
+    assert made.staleness(refused) is None
+    assert made.staleness(replace(refused, refused_by_reader=True)) is Cause.WRITE_REFUSED
+    assert made.staleness(replace(refused, instance="b")) is Cause.WRITE_REFUSED
+    made.judge(verdict("a", 21.0))
+    assert made.staleness(refused) is Cause.WRITE_REFUSED
+
+
 def test_a_host_through_which_writes_were_refused_has_moved_once_it_leads_to_the_writer():
     made = changed("b")
     made.note_lead(SERVICE, "a", 21.0, is_reader=True)

@@ -18,6 +18,24 @@ def test_all_that_can_be_reached_are_heard_where_the_source_asks_for_that():
     assert verdict(made) == "a"
 
 
+@pytest.mark.parametrize("why", Failed)
+def test_a_verdict_says_who_did_not_answer_and_is_there_for_all_that_is_known(why):
+    made = plan("a", "b", "c", hear_all=True)
+    course(made, {"a": claims_at("a", 1), "b": why, "c": reader("c", "a")})
+    if found := made.reading.verdict:
+        assert found.unheard == (frozenset("b") if why is not Failed.BROKEN else frozenset())
+    assert (found is None) is (why in (Failed.UNHEARD, Failed.POSTPONED))
+    lately = plan("a", "b", "c", hear_all=True, silent=frozenset("b"))
+    course(lately, {"a": claims_at("a", 1), "c": reader("c", "a")})
+    assert lately.reading.verdict.unheard == {"b"}
+
+
+def test_where_one_word_is_enough_it_does_not_matter_who_did_not_answer():
+    made = plan("a", "b")
+    course(made, {"a": writer("a"), "b": Failed.SILENT})
+    assert made.reading.verdict.unheard == frozenset()
+
+
 def test_two_that_both_claim_are_no_verdict_where_both_may_accept_writes():
     made = plan("a", "b", "c", hear_all=True)
     course(made, {"a": writer("a"), "b": writer("b"), "c": reader("c", "a")})
