@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from time import process_time
@@ -85,6 +85,18 @@ class Rounds:
         """Return how many times more than `than` `name` adds, within a round."""
         each = zip(self._quiet[name], self._quiet[than], self._quiet[beyond], strict=True)
         return Spread.of([(a - plain) / (b - plain) for a, b, plain in each if b > plain])
+
+
+def joined(parts: Iterable[Rounds]) -> Rounds:
+    """Return the rounds of several processes as those of one.
+
+    Where things lie in a process's memory is chance, and the same in all of its rounds.
+    """
+    seconds: dict[str, list[float]] = {}
+    for part in parts:
+        for name, taken in part.seconds.items():
+            seconds.setdefault(name, []).extend(taken)
+    return Rounds(seconds)
 
 
 def repeat(call: Callable[[], object], clock: Callable[[], float] = process_time) -> Block:

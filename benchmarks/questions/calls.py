@@ -22,12 +22,15 @@ from benchmarks.bench import Bench
 from benchmarks.contenders import AWS_TRACKER, CONTENDERS, OURS, PLAIN
 from benchmarks.figures import Answer, Bars, Figure
 from benchmarks.floor import OF_EMPTY, empty, two_attributes
-from benchmarks.measure import Block, Effort, Rounds, in_turn, repeat
+from benchmarks.measure import Block, Effort, Rounds, in_turn, joined, repeat
 from benchmarks.pinned import pin
 from benchmarks.place import Place
 from benchmarks.subjects import subjects
 
 TITLE = "Added to a call on a healthy connection"
+
+# So many processes, one after the other, measure what is added to a round trip.
+PROCESSES = 3
 
 YARDSTICK = "empty wrapper"
 ATTRIBUTES = "two attributes"
@@ -79,8 +82,12 @@ def measure(bench: Bench) -> Answer:
 
 
 def _select(bench: Bench, name: str, function: Callable[..., Rounds]) -> Iterator[Figure]:
-    together = apart(function, bench.place, False, bench.effort(1800))  # noqa: FBT003 - a worker's
-    alone = apart(function, bench.place, True, bench.effort(600))  # noqa: FBT003 - a worker's
+    effort = bench.effort(600)
+    together = joined(
+        apart(function, bench.place, False, effort)  # noqa: FBT003 - a worker's
+        for _ in range(PROCESSES)
+    )
+    alone = apart(function, bench.place, True, effort)  # noqa: FBT003 - a worker's
     bench.keep(f"SELECT 1, {name}, one processor", together)
     bench.keep(f"SELECT 1, {name}, two processors", alone)
     added, thin = together.added(OURS, PLAIN), together.added(YARDSTICK, PLAIN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.figures import Spread
-from benchmarks.measure import Effort, Rounds, in_turn
+from benchmarks.measure import Effort, Rounds, in_turn, joined
 
 
 def test_contenders_alternate_and_none_always_comes_second():
@@ -57,3 +57,8 @@ def test_figures_are_those_of_the_quietest_rounds():
     assert rounds.spread("ours") == Spread(3.0, 3.0, 3.0)
     assert rounds.added("ours", "plain") == Spread(2.0, 2.0, 2.0)
     assert rounds.seconds["ours"] == ours
+
+
+def test_the_rounds_of_several_processes_are_taken_together():
+    parts = [Rounds({"a": [1.0, 2.0], "b": [3.0, 4.0]}), Rounds({"a": [5.0], "b": [6.0]})]
+    assert joined(parts).seconds == {"a": [1.0, 2.0, 5.0], "b": [3.0, 4.0, 6.0]}
