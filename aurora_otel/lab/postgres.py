@@ -97,6 +97,11 @@ class PostgresServer(LocalServer):
         """
         if self._standby.exists() or not self._data.exists():
             return False
+        # Two that were promoted apart may be on timelines of one number: then it finds nothing to
+        # take back.
+        ((timeline,),) = source.execute("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)")
+        if max(each.name[:8] for each in (self._data / "pg_wal").glob("?" * 24)) >= timeline:
+            return False
         # Until then one that was just promoted names its old timeline.
         source.execute("CHECKPOINT")
         try:

@@ -183,6 +183,21 @@ def test_a_healed_cluster_has_two_real_readers(cluster, connect, kind):
         eventually(lambda reader=reader: exists(reader, table))
 
 
+def test_one_of_two_that_were_promoted_apart_follows_the_other(cluster):
+    # Both of one that accepts writes, too: PostgreSQL then gives both timelines the same number.
+    old, first, second = cluster.writer, *cluster.readers
+    cluster.promote(first)
+    cluster.promote(second)
+    name = f"{'app.' if cluster.engine == 'mysql' else ''}written_at_the_first"
+    cluster.execute(first, f"CREATE TABLE {name} (n int)")
+    cluster.heal()
+    assert set(cluster.readers) == {old, first}
+    with pytest.raises(LabError):
+        cluster.execute(first, f"SELECT * FROM {name}")
+    assert cluster.failover(Failover.CRASH, target=first).new_writer == first
+    cluster.heal()
+
+
 def test_what_a_former_writer_alone_has_written_is_gone_once_it_follows(cluster):
     old = cluster.writer
     name = f"{'app.' if cluster.engine == 'mysql' else ''}written_apart"

@@ -129,6 +129,8 @@ def test_connections_through_a_custom_endpoint_are_the_cluster_s(
     custom = connect(cluster.dsn("custom"))
     reader = connect(cluster.dsn("reader"))
     assert len(aurora_otel.snapshot().clusters) == 2
+    # Else the reader's side may find the new writer by itself: two writers are two clusters.
+    eventually(lambda: agent.exported.spans("refresh topology"))
     (target,) = set(cluster.readers) - {serving(reader)}
     switch = cluster.failover(Failover.SWITCHOVER, target=target)
     plane.fail_over(cluster, switch.new_writer)
