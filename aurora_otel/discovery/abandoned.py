@@ -51,9 +51,10 @@ class Abandoned:
         """
         ended = [each for each in self._those if not each.is_alive]
         self._those = [each for each in self._those if each not in ended]
-        given_up = {each.target.name: each.in_vain_until for each in ended}
-        known = {name: until for name, until in given_up.items() if until is not None}
-        return known | dict.fromkeys(self.overdue, now)
+        given_up = {
+            each.target.name: each.in_vain_until for each in ended if each.in_vain_until is not None
+        }
+        return given_up | dict.fromkeys(self.overdue, now)
 
     @property
     def logged_in(self) -> str | None:

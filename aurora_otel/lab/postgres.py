@@ -100,7 +100,8 @@ class PostgresServer(LocalServer):
         # Two that were promoted apart may be on timelines of one number: then it finds nothing to
         # take back.
         ((timeline,),) = source.execute("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)")
-        if max(each.name[:8] for each in (self._data / "pg_wal").glob("?" * 24)) >= timeline:
+        segments = (self._data / "pg_wal").glob("?" * 24)
+        if max((each.name[:8] for each in segments), default="") >= timeline:
             return False
         # Until then one that was just promoted names its old timeline.
         source.execute("CHECKPOINT")
