@@ -164,7 +164,7 @@ def test_positional_arguments_are_understood(agent, cluster):
     assert (span.attributes["server.address"], span.attributes["server.port"]) == (host, port)
     end(cluster, connection)
     assert attempt(lambda: executed(connection, "SELECT 1")) is not None
-    refresh = agent.exported.spans("refresh topology")[-1]
+    refresh = eventually(lambda: agent.exported.spans("refresh topology"))[-1]
     assert refresh.attributes["aurora.topology.confirmed"]
     attempt(connection.close)
 
