@@ -22,6 +22,7 @@ from tests.behaviour.pgdb_connections import add, connect, end, executed
 from tests.drivers.stand_ins import pg8000 as unknown_pg8000
 from tests.support.pgbouncer import pgbouncer
 from tests.support.sql import attempt
+from tests.support.waiting import eventually
 
 OURS = {"track connection", "refresh topology", "failover", "invalidate connections"}
 PLAIN = pgdb.connect
