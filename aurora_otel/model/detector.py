@@ -278,11 +278,11 @@ class Detector:
         - an instance or custom endpoint: if its instance was known as the writer while it was
           open, or a write on it was refused and the writer has changed since it was opened;
         - any other host: if its instance was known as the writer while it was open, or a write
-          on it was refused, unless it may have been so in a read-only transaction alone: the server
-          did not say that it is a reader, neither with the refusal nor when it was asked last;
-          where instances restart when they become readers, also if a write was
-          refused later on another connection through this host to this former writer, and the host
-          leads to the writer by now, and never led to readers beside it;
+          on it was refused. Where all are asked, and its server did not answer, only if that said
+          with the refusal that it is a reader: the transaction may have been read-only. Where
+          instances restart when they become readers, also if a write was refused later on another
+          connection through this host to this former writer, and the host leads to the writer by
+          now, and never led to readers beside it;
         - the reader endpoint: never.
 
         With `spares_doubtful`, whatever it was opened through: if a verdict found, while it
