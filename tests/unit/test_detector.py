@@ -287,8 +287,9 @@ def test_a_refused_write_shows_what_else_came_through_that_host_to_the_former_wr
 
 def test_a_refusal_of_who_did_not_say_that_it_is_a_reader_may_be_the_transactions():
     made = detector()
-    made.judge(verdict("a", 20.0)._replace(unheard=frozenset("c")))
     refused = Connection(EndpointType.OTHER, "c", READER, refused=True)
+    assert made.staleness(refused) is Cause.WRITE_REFUSED
+    made.judge(verdict("a", 20.0)._replace(unheard=frozenset("c")))
     assert made.staleness(refused) is None
     assert made.staleness(replace(refused, refused_by_reader=True)) is Cause.WRITE_REFUSED
     assert made.staleness(replace(refused, instance="b")) is Cause.WRITE_REFUSED
@@ -492,6 +493,11 @@ def test_who_was_promoted_again_may_have_been_a_reader_meanwhile():
     made = reigning(2)
     made.judge(verdict("c", 30.0)._replace(epoch=3), 31.0)
     assert made.staleness(UNNAMED) is None
+
+
+def test_what_is_unknown_is_not_stale_before_the_writer_was_confirmed():
+    assert detector().writer is not None
+    assert detector().staleness(UNNAMED) is None
 
 
 def test_what_a_reader_refused_later_does_not_count_yet():
