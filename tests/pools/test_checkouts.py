@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
+from concurrent import futures
 
 import pytest
 from sqlalchemy import exc
@@ -12,6 +14,7 @@ from aurora_otel.hooks.checkouts import Checkouts
 from aurora_otel.lab import Failover
 from aurora_otel.runtime import sockets
 from aurora_otel.tracking.track import Track
+from tests.support.drivers.async_descriptors import AsyncDescriptor
 from tests.support.pools.cases import CASES, fill
 from tests.support.sql import attempt
 from tests.support.waiting import eventually
@@ -19,11 +22,19 @@ from tests.support.waiting import eventually
 CASE = next(case for case in CASES if str(case) == "QueuePool-psycopg2")
 INTERRUPTED = [
     next(case for case in CASES if case.kind.name == name)
-    for name in ("QueuePool", "ConnectionPool", "MySQLConnectionPool", "PooledDB")
+    for name in (
+        *("QueuePool", "ConnectionPool", "MySQLConnectionPool", "PooledDB"),
+        *("AsyncConnectionPool", "aiomysql.Pool", "aio.MySQLConnectionPool"),
+        *("asyncmy.Pool", "asyncpg.Pool"),
+    )
 ]
 ON_LOOP = next(case for case in CASES if str(case) == "AsyncAdaptedQueuePool-psycopg-uvloop")
 on_one_pool = pytest.mark.parametrize("case", [CASE], ids=str)
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
+
+
+def is_on_a_loop(case):
+    return isinstance(case.driver, AsyncDescriptor)
 
 
 def tracks(agent):
@@ -92,7 +103,7 @@ def test_the_track_of_a_c_type_is_found_through_its_weak_references(agent, clust
 
 
 @pytest.mark.parametrize("case", INTERRUPTED, ids=str)
-def test_a_signal_in_the_midst_of_a_checkout_costs_the_pool_no_connection(
+def test_a_checkout_that_is_interrupted_costs_the_pool_no_connection(
     start, cluster, open_pool, case, monkeypatch
 ):
     start(**case.driver.settings(cluster))
@@ -100,12 +111,12 @@ def test_a_signal_in_the_midst_of_a_checkout_costs_the_pool_no_connection(
     fill(pool, case.kind.idle)
 
     def interrupt(*_):
-        # As what a handler of the application raises while the checkout waits for a refresh.
-        raise KeyboardInterrupt
+        # A time-out of its task, or what a handler of the application raises, while it waits.
+        raise asyncio.CancelledError if is_on_a_loop(case) else KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(Checkouts, "is_plainly_usable", interrupt)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises((KeyboardInterrupt, futures.CancelledError)):
             pool.write()
     fill(pool, case.kind.idle)
     assert pool.size() == case.kind.idle
