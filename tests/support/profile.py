@@ -1,7 +1,8 @@
-"""A plugin of pytest: where the time of a run goes, by file, fixture and test.
+"""A plugin of pytest: where the time of a run goes, by file, fixture, phase and test.
 
 Processor time is what the tests' own process used, all below it, and so the lab's servers; it says
-more than seconds where other work loads the machine.
+more than seconds where other work loads the machine. To learn it takes a look at each process of
+the machine, so that is done once a test, and for fixtures that outlive one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -49,19 +50,23 @@ class Profile:
         self._rows = rows
         self._costs: dict[str, dict[str, Cost]] = defaultdict(lambda: defaultdict(Cost))
         self._parts: list[tuple[str, str, float, float]] = []
+        self._used = 0.0
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:
-        measured = _measure()
+        outlives = fixturedef.scope != "function"
+        began, used = time.perf_counter(), _processor_time() if outlives else 0.0
         try:
             return (yield)
         finally:
             name = f"{fixturedef.argname} ({fixturedef.scope}, {fixturedef.baseid or 'pytest'})"
-            self._parts.append(("fixture", name, *measured()))
+            taken = _processor_time() - used if outlives else 0.0
+            self._parts.append(("fixture", name, time.perf_counter() - began, taken))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         self._parts = []
+        self._used = _processor_time()
         item.user_properties.append((_KEY, self._parts))
         return (yield)
 
@@ -78,11 +83,13 @@ class Profile:
         return (yield from self._phase("tear-down"))
 
     def _phase(self, phase: str) -> Generator[None, Any, Any]:
-        measured = _measure()
+        began = time.perf_counter()
         try:
             return (yield)
         finally:
-            self._parts.append(("phase", phase, *measured()))
+            self._parts.append(("phase", phase, time.perf_counter() - began, 0.0))
+            if phase == "tear-down":
+                self._parts.append(("all", "", 0.0, _processor_time() - self._used))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "teardown":
@@ -90,7 +97,7 @@ class Profile:
         file = report.nodeid.partition("::")[0]
         for kind, name, seconds, processor in dict(report.user_properties).get(_KEY, ()):
             self._costs[kind][name].add(seconds, processor)
-            if kind == "phase":
+            if kind in {"all", "phase"}:
                 for table, row in (("file", file), ("test", report.nodeid)):
                     self._costs[table][row].add(seconds, processor, int(name == "call"))
 
@@ -103,11 +110,6 @@ class Profile:
             for name, cost in longest:
                 figures = f"{cost.seconds:9.1f} {cost.processor:10.1f} {cost.times:6}"
                 terminalreporter.write_line(f"{figures}  {name}")
-
-
-def _measure() -> Callable[[], tuple[float, float]]:
-    began, used = time.perf_counter(), _processor_time()
-    return lambda: (time.perf_counter() - began, _processor_time() - used)
 
 
 def _processor_time() -> float:
