@@ -22,7 +22,8 @@ def test_a_failover_of_one_cluster_does_not_touch_the_other(start, cluster, othe
     assert cluster.domain == other.domain
     each = (cluster, other)
     endpoints = [one.environment()["AURORA_OTEL_INSTANCE_ENDPOINTS"] for one in each]
-    agent = start(instance_endpoints=",".join(endpoints))
+    # The refused write waits for the verdict: on a busy machine that takes its time.
+    agent = start(instance_endpoints=",".join(endpoints), refresh_timeout=20)
     ours = [connect(cluster.dsn("writer", host=host)) for _ in range(3)]
     theirs = [
         connect(other.dsn(target, host=host if target == "writer" else None))
