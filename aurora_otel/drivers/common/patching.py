@@ -56,8 +56,19 @@ def _show_parameters(function: FunctionType, original: Any) -> None:
     """Have `function` show the parameters of `original` without following `__wrapped__`."""
     if hasattr(original, "__wrapped__"):
         return  # it shows those of a decorator there, and its own to those who follow it
+    if isinstance(original, FunctionType) and _parameters(function) == _parameters(original):
+        return  # it was written with them
     with contextlib.suppress(TypeError, ValueError):  # what is written in C may have none to show
         function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+
+
+def _parameters(function: FunctionType) -> tuple[Any, ...]:
+    """Return what decides which parameters a function has, but for annotations."""
+    code = function.__code__
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+    collecting = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    names = code.co_varnames[: counts[0] + counts[2] + collecting.bit_count()]
+    return counts, collecting, names, function.__defaults__, function.__kwdefaults__
 
 
 class Patches:
