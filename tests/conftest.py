@@ -77,10 +77,11 @@ def start(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Callable
 
     def start(*processors: SpanProcessor, **settings: Any) -> Agent:
         exported = request.node.stash[EXPORTED] = Exported()
-        tracers = TracerProvider()
+        # Its handler at exit would keep each of them, and the agent with it, until the end.
+        tracers = TracerProvider(shutdown_on_exit=False)
         for processor in (SimpleSpanProcessor(exported.exporter), *processors):
             tracers.add_span_processor(processor)
-        meters = MeterProvider([exported.reader])
+        meters = MeterProvider([exported.reader], shutdown_on_exit=False)
         taught = {
             name.removeprefix(PREFIX).lower(): each for name, each in cluster.environment().items()
         }

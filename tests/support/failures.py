@@ -79,6 +79,8 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         report.sections.extend(_sections(item.stash.get(EXPORTED, None)))
+    if report.when == "teardown" and EXPORTED in item.stash:
+        del item.stash[EXPORTED]
     return report
 
 

@@ -14,7 +14,7 @@ class Queries:
 
     def __init__(self):
         self._exporter = InMemorySpanExporter()
-        self.tracers = TracerProvider()
+        self.tracers = TracerProvider(shutdown_on_exit=False)
         self.tracers.add_span_processor(SimpleSpanProcessor(self._exporter))
 
     def load(self):
