@@ -52,7 +52,7 @@ def test_at_most_one_unit_a_thread_fails_and_none_where_the_failover_is_known(
 @pytest.mark.parametrize("how", Failover)
 @pytest.mark.parametrize("case", SINGLE, ids=str)
 def test_at_most_one_unit_fails_where_one_thread_works(start, cluster, open_pool, case, how):
-    start(stuck_after=0.5, **case.driver.settings(cluster))
+    start(stuck_after=0.5, refresh_timeout=PATIENCE[how], **case.driver.settings(cluster))
     pool = open_pool()
     crew = Crew(1, pool.write, pool.leave)
     fill(pool, case.kind.idle)
