@@ -2,7 +2,7 @@
 
 The background loop is one, which prunes and notices what no call reports; the reporter is another.
 It starts when it is first needed, is started again if it ever died, and after a fork, and ends with
-the agent.
+the agent. In uWSGI's master it does not start, and is first needed in a worker.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from aurora_otel.runtime import uwsgi
 from aurora_otel.runtime.mailbox import Mailbox
 from aurora_otel.runtime.signals import block_sigpipe
 
@@ -49,7 +50,7 @@ class Background:
 
     def ensure(self) -> None:
         """Start the thread, unless it runs."""
-        if self.is_running or self._stopped:
+        if self.is_running or self._stopped or uwsgi.is_master():
             return
         # The interpreter may be shutting down.
         with contextlib.suppress(RuntimeError):

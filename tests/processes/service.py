@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import psycopg
 
@@ -18,7 +19,14 @@ DSN = os.environ["PROCESS_DSN"]
 aurora_otel.AuroraInstrumentor().instrument()
 inherited = psycopg.connect(DSN, application_name="parent", autocommit=True)
 inherited.execute("SELECT 1")
+
+
+def threads():
+    return [each.name for each in threading.enumerate() if each.name.startswith("aurora-otel")]
+
+
 loaded_in = os.getpid()
+threads_there = threads()
 own = []
 
 
@@ -51,6 +59,8 @@ def carry_out(request):
     return {
         "pid": os.getpid(),
         "loaded_in": loaded_in,
+        "threads_there": threads_there,
+        "threads": threads(),
         "error": error,
         "clusters": len(snapshot.clusters),
         "tracked": sum(cluster.connections for cluster in snapshot.clusters),

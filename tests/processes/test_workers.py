@@ -46,10 +46,15 @@ def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, 
         assert parent not in fresh
         for answer in fresh.values():
             assert answer["clusters"] == answer["tracked"] == answer["opens"] == 0
+            # uWSGI forks whatever they do: a worker may wait for one that is not there, for ever.
+            assert answer["threads_there"] == [] or "uwsgi" not in command[0]
         before = cluster.execute(old, OF_THE_PARENT)
         assert len(before) == 1
 
-        assert server.ask_each("connect", 2).keys() == fresh.keys()
+        connected = server.ask_each("connect", 2)
+        assert connected.keys() == fresh.keys()
+        for answer in connected.values():
+            assert "aurora-otel-background" in answer["threads"]
         cluster.failover(Failover.SWITCHOVER)
         # Each worker meets the failover itself, and cleans up.
         written = server.ask_each("write", 2)
@@ -66,6 +71,16 @@ def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, 
             os.kill(pid, signal.SIGTERM)
         eventually(lambda: server.ask("state")["pid"] not in fresh)
         assert cluster.execute(old, OF_THE_PARENT) == before
+
+
+@WITHOUT_UWSGI
+def test_a_uwsgi_without_workers_to_fork_has_the_agents_threads(cluster):
+    alone = [each for each in UWSGI if each not in {"--master", "--processes", "2"}]
+    with Server(*alone, env=environment(cluster)) as server:
+        answer = server.ask("connect")
+        assert answer["loaded_in"] == answer["pid"]
+        assert answer["threads_there"] == []
+        assert "aurora-otel-background" in answer["threads"]
 
 
 def test_workers_that_load_the_application_themselves_share_nothing(cluster):
