@@ -69,7 +69,7 @@ def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, 
         # A worker that ends leaves the parent's connections alone.
         for pid in fresh:
             os.kill(pid, signal.SIGTERM)
-        # uWSGI never ends a worker that it starts in another's place while it is told to end.
+        # A worker that uWSGI starts in another's place while it ends itself is never ended.
         eventually(lambda: not fresh.keys() & server.ask_each("state", 2).keys())
         assert cluster.execute(old, OF_THE_PARENT) == before
 
