@@ -45,7 +45,7 @@ test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) $(ARGS)
 
 test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each engine on servers
-	TEST_DRIVERS=psycopg,pymysql $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
+	TEST_DRIVERS=psycopg,pymysql $(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses 4 \
 		tests/drivers tests/histories tests/unit $(ARGS)
 
 coverage: $(VENV)/.dev ## run the tests, and say what of the agent they do not reach
