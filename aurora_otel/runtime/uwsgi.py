@@ -12,8 +12,8 @@ import sys
 def is_master() -> bool:
     """Return whether this process is uWSGI's master, or is about to become it or a worker.
 
-    No thread is to run in there that is not needed at once. Where there is no master, the process
-    is not its own worker yet while it loads the application, and has no workers forked then.
+    No thread is to run in there that is not needed at once. Without a master, the process that
+    loads the application is a worker itself after that, and forks the others before.
     """
     # uWSGI's own module, which it alone has; of the application's, anything is possible.
     uwsgi = sys.modules.get("uwsgi")

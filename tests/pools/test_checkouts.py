@@ -33,10 +33,6 @@ on_one_pool = pytest.mark.parametrize("case", [CASE], ids=str)
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
 
 
-def is_on_a_loop(case):
-    return isinstance(case.driver, AsyncDescriptor)
-
-
 def tracks(agent):
     internals = agent.internals
     return [track for each in internals.clusters for track in internals.tracker.tracks(each)]
@@ -110,13 +106,17 @@ def test_a_checkout_that_is_interrupted_costs_the_pool_no_connection(
     pool = open_pool()
     fill(pool, case.kind.idle)
 
+    # A time-out of its task, or what a handler of the application raises, while it waits.
+    raised, seen = KeyboardInterrupt, KeyboardInterrupt
+    if isinstance(case.driver, AsyncDescriptor):
+        raised, seen = asyncio.CancelledError, futures.CancelledError
+
     def interrupt(*_):
-        # A time-out of its task, or what a handler of the application raises, while it waits.
-        raise asyncio.CancelledError if is_on_a_loop(case) else KeyboardInterrupt
+        raise raised
 
     with monkeypatch.context() as patched:
         patched.setattr(Checkouts, "is_plainly_usable", interrupt)
-        with pytest.raises((KeyboardInterrupt, futures.CancelledError)):
+        with pytest.raises(seen):
             pool.write()
     fill(pool, case.kind.idle)
     assert pool.size() == case.kind.idle

@@ -11,6 +11,7 @@ import pytest
 
 from aurora_otel.lab import Failover
 from tests.support.programs import INSTRUMENTED, PYTHON, SCRIPTS, Server, environment
+from tests.support.threads import BACKGROUND
 from tests.support.waiting import eventually
 
 GUNICORN = (PYTHON, "-m", "gunicorn", "tests.processes.service", "--workers", "2")
@@ -54,7 +55,7 @@ def test_a_worker_starts_clean_and_leaves_its_parents_connection_alone(cluster, 
         connected = server.ask_each("connect", 2)
         assert connected.keys() == fresh.keys()
         for answer in connected.values():
-            assert "aurora-otel-background" in answer["threads"]
+            assert BACKGROUND in answer["threads"]
         cluster.failover(Failover.SWITCHOVER)
         # Each worker meets the failover itself, and cleans up.
         written = server.ask_each("write", 2)
@@ -81,7 +82,7 @@ def test_a_uwsgi_without_workers_to_fork_has_the_agents_threads(cluster):
         answer = server.ask("connect")
         assert answer["loaded_in"] == answer["pid"]
         assert answer["threads_there"] == []
-        assert "aurora-otel-background" in answer["threads"]
+        assert BACKGROUND in answer["threads"]
 
 
 def test_workers_that_load_the_application_themselves_share_nothing(cluster):

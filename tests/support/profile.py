@@ -25,15 +25,16 @@ _SHORT = 0.1
 
 @dataclass
 class Cost:
-    """Seconds that passed, and seconds of processor time."""
+    """Seconds that passed, and seconds of processor time; `None`: not measured."""
 
     seconds: float = 0.0
-    processor: float = 0.0
+    processor: float | None = None
     times: int = 0
 
-    def add(self, seconds: float, processor: float, times: int = 1) -> None:
+    def add(self, seconds: float, processor: float | None, times: int = 1) -> None:
         self.seconds += seconds
-        self.processor += processor
+        if processor is not None:
+            self.processor = (self.processor or 0.0) + processor
         self.times += times
 
 
@@ -51,7 +52,7 @@ class Profile:
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._costs: dict[str, dict[str, Cost]] = defaultdict(lambda: defaultdict(Cost))
-        self._parts: list[tuple[str, str, float, float]] = []
+        self._parts: list[tuple[str, str, float, float | None]] = []
         # When the test began, by two clocks; the processor time that tests were said to take.
         self._began = self._own = 0.0
         self._counted = _processor_time()
@@ -64,7 +65,7 @@ class Profile:
             return (yield)
         finally:
             name = f"{fixturedef.argname} ({fixturedef.scope}, {fixturedef.baseid or 'pytest'})"
-            taken = _processor_time() - used if outlives else 0.0
+            taken = _processor_time() - used if outlives else None
             self._parts.append(("fixture", name, time.perf_counter() - began, taken))
 
     @pytest.hookimpl(wrapper=True)
@@ -91,7 +92,7 @@ class Profile:
         try:
             return (yield)
         finally:
-            self._parts.append(("phase", phase, time.perf_counter() - began, 0.0))
+            self._parts.append(("phase", phase, time.perf_counter() - began, None))
             if phase == "tear-down":
                 self._parts.append(("all", "", 0.0, self._taken()))
 
@@ -121,7 +122,8 @@ class Profile:
             costs = self._costs[kind].items()
             longest = sorted(costs, key=lambda each: each[1].seconds, reverse=True)[: self._rows]
             for name, cost in longest:
-                figures = f"{cost.seconds:9.1f} {cost.processor:10.1f} {cost.times:6}"
+                processor = "-" if cost.processor is None else f"{cost.processor:.1f}"
+                figures = f"{cost.seconds:9.1f} {processor:>10} {cost.times:6}"
                 terminalreporter.write_line(f"{figures}  {name}")
 
 

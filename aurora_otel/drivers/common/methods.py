@@ -87,15 +87,16 @@ def _parameters(function: Any, taken: set[str]) -> _Parameters:
     values = dict(zip(reversed(positional), reversed(function.__defaults__ or ()), strict=False))
     values.update(function.__kwdefaults__ or {})
     defaults = {f"default_{name}": value for name, value in values.items()}
-    used = {*positional, *by_name, *(each.lstrip("*") for each in args + kwargs)}
+    used = {*code.co_varnames[: last + len(args + kwargs)]}
     if not positional or not taken.isdisjoint(used | defaults.keys()) or used & defaults.keys():
         return _ANY
 
-    declared = [f"{each}=default_{each}" if each in values else each for each in positional]
+    shown = {name: f"{name}=default_{name}" for name in values}
+    declared = [shown.get(each, each) for each in positional]
     if code.co_posonlyargcount:
         declared.insert(code.co_posonlyargcount, "/")
     declared += args or (["*"] if by_name else [])
-    declared += [f"{each}=default_{each}" if each in values else each for each in by_name]
+    declared += [shown.get(each, each) for each in by_name]
     others = [*positional[1:], *args]
     return _Parameters(
         declared=", ".join(declared + kwargs),
