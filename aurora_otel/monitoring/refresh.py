@@ -169,7 +169,11 @@ class TopologyRefresh:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
             self._context.clusters.bind_instances(
-                self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
+                self._cluster,
+                self.access.newest.endpoint,
+                reading.instances,
+                self._context.clock(),
+                reached=reading.direct if hears_all(self._cluster.source) else (),
             )
         # One that claims alone contradicts nothing that was said.
         is_rivalry = sum(epoch is not None for epoch in reading.claims.values()) > 1

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from aurora_otel.drivers.common.patching import Patches
 from aurora_otel.pools.measuring import lending_on_loop
 from aurora_otel.pools.protocol import Description, Gauges, Hooks, Meter, Target, target
+from aurora_otel.runtime.coroutines import without_waiting
 
 # On the queue of a pool, which stands for it: a pool itself has no weak references.
 _POOL = "_aurora_otel_pool"
@@ -72,6 +73,9 @@ def _taking_back(
     refused write, asyncpg itself has freed its place, and the original raises
     `InternalClientError`. Where the agent invalidates it while it is reset, the reset fails. What
     stands above asyncpg may take either for a connection that it still has, for ever.
+
+    The error of a reset comes at once: asyncpg has freed the place by then, and the original
+    terminates whatever connection it finds there, which in time would be the next caller's.
     """
     errors = module.exceptions
     lost = (OSError, errors.PostgresConnectionError, errors.InterfaceError)
@@ -81,7 +85,7 @@ def _taking_back(
             return
         connection = holder._con  # noqa: SLF001 - as above
         try:
-            await original(holder, timeout)
+            await without_waiting(original(holder, timeout))
         except lost:
             if not hooks.is_invalidated(connection):
                 raise

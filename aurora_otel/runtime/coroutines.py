@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from aurora_otel.runtime.effects import Ask, Effect, Pause, Reconnect, Steps
@@ -11,6 +13,8 @@ from aurora_otel.runtime.gate import Gate
 from aurora_otel.runtime.shield import await_as_agent
 
 T = TypeVar("T")
+
+_may_wait: ContextVar[bool] = ContextVar("aurora_otel_may_wait", default=True)
 
 
 async def run(steps: Steps[T]) -> T:
@@ -34,6 +38,19 @@ async def run(steps: Steps[T]) -> T:
         steps.close()
 
 
+async def without_waiting(awaitable: Awaitable[T]) -> T:
+    """Await something in which no call waits for an answer of the agent's: its time is up at once.
+
+    For code of a library that takes what it finds after an error for what it had before it.
+    """
+    before = _may_wait.get()
+    try:
+        _may_wait.set(False)
+        return await awaitable
+    finally:
+        _may_wait.set(before)
+
+
 async def _carry_out(effect: Effect) -> Any:
     if isinstance(effect, Ask):
         answer = effect.ask(effect.connection, effect.statement, effect.timeout)
@@ -44,7 +61,7 @@ async def _carry_out(effect: Effect) -> Any:
         return await effect.connect()
     if isinstance(effect, Pause):
         return await asyncio.sleep(max(0.0, effect.seconds))
-    return await _opened(effect.gate, effect.seconds)
+    return _may_wait.get() and await _opened(effect.gate, effect.seconds)
 
 
 async def _opened(gate: Gate, seconds: float) -> bool:

@@ -376,6 +376,37 @@ def test_a_connection_that_is_invalidated_while_it_is_reset_raises_nothing(
     play(application())
 
 
+def test_a_connection_that_is_lost_while_it_is_reset_takes_no_other_with_it(
+    start, cluster, login, play
+):
+    # asyncpg frees the place at once, and ends what is there once the reset has failed.
+    start(refresh_timeout=2)
+
+    async def application():
+        class Connection(asyncpg.Connection):
+            async def reset(self, *, timeout=None):
+                await self.execute("SELECT pg_sleep(60)")
+
+        one = {"min_size": 1, "max_size": 1, "connection_class": Connection}
+        async with asyncpg.create_pool(**login, **one) as pool:
+            lent = await pool.acquire()
+            number = lent.get_server_pid()
+            # No writer confirms itself: a call that waits for a verdict waits in vain.
+            cluster.set_read_only(cluster.writer, on=True)
+            giving_back = asyncio.ensure_future(pool.release(lent))
+            another = await asyncpg.connect(**login)
+            await another.execute(f"SELECT pg_terminate_backend({number})")
+            following = await pool.acquire()
+            with pytest.raises(asyncpg.PostgresConnectionError):
+                await giving_back
+            cluster.set_read_only(cluster.writer, on=False)
+            assert await following.fetchval("SELECT 1") == 1
+            following.terminate()
+            await another.close()
+
+    play(application())
+
+
 def test_many_connects_cost_a_login_each_and_none_is_closed_by_the_agent(start, login, play):
     agent = start()
 

@@ -179,6 +179,16 @@ def test_a_gate_that_stays_closed_is_waited_for_in_time_only():
     assert asyncio.run(coroutines.run(steps(Wait(Gate(), 0.01), Pause(0.01)))) == [False, None]
 
 
+def test_no_gate_is_waited_for_where_nothing_may_wait_and_only_there():
+    async def application():
+        hurried = await coroutines.without_waiting(coroutines.run(steps(Wait(Gate(), FOR_EVER))))
+        return hurried + await coroutines.run(steps(Wait(opened, FOR_EVER)))
+
+    opened = Gate()
+    opened.open()
+    assert asyncio.run(application()) == [False, True]
+
+
 def test_a_gate_may_be_opened_when_its_loop_has_ended():
     gate = Gate()
     asyncio.run(coroutines.run(steps(Wait(gate, 0.0))))
