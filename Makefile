@@ -17,8 +17,6 @@ N ?= 20
 ROWS ?= 40
 # Three for each of two processors: most of a test's time is waiting for a server.
 SIDE_BY_SIDE := --numprocesses 6 --dist loadscope
-# Real servers on a busy machine: what fails gets a second try, and is listed if it needed one.
-AGAIN := --reruns 1 -r aR
 
 # Where nothing that is compiled is kept, each process that tests start compiles all of it again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -42,7 +40,7 @@ service: $(VENV)/.bench $(VENV)/.dev ## measure what a failover costs a service:
 	$(BIN)/python -m benchmarks.outages
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(AGAIN) $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each engine on servers
 	TEST_DRIVERS=psycopg,pymysql $(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses 4 \
@@ -50,7 +48,7 @@ test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each eng
 
 coverage: $(VENV)/.dev ## run the tests, and say what of the agent they do not reach
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(AGAIN) $(ARGS)
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.branches

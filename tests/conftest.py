@@ -26,7 +26,6 @@ from tests.support.agent import Agent, Exported
 from tests.support.failures import (
     EXPORTED,
     pytest_runtest_makereport,  # noqa: F401 - a hook
-    pytest_terminal_summary,  # noqa: F401 - a hook
     record_events,
 )
 from tests.support.labs import as_new, create_table

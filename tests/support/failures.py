@@ -84,13 +84,6 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show also why a test failed that passed when it was run again."""
-    for report in terminalreporter.stats.get("rerun", ()):
-        terminalreporter.section(f"run again: {report.nodeid} ({report.when})")
-        report.toterminal(terminalreporter._tw)
-
-
 def _sections(exported: Exported | None) -> Iterator[tuple[str, str]]:
     if (snapshot := aurora_otel.snapshot()).active:
         yield "the agent's snapshot", pformat(snapshot, width=100)

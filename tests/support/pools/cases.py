@@ -181,13 +181,8 @@ class Case(NamedTuple):
 
     @property
     def units(self) -> int:
-        """Return how many units of work to do: each idle connection is used many times over.
-
-        Where a pool keeps none for others, each thread does ten.
-        """
-        if EVERYTHING:
-            return 1000
-        return 200 if self.kind.idle else 80
+        """Return how many units of work to do: each idle connection is used many times over."""
+        return 1000 if EVERYTHING else 80
 
 
 # `make test-pools`: every kind with every driver, and 1,000 units of work for each.
