@@ -58,6 +58,7 @@ class Plan:
         self.reached = False
         self._peers = Peers()
         self._hosts: dict[Address | None, str] = {}
+        self._direct_hosts: set[Address | None] = set()
         self._places: dict[Address, None] = {}
         self._direct: dict[str, Address] = {}
         if beforehand.heard is not None:
@@ -163,6 +164,8 @@ class Plan:
         self._places.update(dict.fromkeys(answer.places))
         if (direct := own_address(answer.instance, peer)) is not None:
             self._direct[answer.instance] = direct
+            if target.address or not target.instance:
+                self._direct_hosts.add(target.address)
         self._asked.add(answer.instance)
         self._claims.note(target, answer)
         if answer.is_writer:
@@ -269,5 +272,6 @@ class Plan:
             direct=self._direct,
             peers=self._peers.found,
             hosts=self._hosts,
+            direct_hosts=frozenset(self._direct_hosts),
             readers=claims.readers,
         )

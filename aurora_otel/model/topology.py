@@ -172,6 +172,7 @@ class Reading(NamedTuple):
         peers: by network address, the instances that answered; see `model.peers.Peers.found`.
         hosts: by where answers came from, the instance; `None`: where the application itself
             connected last.
+        direct_hosts: those of them at which an instance has the address that it is called by.
         readers: the instances that answered that they are readers.
     """
 
@@ -188,6 +189,7 @@ class Reading(NamedTuple):
     direct: Mapping[str, Address] = MappingProxyType({})
     peers: Mapping[Address, str | None] = MappingProxyType({})
     hosts: Mapping[Address | None, str] = MappingProxyType({})
+    direct_hosts: frozenset[Address | None] = frozenset()
     readers: frozenset[str] = frozenset()
 
     def address_of(self, instance: str) -> Address | None:

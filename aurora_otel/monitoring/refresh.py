@@ -164,16 +164,13 @@ class TopologyRefresh:
         self._cluster.note_places(reading.places, reading.direct)
         if hears_all(self._cluster.source):
             self._context.servers.expect(reading.direct.values())
+            self._note_direct_hosts(reading)
             self._note_leads(reading)
         if reading.instances and self.access.newest:
             confirmed = reading.verdict is not None and self._cluster.view
             self._cluster.learn(reading.instances, self._context.clock(), by_writer=confirmed)
             self._context.clusters.bind_instances(
-                self._cluster,
-                self.access.newest.endpoint,
-                reading.instances,
-                self._context.clock(),
-                reached=reading.direct if hears_all(self._cluster.source) else (),
+                self._cluster, self.access.newest.endpoint, reading.instances, self._context.clock()
             )
         # One that claims alone contradicts nothing that was said.
         is_rivalry = sum(epoch is not None for epoch in reading.claims.values()) > 1
@@ -211,6 +208,12 @@ class TopologyRefresh:
                 self._cluster.detector.note_lead(
                     str(host), instance, reading.began, is_reader=instance in reading.readers
                 )
+
+    def _note_direct_hosts(self, reading: Reading) -> None:
+        """Take note of hosts that lead straight to servers: a connect may not have shown it."""
+        if (newest := self.access.newest) is not None:
+            for host in reading.direct_hosts:
+                self._context.clusters.direct.note(host or newest.endpoint.address, is_direct=True)
 
     def _is_of_others(self, reading: Reading) -> bool:
         """Return whether other instances answered, or those of another cluster."""

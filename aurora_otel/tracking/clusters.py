@@ -13,7 +13,7 @@ Times are seconds of the monotonic clock.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from aurora_otel.model.endpoints import Address, Endpoint, EndpointMap
@@ -133,30 +133,15 @@ class Clusters:
         self.bind_instances(cluster, endpoint, instances, now)
 
     def bind_instances(
-        self,
-        cluster: Cluster,
-        endpoint: Endpoint,
-        instances: Iterable[str],
-        now: float,
-        *,
-        reached: Collection[str] = (),
+        self, cluster: Cluster, endpoint: Endpoint, instances: Iterable[str], now: float
     ) -> None:
-        """Write down that `instances`, in the scope of `endpoint`, belong to `cluster`.
-
-        Args:
-            cluster: the cluster.
-            endpoint: what the application connected to.
-            instances: their identifiers.
-            now: seconds of the monotonic clock.
-            reached: those that were reached at the addresses that they are called by: they mean the
-                same servers whatever host leads there.
-        """
+        """Write down that `instances`, in the scope of `endpoint`, belong to `cluster`."""
         for instance in instances:
-            for name in self._names(instance, endpoint, reached):
-                owner = self.bindings.of_name(name, now)
-                self.bindings.bind_name(name, cluster, now)
-                if owner is not None and owner is not cluster.current:
-                    self.duplicates.append((owner, cluster))
+            name = self._name(instance, endpoint)
+            owner = self.bindings.of_name(name, now)
+            self.bindings.bind_name(name, cluster, now)
+            if owner is not None and owner is not cluster.current:
+                self.duplicates.append((owner, cluster))
 
     def locate(
         self, cluster: Cluster, instance: str, domain: str | None, port: int
@@ -314,10 +299,6 @@ class Clusters:
         if endpoint.address in self.direct:
             return DIRECT, instance
         return scope or str(endpoint.address), instance
-
-    def _names(self, instance: str, endpoint: Endpoint, reached: Collection[str]) -> set[Name]:
-        name = self._name(instance, endpoint)
-        return {name, (DIRECT, instance)} if instance in reached else {name}
 
 
 def _names(answer: Answer) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 LIMIT = 0.005
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab():
     """A cluster that allows as many connections as are needed."""
     with pytest.MonkeyPatch.context() as patched:

@@ -3,7 +3,7 @@ import pytest
 from tests.dashboards import fleet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run(lab, tmp_path_factory):
     """Three services through two failovers, as Prometheus saw them."""
     lab.heal()

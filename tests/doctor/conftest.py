@@ -85,7 +85,7 @@ class Doctor:
         return Examination(done.returncode, document["findings"], document["level"], done.stdout)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def doctor():
     with socket.create_server(("127.0.0.1", 0)) as collector:
         yield Doctor(collector.getsockname()[1])

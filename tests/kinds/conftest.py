@@ -29,37 +29,37 @@ def prepared(kind: str, **arguments: str) -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def multi_az() -> Iterator[Cluster]:
     """An RDS Multi-AZ DB cluster."""
     yield from prepared("multi-az")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain() -> Iterator[Cluster]:
     """A PostgreSQL with standbys, behind services."""
     yield from prepared("plain")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain_mysql() -> Iterator[Cluster]:
     """A MariaDB with replicas, behind services."""
     yield from prepared("plain", engine="mysql")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def multi_az_mysql() -> Iterator[Cluster]:
     """An RDS Multi-AZ DB cluster of MySQL."""
     yield from prepared("multi-az", engine="mysql")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def single() -> Iterator[Cluster]:
     """An RDS instance of PostgreSQL whose name moves to its standby's address."""
     yield from prepared("single")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def single_mysql() -> Iterator[Cluster]:
     """An RDS instance of MySQL whose name moves to its standby's address."""
     yield from prepared("single", engine="mysql")

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import aurora_otel
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Failover
 from tests.kinds.conftest import kinds, logged
@@ -80,6 +81,8 @@ def test_a_failover_leaves_no_session_on_the_old_writer_and_touches_no_reader(
     reader = connect(cluster.dsn(cluster.readers[-1]))
     session = reader.info.backend_pid
     held = [by_service(cluster, connect) for _ in range(2)]
+    # Met by two names, it is one cluster only a moment later.
+    eventually(lambda: len(aurora_otel.snapshot().clusters) == 1)
     switch = cluster.failover(kind)
     old, new = at(cluster, switch.old_writer), at(cluster, switch.new_writer)
     refused = [sqlstate(refused_write(each)) for each in held] if kind is not Failover.HANG else []

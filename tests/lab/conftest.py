@@ -8,7 +8,7 @@ from aurora_otel.lab import Cluster
 from tests.lab.sessions import SESSIONS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clusters():
     with ExitStack() as stack:
         started = {}

@@ -21,8 +21,8 @@ from aurora_otel.lab import Failover
 from tests.support.waiting import eventually
 
 THREADS = 4
-
-
+# Seconds between two requests of a client: else the services take all processors, also the agent's.
+_PAUSE = 0.01
 WORKERS = 2
 ROOT = Path(__file__).parents[2]
 
@@ -109,6 +109,7 @@ class Service:
                 **cluster.environment(),
                 **signals,
                 "AURORA_OTEL_STUCK_AFTER": "0.5",
+                "AURORA_OTEL_REFRESH_TIMEOUT": "5",
                 "SERVICE_DATABASE": json.dumps(place),
             },
             stdout=subprocess.DEVNULL,
@@ -163,6 +164,7 @@ class Service:
         while not self._stopped.is_set():
             began = time.monotonic()
             self.requests.append((began, self.write()))
+            self._stopped.wait(_PAUSE)
 
 
 @pytest.mark.parametrize("started", SERVICES.values(), ids=SERVICES)

@@ -12,7 +12,7 @@ from tests.support.functions import tampered
 from tests.support.rds_api import REGION, ControlPlane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers() -> Iterator[ControlPlane]:
     plane = ControlPlane()
     yield plane

@@ -29,6 +29,8 @@ def environment(cluster, **variables):
         **silent,
         **cluster.environment(),
         "AURORA_OTEL_PRUNE_INTERVAL": "0.2",
+        # A busy machine may take its time to find the writer.
+        "AURORA_OTEL_REFRESH_TIMEOUT": "5",
         "PROCESS_DSN": cluster.dsn("writer"),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",

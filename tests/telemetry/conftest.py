@@ -3,14 +3,14 @@ import pytest
 from tests.telemetry import story
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cleaned_up(lab):
     lab.heal()
     yield story.cleaned_up(lab)
     lab.heal()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def observed(lab):
     lab.heal()
     yield story.observed(lab)
