@@ -62,6 +62,6 @@ def test_a_login_without_end_is_given_up(driver, server, kind):
     login = Login(f"host=127.0.0.1 port={port} user=app dbname=app sslmode=disable")
     with pytest.raises(AnswerTooLongError):
         driver.monitor(login, None, 60.0)
-    # It counts what it has sent a moment after that is received; and not the piece that was cut off.
+    # It counts what it has sent a moment later, and not the piece that was cut off.
     eventually(lambda: sent[0] > MOST_LOGIN_BYTES - len(PIECES[kind]))
     assert sent[0] < MOST_SENT
