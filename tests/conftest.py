@@ -85,7 +85,7 @@ def start(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Callable
             name.removeprefix(PREFIX).lower(): each for name, each in cluster.environment().items()
         }
         # A busy machine may take its time to identify a connection, and to find the writer.
-        patient = {"identify_timeout": 20, "refresh_timeout": 5, "prune_interval": 0.2}
+        patient = {"identify_timeout": 20, "refresh_timeout": 2, "prune_interval": 0.2}
         arguments = {**taught, **patient, **settings}
         if UPSTREAM == "before":
             upstream.load(TracerProvider())
