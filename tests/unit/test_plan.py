@@ -286,6 +286,16 @@ def test_other_hosts_of_the_application_come_last_and_confirm_like_any_other():
     assert made.reading.hosts == {at("b"): "b", None: "a", other.address: "c"}
 
 
+def test_a_host_leads_straight_to_what_is_called_by_the_address_at_its_other_end():
+    here, gateway = Address("10.0.0.2", 5432), Address("10.0.0.9", 5432)
+    service = Target(None, Address("service.internal", 5432))
+    made = Plan([OWN_HOST, service], lambda _: None, Beforehand(100.0))
+    for asked, peer in ((OWN_HOST, here), (service, gateway)):
+        assert made.next() == asked
+        made.answered(asked, Answer(str(here), Role.READER, "1"), peer)
+    assert made.reading.direct_hosts == {None}
+
+
 # The names `b` and `c` have moved to another cluster, where `b` became the writer.
 
 
