@@ -48,7 +48,7 @@ def test_what_its_name_shows_is_asked_nothing_and_never_judged(agent, cluster, c
 
 def test_a_cluster_without_connections_is_not_kept_awake(start, cluster, connect):
     """As one of Aurora Serverless that pauses when it has none."""
-    agent = start(refresh_interval=0.1, refresh_window=2.0)
+    agent = start(refresh_interval=0.1, refresh_timeout=1.0, refresh_window=3.0)
     held = [connect(cluster.dsn("writer")) for _ in range(2)]
     # No instance confirms that it is the writer: a doubt that goes on.
     cluster.set_read_only(cluster.writer, on=True)
