@@ -47,7 +47,7 @@ def test_a_call_in_the_window_refreshes_first(start, cluster, connect):
 
 
 def test_the_window_closes_by_itself(start, cluster, connect):
-    agent = start(refresh_window=0.5, refresh_interval=0.05)
+    agent = start(refresh_window=3.0, refresh_interval=0.05)
     connection = connect(cluster.dsn("writer"))
     provoke(connection)
     assert is_open()
