@@ -113,6 +113,9 @@ class PostgresServer(LocalServer):
             )
         except LabError:
             return False
+        # It comes up once it has read to where `source` was: past the head of a new page, that is
+        # there with the next record only.
+        source.execute("SELECT pg_create_restore_point('rewound')")
         return True
 
     def _copy(self, source: Server) -> None:
