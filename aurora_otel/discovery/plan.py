@@ -146,7 +146,7 @@ class Plan:
                 its own name.
         """
         self._under_way -= 1
-        if target.address or not target.instance:
+        if not target.is_open:
             self._hosts[target.address] = answer.instance
         if target.address is None and not is_own:
             self._claims.note_by_name(answer.instance)
@@ -164,7 +164,7 @@ class Plan:
         self._places.update(dict.fromkeys(answer.places))
         if (direct := own_address(answer.instance, peer)) is not None:
             self._direct[answer.instance] = direct
-            if target.address or not target.instance:
+            if not target.is_open:
                 self._direct_hosts.add(target.address)
         self._asked.add(answer.instance)
         self._claims.note(target, answer)

@@ -36,6 +36,11 @@ class Target(NamedTuple):
         return self.instance is not None and self.address is not None
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is an instance over the connection that is open already."""
+        return self.instance is not None and self.address is None
+
+    @property
     def name(self) -> str:
         """What its silence is remembered by: the instance or the host; empty for the last host."""
         return self.instance or (str(self.address) if self.address else "")

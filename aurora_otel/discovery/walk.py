@@ -236,8 +236,7 @@ class Walk:
 
     def _kept_for(self, target: Target, course: Course) -> Kept | None:
         """Return the open connection that `target` means, or make room for another one."""
-        is_open = target.instance is not None and target.address is None
-        kept = self._kept.take(target.instance) if is_open else self._abandoned.take(target)
+        kept = self._kept.take(target.instance) if target.is_open else self._abandoned.take(target)
         if kept is not None:
             return kept
         while self._kept and len(course.asking) + len(self._kept) >= AT_A_TIME:

@@ -15,7 +15,7 @@ def test_a_process_without_a_descriptor_left_is_cleaned_up(cluster):
     program = subprocess.Popen(
         [PYTHON, "-m", "tests.processes.open_files"],
         cwd=ROOT,
-        env=environment(cluster, AURORA_OTEL_REFRESH_TIMEOUT="20"),
+        env=environment(cluster),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -181,7 +181,7 @@ class Case(NamedTuple):
 
     @property
     def units(self) -> int:
-        """Return how many units of work to do: each idle connection is used many times over."""
+        """Return how many units of work to do: each idle connection is used several times."""
         return 1000 if EVERYTHING else 80
 
 
