@@ -279,14 +279,14 @@ class TopologyRefresh:
             self._cluster.alert = True
 
     def _hear(self, trigger: Trigger, reading: Reading, began: float) -> None:
-        """Act on what the RDS API said: check whether the writer that it names is one."""
+        """Act on what the RDS API said: check whether the writer that it names is one.
+
+        That first: a refresh that asks the members it names says that they came from the API.
+        """
+        writer = self._cluster.detector.writer
+        if self._cluster.has_topology and reading.named not in (None, writer):
+            self._hinted(trigger._replace(hint=reading.named, source=Source.RDS_API))
         self.act(trigger, reading, began)
-        if self._cluster.has_topology and reading.named not in (
-            None,
-            self._cluster.detector.writer,
-        ):
-            hinted = trigger._replace(hint=reading.named, source=Source.RDS_API)
-            self._hinted(hinted)
 
     def _sign(self, token: Token, signing_target: Address) -> str | None:
         return self.api.sign(token, signing_target) if self.api.is_allowed else None

@@ -2,8 +2,9 @@
 
 A socket is shut down through a duplicate of its descriptor, and at the limit there is no number for
 one. So a number is reserved: `dup2` makes it stand for the socket, in one step of the kernel and
-without another number, and afterwards for what it stood for before. A few more are given up when
-one of the agent's own connections cannot be opened for want of them.
+without another number, and afterwards for what it stood for before. A few more are given up before one of
+the agent's own connections is opened, if the process has too few left: the drivers' errors do not
+all say that it failed for want of them.
 
 The numbers may become the application's: a program that becomes a daemon closes every descriptor,
 and may open others under the same numbers. So what they stand for is checked before they are used
@@ -13,7 +14,6 @@ or closed.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 from collections import deque
@@ -68,17 +68,28 @@ class _Reserve:
             while len(self._room) < _ROOM:
                 self._room.append(os.dup(self._rest))
 
-    def make_room(self) -> bool:
-        """Give them up; return whether there were any."""
-        had_room = bool(self._room)
+    def make_room(self) -> None:
+        """Give them up, unless the process has as many left."""
+        if not self._is_own(self._rest):
+            return
+        left: list[int] = []
+        try:
+            while len(left) < _ROOM:
+                left.append(os.dup(self._rest))
+        except OSError:
+            self._give_up()
+        finally:
+            for fd in left:
+                os.close(fd)
+
+    def _give_up(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
                 self._close(self._room.pop())
-        return had_room
 
     def close(self) -> None:
         """Close what is still its own."""
-        self.make_room()
+        self._give_up()
         self._close(self._number)
         self._close(self._rest)
 
@@ -131,13 +142,9 @@ class Spare:
             self._idle.pop().close()
 
     def with_room(self, connect: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call `connect`; once more, with descriptors from the reserve, if it failed without."""
-        try:
-            return connect(*args, **kwargs)
-        except Exception as error:
-            reserve = self._reserve
-            if reserve is None or not _is_for_want_of(error) or not reserve.make_room():
-                raise
+        """Call `connect`, with descriptors from the reserve if the process has too few left."""
+        if (reserve := self._reserve) is not None:
+            reserve.make_room()
         return connect(*args, **kwargs)
 
     def take(self) -> _Reserve | None:
@@ -157,18 +164,6 @@ class Spare:
             self._idle.append(reserve)
         else:
             reserve.close()
-
-
-def _is_for_want_of(error: BaseException | None) -> bool:
-    """Return whether `error` says that the process, or the system, has no descriptor left."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            return True
-        # The drivers' own errors quote the system's; libmariadb does by its number.
-        if os.strerror(errno.EMFILE) in str(error) or f"socket ({errno.EMFILE})" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 spare = Spare()

@@ -22,7 +22,10 @@ def reserve():
 
 @contextlib.contextmanager
 def no_descriptor_left():
-    """Take every number that the process may still use: few more than it has used so far."""
+    """Take every number that the process may still use: few more than it has used so far.
+
+    Yields the list of those taken, which are closed in the end.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, descriptors())) + 64, hard))
@@ -30,7 +33,7 @@ def no_descriptor_left():
         with contextlib.suppress(OSError):
             while True:
                 taken.append(os.open("/dev/null", os.O_RDONLY))
-        yield
+        yield taken
     finally:
         for fd in taken:
             os.close(fd)
@@ -136,34 +139,38 @@ def test_a_forked_child_has_its_own_reserve_though_it_was_in_use(pair, reserve):
     reserve.give_back(taken)
 
 
+def connect():
+    one, other = socket.socketpair()
+    with one, other:
+        return is_usable(one, other)
+
+
 def test_a_connection_for_which_no_descriptor_is_left_has_those_of_the_reserve(reserve):
-    def connect():
-        one, other = socket.socketpair()
-        with one, other:
-            return is_usable(one, other)
-
-    def connect_as_a_driver():
-        try:
-            return connect()
-        except OSError as error:
-            raise RuntimeError from error
-
     with no_descriptor_left():
         with pytest.raises(OSError, match="Too many open files"):
             connect()
-        assert reserve.with_room(connect_as_a_driver)
+        assert reserve.with_room(connect)
         # Kept again where there is room again.
         reserve.hold()
         assert reserve.with_room(connect)
 
 
-def test_a_connection_that_fails_for_another_reason_is_tried_once(reserve):
+def test_a_connection_for_which_too_few_are_left_has_those_of_the_reserve(reserve):
+    with no_descriptor_left() as taken:
+        os.close(taken.pop())
+        with pytest.raises(OSError, match="Too many open files"):
+            connect()
+        assert reserve.with_room(connect)
+
+
+def test_a_connection_is_tried_once_and_takes_nothing_from_the_reserve_where_there_is_room(reserve):
     attempts = []
 
-    def connect():
-        attempts.append(1)
+    def refuse():
+        attempts.append(open_numbers())
         raise RuntimeError("password authentication failed")
 
+    before = open_numbers()
     with pytest.raises(RuntimeError):
-        reserve.with_room(connect)
-    assert attempts == [1]
+        reserve.with_room(refuse)
+    assert attempts == [before]

@@ -194,11 +194,11 @@ class RdsApi:
 
     def _all(self, operation: str, result: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         def read(client: Any) -> list[dict[str, Any]]:
+            from botocore import xform_name  # noqa: PLC0415 - imported only when used
+
             paginator = client.get_paginator(xform_name(operation))
             pages = paginator.paginate(**wanted, PaginationConfig={"MaxItems": _MOST_ITEMS})
             return [item for page in pages for item in page.get(result, ())]
-
-        from botocore import xform_name  # noqa: PLC0415 - imported only when used
 
         return self._ask(f"rds:{operation}", read)
 
