@@ -2,9 +2,9 @@
 
 A socket is shut down through a duplicate of its descriptor, and at the limit there is no number for
 one. So a number is reserved: `dup2` makes it stand for the socket, in one step of the kernel and
-without another number, and afterwards for what it stood for before. A few more are given up before one of
-the agent's own connections is opened, if the process has too few left: the drivers' errors do not
-all say that it failed for want of them.
+without another number, and afterwards for what it stood for before. A few more are given up before
+one of the agent's own connections is opened, if the process has too few left: the drivers' errors
+do not all say that it failed for want of them.
 
 The numbers may become the application's: a program that becomes a daemon closes every descriptor,
 and may open others under the same numbers. So what they stand for is checked before they are used

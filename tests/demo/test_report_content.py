@@ -2,13 +2,13 @@
 
 import pytest
 
-from aurora_otel.demo.recording import Outcome
+from aurora_otel.demo.recording import Outcome, Sample
 from aurora_otel.demo.report import of_demo
 from aurora_otel.demo.report.draw import draw_lanes
 from aurora_otel.demo.report.draw_narrow import draw_lanes_narrow
 from aurora_otel.demo.report.drawing import Drawing, ticks
 from aurora_otel.demo.report.model import Kind, Lane, Moment, MomentKind, Step
-from tests.demo.runs import recording, result, write
+from tests.demo.runs import NEW, OLD, recording, result, sample, write
 
 
 def test_the_lanes_of_writes_add_up_to_the_figures(whole):
@@ -46,6 +46,14 @@ def test_connections_are_drawn_where_the_servers_counted_them():
         "20 sessions in the end",
     )
     assert lane.steps == (Step(2, 10, 20),)
+
+
+def test_connections_that_are_not_identified_at_one_time_only_are_drawn_then():
+    samples = [sample(2, 20), Sample(12, NEW, {OLD: 0, NEW: 19, "unknown": 1})]
+    run = of_demo(result(with_agent=recording(samples=samples))).runs[1]
+    (lane,) = [lane for lane in run.connections if lane.name == "unknown"]
+    assert (lane.kind, lane.total) == (Kind.READER, "0 sessions in the end")
+    assert [step.count for step in lane.steps] == [0, 1]
 
 
 def test_the_waterfall_has_the_spans_in_order_and_says_which_decided():

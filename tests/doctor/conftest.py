@@ -57,6 +57,8 @@ class Doctor:
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer {CANARY}",
             "AURORA_OTEL_RDS_API": "off",
+            # A busy machine may take its time.
+            "AURORA_OTEL_REFRESH_TIMEOUT": "5",
         }
 
     def run(

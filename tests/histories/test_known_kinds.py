@@ -192,7 +192,9 @@ def kinds_of(history):
 
 
 def test_what_stays_on_the_former_primary_of_a_group_is_shut_down(play):
-    history = plain(play, GroupHistories, [WRITERS, WRITERS, READERS])
+    history = plain(play, GroupHistories, [])
+    for way in (WRITERS, WRITERS, READERS):
+        _connect_and_identify(history, *way)
     assert kinds_of(history) == {"group-replication"}
     history.switch_over(database=0, which=1, follows=True, others_follow=True)
     reader = history.application.held[2]

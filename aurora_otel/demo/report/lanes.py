@@ -53,18 +53,22 @@ def writes(run: Recording) -> tuple[Lane, ...]:
 
 
 def connections(run: Recording) -> tuple[Lane, ...]:
-    """Return a lane for each instance: the application's sessions there."""
+    """Return a lane for each instance: the application's sessions there.
+
+    For those that are not identified at once, too: an agent counts them as `unknown` meanwhile.
+    """
     kinds = {run.switch.old_writer: Kind.OLD_WRITER, run.switch.new_writer: Kind.NEW_WRITER}
     remarks = {Kind.OLD_WRITER: " (old writer)", Kind.NEW_WRITER: " (new writer)", Kind.READER: ""}
     untils = [*(sample.at for sample in run.samples), run.ended][1:]
+    seen = (name for sample in run.samples for name in sample.sessions)
     lanes = []
-    for instance, left in run.sessions.items():
+    for instance in dict.fromkeys([*run.sessions, *seen]):
         kind = kinds.get(instance, Kind.READER)
         steps = [
-            Step(_seconds(run, sample.at), _seconds(run, until), sample.sessions[instance])
+            Step(_seconds(run, sample.at), _seconds(run, until), sample.sessions.get(instance, 0))
             for sample, until in zip(run.samples, untils, strict=True)
         ]
-        total = f"{count(left, 'session')} in the end"
+        total = f"{count(run.sessions.get(instance, 0), 'session')} in the end"
         name = f"{instance}{remarks[kind]}"
         lanes.append(Lane(kind, name, total, ("sessions",), tuple(steps)))
     return tuple(lanes)
