@@ -65,31 +65,32 @@ class _Reserve:
     def fill(self) -> None:
         """Keep as many descriptors as it takes to connect."""
         with contextlib.suppress(OSError):
-            while len(self._room) < _ROOM:
-                self._room.append(os.dup(self._rest))
+            self._take_room(self._room)
 
     def make_room(self) -> None:
-        """Give them up, unless the process has as many left."""
+        """Give up those kept for that, unless the process has as many left."""
         if not self._is_own(self._rest):
             return
-        left: list[int] = []
+        left: deque[int] = deque()
         try:
-            while len(left) < _ROOM:
-                left.append(os.dup(self._rest))
+            self._take_room(left)
         except OSError:
-            self._give_up()
+            self._give_up(self._room)
         finally:
-            for fd in left:
-                os.close(fd)
+            self._give_up(left)
 
-    def _give_up(self) -> None:
+    def _take_room(self, room: deque[int]) -> None:
+        while len(room) < _ROOM:
+            room.append(os.dup(self._rest))
+
+    def _give_up(self, room: deque[int]) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                self._close(self._room.pop())
+                self._close(room.pop())
 
     def close(self) -> None:
         """Close what is still its own."""
-        self._give_up()
+        self._give_up(self._room)
         self._close(self._number)
         self._close(self._rest)
 
