@@ -46,10 +46,9 @@ test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each eng
 	TEST_DRIVERS=psycopg,pymysql $(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses 4 \
 		tests/drivers tests/histories tests/unit $(ARGS)
 
-# Few histories: each takes a measured process many times as long.
 coverage: $(VENV)/.dev ## run the tests, and say what of the agent they do not reach
 	$(BIN)/coverage erase
-	TEST_HISTORIES=$(or $(TEST_HISTORIES),5) $(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.branches
