@@ -46,12 +46,8 @@ test-fast: $(VENV)/.dev ## run the tests of the core, and one driver of each eng
 	TEST_DRIVERS=psycopg,pymysql $(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses 4 \
 		tests/drivers tests/histories tests/unit $(ARGS)
 
-coverage: $(VENV)/.dev ## run the tests, and say what of the agent they do not reach
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
-	$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.branches
+coverage: interpreters ## run the tests, and say what of the agent they do not reach
+	$(BIN)/python -m nox --sessions coverage $(ARGS)
 
 profile: $(VENV)/.dev ## run tests, and say which files and fixtures take how long: TESTS=tests ROWS=40
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -p tests.support.profile --rows $(ROWS) $(TESTS) $(ARGS)

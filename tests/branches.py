@@ -1,6 +1,8 @@
 """How much of the agent the tests of `make coverage` reach: its lines, and its branches.
 
-It reads what `coverage json` writes. Coverage's own percentage counts lines and branches together.
+    python -m tests.branches FILE
+
+FILE is what `coverage json` wrote, whose own percentage counts lines and branches together.
 """
 
 # ruff: noqa: T201 - it prints what it finds
@@ -11,6 +13,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 LEAST = 0.95
@@ -56,7 +59,7 @@ def by_package(files: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any
 
 def main() -> int:
     """Print the shares by package; return whether too few branches were reached."""
-    files = json.load(sys.stdin)["files"]
+    files = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["files"]
     print(f"{'':20} {'lines':>8} {'branches':>10}")
     for name, each in by_package(files).items():
         print(Reached.of(each).row(name))
