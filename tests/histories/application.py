@@ -24,21 +24,25 @@ from tests.histories.driver import Connection, Driver, FullError, LostError, ide
 from tests.histories.servers import Servers, Session
 from tests.support.threads import ASK, REFRESH, stacks, threads
 
-# So much faster than real time goes the agent's.
-SPEED = 50.0
 # So often it is looked whether a refresh has ended: for 20 s at least.
 LOOKS = 40_000
 
 
 class Time:
-    """The agent's clock: it goes faster than real time, and jumps where a history says so."""
+    """The agent's clock: it goes faster than real time, and jumps where a history says so.
+
+    Attributes:
+        speed: so many times as fast.
+    """
+
+    speed = 50.0
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._passed = 1000.0
 
     def now(self) -> float:
-        return self._passed + SPEED * (time.monotonic() - self._began)
+        return self._passed + self.speed * (time.monotonic() - self._began)
 
     def passes(self, seconds: float) -> None:
         self._passed += seconds

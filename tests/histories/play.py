@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 import aurora_otel.agent
+from aurora_otel.drivers.marks import track_of
 from aurora_otel.runtime.gate import Gate
-from tests.histories.application import SPEED, Application, Time
+from tests.histories.application import Application, Time
 from tests.histories.driver import Connection
 from tests.histories.servers import Server, Servers
 
@@ -32,7 +33,8 @@ class Play(RuleBasedStateMachine):
         """Start the agent; `world` is there."""
         self.patched = pytest.MonkeyPatch()
         wait = Gate.wait
-        self.patched.setattr(Gate, "wait", lambda gate, seconds: wait(gate, seconds / SPEED))
+        speed = self.clock.speed
+        self.patched.setattr(Gate, "wait", lambda gate, seconds: wait(gate, seconds / speed))
         self.patched.setattr(aurora_otel.agent, "_clock", self.clock.now)
         self.patched.setattr(logging.getLogger("aurora_otel"), "disabled", True)
         self.application = Application(self.world, self.clock, settings)
@@ -57,6 +59,17 @@ class Play(RuleBasedStateMachine):
     def close(self, which):
         if self.application.held:
             self.application.close(self.held(which))
+
+    def connect_until_identified(self, *way: Any, **how: Any) -> None:
+        """Connect until the server says in time who it is: on a busy machine it may not."""
+        for _ in range(20):
+            self.connect(*way, **how)
+            connection = self.application.held[-1]
+            if track_of(connection).instance is not None:
+                return
+            self.application.close(connection)
+            self.let_time_pass(seconds=10.0)
+        pytest.fail("the server never says in time who it is")
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 10.0, 200.0, 4000.0]))
     def let_time_pass(self, seconds):
@@ -89,6 +102,10 @@ class Play(RuleBasedStateMachine):
         finally:
             self.application.stop()
             self.patched.undo()
+
+    def connect(self, *way: Any, **how: Any) -> None:
+        """Connect in one of the ways that this kind of cluster has."""
+        raise NotImplementedError
 
     def heal(self) -> None:
         """Have every server answer truthfully, and every name lead where it should."""

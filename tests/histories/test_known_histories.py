@@ -25,7 +25,9 @@ def play():
 
 
 def test_a_failover_shuts_down_what_is_on_the_old_writer(play):
-    history = play()
+    history = play(first=[])
+    for way in TWO_TO_THE_WRITER:
+        history.connect_until_identified(*way)
     history.fail_over(database=0, which=0, follows=True, cuts=False)
     history.write(which=0)
     believe(history, 1)
@@ -101,7 +103,9 @@ def test_a_failover_back_to_a_writer_that_was_frozen_is_believed_by_a_readers_wo
 
 
 def test_the_other_connections_to_a_renamed_server_are_asked_before_their_next_call(play):
-    history = play(first=[(0, "tunnel", 0)] * 4, explains="template")
+    history = play(first=[], explains="template")
+    for _ in range(4):
+        history.connect_until_identified(0, "tunnel", 0)
     history.fail_over(database=0, which=0, follows=True, cuts=False)
     history.swap_names_under_sessions(database=0, which=0, other=1)
     first, *others = map(track_of, history.application.held)
