@@ -110,7 +110,7 @@ def test_our_own_connection_uses_the_applications_tls(start, cluster, tmp_path):
         assert attempt(lambda: executed(connection, "SELECT 1")) is not None
         refresh = agent.exported.spans("refresh topology")[-1]
         assert refresh.attributes["aurora.topology.confirmed"]
-        assert proxy.handshakes == 2
+        assert proxy.handshakes > 1
         attempt(connection.close)
 
 
