@@ -8,6 +8,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 
 from aurora_otel.collector import (
     Collector,
@@ -154,3 +157,42 @@ def test_what_was_received_is_readable_after_closing():
     with Collector() as collector:
         post(collector, "/v1/metrics", b"")
     assert collector.exports == [[]]
+
+
+def exporting(*metrics):
+    """Return an export request with these metrics."""
+    request = metrics_service_pb2.ExportMetricsServiceRequest()
+    request.resource_metrics.add().scope_metrics.add().metrics.extend(metrics)
+    return request.SerializeToString()
+
+
+def test_an_attribute_may_be_a_map_or_nothing():
+    pairs = [
+        common_pb2.KeyValue(key="nothing"),
+        common_pb2.KeyValue(
+            key="map",
+            value=common_pb2.AnyValue(
+                kvlist_value=common_pb2.KeyValueList(
+                    values=[
+                        common_pb2.KeyValue(key="n", value=common_pb2.AnyValue(int_value=1)),
+                    ]
+                )
+            ),
+        ),
+    ]
+    point = metrics_pb2.NumberDataPoint(as_int=2, attributes=pairs)
+    gauge = metrics_pb2.Metric(name="a", gauge=metrics_pb2.Gauge(data_points=[point]))
+    with Collector() as collector:
+        post(collector, "/v1/metrics", exporting(gauge))
+    (found,) = collector.latest("a")
+    assert (found.value, found.attributes) == (2, {"nothing": None, "map": {"n": 1}})
+
+
+def test_a_kind_of_metric_that_is_not_known_hides_no_other():
+    point = metrics_pb2.NumberDataPoint(as_int=2)
+    unknown = metrics_pb2.Metric(name="a", summary=metrics_pb2.Summary())
+    gauge = metrics_pb2.Metric(name="b", gauge=metrics_pb2.Gauge(data_points=[point]))
+    with Collector() as collector:
+        post(collector, "/v1/metrics", exporting(unknown, gauge))
+    assert [(each.name, each.value) for (each,) in collector.exports] == [("b", 2)]
+    assert collector.problems == []

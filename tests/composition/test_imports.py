@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from aurora_otel import drivers, pools
+from tests.support.waiting import PATIENT
 
 LIBRARIES = {
     registration.module.partition(".")[0] for registration in (*drivers.REGISTRY, *pools.REGISTRY)
@@ -79,7 +80,7 @@ def test_a_driver_is_watched_whichever_comes_first_and_the_other_is_not_imported
             LOADED,
         ]
     )
-    printed = run(program, DSN=cluster.dsn("writer"), **cluster.environment())
+    printed = run(program, DSN=cluster.dsn("writer"), **cluster.environment(), **PATIENT)
     assert printed.split() == [cluster.writer, "1", chosen]
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from aurora_otel.lab import Failover
+from tests.support.waiting import PATIENT
 
 # What the application and the agent import is imported first: the libraries are not asked to live
 # without these.
@@ -82,7 +83,7 @@ def test_a_system_without_linuxs_own_functions_is_cleaned_up(cluster, ignored):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, **cluster.environment()},
+        env={**os.environ, **cluster.environment(), **PATIENT},
     )
     assert application.stdout.readline() == "connected\n"
     cluster.failover(Failover.SWITCHOVER)

@@ -1,6 +1,8 @@
 """The committed files are what the code builds, and what Grafana's own model understands."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -29,6 +31,17 @@ def test_what_is_committed_is_what_the_code_builds():
         for file in DIRECTORY.glob(pattern)
     }
     assert committed == built.keys()
+
+
+def test_the_program_writes_what_the_code_builds(tmp_path):
+    program = "aurora_otel.dashboards.build"
+    subprocess.run([sys.executable, "-m", program, str(tmp_path)], check=True, timeout=60)
+    written = {
+        str(file.relative_to(tmp_path)): file.read_text(encoding="utf-8")
+        for file in tmp_path.rglob("*")
+        if file.is_file()
+    }
+    assert written == build.render()
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)

@@ -15,7 +15,7 @@ from celery import Celery
 from nbclient import NotebookClient
 
 from aurora_otel.lab import Failover
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENT, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TABLE = (EXAMPLES / "README.md").read_text(encoding="utf-8")
@@ -114,7 +114,7 @@ def start(name, cluster, place):
         **os.environ,
         **cluster.environment(),
         **signals,
-        "AURORA_OTEL_IDENTIFY_TIMEOUT": "20",
+        **PATIENT,
         "DATABASE_URL": cluster.dsn("writer"),
         "PATH": os.pathsep.join((sysconfig.get_path("scripts"), os.environ["PATH"])),
     }

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from aurora_otel.lab import Failover
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENT, eventually
 
 THREADS = 4
 # Seconds between two requests of a client: else the services take all processors, also the agent's.
@@ -109,7 +109,7 @@ class Service:
                 **cluster.environment(),
                 **signals,
                 "AURORA_OTEL_STUCK_AFTER": "0.5",
-                "AURORA_OTEL_REFRESH_TIMEOUT": "5",
+                **PATIENT,
                 "SERVICE_DATABASE": json.dumps(place),
             },
             stdout=subprocess.DEVNULL,

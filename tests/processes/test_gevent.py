@@ -38,13 +38,7 @@ class Program:
         self._process = subprocess.Popen(
             [PYTHON, "-m", "tests.processes.gevent_program", driver.name, patched],
             cwd=ROOT,
-            env=environment(
-                cluster,
-                PROCESS_LOGIN=login,
-                AURORA_OTEL_WRITER_ENDPOINTS=writer,
-                # A busy machine may take its time to identify a connection.
-                AURORA_OTEL_IDENTIFY_TIMEOUT="20",
-            ),
+            env=environment(cluster, PROCESS_LOGIN=login, AURORA_OTEL_WRITER_ENDPOINTS=writer),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

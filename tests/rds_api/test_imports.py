@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aurora_otel.lab import Cluster, Failover
+from tests.support.waiting import PATIENT
 
 APPLICATION = Path(__file__).with_name("without_boto3.py")
 
@@ -17,6 +18,7 @@ APPLICATION = Path(__file__).with_name("without_boto3.py")
 def modules_after_a_failover(cluster: Cluster, use: str) -> list[str]:
     environment = {
         **cluster.environment(),
+        **PATIENT,
         "AURORA_OTEL_RDS_API": use,
         "AWS_EC2_METADATA_DISABLED": "true",
     }

@@ -13,7 +13,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENT, eventually
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -29,8 +29,7 @@ def environment(cluster, **variables):
         **silent,
         **cluster.environment(),
         "AURORA_OTEL_PRUNE_INTERVAL": "0.2",
-        # A busy machine may take its time to find the writer.
-        "AURORA_OTEL_REFRESH_TIMEOUT": "5",
+        **PATIENT,
         "PROCESS_DSN": cluster.dsn("writer"),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",

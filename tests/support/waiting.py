@@ -8,6 +8,8 @@ from typing import Any
 
 # Seconds that whatever comes at all may take on a machine that many share.
 PATIENCE = 45.0
+# For the agent in a program, on such a machine: to identify a connection, and to find the writer.
+PATIENT = {"AURORA_OTEL_IDENTIFY_TIMEOUT": "20", "AURORA_OTEL_REFRESH_TIMEOUT": "5"}
 
 
 def eventually(condition: Callable[[], Any], *, within: float = PATIENCE) -> Any:

@@ -162,6 +162,20 @@ def test_a_name_that_is_not_listed_any_more_makes_room_for_a_new_one(met):
     assert "autoscaling-0" in cluster.forgotten
 
 
+def test_where_the_writer_lists_more_than_there_is_room_for_none_of_them_is_forgotten(met):
+    cluster = met.connect(f"p.cluster-{DOMAIN}", "p-1")
+    cluster.learn([f"p-{number}" for number in range(1, 200)], 0.0, by_writer=True)
+    assert len(cluster.instances) == MOST_INSTANCES
+    met.connect(f"p.cluster-{DOMAIN}", "p-500")
+    assert list(cluster.instances) == [f"p-{number}" for number in range(1, 1 + MOST_INSTANCES)]
+
+
+def test_so_many_claims_are_remembered_and_no_more(met):
+    cluster = met.connect(f"p.cluster-{DOMAIN}", "p-1")
+    cluster.note_claims({f"p-{number}": number for number in range(200)}, 1.0)
+    assert list(cluster.claims) == [f"p-{number}" for number in range(136, 200)]
+
+
 def test_what_a_switchover_left_behind_belongs_where_its_endpoint_leads(met):
     host = f"x.cluster-{DOMAIN}"
     blue = met.connect(host, "x-1", "x-2")
