@@ -52,6 +52,14 @@ def test_the_text_is_the_statement_without_its_parameters(cluster, start, connec
     assert insert.attributes["db.query.text"] == "INSERT INTO writes (x) VALUES (%s)"
 
 
+def test_a_statement_of_bytes_is_shown_as_text(cluster, start, connect):
+    agent = start(query_spans="text")
+    with connect(cluster.dsn("writer")) as connection:
+        connection.cursor().execute("SELECT 'é', '\ufffd'".encode())
+    shown = [span.attributes["db.query.text"] for span in query_spans(agent)]
+    assert "SELECT 'é', '\ufffd'" in shown
+
+
 def test_they_have_instance_and_role(cluster, start, connect):
     agent = start(query_spans="summary")
     run_some(connect, cluster)
