@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from aurora_otel import agent
@@ -183,6 +185,46 @@ def test_a_writer_that_is_gone_by_now_costs_one_connect(failed_over):
         failed_over.database.dns = failed_over.database.writer
     assert failed_over.connect() is failed_over.database.writer
     assert not failed_over.goes_straight()
+
+
+def test_a_writer_that_has_no_connection_left_is_no_reason_to_go_to_a_reader(failed_over):
+    failed_over.world.has_room = lambda _: False
+    assert failed_over.connect() is None
+    assert failed_over.goes_straight()
+
+
+class LimitError(Exception):
+    """The application's own time limit."""
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """Has a signal handler of the application interrupt each connect to a network address."""
+
+    def end(*_: object) -> None:
+        raise LimitError
+
+    before = signal.signal(signal.SIGUSR1, end)
+    monkeypatch.setattr(Driver, "open_at", lambda *_: signal.raise_signal(signal.SIGUSR1))
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_straight_connect_that_the_application_interrupts_says_nothing_of_the_writer(failed_over):
+    with pytest.raises(LimitError):
+        failed_over.connect()
+    assert failed_over.goes_straight()
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_misrouted_connection_that_is_being_replaced_is_interrupted_by_the_application(scene):
+    scene.connect()
+    scene.application.settle()
+    scene.fail_over()
+    with pytest.raises(LimitError):
+        scene.connect()
+    assert scene.goes_straight()
 
 
 def test_a_writer_that_is_a_reader_by_now_is_dropped_and_no_reader_handed_over(failed_over):
