@@ -27,7 +27,7 @@ pytestmark = [
     # Without us, too: an unbuffered result of PyMySQL's that is collected reads on where there is
     # no socket.
     pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <function (MySQLResult|SSCursor)"
+        "ignore:Exception ignored (in.|while calling deallocator) <function (MySQLResult|SSCursor)"
         ":pytest.PytestUnraisableExceptionWarning"
     ),
 ]

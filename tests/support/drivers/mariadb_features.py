@@ -89,7 +89,10 @@ FEATURES = {
     "other parameters": lambda c: executed(c, "SELECT %s", (1,)),
     "named parameters": lambda c: executed(c, "SELECT %(a)s", {"a": 1}),
     "dictionaries": lambda c: executed(c, "SELECT 1 AS a", dictionary=True),
-    "named tuples": lambda c: executed(c, "SELECT 1 AS a", named_tuple=True),
+    # Without the names of their fields: those lie in memory that the driver has freed.
+    "named tuples": lambda c: [
+        (type(row).__name__, *row) for row in executed(c, "SELECT 1 AS a", named_tuple=True)
+    ],
     "binary": lambda c: executed(c, "SELECT 1", binary=True),
     "executemany": executemany,
     "callproc": callproc,
