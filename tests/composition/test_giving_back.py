@@ -85,7 +85,7 @@ def test_nothing_is_left_of_a_refresh_that_is_running(start, cluster, connect):
     caller.start()
     eventually(lambda: "aurora-otel-refresh" in own_threads())
     AuroraInstrumentor().uninstrument()
-    # What waits in C for the one that does not answer was told to end.
+    # What waits in C for the one that does not answer ends a little later.
     eventually(lambda: own_threads() == [])
     caller.join(20)
     assert "read-only" in str(outcome[0])
