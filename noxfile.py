@@ -16,6 +16,12 @@ from tests.support import interpreters
 
 nox.options.default_venv_backend = "uv"
 
+# Without an interpreter, nox reports a session as skipped; with CI=true, as failed.
+PYTHONS = {
+    version: str(interpreters.find(version) or f"python{version}")
+    for version in interpreters.VERSIONS
+}
+
 # What a library's version can break.
 SHARE = ("tests/unit", "tests/composition", "tests/drivers")
 
@@ -43,7 +49,7 @@ def lowest(session: nox.Session) -> None:
 
 # Not on 3.11: a traced function that one of the interpreter's pending calls calls there never
 # returns while another waits, and greenlet ends a thread by such a call.
-@nox.session(python=str(interpreters.find("3.12") or "python3.12"))
+@nox.session(python=PYTHONS["3.12"])
 def coverage(session: nox.Session) -> None:
     """Run the tests, and print and judge what of the agent they do not reach."""
     _install(session, "--group", "bench")
@@ -73,9 +79,7 @@ def _run(
 
 
 # The one whose turn it is today.
-TURN = datetime.now(timezone.utc).toordinal() % len(interpreters.VERSIONS)
-for number, version in enumerate(interpreters.VERSIONS):
-    # Without an interpreter, nox reports the session as skipped; with CI=true, as failed.
-    python = interpreters.find(version) or f"python{version}"
+TURN = datetime.now(timezone.utc).toordinal() % len(PYTHONS)
+for number, (version, python) in enumerate(PYTHONS.items()):
     tags = ["all", "turn"] if number == TURN else ["all"]
-    nox.session(tests, name=f"tests-{version}", python=str(python), tags=tags)
+    nox.session(tests, name=f"tests-{version}", python=python, tags=tags)

@@ -198,21 +198,13 @@ def test_one_of_two_that_were_promoted_apart_follows_the_other(cluster):
     cluster.heal()
 
 
-def has(cluster, instance, name):
-    """Return whether an instance has a table."""
-    try:
-        cluster.execute(instance, f"SELECT * FROM {name}")
-    except LabError:
-        return False
-    return True
-
-
-def test_what_a_former_writer_alone_has_written_is_gone_once_it_follows(cluster):
+def test_what_a_former_writer_alone_has_written_is_gone_once_it_follows(cluster, connect):
     old, new = cluster.writer, cluster.readers[0]
-    name = f"{'app.' if cluster.engine == 'mysql' else ''}written_apart"
-    cluster.execute(old, f"CREATE TABLE {name} (n int)")
-    eventually(lambda: has(cluster, new, name))
+    connect("writer").run("CREATE TABLE written_apart (n int)")
+    reader = connect(new)
+    eventually(lambda: exists(reader, "written_apart"))
     cluster.promote(new)
+    name = f"{'app.' if cluster.engine == 'mysql' else ''}written_apart"
     for number, each in enumerate((old, cluster.writer)):
         cluster.execute(each, f"INSERT INTO {name} VALUES ({number})")
     cluster.heal()

@@ -1,5 +1,6 @@
 """The database's code of an error, as each driver gives it."""
 
+import pg8000.dbapi
 import psycopg.errors
 import psycopg2
 import pymysql
@@ -7,10 +8,6 @@ import pytest
 from mysql.connector.errors import DatabaseError
 
 from aurora_otel.telemetry.queries import status_code
-
-
-class PG8000Error(Exception):
-    """What pg8000 raises: the server's fields, by their letters."""
 
 
 @pytest.mark.parametrize(
@@ -21,10 +18,10 @@ class PG8000Error(Exception):
         (pymysql.OperationalError(1290, "read only"), "1290"),
         (pymysql.InterfaceError(0, "no server has answered"), None),
         (DatabaseError(errno=1792, msg="read only"), "1792"),
-        (PG8000Error({"S": "ERROR", "C": "25006"}), "25006"),
-        (PG8000Error({"S": "ERROR"}), None),
-        (PG8000Error("network error"), None),
-        (PG8000Error(), None),
+        (pg8000.dbapi.DatabaseError({"S": "ERROR", "C": "25006"}), "25006"),
+        (pg8000.dbapi.DatabaseError({"S": "ERROR"}), None),
+        (pg8000.dbapi.InterfaceError("network error"), None),
+        (pg8000.dbapi.InterfaceError(), None),
         # Of the system, not of the database.
         (ConnectionResetError(104, "Connection reset by peer"), None),
     ],
