@@ -72,6 +72,7 @@ class Detector:
         self._random = random
         self._confirmed: str | None = None
         self._introduced: str | None = None
+        self._introduced_at = float("-inf")
         self._deposed: frozenset[str] = frozenset()
         self._former = FormerWriters()
         self._judged = float("-inf")
@@ -191,10 +192,27 @@ class Detector:
         """
         self._deposed = frozenset([*self._deposed.difference(readers), *contested][:MOST_FORMER])
 
-    def introduce(self, writer: str) -> None:
-        """Take note of an instance that says it is the writer, if none is known yet."""
+    def introduce(self, writer: str, at: float = float("-inf")) -> None:
+        """Take note of an instance that says it is the writer, if none is known yet.
+
+        Args:
+            writer: the instance.
+            at: when that was heard; before every reading, where it is not given.
+        """
         if self.writer is None:
+            self._introduced_at = at
             self._introduced = writer
+
+    def is_doubtful(self, verdict: Verdict) -> bool:
+        """Return whether a verdict may come of answers that are out of date.
+
+        Another instance has introduced itself as the writer since the reading began, which has not
+        heard it, or heard what it was before. Whether one of the two denies it, the next reading
+        shows.
+        """
+        introduced = self._introduced if self._confirmed is None else None
+        is_contradicted = introduced not in (None, verdict.writer, verdict.renamed)
+        return is_contradicted and verdict.began < self._introduced_at
 
     def contradicts(self, instance: str, role: Role) -> bool:
         """Return whether an instance's own answer is not what is known of it."""
@@ -211,9 +229,9 @@ class Detector:
 
         Returns:
             what it means, or `None` if it counts for nothing: one whose reading began later was
-            applied before.
+            applied before, or it is doubtful.
         """
-        if verdict.began < self._judged:
+        if verdict.began < self._judged or self.is_doubtful(verdict):
             return None
         self._judged = verdict.began
         old = self.writer

@@ -160,6 +160,7 @@ class TopologyRefresh:
                 self._context.servers.answered(where or newest.endpoint.address)
         if self._is_of_others(reading):
             return RefreshOutcome(reading.began, confirmed=False, changed=False)
+        reading = self._without_doubtful(reading, trigger)
         self._cluster.note_claims(reading.claims, reading.began)
         self._cluster.note_places(reading.places, reading.direct)
         if hears_all(self._cluster.source):
@@ -197,6 +198,13 @@ class TopologyRefresh:
             changed=changed,
             heard_all=hears_all(self._cluster.source),
         )
+
+    def _without_doubtful(self, reading: Reading, trigger: Trigger) -> Reading:
+        """Return a reading without its verdict, and look again, if that is doubtful."""
+        if reading.verdict is None or not self._cluster.detector.is_doubtful(reading.verdict):
+            return reading
+        self._look_again(trigger)
+        return reading._replace(verdict=None)
 
     def _note_leads(self, reading: Reading) -> None:
         """Take note of where the application's hosts lead.
@@ -274,7 +282,13 @@ class TopologyRefresh:
         if is_by_address and is_settled:
             detector.close_window()
             self._cluster.calm(now)
-        elif not detector.window_open(now):
+        else:
+            self._look_again(trigger)
+
+    def _look_again(self, trigger: Trigger) -> None:
+        """Have the topology refreshed again, less and less often, until there is a verdict."""
+        now, detector = self._context.clock(), self._cluster.detector
+        if not detector.window_open(now):
             detector.symptom(_looked_for(trigger), now, trigger.context)
             self._cluster.alert = True
 

@@ -221,7 +221,7 @@ class Cluster:
         self.drivers.update(other.drivers)
         self.absorbed += [other, *other.absorbed]
         if other.detector.writer is not None:
-            self.detector.introduce(other.detector.writer)
+            self.detector.introduce(other.detector.writer, other.known_at)
 
     @property
     def likely_writer(self) -> str | None:

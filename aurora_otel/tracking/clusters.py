@@ -118,7 +118,7 @@ class Clusters:
             if answer.view is not None:
                 cluster.note_view(answer.view)
             if answer.is_writer:
-                cluster.detector.introduce(answer.instance)
+                cluster.detector.introduce(answer.instance, now)
         return cluster
 
     def bind(

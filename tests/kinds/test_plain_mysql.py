@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import mysql.connector
 import pymysql
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import aurora_otel
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.lab import Cluster, Failover
+from aurora_otel.monitoring.refresh import TopologyRefresh
 from tests.kinds.conftest import kinds
 from tests.support.sql import attempt, run, write
 from tests.support.waiting import eventually
@@ -180,6 +183,35 @@ def test_two_that_are_writable_are_no_verdict(start, cluster, connect, are_named
             assert serving(connection) == each
     assert agent.exported.metric(INVALIDATIONS) == 0
     close([*held[old], *held[new], *later])
+
+
+def test_one_that_accepts_writes_since_it_was_read_is_not_judged_by_that_reading(
+    start, cluster, connect, monkeypatch
+):
+    act, has_read, may_act = TopologyRefresh.act, threading.Event(), threading.Event()
+
+    def held_back(*args):
+        has_read.set()
+        assert may_act.wait(20)
+        return act(*args)
+
+    monkeypatch.setattr(TopologyRefresh, "act", held_back)
+    agent = start(identify_timeout=20)
+    new = cluster.readers[0]
+    held = [connect(new)]
+    # It has answered by now that it is a reader, and the writer that it is the writer.
+    assert has_read.wait(20)
+    cluster.promote(new)
+    held.append(connect(new))
+    assert known_writer(held[0]) == at(cluster, new)
+    may_act.set()
+    eventually(lambda: readings(agent) > 1)
+    for connection in held:
+        write(connection)
+        assert serving(connection) == new
+    assert agent.exported.metric(INVALIDATIONS) == 0
+    assert agent.exported.metric("aurora.failovers") == 0
+    close(held)
 
 
 def test_an_old_writer_that_thaws_costs_the_true_one_no_connection(start, cluster, connect):

@@ -147,6 +147,31 @@ def test_a_verdict_whose_reading_began_earlier_than_an_applied_one_counts_for_no
     assert (known.writer, known.changes) == ("b", 1)
 
 
+def test_a_reading_that_began_before_another_instance_introduced_itself_counts_for_nothing():
+    known = detector(None)
+    known.introduce("b", 2.0)
+    assert known.is_doubtful(verdict("a", 1.9))
+    assert known.judge(verdict("a", 1.9)) is None
+    assert (known.writer, known.changes) == ("b", 0)
+    assert known.judge(verdict("a", 2.0)) == Ruling("b", None)
+
+
+@pytest.mark.parametrize("late", [verdict("b", 1.0), Verdict("a", ("a",), 1.0, renamed="b")])
+def test_a_reading_that_means_the_instance_that_introduced_itself_meanwhile_is_believed(late):
+    known = detector(None)
+    known.introduce("b", 2.0)
+    assert not known.is_doubtful(late)
+    assert known.judge(late) == Ruling(None, None)
+    assert known.writer == late.writer
+
+
+def test_a_confirmed_writer_is_no_longer_the_one_that_introduced_itself():
+    known = detector(None)
+    known.introduce("b", 2.0)
+    known.judge(verdict("b", 1.0))
+    assert known.judge(verdict("a", 1.5)) == Ruling("b", None)
+
+
 def test_a_known_writer_is_replaced_by_a_verdict_alone():
     known = detector()
     known.introduce("b")

@@ -23,6 +23,7 @@ class History(RuleBasedStateMachine):
         self.now = 0.0
         self.real = writer
         self.known = None
+        self.introduced = None
         self.known_since = {}  # by instance: the times in which it was known as the writer
         self.changes = 0
         self.last_change = float("-inf")
@@ -48,8 +49,9 @@ class History(RuleBasedStateMachine):
             role = Role.WRITER if instance == self.real else Role.READER
         self.connections.append(Connection(kind, instance, role, self.now))
         if role is Role.WRITER:
-            self.detector.introduce(instance)
+            self.detector.introduce(instance, self.now)
             if self.known is None:
+                self.introduced = (instance, self.now)
                 self.learn(instance)
 
     @rule(kind=st.sampled_from(list(Symptom)), number=st.integers(0, 50))
@@ -73,10 +75,11 @@ class History(RuleBasedStateMachine):
         verdict = self.readings.pop(number % len(self.readings))
         before = self.known
         ruling = self.detector.judge(verdict)
-        if verdict.began < self.latest_reading:
+        if verdict.began < self.latest_reading or self.is_doubtful(verdict):
             assert ruling is None
             return
         self.latest_reading = verdict.began
+        self.introduced = None
         other = before is not None and before != verdict.writer
         assert ruling.old_writer == (before if other else None)
         if other:
@@ -90,6 +93,13 @@ class History(RuleBasedStateMachine):
     def a_refresh_ends_without_a_verdict(self):
         self.detector.refreshed(self.now, confirmed=False)
         self.readings = self.readings[1:]
+
+    def is_doubtful(self, verdict):
+        """Return whether another instance has introduced itself since the reading began."""
+        if self.introduced is None:
+            return False
+        instance, at = self.introduced
+        return instance != verdict.writer and verdict.began < at
 
     def learn(self, writer, at=None):
         at = self.now if at is None else at

@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 
 from aurora_otel.agent import Agent
 from aurora_otel.discovery.aurora_postgresql import AuroraPostgreSQL
+from aurora_otel.discovery.plain_mysql import PlainMySQL
 from aurora_otel.discovery.walk import Walk
 from aurora_otel.drivers.connects import Login
 from aurora_otel.model.symptoms import Symptom
@@ -86,6 +87,19 @@ def test_a_failover_to_a_member_is_a_verdict_as_ever(agent):
     cluster = blue(agent, TUNNEL)
     assert act(cluster, "blue-2", ("blue-2",)).changed
     assert cluster.detector.writer == "blue-2"
+
+
+def test_a_reading_is_repeated_where_another_instance_introduced_itself_meanwhile(agent):
+    endpoint, source = agent.clusters.endpoints.classify(TUNNEL, 5432), PlainMySQL()
+    began = time.monotonic()
+    late = Reading(Source.SQL, began, "a", ("a", "b"), Verdict("a", ("a", "b"), began))
+    answer = Answer("b", Role.WRITER, "1")
+    cluster = agent.clusters.place(endpoint, SYSTEM, time.monotonic(), answer, source=source)
+    outcome = cluster.monitor.refresh.act(Trigger(Context()), late, began)
+    assert (outcome.confirmed, outcome.changed) == (False, False)
+    assert (cluster.detector.writer, cluster.detector.changes) == ("b", 0)
+    assert cluster.alert
+    assert cluster.detector.refresh_due(time.monotonic())
 
 
 def test_a_refresh_that_brought_nothing_is_reported_all_the_same(agent, monkeypatch):

@@ -33,7 +33,8 @@ class Scene:
         self.patched = patched
         clock = Time()
         patched.setattr(agent, "_clock", clock.now)
-        # The clock goes much faster than the machine.
+        # A machine that stands still for seconds is no slow server.
+        patched.setattr(clock, "speed", 1.0)
         patient = {"refresh_timeout": "60", "identify_timeout": "60"}
         self.application = Application(self.world, clock, patient)
         self.application.watch(patched)

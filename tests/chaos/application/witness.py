@@ -64,10 +64,10 @@ def watch(reporter: Reporter, database: Database) -> None:
             reporter.report(Known(_clock(), verdict.began, id(self), verdict.writer))
         return ruling
 
-    def watched_introduce(self: Detector, writer: str) -> None:
+    def watched_introduce(self: Detector, writer: str, *at: float) -> None:
         if self.writer is None:
             reporter.report(Known(_clock(), _clock(), id(self), writer, confirmed=False))
-        introduce(self, writer)
+        introduce(self, writer, *at)
 
     _watch_connects(reporter)
     _watch_discards(database)
