@@ -86,7 +86,7 @@ def test_what_is_refused_while_a_slow_refresh_goes_on_is_not_judged_by_it(start,
             write(second)
         finally:
             cluster.execute(new, "SET GLOBAL read_only = 1")
-    assert len(agent.exported.spans("refresh topology")) > before
+    eventually(lambda: len(agent.exported.spans("refresh topology")) > before)
     assert serving(cluster, second) == new
     assert track_of(second).is_tracked
     close(held)
