@@ -7,6 +7,7 @@ import pg8000.dbapi
 import pg8000.native
 
 from aurora_otel.drivers.pg8000 import Adapter
+from tests.support.hang_ups import await_hang_up
 
 APIS = {"dbapi": pg8000.dbapi.connect, "legacy": pg8000.connect, "native": pg8000.native.Connection}
 
@@ -29,6 +30,7 @@ def end(cluster, connection) -> None:
     cluster.execute(
         cluster.writer, "SELECT pg_terminate_backend(%s::int, 10000)", session(connection)
     )
+    await_hang_up(connection)
 
 
 def executed(connection, statement, *args, **kwargs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pgdb
 
 import aurora_otel
+from tests.support.hang_ups import await_hang_up
 
 
 def fileno(connection) -> int:
@@ -29,6 +30,7 @@ def connect(cluster, **others):
 def end(cluster, connection) -> None:
     session = backend_id(connection)
     cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int, 10000)", session)
+    await_hang_up(connection)
 
 
 def executed(connection, statement, *args):

@@ -12,7 +12,7 @@ import aurora_otel
 from aurora_otel.lab import Failover
 from tests.support.drivers.awaited import LOOPS
 from tests.support.inheriting import collect_in_a_child
-from tests.support.mysql import end_session, writer_endpoint
+from tests.support.mysql import end, writer_endpoint
 from tests.support.waiting import eventually
 
 WRITE = "INSERT INTO writes (x) VALUES ('aiomysql')"
@@ -120,7 +120,7 @@ def test_a_connection_that_connects_again_is_another_one(start, cluster, login, 
     async def application():
         connection = await aiomysql.connect(**login)
         first = connection._aurora_otel
-        end_session(cluster, connection.thread_id())
+        end(cluster, connection)
         with pytest.raises(pymysql.OperationalError):
             await connection.ping(reconnect=False)
         await connection.ping()

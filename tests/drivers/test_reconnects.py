@@ -8,6 +8,7 @@ import pytest
 
 from aurora_otel.lab import Failover
 from tests.support.drivers.engines import WRITE
+from tests.support.hang_ups import await_hang_up
 from tests.support.sql import run, write
 from tests.support.waiting import eventually
 
@@ -26,8 +27,9 @@ def test_a_reconnect_lands_on_the_new_writer(agent, cluster, connect, driver, re
     connection = connect()
     session = driver.session(connection)
     switch = cluster.failover(Failover.SWITCHOVER)
-    # Before it is gone, uvloop may meet a reset, after which no `ping` can close what it was.
-    driver.engine.end(cluster, switch.old_writer, session)
+    cluster.execute(switch.old_writer, driver.engine.kill, session)
+    # uvloop may meet a reset else, after which `ping` cannot close what it was.
+    await_hang_up(connection)
     reconnect(connection)
 
     assert driver.serving(connection) == switch.new_writer
@@ -49,7 +51,8 @@ def test_a_reconnect_lands_on_the_new_writer(agent, cluster, connect, driver, re
 def test_a_reconnect_to_the_same_instance_counts_once(agent, cluster, connect, driver, reconnect):
     connection = connect()
     for opened in (2, 3):
-        driver.engine.end(cluster, cluster.writer, driver.session(connection))
+        cluster.execute(cluster.writer, driver.engine.kill, driver.session(connection))
+        await_hang_up(connection)
         reconnect(connection)
         run(connection, WRITE)
         connection.commit()

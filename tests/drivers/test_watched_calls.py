@@ -29,7 +29,8 @@ def lose_and_call(cluster, driver, call) -> None:
     connection = driver.connect(cluster)
     number = driver.session(connection)
     prepared = call.prepare(connection)
-    driver.engine.end(cluster, cluster.writer, number)
+    cluster.execute(cluster.writer, driver.engine.kill, number)
+    eventually(lambda: not cluster.execute(cluster.writer, driver.engine.is_there, number))
     assert not window_open()
 
     error = attempt(lambda: call.act(prepared))

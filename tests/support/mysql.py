@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from aurora_otel.lab import Cluster
+from tests.support.hang_ups import await_hang_up
 
 ITEMS = "CREATE TEMPORARY TABLE items (id int AUTO_INCREMENT PRIMARY KEY, x varchar(20) UNIQUE)"
 
@@ -23,8 +24,9 @@ def writer_endpoint(cluster: Cluster) -> str:
 
 
 def end(cluster: Cluster, connection: Any, instance: str | None = None) -> None:
-    """Make the server end a connection's session; wait until it is gone."""
+    """Make the server end a connection's session; wait until that has come through."""
     end_session(cluster, connection.thread_id(), instance)
+    await_hang_up(connection)
 
 
 def end_session(cluster: Cluster, session: int, instance: str | None = None) -> None:

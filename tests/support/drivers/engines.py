@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from aurora_otel.lab import Cluster
-from tests.support.waiting import eventually
-
 WRITE = "INSERT INTO writes (x) VALUES ('drivers')"
 
 
@@ -47,15 +44,6 @@ class Engine:
     idle_timeout: tuple[str, ...]
     forbidden: tuple[str, ...]
     codes: dict[str, Any] = field(hash=False)
-
-    def end(self, cluster: Cluster, instance: str, session: int) -> None:
-        """Have an instance end a session; return once it is gone."""
-        cluster.execute(instance, self.kill, session)
-        self.wait_until_gone(cluster, instance, session)
-
-    def wait_until_gone(self, cluster: Cluster, instance: str, session: int) -> None:
-        """Wait until an instance has ended a session."""
-        eventually(lambda: not cluster.execute(instance, self.is_there, session))
 
 
 POSTGRESQL = Engine(

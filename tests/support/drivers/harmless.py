@@ -11,6 +11,7 @@ from tests.support.agent import Agent
 from tests.support.drivers.descriptors import Descriptor
 from tests.support.drivers.engines import WRITE
 from tests.support.sql import Call, attempt, run
+from tests.support.waiting import eventually
 
 Connect = Callable[..., Any]
 
@@ -75,7 +76,7 @@ def idle_timeout(driver: Descriptor, cluster: Cluster, connect: Connect) -> Any:
     ((session,),) = run(connection, driver.engine.session)
     # A driver may go to the network once more in this very call, and a busy machine take its time.
     early = attempt(lambda: _run_all(connection, driver.engine.idle_timeout))
-    driver.engine.wait_until_gone(cluster, cluster.writer, session)
+    eventually(lambda: not cluster.execute(cluster.writer, driver.engine.is_there, session))
     error = early or attempt(lambda: run(connection, "SELECT 1"))
     assert isinstance(error, driver.errors)
     attempt(connection.close)
