@@ -104,9 +104,12 @@ def limited(
                     # After an interrupt psycopg comes back with nothing; before 3.2.11 it says
                     # at times that something came where nothing has.
                     is_readable = bool(ready and ready & waiting.Ready.R)
-                    reads += is_readable and (meter is None or meter.has_to_read)
-                    # Also while something comes: an answer may have no end.
-                    if (left := until - time.monotonic()) <= 0:
+                    is_read = is_readable and (meter is None or meter.has_to_read)
+                    reads += is_read
+                    # Also while something comes: an answer may have no end. But it may be there as
+                    # a whole, and have come in time: a thread may be held up meanwhile.
+                    left = until - time.monotonic()
+                    if left <= 0 and not (is_read and reads == 1):
                         raise TimeoutError
                     if meter is None or meter.sock is None or reads < _WATCHED_READ:
                         state = generator.send(ready)
