@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 def await_hang_up(connection: Any) -> None:
     """Wait until the socket of a tracked connection, whose session was ended, shows that.
 
-    Rows that nobody reads keep the proxy from passing it on.
+    Rows that are not read keep the proxy from passing it on.
     """
     track = track_of(getattr(connection, "plain", connection))
     sock = track.socket if track else None
