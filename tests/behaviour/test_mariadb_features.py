@@ -13,9 +13,9 @@ from aurora_otel.drivers.mariadb import Adapter
 from aurora_otel.drivers.marks import track_of
 from aurora_otel.model.symptoms import Symptom
 from aurora_otel.runtime.effects import Reconnect
-from aurora_otel.runtime.sockets import has_hung_up
 from tests.support.drivers.mariadb_features import executed
 from tests.support.drivers.mysql_features import MARIADB
+from tests.support.hang_ups import await_hang_up
 from tests.support.mysql import arguments, writer_endpoint
 from tests.support.sql import Call, attempt
 from tests.support.waiting import eventually
@@ -151,7 +151,7 @@ def test_a_connection_that_connects_again_by_itself_is_another_one(start, cluste
     first, session = track_of(connection), connection.connection_id
     end(cluster, connection)
     # The library checks the socket before it sends; what it has sent, it sends no second time.
-    eventually(lambda: has_hung_up(first.socket))
+    await_hang_up(connection)
     {
         "ping": connection.ping,
         "commit": connection.commit,

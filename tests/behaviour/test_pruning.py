@@ -18,7 +18,7 @@ from aurora_otel.lab import Failover
 from aurora_otel.model.pace import LoginPace
 from aurora_otel.monitoring.monitor import ClusterMonitor
 from aurora_otel.monitoring.paces import MASS
-from aurora_otel.runtime.sockets import has_hung_up
+from tests.support.hang_ups import await_hang_up
 from tests.support.mysql import arguments, end
 from tests.support.sql import pid
 from tests.support.threads import BACKGROUND, threads
@@ -89,7 +89,7 @@ def test_what_was_closed_behind_our_back_is_none_that_the_server_ended(
     track, lost = track_of(ended), []
     monkeypatch.setattr(ClusterMonitor, "lost", lambda _, tracks: lost.extend(tracks))
     cluster.execute(cluster.writer, "SELECT pg_terminate_backend(%s::int)", pid(ended))
-    eventually(lambda: has_hung_up(track.socket))
+    await_hang_up(ended)
     close_behind_our_back(driver, other)
     AuroraInstrumentor().instrument(prune_interval=0.01)
     eventually(lambda: lost)
