@@ -29,6 +29,7 @@ from tests.support.failures import (
     record_events,
 )
 from tests.support.labs import as_new, create_table
+from tests.support.left_behind import nothing_left_behind  # noqa: F401 - a fixture
 from tests.support.side_by_side import (
     pytest_xdist_make_scheduler,  # noqa: F401 - a hook
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
+from unittest import mock
 
 import aiohttp.web
 import anyio
@@ -83,7 +85,9 @@ async def _litestar(place: Place) -> AsyncIterator[Write]:
         return "written"
 
     async with place.pool() as pool:
-        transport = httpx.ASGITransport(Litestar([write]))  # type: ignore[arg-type]
+        # Its own logging would stay with the process.
+        application = Litestar([write], logging_config=None)
+        transport = httpx.ASGITransport(application)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             yield partial(_get, client)
 
@@ -131,9 +135,11 @@ class Written(Model):
 @asynccontextmanager
 async def _tortoise(place: Place) -> AsyncIterator[Write]:
     location = f"{place.url('asyncpg')}?minsize={SIZE}&maxsize={SIZE}"
-    await Tortoise.init(db_url=location, modules={"models": [__name__]})
-    yield partial(Written.create, x="frameworks")
-    await Tortoise.close_connections()
+    # It sets environment variables of its own.
+    with mock.patch.dict(os.environ):
+        await Tortoise.init(db_url=location, modules={"models": [__name__]})
+        yield partial(Written.create, x="frameworks")
+        await Tortoise.close_connections()
 
 
 class Inserted(sqlmodel.SQLModel, table=True):
