@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 from tests.support.waiting import PATIENT, eventually
@@ -61,20 +62,20 @@ class Server:
     def __init__(self, *command, env):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
-        self.errors = ""
+        # No pipe: one that is full would hold the server up.
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed with the server
         self._process = subprocess.Popen(
             [part.format(port=self._port) for part in command],
             cwd=ROOT,
             env=env,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._errors,
             start_new_session=True,
         )
 
     def __enter__(self):
         try:
-            eventually(self._answers, within=40)
+            eventually(self._is_up, within=40)
         except BaseException:
             self._end()
             raise
@@ -83,7 +84,7 @@ class Server:
     def __exit__(self, *_):
         self._process.terminate()
         try:
-            _, self.errors = self._process.communicate(timeout=20)
+            self._process.wait(20)
         finally:
             self._end()
 
@@ -92,6 +93,7 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._errors.close()
 
     @property
     def pid(self):
@@ -100,10 +102,16 @@ class Server:
 
     def ask(self, request):
         """Have one worker carry out a request; return its answer."""
+        _, body = self.get(request)
+        return json.loads(body)
+
+    def get(self, path):
+        """Return the response to a request for `path`, and the body of it."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
-            connection.request("GET", f"/{request}")
-            return json.loads(connection.getresponse().read())
+            connection.request("GET", f"/{path}")
+            response = connection.getresponse()
+            return response, response.read()
         finally:
             connection.close()
 
@@ -119,12 +127,20 @@ class Server:
         eventually(ask, within=30)
         return answers
 
-    def _answers(self):
-        assert self._process.poll() is None, self._process.communicate()[1]
+    def is_ready(self):
+        """Return whether it does what it is there for."""
+        return bool(self.ask("state"))
+
+    def _is_up(self):
+        assert self._process.poll() is None, self._written()
         try:
-            return self.ask("state")
+            return self.is_ready()
         except OSError:
-            return None
+            return False
+
+    def _written(self):
+        self._errors.seek(0)
+        return self._errors.read()
 
 
 PYTHON = sys.executable
